@@ -1,0 +1,119 @@
+// Everything that can happen, as a closed union. The log, the metrics and the tests listen to it;
+// nothing in the program writes a log line of its own.
+
+import type { Position } from "./model/position.ts";
+
+export type Event = DaemonEvent | LeaseEvent | StreamEvent | ChildEvent | ShardEvent;
+
+export type Emit = (event: Event) => void;
+
+type DaemonEvent =
+  | {
+      readonly type: "daemonStarted";
+      readonly applicationName: string;
+      readonly streamName: string;
+      readonly workerId: string;
+      readonly version: string;
+    }
+  | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
+  | { readonly type: "daemonStopped"; readonly exitCode: number }
+  /** Something in the configuration that works, but perhaps not as the person thinks. */
+  | { readonly type: "configWarning"; readonly message: string }
+  /** A service did not answer as hoped; it is tried again. */
+  | {
+      readonly type: "serviceTrouble";
+      readonly service: "kinesis" | "dynamodb";
+      readonly operation: string;
+      readonly shardId?: string;
+      readonly error: unknown;
+      /** Failures in a row, this one included. */
+      readonly attempt: number;
+      readonly retryInMs: number;
+    }
+  | {
+      readonly type: "serviceRecovered";
+      readonly service: "kinesis" | "dynamodb";
+      readonly operation: string;
+      readonly shardId?: string;
+      readonly attempts: number;
+    };
+
+type LeaseEvent =
+  | { readonly type: "leaseTableCreated"; readonly tableName: string }
+  | { readonly type: "leaseCreated"; readonly shardId: string; readonly checkpoint: Position }
+  | {
+      readonly type: "leaseTaken";
+      readonly shardId: string;
+      /** Why: nobody owned it, its owner stopped renewing, a busier worker gave it up, or it was ours before. */
+      readonly how: "unowned" | "expired" | "stolen" | "resumed";
+      readonly from?: string;
+    }
+  | { readonly type: "leaseRenewed"; readonly shardId: string }
+  | { readonly type: "leaseLost"; readonly shardId: string; readonly reason: string }
+  | { readonly type: "leaseReleased"; readonly shardId: string }
+  | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  | { readonly type: "shardsSynced"; readonly shards: number; readonly created: number };
+
+type StreamEvent =
+  | {
+      readonly type: "fetched";
+      readonly shardId: string;
+      readonly records: number;
+      readonly bytes: number;
+    }
+  | { readonly type: "iteratorExpired"; readonly shardId: string };
+
+type ChildEvent =
+  | {
+      readonly type: "childStarted";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly argv: readonly string[];
+    }
+  /** A line on the child's STDERR, or one on its STDOUT that is no message (`stream: "stdout"`). */
+  | {
+      readonly type: "childOutput";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly stream: "stdout" | "stderr";
+      readonly line: string;
+    }
+  | {
+      readonly type: "childExited";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly exitCode?: number;
+      readonly signal?: string;
+      /** Whether we had closed its STDIN, or it ended by itself. */
+      readonly expected: boolean;
+    };
+
+type ShardEvent =
+  | {
+      readonly type: "waitingForParents";
+      readonly shardId: string;
+      readonly parents: readonly string[];
+    }
+  | { readonly type: "shardStarted"; readonly shardId: string; readonly position: Position }
+  | {
+      readonly type: "batchProcessed";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly records: number;
+      readonly bytes: number;
+      readonly last: Position;
+      readonly millisBehindLatest?: number;
+      readonly elapsedMs: number;
+    }
+  | { readonly type: "checkpointed"; readonly shardId: string; readonly position: Position }
+  | {
+      readonly type: "checkpointRefused";
+      readonly shardId: string;
+      readonly error: string;
+      readonly message: string;
+    }
+  | {
+      readonly type: "shardStopped";
+      readonly shardId: string;
+      readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "failed";
+    };

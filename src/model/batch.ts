@@ -1,0 +1,99 @@
+// Records on their way to a child. Their form inside this program is the text that the child reads:
+// it is made once, where the service's bytes arrive, and after that nobody looks at a payload again.
+
+import { type Position, parsePosition } from "./position.ts";
+import type { ChildShard } from "./shard.ts";
+
+/** One record, taken apart: for dead letters, tools and tests, never on the way to the child. */
+export interface KinesisRecord {
+  /** Base64 with the standard alphabet, as the service sent it. */
+  readonly data: string;
+  readonly partitionKey: string;
+  readonly sequenceNumber: string;
+  /** Milliseconds since 1970. */
+  readonly approximateArrivalTimestamp: number;
+  readonly subSequenceNumber: number;
+}
+
+/**
+ * Records of one shard in order, as UTF-8 JSON objects joined by commas:
+ * `{"data":"…","partitionKey":"…","sequenceNumber":"…","approximateArrivalTimestamp":…,"subSequenceNumber":…,"action":"record"}`.
+ * Exactly these keys in this order, without spaces; so the last three values can be read from the end.
+ */
+export class RecordBatch {
+  static readonly empty = new RecordBatch(Buffer.alloc(0), new Uint32Array(1));
+
+  readonly #json: Buffer;
+  /** Where each record begins, and one past the comma that would follow the last. */
+  readonly #starts: Uint32Array;
+
+  /** @param starts offsets into `json` of each record, then the end of the last one plus 1. */
+  constructor(json: Buffer, starts: Uint32Array) {
+    this.#json = json;
+    this.#starts = starts;
+  }
+
+  get count(): number {
+    return this.#starts.length - 1;
+  }
+
+  /** The records as the child reads them, without brackets: a view, not a copy. */
+  get json(): Buffer {
+    if (this.count === 0) return this.#json.subarray(0, 0);
+    return this.#json.subarray(this.#start(0), this.#start(this.count) - 1);
+  }
+
+  /** Records `from` up to but without `to`, sharing memory with this batch. */
+  slice(from: number, to: number = this.count): RecordBatch {
+    if (from >= to) return RecordBatch.empty;
+    return new RecordBatch(this.#json, this.#starts.subarray(from, to + 1));
+  }
+
+  /** The one record at `index` as JSON. */
+  jsonAt(index: number): Buffer {
+    return this.#json.subarray(this.#start(index), this.#start(index + 1) - 1);
+  }
+
+  at(index: number): KinesisRecord {
+    const { data, partitionKey, sequenceNumber, approximateArrivalTimestamp, subSequenceNumber } =
+      JSON.parse(this.jsonAt(index).toString("utf8")) as KinesisRecord;
+    return { data, partitionKey, sequenceNumber, approximateArrivalTimestamp, subSequenceNumber };
+  }
+
+  /** The position of a record, read from the end of its text so that its payload is not touched. */
+  position(index: number): Position {
+    const end = this.#start(index + 1) - 1;
+    // Behind the sequence number stand at most 46 + 16 + 21 + 16 + 19 bytes of names and integers.
+    const tail = this.#json.toString("latin1", Math.max(this.#start(index), end - 320), end);
+    const match = TAIL.exec(tail);
+    const position = match && parsePosition(match[1] ?? "", Number(match[2]));
+    if (!position) throw new Error(`a record has no sequence number: ${tail}`);
+    return position;
+  }
+
+  get first(): Position | undefined {
+    return this.count === 0 ? undefined : this.position(0);
+  }
+
+  get last(): Position | undefined {
+    return this.count === 0 ? undefined : this.position(this.count - 1);
+  }
+
+  #start(index: number): number {
+    const start = this.#starts[index];
+    if (start === undefined) throw new RangeError(`no record ${index} in a batch of ${this.count}`);
+    return start;
+  }
+}
+
+const TAIL =
+  /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":-?\d+,"subSequenceNumber":(\d+),"action":"record"\}$/;
+
+/** What one read of a shard brought. */
+export interface Batch {
+  readonly records: RecordBatch;
+  /** How far the shard's tip is ahead of this batch, as the service says; `undefined` when it does not. */
+  readonly millisBehindLatest: number | undefined;
+  /** Present in the last batch of a finished shard, and only there; `children` is empty when the shard is gone. */
+  readonly shardEnd?: { readonly children: readonly ChildShard[] };
+}
