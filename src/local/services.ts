@@ -1,0 +1,104 @@
+// The embedded Kinesis (kinesis-local) and DynamoDB (dynalite), each a small Node process of its own, so that
+// their work never runs on the event loop that is being tested or measured. They keep everything in memory.
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { UserError } from "../model/errors.ts";
+import { type LoopbackProcess, startOnLoopback } from "./loopbackProcess.ts";
+
+/** The region that the embedded services take themselves to be in. */
+export const LOCAL_REGION = "us-east-1";
+
+/** Signatures are not checked; the SDK only wants something to sign with. */
+export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" } as const;
+
+export interface LocalOptions {
+  /** The port on 127.0.0.1; absent or 0 = any free one. */
+  readonly port?: number;
+  /** How long a stream or table stays in CREATING, DELETING or UPDATING: the real services take seconds. */
+  readonly transitionMs?: number;
+}
+
+/** A service that is up. `stop` returns when its process has ended; `ended` resolves then with how it ended. */
+export type LocalService = LoopbackProcess;
+
+const DEFAULT_TRANSITION_MS = 20;
+
+/**
+ * Starts an embedded Kinesis and resolves when it listens.
+ *
+ * @throws UserError when `kinesis-local` is not installed, or the port is taken.
+ */
+export async function startKinesis(options: LocalOptions = {}): Promise<LocalService> {
+  const script = locate("kinesis-local/main.js");
+  const transition = `${options.transitionMs ?? DEFAULT_TRANSITION_MS}ms`;
+  return startOnLoopback({
+    name: "the local Kinesis",
+    script,
+    args: [],
+    port: options.port ?? 0,
+    portOption: "--kinesis-port",
+    env: (plainPort, otherPort) => ({
+      KINESIS_MOCK_PLAIN_PORT: String(plainPort),
+      KINESIS_MOCK_TLS_PORT: String(otherPort),
+      KINESIS_MOCK_CERT_PATH: join(script, "..", "server.json"),
+      SHARD_LIMIT: "1000",
+      ON_DEMAND_STREAM_COUNT_LIMIT: "1000",
+      AWS_REGION: LOCAL_REGION,
+      LOG_LEVEL: "ERROR",
+      SHOULD_PERSIST_DATA: "false",
+      ...Object.fromEntries(TRANSITIONS.map((name) => [`${name}_DURATION`, transition])),
+    }),
+  });
+}
+
+/**
+ * Starts an embedded DynamoDB and resolves when it listens.
+ *
+ * @throws UserError when `dynalite` is not installed, or the port is taken.
+ */
+export async function startDynamo(options: LocalOptions = {}): Promise<LocalService> {
+  const transition = String(options.transitionMs ?? DEFAULT_TRANSITION_MS);
+  const transitionArgs = ["createTableMs", "deleteTableMs", "updateTableMs"].flatMap((name) => [
+    `--${name}`,
+    transition,
+  ]);
+  return startOnLoopback({
+    name: "the local DynamoDB",
+    script: locate("dynalite/cli.js"),
+    args: (port) => ["--port", String(port), ...transitionArgs],
+    port: options.port ?? 0,
+    portOption: "--dynamodb-port",
+    env: () => ({ AWS_REGION: LOCAL_REGION }),
+  });
+}
+
+const TRANSITIONS = [
+  "CREATE_STREAM",
+  "DELETE_STREAM",
+  "REGISTER_STREAM_CONSUMER",
+  "DEREGISTER_STREAM_CONSUMER",
+  "START_STREAM_ENCRYPTION",
+  "STOP_STREAM_ENCRYPTION",
+  "MERGE_SHARDS",
+  "SPLIT_SHARD",
+  "UPDATE_SHARD_COUNT",
+  "UPDATE_STREAM_MODE",
+] as const;
+
+/** Both packages are development dependencies: a production install has them only if the person added them. */
+function locate(file: string): string {
+  const places = [import.meta.url, pathToFileURL(join(process.cwd(), "package.json")).href];
+  for (const place of places) {
+    try {
+      return createRequire(place).resolve(file);
+    } catch {
+      // Not there: try the next place.
+    }
+  }
+  throw new UserError(
+    `The embedded services need the packages kinesis-local and dynalite; ${file} was found neither beside kinesis-multilang nor in ${process.cwd()}. ` +
+      "Install them: npm install --save-dev kinesis-local dynalite",
+  );
+}
