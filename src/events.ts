@@ -92,7 +92,6 @@ type ShardEvent =
   | {
       readonly type: "waitingForParents";
       readonly shardId: string;
-      readonly parents: readonly string[];
     }
   | { readonly type: "shardStarted"; readonly shardId: string; readonly position: Position }
   | {
@@ -101,8 +100,9 @@ type ShardEvent =
       readonly pid: number;
       readonly records: number;
       readonly bytes: number;
-      readonly last: Position;
-      readonly millisBehindLatest?: number;
+      /** Of the last record; `undefined` for an empty batch. */
+      readonly position: Position | undefined;
+      readonly millisBehindLatest: number | undefined;
       readonly elapsedMs: number;
     }
   | { readonly type: "checkpointed"; readonly shardId: string; readonly position: Position }

@@ -18,6 +18,8 @@ export type AnswerCheckpoint = (request: CheckpointRequest) => Promise<void>;
  */
 export interface RecordProcessor {
   readonly pid: number;
+  /** Aborted, with a ChildFailed as its reason, when the child ends without having been asked to. */
+  readonly exited: AbortSignal;
   initialize(position: Position): Promise<void>;
   processRecords(records: RecordBatch, millisBehindLatest: number | undefined): Promise<void>;
   shutdownRequested(): Promise<void>;

@@ -18,6 +18,8 @@ export interface HeldLease {
   readonly lost: AbortSignal;
   /** Aborted when the consumer should finish its batch, say goodbye to its child and return. The lease is still held. */
   readonly stopRequested: AbortSignal;
+  /** Asks the clock: true while no other worker can have the lease. Once false (and `lost` aborted) it stays so. */
+  readonly trusted: boolean;
 
   /** Reads the lease from the table; `undefined` when its row is gone or it is no longer ours. */
   read(): Promise<LeaseFacts | undefined>;

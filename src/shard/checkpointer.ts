@@ -1,0 +1,94 @@
+// Decides what a child's checkpoint means, and stores it: the range that is allowed, the end of a shard,
+// and which name an error has for the child. One per child; the rules are KCL's.
+
+import type { CheckpointRequest } from "../child/recordProcessor.ts";
+import { CheckpointError } from "../model/errors.ts";
+import {
+  comparePositions,
+  formatPosition,
+  isSequenceNumber,
+  type Position,
+  SHARD_END,
+} from "../model/position.ts";
+
+/** Stores a position in the lease table; `"lost"` when the lease is no longer ours. */
+export type StorePosition = (position: Position) => Promise<"stored" | "lost">;
+
+export class Checkpointer {
+  readonly #store: StorePosition;
+  #stored: Position;
+  /** The last record that the child was given, or where it was told to begin. */
+  #delivered: Position;
+  #shardEnded = false;
+
+  constructor(start: Position, store: StorePosition) {
+    this.#stored = start;
+    this.#delivered = start;
+    this.#store = store;
+  }
+
+  /** What the lease table holds. */
+  get stored(): Position {
+    return this.#stored;
+  }
+
+  /** True when the child has checkpointed the end of its shard. */
+  get reachedShardEnd(): boolean {
+    return this.#stored.sequenceNumber === "SHARD_END";
+  }
+
+  /** To be called before the records are handed over: a child may checkpoint while it works on them. */
+  delivering(last: Position): void {
+    this.#delivered = last;
+  }
+
+  /** To be called before `shardEnded` is sent: from now on a checkpoint without arguments means SHARD_END. */
+  endShard(): void {
+    this.#shardEnded = true;
+  }
+
+  /** @throws CheckpointError whose name the child is told. */
+  async checkpoint(request: CheckpointRequest): Promise<void> {
+    const position = this.#resolve(request);
+    if (comparePositions(position, this.#stored) === 0) return;
+    if ((await this.#store(position)) === "lost") {
+      throw new CheckpointError(
+        "ShutdownException",
+        "the lease is held by another worker or has run out",
+      );
+    }
+    this.#stored = position;
+  }
+
+  #resolve({ sequenceNumber, subSequenceNumber }: CheckpointRequest): Position {
+    if (sequenceNumber === null) return this.#shardEnded ? SHARD_END : this.#delivered;
+    const sub = subSequenceNumber ?? 0;
+    if (this.#shardEnded && sequenceNumber === "SHARD_END" && sub === 0) return SHARD_END;
+    if (!isSequenceNumber(sequenceNumber)) {
+      throw illegal(`"${sequenceNumber}" is not a sequence number (decimal digits)`);
+    }
+    if (sub < 0) throw illegal(`the sub-sequence number ${sub} is negative`);
+    return this.#inRange({ sequenceNumber, subSequenceNumber: sub });
+  }
+
+  #inRange(position: Position): Position {
+    // Java compares the last record's number with the one stored first, and so ignores a child that repeats it at
+    // the end of its shard; here it always means the end.
+    if (this.#shardEnded && comparePositions(position, this.#delivered) === 0) return SHARD_END;
+    if (comparePositions(position, this.#stored) < 0) {
+      throw illegal(
+        `${formatPosition(position)} comes before the last checkpoint, ${formatPosition(this.#stored)}`,
+      );
+    }
+    if (!this.#shardEnded && comparePositions(position, this.#delivered) > 0) {
+      throw illegal(
+        `${formatPosition(position)} comes after the last record delivered, ${formatPosition(this.#delivered)}`,
+      );
+    }
+    return position;
+  }
+}
+
+function illegal(message: string): CheckpointError {
+  return new CheckpointError("IllegalArgumentException", message);
+}

@@ -1,0 +1,58 @@
+// The three ways in which a child is told that its work is over, and what it may still do in each.
+
+import type { RecordProcessor } from "../child/recordProcessor.ts";
+import type { HeldLease } from "../leases/heldLease.ts";
+import type { ChildShard } from "../model/shard.ts";
+import type { Checkpointer } from "./checkpointer.ts";
+import type { Ending, ShardParts } from "./consumer.ts";
+import { ShardEndNotCheckpointed } from "./shardEndNotCheckpointed.ts";
+
+interface Farewell {
+  readonly processor: RecordProcessor;
+  readonly checkpointer: Checkpointer;
+  readonly lease: HeldLease;
+  readonly parts: ShardParts;
+}
+
+export async function sayGoodbye(ending: Ending, farewell: Farewell): Promise<void> {
+  const { processor, lease, parts } = farewell;
+  switch (ending.why) {
+    case "shardEnded":
+      await endShard(ending.children, farewell);
+      break;
+    case "leaseLost":
+      await processor.leaseLost();
+      break;
+    case "stopRequested":
+      // The child may checkpoint while it answers. After it, Java drops the lease and says `leaseLost`.
+      await processor.shutdownRequested();
+      await processor.leaseLost();
+      break;
+  }
+  parts.emit({ type: "shardStopped", shardId: lease.shardId, reason: ending.why });
+}
+
+/** Children's leases first, so that nothing can be missed between a parent and its children; then the child's word. */
+async function endShard(children: readonly ChildShard[], farewell: Farewell): Promise<void> {
+  const { processor, checkpointer, lease, parts } = farewell;
+  if (!(await addChildren(children, lease, parts))) return processor.leaseLost();
+  checkpointer.endShard();
+  await processor.shardEnded();
+  if (!checkpointer.reachedShardEnd) {
+    throw new ShardEndNotCheckpointed(lease.shardId, checkpointer.stored);
+  }
+}
+
+/** @returns false when the lease was lost meanwhile. */
+async function addChildren(
+  children: readonly ChildShard[],
+  lease: HeldLease,
+  { settings, clock }: ShardParts,
+): Promise<boolean> {
+  while (lease.trusted) {
+    const result = await lease.addChildren(children);
+    if (result !== "later") return result === "added";
+    await clock.sleep(settings.taskBackoffTimeMillis, lease.lost);
+  }
+  return false;
+}
