@@ -1,0 +1,162 @@
+// What tests need of the shared Kinesis and DynamoDB: clients, streams with names of their own, records in them.
+
+import { randomUUID } from "node:crypto";
+import { DescribeTableCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import {
+  CreateStreamCommand,
+  DescribeStreamSummaryCommand,
+  KinesisClient,
+  ListShardsCommand,
+  PutRecordsCommand,
+  type Shard,
+} from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { inject } from "vitest";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
+
+const POLL_MS = 20;
+const WAIT_LIMIT_MS = 30_000;
+
+/** An SDK client of the shared Kinesis, or of the endpoint given (a proxy before it, say). */
+export function testKinesis(endpoint: string = inject("kinesisUrl")): KinesisClient {
+  return new KinesisClient({
+    endpoint,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    requestHandler: new NodeHttpHandler(),
+  });
+}
+
+/** An SDK client of the shared DynamoDB, or of the endpoint given. */
+export function testDynamo(endpoint: string = inject("dynamoUrl")): DynamoDBClient {
+  return new DynamoDBClient({
+    endpoint,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    requestHandler: new NodeHttpHandler(),
+  });
+}
+
+/** The environment that points the SDK of a child process (a daemon, a CLI) at the shared services. */
+export function emulatorEnv(): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_KINESIS: inject("kinesisUrl"),
+    AWS_ENDPOINT_URL_DYNAMODB: inject("dynamoUrl"),
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+  };
+}
+
+/** A name that no other test has: `words-1b9d6bcd`. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}-${randomUUID().slice(0, 8)}`;
+}
+
+/** Creates a stream with a name of its own and waits until it is ACTIVE; returns the name. */
+export async function createStream(prefix: string, shards: number): Promise<string> {
+  const client = testKinesis();
+  const StreamName = uniqueName(prefix);
+  await client.send(new CreateStreamCommand({ StreamName, ShardCount: shards }));
+  await streamActive(StreamName);
+  client.destroy();
+  return StreamName;
+}
+
+/** Waits until a stream is ACTIVE: after its creation, or after a split or merge. */
+export async function streamActive(streamName: string): Promise<void> {
+  const client = testKinesis();
+  await until(`stream ${streamName} to be ACTIVE`, async () => {
+    const found = await client.send(new DescribeStreamSummaryCommand({ StreamName: streamName }));
+    return found.StreamDescriptionSummary?.StreamStatus === "ACTIVE";
+  });
+  client.destroy();
+}
+
+/** All shards of a stream, open and closed. */
+export async function shardsOf(streamName: string): Promise<readonly Shard[]> {
+  const client = testKinesis();
+  const found = await client.send(new ListShardsCommand({ StreamName: streamName }));
+  client.destroy();
+  return found.Shards ?? [];
+}
+
+export interface PutRecord {
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+}
+
+/**
+ * Puts each word as one record, with the partition key given or one that spreads them over the shards.
+ * Returns where they went, in the order of the words.
+ */
+export async function put(
+  streamName: string,
+  words: readonly string[],
+  partitionKey?: string,
+): Promise<readonly PutRecord[]> {
+  const client = testKinesis();
+  const put: PutRecord[] = [];
+  // PutRecords takes 500 records a call.
+  for (let start = 0; start < words.length; start += 500) {
+    const answer = await client.send(
+      new PutRecordsCommand({
+        StreamName: streamName,
+        Records: words.slice(start, start + 500).map((word) => ({
+          Data: Buffer.from(word),
+          PartitionKey: partitionKey ?? randomUUID(),
+        })),
+      }),
+    );
+    for (const { ShardId, SequenceNumber, ErrorCode } of answer.Records ?? []) {
+      if (!ShardId || !SequenceNumber)
+        throw new Error(`The emulator refused a record: ${ErrorCode}`);
+      put.push({ shardId: ShardId, sequenceNumber: SequenceNumber });
+    }
+  }
+  client.destroy();
+  return put;
+}
+
+/** One lease as the table holds it, attribute by attribute, without DynamoDB's type letters. */
+export type LeaseItem = Readonly<Record<string, string | undefined>>;
+
+/** The rows of a lease table by lease key (for one stream: the shard ID); empty while there is no table. */
+export async function leaseItems(tableName: string): Promise<ReadonlyMap<string, LeaseItem>> {
+  const client = testDynamo();
+  try {
+    await client.send(new DescribeTableCommand({ TableName: tableName }));
+    const found = await client.send(
+      new ScanCommand({ TableName: tableName, ConsistentRead: true }),
+    );
+    return new Map(
+      (found.Items ?? []).map((item) => [
+        item["leaseKey"]?.S ?? "",
+        Object.fromEntries(
+          Object.entries(item).map(([name, value]) => [
+            name,
+            value.S ?? value.N ?? JSON.stringify(value.SS ?? value.L ?? value.BOOL ?? null),
+          ]),
+        ),
+      ]),
+    );
+  } catch (error) {
+    if (error instanceof Error && error.name === "ResourceNotFoundException") return new Map();
+    throw error;
+  } finally {
+    client.destroy();
+  }
+}
+
+/** Asks again and again until the answer is yes. @throws when it never was, with what was waited for. */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  limitMs: number = WAIT_LIMIT_MS,
+): Promise<void> {
+  const deadline = performance.now() + limitMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`Waited ${limitMs} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

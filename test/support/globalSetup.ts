@@ -1,0 +1,21 @@
+// One Kinesis and one DynamoDB for the whole test run; every test makes streams and tables of its own in them.
+
+import type { TestProject } from "vitest/node";
+import { startDynamo, startKinesis } from "../../src/local/services.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    kinesisUrl: string;
+    dynamoUrl: string;
+  }
+}
+
+/** Called by vitest before the first test file; what it returns is called after the last. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const [kinesis, dynamo] = await Promise.all([startKinesis(), startDynamo()]);
+  project.provide("kinesisUrl", kinesis.url);
+  project.provide("dynamoUrl", dynamo.url);
+  return async () => {
+    await Promise.all([kinesis.stop(), dynamo.stop()]);
+  };
+}
