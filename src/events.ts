@@ -78,6 +78,28 @@ type ChildEvent =
       readonly stream: "stdout" | "stderr";
       readonly line: string;
     }
+  /** A `log` message of the child: our extension of the protocol. */
+  | {
+      readonly type: "childLog";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly level: "debug" | "info" | "warn" | "error";
+      readonly message: string;
+    }
+  /** Something that the protocol does not foresee and that we got over; told once per kind and child. */
+  | {
+      readonly type: "protocolWarning";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly message: string;
+    }
+  /** A checkpoint failed in a way that has no name; the child was told KinesisClientLibDependencyException. */
+  | {
+      readonly type: "checkpointTrouble";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly error: unknown;
+    }
   | {
       readonly type: "childExited";
       readonly shardId: string;
