@@ -29,3 +29,13 @@ export type InitialPosition =
   | { readonly type: "TRIM_HORIZON" }
   | { readonly type: "LATEST" }
   | { readonly type: "AT_TIMESTAMP"; readonly timestamp: Date };
+
+/**
+ * Which shards a listing shall hold: those open at a time, with everything after it; `undefined` = all that exist.
+ * A listing with a filter covers every hash key exactly once at that time.
+ */
+export type ShardFilter =
+  | { readonly type: "AT_TRIM_HORIZON" }
+  | { readonly type: "AT_LATEST" }
+  | { readonly type: "AT_TIMESTAMP"; readonly timestamp: Date }
+  | undefined;
