@@ -28,6 +28,12 @@ export interface HeldLease {
   parentsEnded(): Promise<boolean>;
 
   /**
+   * Resolves when asking `parentsEnded` again is worthwhile: as soon as this worker has heard that a parent ended, after
+   * `pollMs` at the latest, and at once when the lease is lost or a stop is requested.
+   */
+  parentsChanged(pollMs: number): Promise<void>;
+
+  /**
    * Stores the position if the lease is still ours.
    *
    * @returns `"lost"` when another worker has it, or our own trust in it has run out.
