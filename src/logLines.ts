@@ -1,0 +1,75 @@
+// How each event reads in the log, and how loud it is. A new event that has no line here does not compile.
+
+import type { Event } from "./events.ts";
+import { formatPosition } from "./model/position.ts";
+
+export type Level = "trace" | "debug" | "info" | "warn" | "error";
+
+type EventOf<Type extends Event["type"]> = Extract<Event, { type: Type }>;
+type Line<Type extends Event["type"]> = readonly [
+  level: Level | ((event: EventOf<Type>) => Level),
+  message: (event: EventOf<Type>) => string,
+];
+
+const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
+  daemonStarted: [
+    "info",
+    (e) =>
+      `kinesis-multilang ${e.version}: "${e.applicationName}" reads stream "${e.streamName}" as worker ${e.workerId}`,
+  ],
+  stopRequested: ["info", (e) => `${e.reason}: stopping within ${e.graceMs} ms`],
+  daemonStopped: ["info", (e) => `stopped, exit code ${e.exitCode}`],
+  configWarning: ["warn", (e) => e.message],
+  serviceTrouble: [
+    "warn",
+    (e) =>
+      `${e.service} ${e.operation} failed (${e.attempt} in a row, again in ${Math.round(e.retryInMs)} ms): ${reason(e.error)}`,
+  ],
+  serviceRecovered: [
+    "info",
+    (e) => `${e.service} ${e.operation} works again after ${e.attempts} failures`,
+  ],
+  leaseTableCreated: ["info", (e) => `created the lease table "${e.tableName}"`],
+  leaseCreated: ["info", (e) => `lease created at ${formatPosition(e.checkpoint)}`],
+  leaseTaken: ["info", (e) => `lease taken (${e.how}${e.from ? ` from ${e.from}` : ""})`],
+  leaseRenewed: ["trace", () => "lease renewed"],
+  leaseLost: ["warn", (e) => `lease lost: ${e.reason}`],
+  leaseReleased: ["info", () => "lease released"],
+  leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
+  shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
+  fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
+  iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
+  childStarted: ["info", (e) => `child ${e.pid} started: ${e.argv.join(" ")}`],
+  childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
+  childExited: [
+    (e) => (e.expected ? "info" : "warn"),
+    (e) => `child ${e.pid} ${exit(e)}${e.expected ? "" : " without being asked to"}`,
+  ],
+  waitingForParents: ["info", () => "waiting for the parent shards to be finished"],
+  shardStarted: ["info", (e) => `reading from ${formatPosition(e.position)}`],
+  batchProcessed: [
+    "debug",
+    (e) => `${e.records} records processed in ${Math.round(e.elapsedMs)} ms`,
+  ],
+  checkpointed: ["debug", (e) => `checkpoint at ${formatPosition(e.position)}`],
+  checkpointRefused: ["warn", (e) => `checkpoint refused with ${e.error}: ${e.message}`],
+  shardStopped: ["info", (e) => `stopped reading: ${e.reason}`],
+};
+
+/** The level and the sentence of an event. */
+export function describe(event: Event): { readonly level: Level; readonly message: string } {
+  // Type and line belong together by the table's own type, which TypeScript cannot follow through an index.
+  const [level, message] = LINES[event.type] as Line<Event["type"]>;
+  return {
+    level: typeof level === "function" ? level(event) : level,
+    message: message(event),
+  };
+}
+
+function exit(event: { readonly exitCode?: number; readonly signal?: string }): string {
+  return event.signal ? `was ended by ${event.signal}` : `exited with code ${event.exitCode}`;
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+// The command line: arguments to a command, an outcome to an exit code. The only place where the process ends.
+
+import { Command, CommanderError } from "commander";
+import { runCommand } from "./commands/run.ts";
+import { UserError } from "./model/errors.ts";
+import { VERSION } from "./version.ts";
+
+/** What the exit code says; README.md has the same table. */
+const EXIT = { ok: 0, failed: 1 } as const;
+
+/** Commands beside the daemon, each loaded when it is called, so that none slows the daemon's start. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  sample: async () => (await import("./commands/sample.ts")).sampleCommand(),
+  put: async () => (await import("./commands/put.ts")).putCommand(),
+  local: async () => (await import("./commands/local.ts")).localCommand(),
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command("kinesis-multilang")
+    .description("The process host of the Kinesis Client Library, without the JVM.")
+    .version(VERSION)
+    .enablePositionalOptions()
+    .addCommand(runCommand(), { isDefault: true });
+  for (const name of commandsToLoad(argv)) {
+    const load = COMMANDS[name];
+    if (load) program.addCommand(await load());
+  }
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  try {
+    await program.parseAsync(argv);
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function commandsToLoad(argv: readonly string[]): readonly string[] {
+  const first = argv[2] ?? "";
+  if (["help", "--help", "-h"].includes(first)) return Object.keys(COMMANDS);
+  return [first];
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
+  if (error instanceof UserError) console.error(`kinesis-multilang: ${error.message}`);
+  else console.error(error);
+  return EXIT.failed;
+}
+
+process.exitCode = await main(process.argv);

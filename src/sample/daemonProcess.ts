@@ -1,0 +1,54 @@
+// The daemon as a person would start it: the built program with a properties file, in a process of its own.
+
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import split2 from "split2";
+
+/** A line of the daemon's log is short; longer than this it is not one. */
+const MAX_LINE_BYTES = 1 << 20;
+
+interface DaemonOptions {
+  readonly propertiesFile: string;
+  /** Where its relative paths begin, such as those in `executableName`. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly onLine: (line: string) => void;
+}
+
+export interface DaemonProcess {
+  readonly pid: number;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+  /** Asks it to stop; asking again makes it stop at once. */
+  terminate(): void;
+  kill(): void;
+}
+
+export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess> {
+  const main = fileURLToPath(new URL("../main.js", import.meta.url));
+  const args = [main, "-p", options.propertiesFile, "--log-format", "json", "--log-level", "debug"];
+  // In its own process group: a Ctrl-C in the terminal is for the sample, which then stops the daemon in order.
+  const child = execa(process.execPath, args, {
+    cwd: options.cwd,
+    env: options.env,
+    detached: true,
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    buffer: false,
+    reject: false,
+  });
+  const lines = child.stderr.pipe(split2({ maxLength: MAX_LINE_BYTES, skipOverflow: true }));
+  lines.on("data", options.onLine);
+  const ended = Promise.all([child, once(lines, "close")]).then(
+    ([result]) => result.exitCode ?? result.signal ?? result.shortMessage ?? "unknown",
+  );
+  if (child.pid === undefined) throw new Error(`the daemon did not start: ${await ended}`);
+  return {
+    pid: child.pid,
+    ended,
+    terminate: () => child.kill("SIGTERM"),
+    kill: () => child.kill("SIGKILL"),
+  };
+}

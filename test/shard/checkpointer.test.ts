@@ -1,0 +1,121 @@
+import { describe, expect, it } from "vitest";
+import { CheckpointError } from "../../src/model/errors.ts";
+import { type Position, parsePosition } from "../../src/model/position.ts";
+import { Checkpointer } from "../../src/shard/checkpointer.ts";
+
+function at(sequenceNumber: string, subSequenceNumber = 0): Position {
+  const position = parsePosition(sequenceNumber, subSequenceNumber);
+  if (!position) throw new Error(`not a position: ${sequenceNumber}`);
+  return position;
+}
+
+/** A checkpointer that writes into a list, and the list. */
+function checkpointerAt(start: Position) {
+  const stored: Position[] = [];
+  const checkpointer = new Checkpointer(start, async (position) => {
+    stored.push(position);
+    return "stored";
+  });
+  const ask = (sequenceNumber: string | null = null, subSequenceNumber: number | null = null) =>
+    checkpointer.checkpoint({ sequenceNumber, subSequenceNumber });
+  return { checkpointer, stored, ask };
+}
+
+describe("a checkpoint while records are processed", () => {
+  it("without arguments stores the last record delivered, with its sub-sequence number", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("TRIM_HORIZON"));
+    checkpointer.delivering(at("20", 3));
+    await ask();
+    expect(stored).toEqual([at("20", 3)]);
+  });
+
+  it("with a sequence number alone means its first record", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20", 3));
+    await ask("20");
+    expect(stored).toEqual([at("20", 0)]);
+  });
+
+  it("of the position that is stored already succeeds without a write", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20"));
+    await ask("10");
+    await ask("15");
+    await ask("15", 0);
+    expect(stored).toEqual([at("15")]);
+  });
+
+  it("before anything was delivered succeeds without a write", async () => {
+    const { stored, ask } = checkpointerAt(at("TRIM_HORIZON"));
+    await ask();
+    expect(stored).toEqual([]);
+  });
+
+  it.each([
+    ["before the last checkpoint", "9", 0],
+    ["after the last record delivered", "21", 0],
+    ["after the last sub-record delivered", "20", 4],
+    ["with a negative sub-sequence number", "15", -1],
+    ["that is not a number", "abc", 0],
+    ["that is negative", "-15", 0],
+    ["that is empty", "", 0],
+    ["at TRIM_HORIZON", "TRIM_HORIZON", 0],
+    ["at LATEST", "LATEST", 0],
+    ["at AT_TIMESTAMP", "AT_TIMESTAMP", 0],
+    ["at SHARD_END", "SHARD_END", 0],
+  ])("%s is an IllegalArgumentException and stores nothing", async (_case, sequence, sub) => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20", 3));
+    await expect(ask(sequence, sub)).rejects.toMatchObject({ name: "IllegalArgumentException" });
+    expect(stored).toEqual([]);
+  });
+
+  it("compares numbers, not text", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("9"));
+    checkpointer.delivering(at("100"));
+    await ask("10");
+    expect(stored).toEqual([at("10")]);
+  });
+
+  it("whose lease is gone is a ShutdownException, and what is stored stays known", async () => {
+    const checkpointer = new Checkpointer(at("10"), async () => "lost");
+    checkpointer.delivering(at("20"));
+    const asked = checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null });
+    await expect(asked).rejects.toBeInstanceOf(CheckpointError);
+    await expect(asked).rejects.toMatchObject({ name: "ShutdownException" });
+    expect(checkpointer.stored).toEqual(at("10"));
+  });
+});
+
+describe("a checkpoint at the end of a shard", () => {
+  it.each([
+    ["without arguments", null, null],
+    ["at SHARD_END", "SHARD_END", null],
+    ["at the last record", "20", 3],
+  ])("%s stores SHARD_END", async (_case, sequence, sub) => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20", 3));
+    checkpointer.endShard();
+    await ask(sequence, sub);
+    expect(stored).toEqual([at("SHARD_END")]);
+    expect(checkpointer.reachedShardEnd).toBe(true);
+  });
+
+  it("at the last record stores SHARD_END even when that record was checkpointed before", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20"));
+    await ask();
+    checkpointer.endShard();
+    await ask("20");
+    expect(stored).toEqual([at("20"), at("SHARD_END")]);
+  });
+
+  it("at a smaller number stores that number and leaves the shard unfinished", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20"));
+    checkpointer.endShard();
+    await ask("15");
+    expect(stored).toEqual([at("15")]);
+    expect(checkpointer.reachedShardEnd).toBe(false);
+  });
+});
