@@ -1,0 +1,125 @@
+// Types of kcl.mjs: what a record processor is given and what it may ask for.
+
+/** A record as the daemon sends it. */
+export interface KinesisRecord {
+  /** Base64: `Buffer.from(record.data, "base64")`. */
+  readonly data: string;
+  readonly partitionKey: string;
+  readonly sequenceNumber: string;
+  /** Place inside a KPL aggregate, 0 for a plain record. */
+  readonly subSequenceNumber: number;
+  /** Milliseconds since 1970. */
+  readonly approximateArrivalTimestamp: number;
+}
+
+/** Writes to the daemon's log with shard and level, or to STDERR under a daemon that cannot take it. */
+export type Log = (level: "debug" | "info" | "warn" | "error", message: string) => Promise<void>;
+
+/** The daemon's word for why a checkpoint was not stored. */
+export type CheckpointErrorName =
+  | "ThrottlingException"
+  | "ShutdownException"
+  | "InvalidStateException"
+  | "KinesisClientLibDependencyException"
+  | "IllegalArgumentException"
+  | (string & {});
+
+/** Rejects a checkpoint, after the retries where trying again could help. */
+export declare class CheckpointError extends Error {
+  constructor(value: CheckpointErrorName, message?: string);
+  /** `ShutdownException`: another worker has the lease now; stop, `leaseLost` follows. */
+  readonly value: CheckpointErrorName;
+}
+
+export type CheckpointCallback = (
+  error: CheckpointErrorName | Error | null,
+  sequenceNumber: string | null,
+) => void;
+
+/**
+ * Valid until the action that brought it is answered. Throttling and failures of the lease table are retried
+ * for about 10 s before a checkpoint is given up; several checkpoints at once are sent one after the other.
+ */
+export interface Checkpointer {
+  /** At the end of all records delivered so far; in `shardEnded` the only way to finish the shard. */
+  checkpoint(): Promise<void>;
+  /** After this record. */
+  checkpoint(record: Pick<KinesisRecord, "sequenceNumber" | "subSequenceNumber">): Promise<void>;
+  checkpoint(sequenceNumber: string | null, subSequenceNumber?: number | null): Promise<void>;
+  checkpoint(callback: CheckpointCallback): void;
+  checkpoint(sequenceNumber: string | null, callback: CheckpointCallback): void;
+}
+
+export interface InitializeInput {
+  readonly shardId: string;
+  /** The checkpoint to go on from: digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` when there is none. */
+  readonly sequenceNumber: string | null;
+  readonly subSequenceNumber: number | null;
+  readonly log: Log;
+}
+
+export interface ProcessRecordsInput {
+  readonly records: readonly KinesisRecord[];
+  /** How far behind the tip of the shard these records are. */
+  readonly millisBehindLatest: number | null;
+  readonly checkpointer: Checkpointer;
+  readonly log: Log;
+}
+
+export interface LeaseLostInput {
+  readonly log: Log;
+}
+
+export interface ShardEndedInput {
+  readonly checkpointer: Checkpointer;
+  readonly log: Log;
+}
+
+export type ShutdownRequestedInput = ShardEndedInput;
+
+/** Answers one action: by a promise, or with two parameters by calling back (an `Error` fails the action). */
+export type Answer<Input> =
+  | ((input: Input) => Promise<void> | void)
+  | ((input: Input, completeCallback: (error?: unknown) => void) => void);
+
+export interface RecordProcessor {
+  initialize?: Answer<InitializeInput>;
+  processRecords: Answer<ProcessRecordsInput>;
+  /** Another worker has the shard: checkpoints are no longer possible. */
+  leaseLost?: Answer<LeaseLostInput>;
+  /** All records are processed: must call `checkpointer.checkpoint()`, or the shard's children never start. */
+  shardEnded: Answer<ShardEndedInput>;
+  /** The daemon stops or hands the shard over: the last chance to checkpoint. */
+  shutdownRequested?: Answer<ShutdownRequestedInput>;
+}
+
+/** The processor of aws-kcl before version 2: `shutdown` stands for both `leaseLost` and `shardEnded`. */
+export interface LegacyRecordProcessor extends Omit<RecordProcessor, "leaseLost" | "shardEnded"> {
+  shutdown: Answer<
+    | { readonly reason: "ZOMBIE"; readonly log: Log }
+    | { readonly reason: "TERMINATE"; readonly checkpointer: Checkpointer; readonly log: Log }
+  >;
+}
+
+export interface Driver {
+  /**
+   * Resolves at the end of the input, when the daemon has closed STDIN. On STDIN and STDOUT a failure ends the
+   * process with exit code 1; on streams that were passed in it rejects.
+   */
+  run(): Promise<void>;
+  /** Stops reading. */
+  cleanup(): void;
+  readonly log: Log;
+}
+
+/** @throws TypeError when `processRecords` or `shardEnded` (or `shutdown`) is missing. */
+export declare function kcl(
+  recordProcessor: RecordProcessor | LegacyRecordProcessor,
+  input?: NodeJS.ReadableStream,
+  output?: NodeJS.WritableStream,
+  error?: NodeJS.WritableStream,
+  options?: {
+    /** Waits between attempts to checkpoint; tests pass their own. */
+    readonly sleep?: (ms: number) => Promise<unknown>;
+  },
+): Driver;
