@@ -5,9 +5,6 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import split2 from "split2";
 
-/** A line of the daemon's log is short; longer than this it is not one. */
-const MAX_LINE_BYTES = 1 << 20;
-
 interface DaemonOptions {
   readonly propertiesFile: string;
   /** Where its relative paths begin, such as those in `executableName`. */
@@ -39,7 +36,7 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess
     buffer: false,
     reject: false,
   });
-  const lines = child.stderr.pipe(split2({ maxLength: MAX_LINE_BYTES, skipOverflow: true }));
+  const lines = child.stderr.pipe(split2());
   lines.on("data", options.onLine);
   const ended = Promise.all([child, once(lines, "close")]).then(
     ([result]) => result.exitCode ?? result.signal ?? result.shortMessage ?? "unknown",

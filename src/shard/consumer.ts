@@ -55,7 +55,7 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts): Promise
 /** Resolves with the lease's facts once no parent is in the way; `undefined` when the lease went before. */
 async function waitForParents(
   lease: HeldLease,
-  { settings, clock, emit }: ShardParts,
+  { settings, emit }: ShardParts,
 ): Promise<LeaseFacts | undefined> {
   const over = AbortSignal.any([lease.lost, lease.stopRequested]);
   let told = false;
@@ -63,7 +63,7 @@ async function waitForParents(
     if (await lease.parentsEnded()) return lease.read();
     if (!told) emit({ type: "waitingForParents", shardId: lease.shardId });
     told = true;
-    await clock.sleep(settings.parentShardPollIntervalMillis, over);
+    await lease.parentsChanged(settings.parentShardPollIntervalMillis);
   }
   return undefined;
 }

@@ -1,0 +1,92 @@
+// `kinesis-multilang -p FILE`: the daemon itself, with the Java daemon's command line.
+
+import { access, constants } from "node:fs/promises";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { Emit } from "../events.ts";
+import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
+import { UserError } from "../model/errors.ts";
+
+interface RunOptions {
+  readonly propertiesFile?: string;
+  readonly logConfiguration?: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly waitForStream: boolean;
+}
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("run the daemon (this is what happens without a command)")
+    .argument("[file...]", "the properties file, if it is not given with -p")
+    .option("-p, --properties-file <file>", "the properties file")
+    .option("-l, --log-configuration <file>", "accepted for compatibility; see --log-level")
+    .addOption(logLevelOption())
+    .addOption(logFormatOption())
+    .option("--wait-for-stream", "wait for a stream that does not exist yet", false)
+    .action(async (files: string[], options: RunOptions) => {
+      process.exitCode = await run(files, options);
+    });
+}
+
+/** @returns the exit code. */
+async function run(files: readonly string[], options: RunOptions): Promise<number> {
+  const emit = logEvents({
+    level: options.logLevel,
+    format: options.logFormat,
+    now: Date.now,
+    write: (line) => process.stderr.write(line),
+  });
+  const file = chooseFile(files, options, emit);
+  await lookAtLogConfiguration(options.logConfiguration, emit);
+  const { startDaemon } = await import("../daemon.ts");
+  return startDaemon({ file, emit, waitForStream: options.waitForStream });
+}
+
+/** As Java chooses: `-p` wins over the one argument that may stand alone. */
+function chooseFile(
+  files: readonly string[],
+  { propertiesFile }: RunOptions,
+  emit: Emit,
+): string {
+  const [file, ...rest] = files;
+  if (rest.length > 0) {
+    throw new UserError(`Expected one properties file, but found ${files.length}: ${files.join(" ")}`);
+  }
+  if (propertiesFile && file) {
+    const message = `Both -p ${propertiesFile} and ${file} were given: ${propertiesFile} is used.`;
+    emit({ type: "configWarning", message });
+  }
+  const chosen = propertiesFile ?? file;
+  if (chosen) return chosen;
+  throw new UserError(
+    "The properties file is missing. Name one: kinesis-multilang --properties-file FILE (kinesis-multilang --help shows the rest)",
+  );
+}
+
+async function lookAtLogConfiguration(file: string | undefined, emit: Emit): Promise<void> {
+  if (!file) return;
+  try {
+    await access(file, constants.R_OK);
+  } catch (cause) {
+    throw new UserError(`The log configuration ${file} cannot be read.`, { cause });
+  }
+  const message = `${file} configures Java's logback and is not used: choose with --log-level and --log-format.`;
+  emit({ type: "configWarning", message });
+}
+
+function logLevelOption(): Option {
+  return new Option("--log-level <level>", "the least level that is logged")
+    .choices(LOG_LEVELS)
+    .default("info")
+    .argParser((value) => {
+      const level = value.toLowerCase();
+      if (LOG_LEVELS.some((known) => known === level)) return level;
+      throw new InvalidArgumentError(`Allowed are ${LOG_LEVELS.join(", ")}.`);
+    });
+}
+
+function logFormatOption(): Option {
+  return new Option("--log-format <format>", "JSON lines, or text for people")
+    .choices(["json", "text"])
+    .default(process.stderr.isTTY ? "text" : "json", "text on a terminal, else json");
+}

@@ -1,0 +1,43 @@
+// `kinesis-multilang sample`: the word count on embedded services, from nothing to a reckoning.
+
+import { Command } from "commander";
+import { systemClock } from "../clock.ts";
+import type { SampleOptions } from "../sample/runSample.ts";
+import { numberFrom } from "./numbers.ts";
+
+export function sampleCommand(): Command {
+  return new Command("sample")
+    .description("count words with processors of any language, on embedded local services")
+    .option("--language <name>", "the language of the processors", "python")
+    .option("--shards <n>", "shards of the stream", numberFrom({ min: 1, max: 200, integer: true }), 3)
+    .option("--rate <n>", "words put per second", numberFrom({ min: 1, max: 100_000, integer: true }), 50)
+    .option("--seconds <n>", "how long words are put", numberFrom({ min: 1, max: 86_400, integer: true }), 10)
+    .option("--keep-running", "put words until Ctrl-C", false)
+    .option("--reshard", "split a shard on the way", false)
+    .action(async (options: SampleOptions) => {
+      process.exitCode = await sample(options);
+    });
+}
+
+/** @returns the exit code: 0 only when every word was counted once. */
+async function sample(options: SampleOptions): Promise<number> {
+  const { runSample } = await import("../sample/runSample.ts");
+  const { Screen } = await import("../sample/screen.ts");
+  const [stop, abort] = [new AbortController(), new AbortController()];
+  const onSignal = () => (stop.signal.aborted ? abort : stop).abort();
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    const agreed = await runSample({
+      options,
+      screen: new Screen(process.stdout),
+      clock: systemClock,
+      stop: stop.signal,
+      abort: abort.signal,
+    });
+    return agreed ? 0 : 1;
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

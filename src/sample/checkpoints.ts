@@ -1,0 +1,35 @@
+// What the lease table remembers at the end of the sample.
+
+import { dynamoClient } from "../leases/dynamoClient.ts";
+import { DynamoLeaseTable } from "../leases/dynamoTable.ts";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../local/services.ts";
+import { formatPosition } from "../model/position.ts";
+
+export interface CheckpointRow {
+  readonly shardId: string;
+  readonly checkpoint: string;
+  readonly owner: string;
+}
+
+export async function readCheckpoints(
+  endpoint: string,
+  tableName: string,
+): Promise<readonly CheckpointRow[]> {
+  const client = await dynamoClient({
+    endpoint,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+  });
+  try {
+    const leases = await new DynamoLeaseTable(client, tableName).scan(new AbortController().signal);
+    return leases
+      .map((lease) => ({
+        shardId: lease.shardId,
+        checkpoint: formatPosition(lease.checkpoint),
+        owner: lease.owner ?? "",
+      }))
+      .sort((a, b) => (a.shardId < b.shardId ? -1 : 1));
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,18 @@
+// Undoes, in reverse order, all that was begun: also what was still beginning when the end came.
+
+export class Scope {
+  readonly #undos: (() => Promise<unknown>)[] = [];
+
+  /** Waits for `made` and remembers how to undo it. */
+  async use<T>(made: Promise<T>, undo: (made: T) => Promise<unknown>): Promise<T> {
+    this.#undos.push(async () => {
+      const outcome = await Promise.allSettled([made]);
+      if (outcome[0].status === "fulfilled") await undo(outcome[0].value);
+    });
+    return made;
+  }
+
+  async close(): Promise<void> {
+    for (const undo of this.#undos.splice(0).reverse()) await undo();
+  }
+}

@@ -1,0 +1,38 @@
+// Where the sample shows itself: drawn over itself on a terminal, line after line elsewhere.
+
+/** Between two plain lines, so that a log does not fill. */
+const PLAIN_EVERY_MS = 1000;
+
+export class Screen {
+  readonly #out: NodeJS.WriteStream;
+  #linesDrawn = 0;
+  #lastPlainMs = Number.NEGATIVE_INFINITY;
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+  }
+
+  /** Shows `live` in place of the last one on a terminal; else `plain`, at most once a second. */
+  draw(nowMs: number, live: () => readonly string[], plain: () => string): void {
+    if (this.#out.isTTY) {
+      this.#redraw(live());
+    } else if (nowMs - this.#lastPlainMs >= PLAIN_EVERY_MS) {
+      this.#lastPlainMs = nowMs;
+      this.say(plain());
+    }
+  }
+
+  /** Writes a line that stays. */
+  say(line: string): void {
+    this.#linesDrawn = 0;
+    this.#out.write(`${line}\n`);
+  }
+
+  #redraw(lines: readonly string[]): void {
+    const up = this.#linesDrawn > 0 ? `\x1b[${this.#linesDrawn}A` : "";
+    const width = this.#out.columns || 80;
+    const text = lines.map((line) => `\x1b[2K${line.slice(0, width - 1)}\n`).join("");
+    this.#out.write(`${up}${text}\x1b[J`);
+    this.#linesDrawn = lines.length;
+  }
+}

@@ -1,0 +1,107 @@
+// All that the sample needs before the first word: services, a stream, a place for the counts, and the daemon.
+
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../clock.ts";
+import {
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  startDynamo,
+  startKinesis,
+} from "../local/services.ts";
+import { type DaemonProcess, startDaemon } from "./daemonProcess.ts";
+import { prepareLanguage } from "./language.ts";
+import { Progress } from "./progress.ts";
+import type { Scope } from "./scope.ts";
+import { WordStream } from "./wordStream.ts";
+
+export const STREAM = "words";
+/** Also the name of the lease table. */
+export const APPLICATION = "word-count";
+
+/** A daemon that is asked to stop and does not, is ended after this time. */
+const STOP_LIMIT_MS = 20_000;
+
+export interface Stage {
+  readonly words: WordStream;
+  readonly daemon: DaemonProcess;
+  readonly progress: Progress;
+  readonly countsFolder: string;
+  readonly dynamoUrl: string;
+}
+
+interface StageOptions {
+  readonly language: string;
+  readonly shards: number;
+}
+
+export async function setStage(
+  options: StageOptions,
+  scope: Scope,
+  clock: Clock,
+  say: (line: string) => void,
+): Promise<Stage> {
+  const folder = await scope.use(mkdtemp(join(tmpdir(), "kinesis-multilang-")), (made) =>
+    rm(made, { recursive: true, force: true }),
+  );
+  const countsFolder = join(folder, "counts");
+  await mkdir(countsFolder);
+  say(`starting an embedded Kinesis and DynamoDB, and the ${options.language} sample`);
+  const [kinesis, dynamo, language] = await Promise.all([
+    scope.use(startKinesis(), (service) => service.stop()),
+    scope.use(startDynamo(), (service) => service.stop()),
+    prepareLanguage(options.language, folder),
+  ]);
+  const words = await scope.use(WordStream.create(STREAM, options.shards, kinesis.url), (made) =>
+    made.close(),
+  );
+  const progress = new Progress();
+  const starting = startDaemon({
+    propertiesFile: language.propertiesFile,
+    cwd: language.cwd,
+    env: {
+      ...localServices(kinesis.url, dynamo.url),
+      KINESIS_MULTILANG_EXECUTABLE_NAME: language.executableName,
+      KINESIS_MULTILANG_APPLICATION_NAME: APPLICATION,
+      KINESIS_MULTILANG_STREAM_NAME: STREAM,
+      WORD_COUNT_DIR: countsFolder,
+    },
+    onLine: (line) => progress.hear(line),
+  });
+  const daemon = await scope.use(starting, (made) => endDaemon(made, clock));
+  return { words, daemon, progress, countsFolder, dynamoUrl: dynamo.url };
+}
+
+/**
+ * Asks the daemon to stop in order, and ends it when it does not or when `hurry` is aborted.
+ *
+ * @returns its exit code, or the signal that ended it.
+ */
+export async function endDaemon(
+  daemon: DaemonProcess,
+  clock: Clock,
+  hurry?: AbortSignal,
+): Promise<number | string> {
+  const ended = new AbortController();
+  const exit = daemon.ended.finally(() => ended.abort());
+  daemon.terminate();
+  const soon = hurry ? AbortSignal.any([hurry, ended.signal]) : ended.signal;
+  await clock.sleep(STOP_LIMIT_MS, soon);
+  if (!ended.signal.aborted) {
+    daemon.terminate();
+    await clock.sleep(STOP_LIMIT_MS / 4, ended.signal);
+  }
+  if (!ended.signal.aborted) daemon.kill();
+  return exit;
+}
+
+function localServices(kinesisUrl: string, dynamoUrl: string): Record<string, string> {
+  return {
+    KINESIS_MULTILANG_KINESIS_ENDPOINT: kinesisUrl,
+    KINESIS_MULTILANG_DYNAMO_DB_ENDPOINT: dynamoUrl,
+    KINESIS_MULTILANG_REGION_NAME: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+  };
+}

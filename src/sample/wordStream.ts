@@ -1,0 +1,84 @@
+// The stream of the sample, and the count of what was put on it.
+
+import { randomUUID } from "node:crypto";
+import { type KinesisClient, ListShardsCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../local/services.ts";
+import { ensureStream } from "../producer/ensureStream.ts";
+import { putRecords } from "../producer/putRecords.ts";
+import { kinesisClient } from "../stream/client.ts";
+import type { WordCounts } from "./view.ts";
+
+const WORDS = ["bird", "cat", "dog", "fish", "horse", "mouse"] as const;
+
+export class WordStream {
+  readonly #client: KinesisClient;
+  readonly #name: string;
+  readonly #counts = new Map<string, number>();
+  #total = 0;
+
+  private constructor(client: KinesisClient, name: string) {
+    this.#client = client;
+    this.#name = name;
+  }
+
+  /** Creates the stream on the Kinesis at `endpoint` and resolves when it is active. */
+  static async create(name: string, shards: number, endpoint: string): Promise<WordStream> {
+    const client = await kinesisClient({
+      endpoint,
+      region: LOCAL_REGION,
+      credentials: LOCAL_CREDENTIALS,
+    });
+    const wanted = { streamName: name, createWithShards: shards };
+    await ensureStream(client, wanted, new AbortController().signal);
+    return new WordStream(client, name);
+  }
+
+  get counts(): WordCounts {
+    return this.#counts;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Puts random words; only those that were stored are counted. */
+  async put(howMany: number): Promise<void> {
+    if (howMany <= 0) return;
+    const words = Array.from({ length: howMany }, randomWord);
+    const records = words.map((word) => ({ data: Buffer.from(word), partitionKey: randomUUID() }));
+    const { put } = await putRecords(this.#client, this.#name, records);
+    for (const { data } of put) this.#count(Buffer.from(data).toString("utf8"));
+  }
+
+  /** Splits the first open shard in the middle of its hash keys. @returns what was done, as a sentence. */
+  async splitFirstShard(): Promise<string> {
+    const { Shards = [] } = await this.#client.send(
+      new ListShardsCommand({ StreamName: this.#name }),
+    );
+    const shard = Shards.find((found) => !found.SequenceNumberRange?.EndingSequenceNumber);
+    const { StartingHashKey, EndingHashKey } = shard?.HashKeyRange ?? {};
+    if (!shard?.ShardId || !StartingHashKey || !EndingHashKey) return "there is no shard to split";
+    const middle = (BigInt(StartingHashKey) + BigInt(EndingHashKey)) / 2n;
+    await this.#client.send(
+      new SplitShardCommand({
+        StreamName: this.#name,
+        ShardToSplit: shard.ShardId,
+        NewStartingHashKey: String(middle),
+      }),
+    );
+    return `${shard.ShardId} is split: its children begin when it is finished`;
+  }
+
+  async close(): Promise<void> {
+    this.#client.destroy();
+  }
+
+  #count(word: string): void {
+    this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1);
+    this.#total += 1;
+  }
+}
+
+function randomWord(): string {
+  return WORDS[Math.floor(Math.random() * WORDS.length)] ?? WORDS[0];
+}

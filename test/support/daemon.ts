@@ -1,0 +1,164 @@
+// The built daemon under test: a process of its own with a properties file, whose log lines are events to wait for.
+
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import split2 from "split2";
+import { inject, onTestFinished } from "vitest";
+
+export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+
+/** A log line: the event's fields beside `time`, `level`, `event` and `message`. */
+export interface LoggedEvent {
+  readonly event: string;
+  readonly level: string;
+  readonly message: string;
+  readonly shardId?: string;
+  readonly [field: string]: unknown;
+}
+
+export interface DaemonUnderTest {
+  readonly pid: number;
+  readonly events: readonly LoggedEvent[];
+  /** What it wrote on STDERR that is no log line. */
+  readonly otherLines: readonly string[];
+  /** Resolves with the first event, past or future, that satisfies the predicate; rejects when the daemon ends first. */
+  waitFor(what: string | ((event: LoggedEvent) => boolean), limitMs?: number): Promise<LoggedEvent>;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGTERM, and the exit code; or the signal's name when one ended it. */
+  stop(): Promise<number | string>;
+  readonly ended: Promise<number | string>;
+}
+
+interface DaemonOptions {
+  /** Beside these stand the endpoints of the shared emulators, and short timers. */
+  readonly properties: Readonly<Record<string, string | number | boolean>>;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const DEFAULT_LIMIT_MS = 30_000;
+
+/** Writes a properties file into a folder that goes with the test. */
+export async function propertiesFile(
+  properties: Readonly<Record<string, string | number | boolean>>,
+): Promise<string> {
+  const folder = await temporaryFolder();
+  const file = join(folder, "daemon.properties");
+  const lines = Object.entries(properties).map(([key, value]) => `${key} = ${escape(String(value))}`);
+  await writeFile(file, `${lines.join("\n")}\n`);
+  return file;
+}
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "kinesis-multilang-test-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts the daemon; it is ended with the test whatever happens. */
+export async function startDaemon(options: DaemonOptions): Promise<DaemonUnderTest> {
+  const file = await propertiesFile({
+    kinesisEndpoint: inject("kinesisUrl"),
+    dynamoDBEndpoint: inject("dynamoUrl"),
+    regionName: "us-east-1",
+    initialPositionInStream: "TRIM_HORIZON",
+    retrievalMode: "POLLING",
+    idleTimeBetweenReadsInMillis: 200,
+    failoverTimeMillis: 3000,
+    ...options.properties,
+  });
+  return runDaemon(["-p", file, "--log-level", "trace", ...(options.args ?? [])], options);
+}
+
+/** The same with a command line of one's own. */
+export async function runDaemon(
+  args: readonly string[],
+  { env = {}, cwd }: Pick<DaemonOptions, "env" | "cwd"> = {},
+): Promise<DaemonUnderTest> {
+  const child = execa(process.execPath, [MAIN, ...args], {
+    env: { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local", ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    buffer: false,
+    reject: false,
+    detached: true,
+  });
+  const events: LoggedEvent[] = [];
+  const otherLines: string[] = [];
+  const listeners = new Set<() => void>();
+  const lines = child.stderr.pipe(split2());
+  lines.on("data", (line: string) => {
+    const event = parseEvent(line);
+    if (event) events.push(event);
+    else otherLines.push(line);
+    for (const listener of listeners) listener();
+  });
+  child.stdout.resume();
+  let over = false;
+  const ended = Promise.all([child, once(lines, "close")]).then(([result]) => {
+    over = true;
+    for (const listener of listeners) listener();
+    return result.exitCode ?? result.signal ?? "unknown";
+  });
+  const { pid } = child;
+  if (pid === undefined) throw new Error("the daemon did not start");
+  onTestFinished(async () => {
+    if (!over) child.kill("SIGKILL");
+    await ended;
+  });
+
+  const waitFor: DaemonUnderTest["waitFor"] = (what, limitMs = DEFAULT_LIMIT_MS) => {
+    const matches =
+      typeof what === "string" ? (event: LoggedEvent) => event.event === what : what;
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => finish(), limitMs);
+      const look = () => {
+        const found = events.find(matches);
+        if (found || over) finish(found);
+      };
+      const finish = (found?: LoggedEvent) => {
+        clearTimeout(limit);
+        listeners.delete(look);
+        if (found) resolve(found);
+        else reject(new Error(`the daemon did not say ${what}; it said:\n${tail()}`));
+      };
+      listeners.add(look);
+      look();
+    });
+  };
+  const tail = () =>
+    [...events.slice(-40).map((event) => JSON.stringify(event)), ...otherLines.slice(-40)].join("\n");
+  return {
+    pid,
+    events,
+    otherLines,
+    waitFor,
+    signal: (signal) => child.kill(signal),
+    stop: async () => {
+      child.kill("SIGTERM");
+      return ended;
+    },
+    ended,
+  };
+}
+
+function parseEvent(line: string): LoggedEvent | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    const isEvent = typeof value === "object" && value !== null && "event" in value;
+    return isEvent ? (value as LoggedEvent) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function escape(value: string): string {
+  return value.replaceAll("\\", "\\\\");
+}
