@@ -1,0 +1,118 @@
+// The value of AwsCredentialsProvider…: `Name|argument|…`, several separated by commas, tried in that order.
+// Decides which providers a text names; building them is the business of aws.ts.
+
+export type CredentialsProvider =
+  | { readonly type: "default" }
+  | { readonly type: "environment" }
+  | { readonly type: "profile"; readonly profileName?: string }
+  | { readonly type: "instanceProfile" }
+  | { readonly type: "container" }
+  | { readonly type: "webIdentity" }
+  | { readonly type: "anonymous" }
+  | AssumeRole;
+
+export interface AssumeRole {
+  readonly type: "assumeRole";
+  readonly roleArn: string;
+  readonly roleSessionName: string;
+  readonly externalId?: string;
+  /** Where STS is called; absent = the region chain. */
+  readonly region?: string;
+  readonly endpoint?: string;
+}
+
+export interface ProvidersText {
+  /** Never empty unless `problems` is not. */
+  readonly providers: readonly CredentialsProvider[];
+  readonly problems: readonly string[];
+  /** Items passed over as Java does when another one can be built, and arguments without meaning. */
+  readonly warnings: readonly string[];
+}
+
+const PLAIN: Readonly<Record<string, CredentialsProvider>> = {
+  DefaultCredentialsProvider: { type: "default" },
+  EnvironmentVariableCredentialsProvider: { type: "environment" },
+  ProfileCredentialsProvider: { type: "profile" },
+  InstanceProfileCredentialsProvider: { type: "instanceProfile" },
+  ContainerCredentialsProvider: { type: "container" },
+  WebIdentityTokenFileCredentialsProvider: { type: "webIdentity" },
+  AnonymousCredentialsProvider: { type: "anonymous" },
+};
+
+const ASSUME_ROLE = ["StsAssumeRoleCredentialsProvider", "KclStsAssumeRoleCredentialsProvider"];
+
+const KNOWN = [...Object.keys(PLAIN), `${ASSUME_ROLE[0]}|ROLE_ARN|SESSION_NAME`].join(", ");
+
+/** The packages in which the Java daemon finds these names. */
+const PACKAGES =
+  /^software\.amazon\.(kinesis\.multilang\.auth|awssdk\.auth\.credentials|awssdk\.services\.sts\.auth)\./;
+
+const V1_DEFAULT = /^(com\.amazonaws\.auth\.)?DefaultAWSCredentialsProviderChain$/;
+
+type Read = {
+  readonly provider?: CredentialsProvider;
+  readonly problem?: string;
+  readonly warnings?: readonly string[];
+};
+
+export function parseCredentialsProviders(text: string): ProvidersText {
+  const items = text
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean);
+  const read = items.map(readProvider);
+  const providers = read.flatMap(({ provider }) => provider ?? []);
+  const unbuildable = read.flatMap(({ problem }) => problem ?? []);
+  const warnings = read.flatMap((item) => item.warnings ?? []);
+  if (providers.length === 0) return { providers, problems: unbuildable, warnings };
+  const skipped = unbuildable.map((problem) => `${problem}; skipped`);
+  return { providers, problems: [], warnings: [...skipped, ...warnings] };
+}
+
+function readProvider(item: string): Read {
+  const [className = "", ...args] = item.split("|").map((part) => part.trim());
+  const name = className.replace(PACKAGES, "");
+  if (ASSUME_ROLE.includes(name)) return readAssumeRole(name, args);
+  if (V1_DEFAULT.test(name)) {
+    const warning = `${className} is a name of the old SDK; DefaultCredentialsProvider is used`;
+    return { provider: { type: "default" }, warnings: [warning] };
+  }
+  const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
+  if (!plain) return { problem: `no credentials provider ${className}; known: ${KNOWN}` };
+  const [profileName, ...more] = plain.type === "profile" ? args : ["", ...args];
+  if (more.length > 0) return { problem: `${name} takes ${more.length} argument(s) too many` };
+  return { provider: profileName ? { type: "profile", profileName } : plain };
+}
+
+function readAssumeRole(name: string, args: readonly string[]): Read {
+  const [roleArn, roleSessionName, ...named] = args;
+  if (!roleArn || !roleSessionName) {
+    return { problem: `${name} needs a role and a session name: ${name}|ROLE_ARN|SESSION_NAME` };
+  }
+  const warnings: string[] = [];
+  let provider: AssumeRole = { type: "assumeRole", roleArn, roleSessionName };
+  for (const argument of named) {
+    const [key = "", value, ...more] = argument.split("=");
+    if (value === undefined || more.length > 0) {
+      // The text itself may be a secret and is not shown.
+      warnings.push(`${name}: an argument is not of the form key=value and is ignored`);
+    } else if (key === "externalId") {
+      provider = { ...provider, externalId: value };
+    } else if (key === "endpointRegion") {
+      provider = { ...provider, region: value };
+    } else if (key === "endpoint") {
+      const [endpoint, region, ...rest] = value.split("^");
+      if (!endpoint || !region || rest.length > 0) {
+        return { problem: `${name}: endpoint must be SERVICE_ENDPOINT^SIGNING_REGION` };
+      }
+      const url = /^[a-z]+:\/\//i.test(endpoint) ? endpoint : `https://${endpoint}`;
+      if (!URL.canParse(url)) return { problem: `${name}: the endpoint ${url} is no URL` };
+      provider = { ...provider, endpoint: url, region };
+    } else {
+      warnings.push(
+        `${name}: unknown argument ${key} is ignored; known: externalId, endpointRegion, endpoint`,
+      );
+    }
+  }
+  return { provider, warnings };
+}

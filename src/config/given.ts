@@ -1,0 +1,155 @@
+// Gathers what was written where: flags before environment before file. Knows names, but not what values mean.
+
+import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
+import { ignoredKeys } from "./ignoredKeys.ts";
+import { allKeys, isKey, type Key } from "./keys.ts";
+import {
+  canonicalName,
+  ENVIRONMENT_PREFIX,
+  environmentName,
+  flagName,
+  suggestKey,
+} from "./names.ts";
+import type { PropertyEntry } from "./propertiesText.ts";
+import { resolveReferences } from "./references.ts";
+
+/** One value as written, references resolved. */
+export interface Given {
+  /** As it stands there: an alias, a nested path. */
+  readonly writtenName: string;
+  /** As it stands there, references unresolved. */
+  readonly writtenText: string;
+  readonly text: string;
+  readonly source: Source;
+  readonly secret: boolean;
+}
+
+export interface Layers {
+  readonly file: string | undefined;
+  readonly entries: readonly PropertyEntry[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly flags: Readonly<Record<string, string>>;
+  readonly folder: string;
+}
+
+export interface Gathered {
+  readonly given: ReadonlyMap<Key, Given>;
+  /** Names without effect here that were given all the same; some select polling. */
+  readonly ignored: ReadonlyMap<string, Given>;
+  readonly problems: readonly ConfigProblem[];
+  readonly notices: readonly ConfigNotice[];
+}
+
+interface Written {
+  readonly name: string;
+  readonly text: string;
+  readonly source: Source;
+}
+
+export function gather(layers: Layers): Gathered {
+  const given = new Map<Key, Given>();
+  const ignored = new Map<string, Given>();
+  const problems: ConfigProblem[] = [];
+  const notices: ConfigNotice[] = [];
+  // Later ones overwrite earlier ones.
+  for (const written of [...fromFile(layers), ...fromEnvironment(layers), ...fromFlags(layers)]) {
+    const { source, name: writtenName, text: writtenText } = written;
+    const key = canonicalName(writtenName);
+    if (!isKey(key) && !Object.hasOwn(ignoredKeys, key)) {
+      judgeUnknown(written, problems, notices);
+      continue;
+    }
+    const { text, secret, problems: unresolved } = resolveReferences(writtenText, layers);
+    problems.push(...unresolved.map((message) => ({ source, key: writtenName, message })));
+    const value: Given = { writtenName, writtenText, text, source, secret };
+    if (!isKey(key)) {
+      ignored.set(key, value);
+      notices.push(ignoredNotice(key, value));
+      continue;
+    }
+    const before = given.get(key);
+    if (before) notices.push(...overruled(before, value));
+    given.set(key, value);
+  }
+  return { given, ignored, problems, notices };
+}
+
+function fromFile({ file, entries }: Layers): Written[] {
+  return entries.map(({ key, value, line }) => ({
+    name: key,
+    text: value,
+    source: { type: "file", file: file ?? "", line },
+  }));
+}
+
+const KEYS_BY_ENVIRONMENT_NAME = new Map(
+  [...allKeys, ...Object.keys(ignoredKeys)].map((key) => [environmentName(key), key]),
+);
+
+/** What the daemon tells its children in their environment: it may reach a daemon that runs inside of another's child. */
+const TOLD_TO_CHILDREN = new Set(
+  ["SHARD_ID", "STREAM_NAME", "APPLICATION_NAME", "WORKER_ID", "PROTOCOL", "PROTOCOL_VERSION", "ATTEMPT"].map(
+    (name) => ENVIRONMENT_PREFIX + name,
+  ),
+);
+
+function fromEnvironment({ environment }: Layers): Written[] {
+  return Object.entries(environment).flatMap(([name, text]): Written[] => {
+    // An empty variable is how an orchestrator unsets one.
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || !text) return [];
+    const key = KEYS_BY_ENVIRONMENT_NAME.get(name);
+    if (key === undefined && TOLD_TO_CHILDREN.has(name)) return [];
+    return [{ name: key ?? name, text, source: { type: "environment", name } }];
+  });
+}
+
+function fromFlags({ flags }: Layers): Written[] {
+  return Object.entries(flags).map(([name, text]) => ({
+    name,
+    text,
+    source: { type: "flag", name: flagName(name) },
+  }));
+}
+
+/** Java ignores unknown names in silence, except below its clients, where it refuses to start; so do we. */
+function judgeUnknown(
+  { name, source }: Written,
+  problems: ConfigProblem[],
+  notices: ConfigNotice[],
+): void {
+  const [client] = /^(kinesisClient|dynamoDbClient|cloudWatchClient)\./.exec(name) ?? [];
+  const [provider] =
+    /^(kinesis|dynamoDB|cloudWatch)CredentialsProvider\./.exec(name) ?? [];
+  if (client !== undefined) {
+    const message = `not supported; allowed: ${client}region, endpointOverride, dualstackEnabled, fipsEnabled`;
+    problems.push({ source, key: name, message });
+  } else if (provider !== undefined) {
+    const message = "not supported; write AwsCredentialsProvider = NAME|ARGUMENT|… instead";
+    problems.push({ source, key: name, message });
+  } else {
+    notices.push({ level: "warning", source, key: name, message: unknown(name, source) });
+  }
+}
+
+function unknown(name: string, source: Source): string {
+  const inEnvironment = source.type === "environment";
+  const plain = inEnvironment
+    ? name.slice(ENVIRONMENT_PREFIX.length).replaceAll("_", "")
+    : name;
+  const suggestion = suggestKey(plain);
+  if (suggestion === undefined) return "unknown key, ignored";
+  const meant = inEnvironment ? environmentName(suggestion) : suggestion;
+  return `unknown key, ignored; did you mean ${meant}?`;
+}
+
+function ignoredNotice(key: string, { source, writtenName }: Given): ConfigNotice {
+  const { level, reason } = ignoredKeys[key] ?? { level: "warning", reason: "" };
+  return { level, source, key: writtenName, message: `has no effect: ${reason}` };
+}
+
+/** Two names of one setting in the same file: Java applies them in an order nobody knows. */
+function overruled(before: Given, now: Given): ConfigNotice[] {
+  if (before.source.type !== now.source.type || before.writtenName === now.writtenName) return [];
+  const message = `sets the same as ${before.writtenName}; this one counts`;
+  return [{ level: "warning", source: now.source, key: now.writtenName, message }];
+}

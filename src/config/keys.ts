@@ -1,0 +1,215 @@
+// Every key that has an effect here: its kind, its bounds and its default, under the name that the Java daemon knows.
+// Defaults are those that Java effectively uses; ours differ only where a comment says so.
+
+import { z } from "zod";
+import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
+import {
+  decimal,
+  duration,
+  endpoint,
+  flag,
+  matching,
+  millis,
+  oneOf,
+  seconds,
+  tags,
+  text,
+  time,
+  wholeNumber,
+  words,
+} from "./values.ts";
+
+const REGION = /^[A-Za-z0-9-]{1,63}$/;
+// A table may also be named by its ARN.
+const TABLE = /^(?:[a-zA-Z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:.+)$/;
+const TABLE_ALLOWED = "a table name: 3 to 255 of the characters a-z A-Z 0-9 _ . -";
+const CONSUMER = /^[a-zA-Z0-9_.-]{1,128}$/;
+const CONSUMER_ALLOWED = "a consumer name: 1 to 128 of the characters a-z A-Z 0-9 _ . -";
+const DESTINATION = /^(file|sqs|sns|s3|kinesis):./;
+const region = () => matching(REGION, "a region such as eu-west-1");
+const table = () => matching(TABLE, TABLE_ALLOWED);
+const count = (min = 0) => wholeNumber({ min });
+
+const daemonKeys = {
+  executableName: text().optional(),
+  applicationName: matching(/^[^\s]+$/, "a name without blanks").optional(),
+  streamName: matching(
+    /^[a-zA-Z0-9_.-]{1,128}$/,
+    "a stream name: 1 to 128 of the characters a-z A-Z 0-9 _ . -",
+  ).optional(),
+  streamArn: text()
+    .transform((value, context) => {
+      const arn = value === undefined ? undefined : parseStreamArn(value.trim());
+      if (arn || value === undefined) return arn;
+      context.addIssue({ code: "custom", message: STREAM_ARN_FORM });
+      return z.NEVER;
+    })
+    .optional(),
+  workerId: text().optional(),
+  timeoutInSeconds: seconds(1).optional(),
+  // Java: 0, which gives children no chance.
+  shutdownGraceMillis: millis().default(10_000),
+  initialPositionInStream: oneOf("LATEST", "TRIM_HORIZON", "AT_TIMESTAMP").default("LATEST"),
+  initialPositionInStreamExtended: time().optional(),
+  // AUTO (ours): fan-out, or polling where the permission or a free consumer is missing.
+  retrievalMode: oneOf("DEFAULT", "POLLING", "FANOUT", "AUTO").default("DEFAULT"),
+};
+
+const clientKeys = {
+  regionName: region().optional(),
+  kinesisEndpoint: endpoint().optional(),
+  dynamoDBEndpoint: endpoint().optional(),
+  AwsCredentialsProvider: text().optional(),
+  AwsCredentialsProviderDynamoDB: text().optional(),
+  AwsCredentialsProviderCloudWatch: text().optional(),
+  "kinesisClient.region": region().optional(),
+  "kinesisClient.endpointOverride": endpoint().optional(),
+  "kinesisClient.dualstackEnabled": flag().optional(),
+  "kinesisClient.fipsEnabled": flag().optional(),
+  "dynamoDbClient.region": region().optional(),
+  "dynamoDbClient.endpointOverride": endpoint().optional(),
+  "dynamoDbClient.dualstackEnabled": flag().optional(),
+  "dynamoDbClient.fipsEnabled": flag().optional(),
+  "cloudWatchClient.region": region().optional(),
+  "cloudWatchClient.endpointOverride": endpoint().optional(),
+  "cloudWatchClient.dualstackEnabled": flag().optional(),
+  "cloudWatchClient.fipsEnabled": flag().optional(),
+};
+
+const leaseKeys = {
+  tableName: table().optional(),
+  failoverTimeMillis: millis(1).default(10_000),
+  leaseAssignmentIntervalMillis: millis(1).optional(),
+  enablePriorityLeaseAssignment: flag().default(true),
+  maxLeasesForWorker: count(1).default(2_147_483_647),
+  maxLeasesToStealAtOneTime: count(1).default(1),
+  maxLeaseRenewalThreads: count(1).default(20),
+  leaseTableDeletionProtectionEnabled: flag().default(false),
+  leaseTablePitrEnabled: flag().default(false),
+  leaseTableScanTotalSegments: wholeNumber({ min: 1, max: 1_000_000 }).optional(),
+  cleanupLeasesUponShardCompletion: flag().default(true),
+  ignoreUnexpectedChildShards: flag().default(false),
+  skipShardSyncAtWorkerInitializationIfLeasesExist: flag().default(false),
+  parentShardPollIntervalMillis: millis(1).default(10_000),
+  listShardsBackoffTimeInMillis: millis(1).default(1_500),
+  maxListShardsRetryAttempts: count(1).default(50),
+  schedulerInitializationBackoffTimeMillis: millis(1).default(1_000),
+  taskBackoffTimeMillis: millis(1).default(500),
+  logWarningForTaskAfterMillis: millis().optional(),
+  callProcessRecordsEvenForEmptyRecordList: flag().default(false),
+  clientVersionConfig: oneOf(
+    "CLIENT_VERSION_CONFIG_3X",
+    "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X",
+    "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X_PHASE1",
+  ).default("CLIENT_VERSION_CONFIG_3X"),
+  isGracefulLeaseHandoffEnabled: flag().default(true),
+  gracefulLeaseHandoffTimeoutMillis: millis().default(30_000),
+};
+
+const readingKeys = {
+  // GetRecords returns at most 10,000 records and 10 MB.
+  maxRecords: wholeNumber({ min: 1, max: 10_000 }).default(10_000),
+  idleTimeBetweenReadsInMillis: millis(1).default(1_500),
+  millisBehindLatestThresholdForReducedTps: millis().default(0),
+  "fanoutConfig.consumerName": matching(CONSUMER, CONSUMER_ALLOWED).optional(),
+  "fanoutConfig.consumerArn": matching(
+    /^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:\d{12}:stream\/[^/]+\/consumer\/[^:]+:\d+$/,
+    "a consumer's ARN: arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:NUMBER",
+  ).optional(),
+  "fanoutConfig.maxDescribeStreamSummaryRetries": count(1).default(10),
+  "fanoutConfig.maxDescribeStreamConsumerRetries": count(1).default(10),
+  "fanoutConfig.registerStreamConsumerRetries": count(1).default(10),
+  "fanoutConfig.retryBackoffMillis": millis(1).default(1_000),
+};
+
+const metricsKeys = {
+  metricsLevel: oneOf("NONE", "SUMMARY", "DETAILED").default("DETAILED"),
+  metricsBufferTimeMillis: millis(1).default(10_000),
+  metricsMaxQueueSize: count(1).default(10_000),
+  metricsEnabledDimensions: words().default(["ALL"]),
+};
+
+/** What a 3.x fleet's workers tell each other. */
+const workerMetricsKeys = {
+  inMemoryWorkerMetricsCaptureFrequencyMillis: millis(1).default(1_000),
+  workerMetricsReporterFreqInMillis: millis(1).default(30_000),
+  noOfPersistedMetricsPerWorkerMetrics: count(1).default(10),
+  disableWorkerMetrics: flag().default(false),
+  maxThroughputPerHostKBps: decimal({ min: 0 }).optional(),
+  dampeningPercentage: wholeNumber({ min: 1, max: 100 }).default(60),
+  reBalanceThresholdPercentage: wholeNumber({ min: 1, max: 100 }).default(10),
+  allowThroughputOvershoot: flag().default(true),
+  varianceBalancingFrequency: count(1).default(3),
+  workerMetricsEMAAlpha: decimal({ min: 0, max: 1 }).default(0.5),
+  staleWorkerMetricsEntryCleanupDuration: duration().default(86_400_000),
+  workerMetricsTableName: table().optional(),
+  workerMetricsBillingMode: oneOf("PAY_PER_REQUEST", "PROVISIONED").default("PAY_PER_REQUEST"),
+  workerMetricsReadCapacity: count().default(0),
+  workerMetricsWriteCapacity: count().default(0),
+  workerMetricsPointInTimeRecoveryEnabled: flag().default(false),
+  workerMetricsDeletionProtectionEnabled: flag().default(false),
+  workerMetricsTags: tags().default({}),
+  coordinatorStateTableName: table().optional(),
+  coordinatorStateBillingMode: oneOf("PAY_PER_REQUEST", "PROVISIONED").default("PAY_PER_REQUEST"),
+  coordinatorStateReadCapacity: count().default(0),
+  coordinatorStateWriteCapacity: count().default(0),
+  coordinatorStatePointInTimeRecoveryEnabled: flag().default(false),
+  coordinatorStateDeletionProtectionEnabled: flag().default(false),
+  coordinatorStateTags: tags().default({}),
+};
+
+/** Not in Java. */
+const ourKeys = {
+  onChildFailure: oneOf("restart", "releaseLease", "exit").default("restart"),
+  maxChildRestarts: count().default(5),
+  childRestartWindowMillis: millis(1).default(600_000),
+  // -1: for ever, as Lambda writes it.
+  maximumRetryAttempts: count(-1).default(-1),
+  maximumRecordAgeInSeconds: count(-1).default(-1),
+  bisectBatchOnFunctionError: flag().default(false),
+  onFailureDestination: matching(
+    DESTINATION,
+    "file:PATH, sqs:…, sns:…, s3:… or kinesis:…",
+  ).optional(),
+  progressTimeoutSeconds: seconds(1).optional(),
+  checkpointPolicy: oneOf("processor", "onBatchSuccess").default("processor"),
+  checkpointIntervalMs: millis().default(0),
+  // One budget for all shards. A single GetRecords may bring 10 MB, 13.4 MB as base64.
+  maxBufferedBytes: wholeNumber({ min: 2 ** 20, max: 2 ** 40, of: "bytes" }).default(2 ** 26),
+  maxBatchRecords: count(1).optional(),
+  maxBatchBytes: wholeNumber({ min: 1, max: 2 ** 31 - 1, of: "bytes" }).optional(),
+  // Lambda's MaximumBatchingWindow ends at 300 s too.
+  maxBatchWindowMs: wholeNumber({ min: 0, max: 300_000, of: "milliseconds" }).default(0),
+  childEnv: words().optional(),
+  passCredentials: flag().default(true),
+};
+
+export const keysSchema = z.object({
+  ...daemonKeys,
+  ...clientKeys,
+  ...leaseKeys,
+  ...readingKeys,
+  ...metricsKeys,
+  ...workerMetricsKeys,
+  ...ourKeys,
+});
+
+/** What the file, the environment and the flags say, key by key, defaults filled in. */
+export type KeyValues = z.output<typeof keysSchema>;
+
+export type Key = keyof KeyValues;
+
+export function isKey(name: string): name is Key {
+  return Object.hasOwn(keysSchema.shape, name);
+}
+
+export const allKeys = Object.keys(keysSchema.shape).filter(isKey);
+
+/** Java takes these as a sign that polling is meant (`retrievalMode=DEFAULT`). */
+export const POLLING_KEYS: readonly string[] = [
+  "maxRecords",
+  "idleTimeBetweenReadsInMillis",
+  "millisBehindLatestThresholdForReducedTps",
+  "retryGetRecordsInSeconds",
+  "maxGetRecordsThreadPool",
+];

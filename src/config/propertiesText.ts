@@ -1,0 +1,112 @@
+// The syntax of java.util.Properties: text in, keys and values with their lines out. It knows no key's meaning.
+// One deviation from Java: the text has been decoded from UTF-8 before it comes here (Java reads ISO-8859-1).
+
+export interface PropertyEntry {
+  readonly key: string;
+  /** As Java has it: leading blanks dropped, trailing blanks kept. */
+  readonly value: string;
+  /** Where the entry begins, from 1. */
+  readonly line: number;
+}
+
+export interface SyntaxProblem {
+  readonly line: number;
+  readonly message: string;
+}
+
+export interface PropertiesText {
+  /** In the order of the text; a key may occur more than once, the last one counts. */
+  readonly entries: readonly PropertyEntry[];
+  readonly problems: readonly SyntaxProblem[];
+}
+
+/** Never throws: an entry with a bad `\u` escape becomes a problem, the others stand. */
+export function parseProperties(text: string): PropertiesText {
+  const entries: PropertyEntry[] = [];
+  const problems: SyntaxProblem[] = [];
+  for (const { text: logical, line } of logicalLines(text)) {
+    const { keyEnd, valueStart } = splitAt(logical);
+    const key = resolveEscapes(logical.slice(0, keyEnd));
+    const value = resolveEscapes(logical.slice(valueStart));
+    const bad = key.bad ?? value.bad;
+    if (bad === undefined) entries.push({ key: key.text, value: value.text, line });
+    else problems.push({ line, message: badEscape(bad) });
+  }
+  return { entries, problems };
+}
+
+interface LogicalLine {
+  readonly text: string;
+  readonly line: number;
+}
+
+/** Joins continued lines, and drops blank lines and comments; escapes stay as they are. */
+function* logicalLines(text: string): Generator<LogicalLine> {
+  let logical = "";
+  let start = 0;
+  // True at the beginning of what is not a continuation: only there `#` and `!` begin a comment.
+  let fresh = true;
+  let number = 0;
+  for (const natural of text.split(/\r\n|\r|\n/)) {
+    number += 1;
+    const content = natural.replace(/^[ \t\f]+/, "");
+    if (fresh && /^[#!]/.test(content)) continue;
+    if (logical === "" && content !== "") start = number;
+    const continued = endsInOddBackslashes(content);
+    logical += continued ? content.slice(0, -1) : content;
+    // A lone backslash followed by an empty line is, to Java, a blank line.
+    fresh = logical === "" ? content === "" : !continued;
+    if (continued || logical === "") continue;
+    yield { text: logical, line: start };
+    logical = "";
+  }
+  if (logical !== "") yield { text: logical, line: start };
+}
+
+function endsInOddBackslashes(content: string): boolean {
+  const backslashes = /\\*$/.exec(content)?.[0].length ?? 0;
+  return backslashes % 2 === 1;
+}
+
+const BLANK = new Set([" ", "\t", "\f"]);
+
+/** The first unescaped `=`, `:` or blank ends the key; one `=` or `:` among the blanks behind it belongs to the separator. */
+function splitAt(logical: string): { readonly keyEnd: number; readonly valueStart: number } {
+  let keyEnd = 0;
+  while (keyEnd < logical.length && !isSeparator(logical.charAt(keyEnd))) {
+    keyEnd += logical.charAt(keyEnd) === "\\" ? 2 : 1;
+  }
+  let valueStart = skipBlanks(logical, keyEnd);
+  if (/[=:]/.test(logical.charAt(valueStart))) valueStart = skipBlanks(logical, valueStart + 1);
+  return { keyEnd, valueStart };
+}
+
+function isSeparator(char: string): boolean {
+  return char === "=" || char === ":" || BLANK.has(char);
+}
+
+function skipBlanks(logical: string, from: number): number {
+  let at = from;
+  while (BLANK.has(logical.charAt(at))) at += 1;
+  return at;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { t: "\t", n: "\n", r: "\r", f: "\f" };
+
+/** `bad` is the first `\u…` that is not followed by four hexadecimal digits. */
+function resolveEscapes(raw: string): { readonly text: string; readonly bad?: string } {
+  let bad: string | undefined;
+  const text = raw.replace(/\\(?:u(.{0,4})|([^]))/gs, (whole, hex?: string, char?: string) => {
+    if (char !== undefined) return ESCAPES[char] ?? char;
+    if (hex !== undefined && /^[0-9a-fA-F]{4}$/.test(hex)) {
+      return String.fromCharCode(Number.parseInt(hex, 16));
+    }
+    bad ??= whole;
+    return whole;
+  });
+  return bad === undefined ? { text } : { text, bad };
+}
+
+function badEscape(found: string): string {
+  return `bad escape ${JSON.stringify(found).slice(1, -1).replaceAll("\\\\", "\\")}: \\u must be followed by four hexadecimal digits (a backslash itself is written \\\\)`;
+}
