@@ -1,0 +1,112 @@
+// The word-count sample of each client: how to see that its language is installed, how to build it, how to start it.
+// Samples that are compiled are built into a folder that the caller owns; nothing is written below clients/.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** A program and its arguments. */
+export type Command = readonly [program: string, ...args: string[]];
+
+export interface LanguageSample {
+  /** Each of them ends with exit code 0 where the language can be used. */
+  readonly checks: readonly Command[];
+  /** What to install when a check fails. */
+  readonly missing: string;
+  /** To be run before the first start, in `cwd`, with `env` added to the environment. */
+  readonly build?: {
+    readonly command: Command;
+    readonly cwd: string;
+    readonly env: Readonly<Record<string, string>>;
+  };
+  /** The sample's properties file; its `executableName` is for people, `executable` below is exact. */
+  readonly properties: string;
+  readonly executable: Command;
+}
+
+/** From src/local and from dist/local alike. */
+const CLIENTS = fileURLToPath(new URL("../../clients/", import.meta.url));
+
+const inClient = (...path: readonly string[]): string => join(CLIENTS, ...path);
+
+const SAMPLES = {
+  python: () => ({
+    checks: [["python3", "-c", "import sys; sys.exit(sys.version_info < (3, 9))"]],
+    missing: "Python 3.9 or newer as python3 (https://www.python.org)",
+    properties: inClient("python", "sample", "sample.properties"),
+    executable: ["python3", inClient("python", "sample", "word_count.py")],
+  }),
+  node: () => ({
+    checks: [[process.execPath, "--version"]],
+    missing: "Node 18 or newer (https://nodejs.org)",
+    properties: inClient("node", "sample", "sample.properties"),
+    executable: [process.execPath, inClient("node", "sample", "word_count.mjs")],
+  }),
+  ruby: () => ({
+    checks: [["ruby", "-e", "exit((RUBY_VERSION.split('.').map(&:to_i) <=> [2, 7]) >= 0)"]],
+    missing: "Ruby 2.7 or newer as ruby (https://www.ruby-lang.org)",
+    properties: inClient("ruby", "sample", "sample.properties"),
+    executable: ["ruby", inClient("ruby", "sample", "word_count.rb")],
+  }),
+  go: (built) => ({
+    checks: [["go", "version"]],
+    missing: "Go 1.18 or newer as go (https://go.dev)",
+    build: {
+      command: ["go", "build", "-o", join(built, "word-count-go"), "./sample"],
+      cwd: inClient("go"),
+      env: { GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod -buildvcs=false" },
+    },
+    properties: inClient("go", "sample", "sample.properties"),
+    executable: [join(built, "word-count-go")],
+  }),
+  rust: (built) => ({
+    checks: [["cargo", "--version"]],
+    missing: "Rust with cargo 1.74 or newer (https://rustup.rs)",
+    build: {
+      command: ["cargo", "build", "--release", "--offline", "--quiet", "--example", "word_count"],
+      cwd: inClient("rust"),
+      env: { CARGO_TARGET_DIR: join(built, "rust") },
+    },
+    properties: inClient("rust", "sample", "sample.properties"),
+    executable: [join(built, "rust", "release", "examples", "word_count")],
+  }),
+  java: (built) => ({
+    checks: [["javac", "--version"]],
+    missing: "a JDK 11 or newer with javac (https://adoptium.net)",
+    build: {
+      command: [
+        "javac",
+        "-d",
+        join(built, "java"),
+        ...JAVA_SOURCES.map((file) => inClient("java", file)),
+      ],
+      cwd: inClient("java"),
+      env: {},
+    },
+    properties: inClient("java", "sample", "sample.properties"),
+    executable: ["java", "-XX:TieredStopAtLevel=1", "-cp", join(built, "java"), "WordCount"],
+  }),
+  bash: () => ({
+    checks: [
+      ["bash", "-c", "((BASH_VERSINFO[0] >= 4))"],
+      ["jq", "--version"],
+    ],
+    missing: "Bash 4 or newer and jq (https://jqlang.org)",
+    properties: inClient("bash", "sample", "sample.properties"),
+    executable: ["bash", inClient("bash", "sample", "word_count.sh")],
+  }),
+} satisfies Record<string, (built: string) => LanguageSample>;
+
+const JAVA_SOURCES: readonly string[] = [];
+
+export type Language = keyof typeof SAMPLES;
+
+export const LANGUAGES = Object.keys(SAMPLES).filter(isLanguage);
+
+export function isLanguage(name: string): name is Language {
+  return Object.hasOwn(SAMPLES, name);
+}
+
+/** @param buildFolder absolute; only this process and its owner may write there, since programs are started from it. */
+export function languageSample(language: Language, buildFolder: string): LanguageSample {
+  return SAMPLES[language](buildFolder);
+}
