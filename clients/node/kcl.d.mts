@@ -77,10 +77,14 @@ export interface ShardEndedInput {
 
 export type ShutdownRequestedInput = ShardEndedInput;
 
-/** Answers one action: by a promise, or with two parameters by calling back (an `Error` fails the action). */
-export type Answer<Input> =
-  | ((input: Input) => Promise<void> | void)
-  | ((input: Input, completeCallback: (error?: unknown) => void) => void);
+/**
+ * Answers one action: when what it returns is settled or, if it declares both parameters, when it calls back
+ * (with an `Error` the action fails).
+ */
+export type Answer<Input> = (
+  input: Input,
+  completeCallback: (error?: unknown) => void,
+) => Promise<void> | void;
 
 export interface RecordProcessor {
   initialize?: Answer<InitializeInput>;
