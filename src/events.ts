@@ -16,9 +16,13 @@ type DaemonEvent =
       readonly version: string;
     }
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
+  /** Children that did not say goodbye in time are ended. */
+  | { readonly type: "graceExceeded"; readonly graceMs: number }
   | { readonly type: "daemonStopped"; readonly exitCode: number }
   /** Something in the configuration that works, but perhaps not as the person thinks. */
   | { readonly type: "configWarning"; readonly message: string }
+  /** Something in the configuration that is good to know. */
+  | { readonly type: "configNotice"; readonly message: string }
   /** A service did not answer as hoped; it is tried again. */
   | {
       readonly type: "serviceTrouble";

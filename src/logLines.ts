@@ -18,8 +18,13 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
       `kinesis-multilang ${e.version}: "${e.applicationName}" reads stream "${e.streamName}" as worker ${e.workerId}`,
   ],
   stopRequested: ["info", (e) => `${e.reason}: stopping within ${e.graceMs} ms`],
+  graceExceeded: [
+    "warn",
+    (e) => `the grace period of ${e.graceMs} ms is nearly over: children still at work are ended`,
+  ],
   daemonStopped: ["info", (e) => `stopped, exit code ${e.exitCode}`],
   configWarning: ["warn", (e) => e.message],
+  configNotice: ["info", (e) => e.message],
   serviceTrouble: [
     "warn",
     (e) =>
@@ -41,6 +46,9 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
   childStarted: ["info", (e) => `child ${e.pid} started: ${e.argv.join(" ")}`],
   childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
+  childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
+  protocolWarning: ["warn", (e) => `child ${e.pid}: ${e.message}`],
+  checkpointTrouble: ["error", (e) => `child ${e.pid}: its checkpoint failed: ${reason(e.error)}`],
   childExited: [
     (e) => (e.expected ? "info" : "warn"),
     (e) => `child ${e.pid} ${exit(e)}${e.expected ? "" : " without being asked to"}`,

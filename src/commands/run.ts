@@ -2,6 +2,8 @@
 
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { formatProblem } from "../config/configError.ts";
+import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
 import { UserError } from "../model/errors.ts";
@@ -38,9 +40,57 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
   });
   const file = chooseFile(files, options, emit);
   await lookAtLogConfiguration(options.logConfiguration, emit);
-  const { startDaemon } = await import("../daemon.ts");
-  return startDaemon({ file, emit, waitForStream: options.waitForStream });
+  const { loadSettings } = await import("../config/loadSettings.ts");
+  const loaded = loadSettings({ file });
+  for (const notice of loaded.warnings) {
+    const message = formatProblem(notice);
+    emit({ type: notice.level === "warning" ? "configWarning" : "configNotice", message });
+  }
+  return runUntilStopped(loaded, emit, options);
 }
+
+/** The first SIGTERM or SIGINT asks for an orderly end, for which there is time; the second ends at once. */
+async function runUntilStopped(
+  loaded: LoadedSettings,
+  emit: Emit,
+  { waitForStream }: RunOptions,
+): Promise<number> {
+  const { runDaemon } = await import("../daemon.ts");
+  const [stop, kill] = [new AbortController(), new AbortController()];
+  const { shutdownGraceMillis: graceMs } = loaded.settings;
+  let exitCode: number = EXIT_CODE.ok;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) {
+      exitCode = EXIT_CODE[signal as keyof typeof EXIT_CODE];
+      return kill.abort(new Error(`${signal} came a second time`));
+    }
+    emit({ type: "stopRequested", reason: signal, graceMs });
+    stop.abort();
+    // What is not over by then is cut short, a little early so that leases can still be released in time.
+    const limit = setTimeout(() => {
+      exitCode = EXIT_CODE.graceExceeded;
+      emit({ type: "graceExceeded", graceMs });
+      kill.abort(new Error(`the grace period of ${graceMs} ms is over`));
+    }, graceMs * GRACE_SHARE);
+    limit.unref();
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  try {
+    await runDaemon(loaded, { emit, waitForStream, stop: stop.signal, kill: kill.signal });
+  } finally {
+    for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
+  }
+  emit({ type: "daemonStopped", exitCode });
+  return exitCode;
+}
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/** How much of the grace period the children get; the rest is for ending them and releasing leases. */
+const GRACE_SHARE = 0.8;
+
+/** As shells tell of a signal: 128 and its number. */
+const EXIT_CODE = { ok: 0, graceExceeded: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** As Java chooses: `-p` wins over the one argument that may stand alone. */
 function chooseFile(

@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
 import type { Batch } from "../model/batch.ts";
+import { CheckpointError } from "../model/errors.ts";
 import type { ChildShard } from "../model/shard.ts";
 import type { ReadShard } from "../stream/reader.ts";
 import { Checkpointer } from "./checkpointer.ts";
@@ -41,7 +42,9 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts): Promise
     if (result === "stored") parts.emit({ type: "checkpointed", shardId, position });
     return result;
   });
-  const processor = await parts.startProcessor(shardId, (asked) => checkpointer.checkpoint(asked));
+  const processor = await parts.startProcessor(shardId, (asked) =>
+    tellIfRefused(shardId, parts.emit, checkpointer.checkpoint(asked)),
+  );
   try {
     await processor.initialize(facts.checkpoint);
     parts.emit({ type: "shardStarted", shardId, position: facts.checkpoint });
@@ -117,4 +120,15 @@ async function deliver(
     millisBehindLatest,
     elapsedMs: clock.monotonicMs() - begun,
   });
+}
+
+async function tellIfRefused(shardId: string, emit: Emit, checkpoint: Promise<void>): Promise<void> {
+  try {
+    await checkpoint;
+  } catch (error) {
+    if (error instanceof CheckpointError) {
+      emit({ type: "checkpointRefused", shardId, error: error.name, message: error.message });
+    }
+    throw error;
+  }
 }
