@@ -1,0 +1,3 @@
+module kinesis-multilang/clients/go
+
+go 1.18

@@ -1,0 +1,310 @@
+// Package kcl runs Amazon Kinesis record processors written in Go: it speaks the MultiLangDaemon protocol on
+// STDIN and STDOUT for one shard.
+//
+// An action is read, its method is called, its status is written; the only thing in between are checkpoints. A
+// method that returns an error or panics ends the process without a status, so that its records come again.
+package kcl
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"sync"
+	"time"
+)
+
+// A RecordProcessor answers the actions of the daemon for one shard; embed [Base] for those that do not matter.
+// Calls are made one at a time.
+type RecordProcessor interface {
+	// Initialize comes first, with the checkpoint to go on from.
+	Initialize(InitializeInput) error
+	ProcessRecords(ProcessRecordsInput) error
+	// LeaseLost says that another worker has the shard: checkpoints are no longer possible.
+	LeaseLost(LeaseLostInput) error
+	// ShardEnded must call Checkpoint, or the children of the shard never start.
+	ShardEnded(ShardEndedInput) error
+	// ShutdownRequested is the last chance to checkpoint: the daemon stops or hands the shard over.
+	ShutdownRequested(ShutdownRequestedInput) error
+}
+
+// Base does nothing for the actions that a processor may leave alone.
+type Base struct{}
+
+func (Base) Initialize(InitializeInput) error               { return nil }
+func (Base) LeaseLost(LeaseLostInput) error                 { return nil }
+func (Base) ShutdownRequested(ShutdownRequestedInput) error { return nil }
+
+// InitializeInput tells where the processor begins.
+type InitializeInput struct {
+	ShardID string `json:"shardId"`
+	// SequenceNumber is decimal, or TRIM_HORIZON, LATEST or AT_TIMESTAMP for a shard without a checkpoint.
+	SequenceNumber    string `json:"sequenceNumber"`
+	SubSequenceNumber int64  `json:"subSequenceNumber"`
+	Log               Log    `json:"-"`
+}
+
+// ProcessRecordsInput holds records in the order of the shard.
+type ProcessRecordsInput struct {
+	Records []Record `json:"records"`
+	// MillisBehindLatest says how far the tip of the shard is ahead; nil when the service did not tell.
+	MillisBehindLatest *int64        `json:"millisBehindLatest"`
+	Checkpointer       *Checkpointer `json:"-"`
+	Log                Log           `json:"-"`
+}
+
+// A Record is one user record; those of a KPL aggregate share their sequence number.
+type Record struct {
+	Data              []byte `json:"data"`
+	PartitionKey      string `json:"partitionKey"`
+	SequenceNumber    string `json:"sequenceNumber"`
+	SubSequenceNumber int64  `json:"subSequenceNumber"`
+	// ApproximateArrivalTimestamp counts milliseconds since 1970.
+	ApproximateArrivalTimestamp int64 `json:"approximateArrivalTimestamp"`
+}
+
+type LeaseLostInput struct{ Log Log }
+
+type ShardEndedInput struct {
+	Checkpointer *Checkpointer
+	Log          Log
+}
+
+type ShutdownRequestedInput ShardEndedInput
+
+// Log writes to the daemon's log with shard and level, or to STDERR under a daemon that cannot take it.
+// Levels are debug, info, warn and error.
+type Log func(level, message string) error
+
+// Errors of a checkpoint, as CheckpointError.Value names them. There may be others.
+const (
+	Throttling      = "ThrottlingException"
+	Dependency      = "KinesisClientLibDependencyException"
+	Shutdown        = "ShutdownException" // another worker has the lease: stop, LeaseLost follows
+	InvalidState    = "InvalidStateException"
+	IllegalArgument = "IllegalArgumentException"
+)
+
+// CheckpointError is the reason why a checkpoint was not stored, after the retries where those could help.
+type CheckpointError struct{ Value string }
+
+func (e *CheckpointError) Error() string { return "checkpoint not stored: " + e.Value }
+
+// IsShutdown reports whether a checkpoint failed because another worker has the lease now.
+func IsShutdown(err error) bool {
+	var failed *CheckpointError
+	return errors.As(err, &failed) && failed.Value == Shutdown
+}
+
+// Throttled checkpoints are tried again: 0.1 s doubling to 5 s, about 10 s in all.
+const (
+	attempts    = 8
+	firstWait   = 100 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
+// A Checkpointer stores how far the shard is processed. It lives until its action is answered, and may be used
+// by several goroutines: their checkpoints are sent one after the other.
+type Checkpointer struct {
+	driver   *Driver
+	mutex    sync.Mutex
+	finished bool
+}
+
+// Checkpoint stores the end of all records delivered so far; in ShardEnded it finishes the shard.
+func (c *Checkpointer) Checkpoint() error { return c.store(checkpoint{Action: "checkpoint"}) }
+
+// CheckpointRecord stores that everything up to and with this record is processed.
+func (c *Checkpointer) CheckpointRecord(record Record) error {
+	return c.CheckpointAt(record.SequenceNumber, record.SubSequenceNumber)
+}
+
+// CheckpointAt stores a position; subSequenceNumber is 0 for a plain record.
+func (c *Checkpointer) CheckpointAt(sequenceNumber string, subSequenceNumber int64) error {
+	return c.store(checkpoint{"checkpoint", &sequenceNumber, &subSequenceNumber})
+}
+
+func (c *Checkpointer) store(request checkpoint) error {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.finished {
+		return fmt.Errorf("after the action was answered: %w", &CheckpointError{InvalidState})
+	}
+	wait := firstWait
+	for attempt := 1; ; attempt++ {
+		if err := c.driver.write(request); err != nil {
+			return err
+		}
+		reason, err := c.driver.readAnswer()
+		if err != nil || reason == "" {
+			return err
+		}
+		if (reason != Throttling && reason != Dependency) || attempt == attempts {
+			return &CheckpointError{reason}
+		}
+		c.driver.sleep(wait/2 + time.Duration(rand.Int63n(int64(wait/2))))
+		if wait *= 2; wait > longestWait {
+			wait = longestWait
+		}
+	}
+}
+
+type checkpoint struct {
+	Action            string  `json:"action"`
+	SequenceNumber    *string `json:"sequenceNumber"`
+	SubSequenceNumber *int64  `json:"subSequenceNumber"`
+}
+
+// Main runs a processor on STDIN and STDOUT until STDIN is closed, and ends the process with status 1 when that
+// fails. From then on os.Stdout is STDERR, so that nothing that the program prints gets between the messages.
+// (Code that writes to file descriptor 1 itself, such as C code, is not kept away from it.)
+func Main(processor RecordProcessor) {
+	stdout := os.Stdout
+	os.Stdout = os.Stderr
+	if err := NewDriver(processor, os.Stdin, stdout, os.Stderr).Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "kcl: the record processor failed:", err)
+		os.Exit(1)
+	}
+}
+
+// A Driver plays the daemon's messages to a processor.
+type Driver struct {
+	processor  RecordProcessor
+	in         *bufio.Reader
+	out        io.Writer
+	errs       io.Writer
+	writing    sync.Mutex
+	sleep      func(time.Duration)
+	understood bool
+}
+
+// NewDriver binds a processor to streams; tests pass their own, [Main] those of the process.
+func NewDriver(processor RecordProcessor, in io.Reader, out, errs io.Writer) *Driver {
+	_, understood := os.LookupEnv("KINESIS_MULTILANG_PROTOCOL_VERSION")
+	reader := bufio.NewReaderSize(in, 1<<16)
+	return &Driver{processor: processor, in: reader, out: out, errs: errs, sleep: time.Sleep, understood: understood}
+}
+
+// Run answers one action after the other until the end of the input.
+func (d *Driver) Run() error {
+	for {
+		action, line, err := d.read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !isKnown(action) {
+			d.warn("ignoring an action that this client does not know: %q", action)
+			continue
+		}
+		checkpointer := &Checkpointer{driver: d}
+		if err := d.call(action, line, checkpointer); err != nil {
+			return fmt.Errorf("%s: %w", action, err)
+		}
+		checkpointer.mutex.Lock() // waits for a checkpoint of another goroutine
+		checkpointer.finished = true
+		checkpointer.mutex.Unlock()
+		if err := d.write(map[string]string{"action": "status", "responseFor": action}); err != nil {
+			return err
+		}
+	}
+}
+
+func isKnown(action string) bool {
+	switch action {
+	case "initialize", "processRecords", "leaseLost", "shardEnded", "shutdownRequested":
+		return true
+	}
+	return false
+}
+
+func (d *Driver) call(action string, line []byte, checkpointer *Checkpointer) error {
+	switch action {
+	case "initialize":
+		input := InitializeInput{Log: d.Log}
+		if err := json.Unmarshal(line, &input); err != nil {
+			return err
+		}
+		return d.processor.Initialize(input)
+	case "processRecords":
+		input := ProcessRecordsInput{Checkpointer: checkpointer, Log: d.Log}
+		if err := json.Unmarshal(line, &input); err != nil {
+			return err
+		}
+		return d.processor.ProcessRecords(input)
+	case "leaseLost":
+		return d.processor.LeaseLost(LeaseLostInput{d.Log})
+	case "shardEnded":
+		return d.processor.ShardEnded(ShardEndedInput{checkpointer, d.Log})
+	default:
+		return d.processor.ShutdownRequested(ShutdownRequestedInput{checkpointer, d.Log})
+	}
+}
+
+// read returns the next message and its action; io.EOF at the end of the input. Lines may be of any length.
+func (d *Driver) read() (string, []byte, error) {
+	for {
+		line, err := d.in.ReadBytes('\n')
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			var message struct{ Action string }
+			if err := json.Unmarshal(line, &message); err != nil || line[0] != '{' {
+				return "", nil, fmt.Errorf("the daemon sent something that is not a message: %.200q", line)
+			}
+			return message.Action, line, nil
+		}
+		if err != nil {
+			return "", nil, err
+		}
+	}
+}
+
+// readAnswer returns the error that the answer to a checkpoint names, or nothing.
+func (d *Driver) readAnswer() (string, error) {
+	for {
+		action, line, err := d.read()
+		switch {
+		case err == io.EOF:
+			return "", fmt.Errorf("no answer, but the end of the input: %w", &CheckpointError{InvalidState})
+		case err != nil:
+			return "", err
+		case action == "checkpoint":
+			var answer struct{ Error string }
+			err := json.Unmarshal(line, &answer)
+			return answer.Error, err
+		case isKnown(action):
+			return "", fmt.Errorf("no answer, but %s: %w", action, &CheckpointError{InvalidState})
+		}
+		d.warn("ignoring an action that this client does not know: %q", action)
+	}
+}
+
+// write sends one message. A line break in front keeps it whole behind anything that got onto STDOUT without one.
+func (d *Driver) write(message interface{}) error {
+	text, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	_, err = d.out.Write(append(append([]byte{'\n'}, text...), '\n'))
+	return err
+}
+
+// Log is what every input carries as Log.
+func (d *Driver) Log(level, message string) error {
+	if !d.understood {
+		_, err := fmt.Fprintf(d.errs, "%s: %s\n", level, message)
+		return err
+	}
+	return d.write(map[string]string{"action": "log", "level": level, "message": message})
+}
+
+func (d *Driver) warn(format string, values ...interface{}) {
+	fmt.Fprintf(d.errs, "kcl: "+format+"\n", values...)
+}

@@ -1,0 +1,16 @@
+// The Go client: its own tests, and its sample over pipes.
+
+import { it } from "vitest";
+import { buildSample, needLanguage, runCommand } from "../support/toolchains.ts";
+import { expectWordCount } from "../support/wordCountConversation.ts";
+
+it("passes its own tests", async (context) => {
+  const { build } = await needLanguage(context, "go");
+  const options = { cwd: "clients/go", env: build?.env ?? {} };
+  await runCommand(["go", "vet", "./..."], options);
+  await runCommand(["go", "test", "-count=1", "./..."], options);
+});
+
+it("its sample counts words", async (context) => {
+  await expectWordCount(await buildSample(await needLanguage(context, "go")));
+});
