@@ -2,14 +2,20 @@
 
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
+import type { ChildExit } from "./childFailed.ts";
 
-/** A child's wish to checkpoint: all fields absent = at the end of what it was given. */
+/** A child's wish to checkpoint: all fields null = at the end of what it was given. */
 export interface CheckpointRequest {
   readonly sequenceNumber: string | null;
   readonly subSequenceNumber: number | null;
 }
 
-/** Stores what the child asked for; a CheckpointError's name goes back to the child as `error`. */
+/**
+ * Stores what the child asked for; a CheckpointError's name goes back to the child as `error`.
+ *
+ * It may also be called between two actions, when a child checkpoints late; then the request always names a
+ * position, for the caller may already count the next batch as delivered.
+ */
 export type AnswerCheckpoint = (request: CheckpointRequest) => Promise<void>;
 
 /**
@@ -18,8 +24,13 @@ export type AnswerCheckpoint = (request: CheckpointRequest) => Promise<void>;
  */
 export interface RecordProcessor {
   readonly pid: number;
-  /** Aborted, with a ChildFailed as its reason, when the child ends without having been asked to. */
-  readonly exited: AbortSignal;
+  /**
+   * Aborted as soon as the child fails, also between two calls, with the ChildFailed as its reason. Not aborted
+   * when it ends because it was told to.
+   */
+  readonly failed: AbortSignal;
+  /** How it ended: all that it wrote was read, and nothing of its process group is left. */
+  readonly exited: Promise<ChildExit>;
   initialize(position: Position): Promise<void>;
   processRecords(records: RecordBatch, millisBehindLatest: number | undefined): Promise<void>;
   shutdownRequested(): Promise<void>;
@@ -31,8 +42,13 @@ export interface RecordProcessor {
   kill(): void;
 }
 
-/** Starts a child for a shard. Rejects with a ChildFailed when it cannot be started. */
+/**
+ * Starts a child for a shard. Rejects with a ChildFailed when it cannot be started.
+ *
+ * @param attempt 1 for the first child of this shard, then counting; the child finds it in its environment.
+ */
 export type StartProcessor = (
   shardId: string,
   answerCheckpoint: AnswerCheckpoint,
+  attempt?: number,
 ) => Promise<RecordProcessor>;

@@ -1,0 +1,111 @@
+// What is left of a child with which nothing more can be done: facts for the program, a story for the person.
+
+import { constants } from "node:os";
+
+/** How a process ended. Exactly one of the two, unless it could not be watched to its end. */
+export interface ChildExit {
+  readonly exitCode?: number;
+  readonly signal?: string;
+}
+
+/**
+ * - `spawn`: it could not be started;
+ * - `exit`: it ended, with whatever code, while it was still needed;
+ * - `timeout`: it did not answer in time, and is still running;
+ * - `protocol`: it answered what was not asked;
+ * - `pipe`: it closed STDIN or STDOUT, and is still running.
+ */
+export type ChildFailure = "spawn" | "exit" | "timeout" | "protocol" | "pipe";
+
+export interface ChildFailedFacts extends ChildExit {
+  readonly shardId: string;
+  readonly argv: readonly string[];
+  readonly pid?: number;
+  /** The action that was not answered, `"start"`, or `"nothing"` between two actions. */
+  readonly waitingFor: string;
+  readonly reason: ChildFailure;
+  /** Up to 50 lines, oldest first. */
+  readonly lastStdout: readonly string[];
+  readonly lastStderr: readonly string[];
+}
+
+/** A child process that cannot be used any more. It may still be running: the caller stops it. */
+export class ChildFailed extends Error {
+  override readonly name = "ChildFailed";
+  readonly shardId: string;
+  readonly argv: readonly string[];
+  readonly pid: number | undefined;
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly waitingFor: string;
+  readonly reason: ChildFailure;
+  readonly lastStdout: readonly string[];
+  readonly lastStderr: readonly string[];
+
+  /**
+   * @param what what happened, as the end of a sentence whose subject is the child.
+   * @param advice what a person can do about it.
+   */
+  constructor(facts: ChildFailedFacts, what: string, advice: string, options?: ErrorOptions) {
+    super(tell(facts, what, advice), options);
+    this.shardId = facts.shardId;
+    this.argv = facts.argv;
+    this.pid = facts.pid;
+    this.exitCode = facts.exitCode;
+    this.signal = facts.signal;
+    this.waitingFor = facts.waitingFor;
+    this.reason = facts.reason;
+    this.lastStdout = facts.lastStdout;
+    this.lastStderr = facts.lastStderr;
+  }
+}
+
+function tell(facts: ChildFailedFacts, what: string, advice: string): string {
+  const { shardId, argv, pid, waitingFor, reason, lastStdout, lastStderr } = facts;
+  const when =
+    reason === "spawn"
+      ? ""
+      : waitingFor === "nothing"
+        ? " between two actions"
+        : ` while we waited for it to answer "${waitingFor}"`;
+  const lines = [
+    `${shardId}: the child process ${what}${when}.`,
+    `It was started as: ${argv.map(quote).join(" ")}${pid === undefined ? "" : ` (pid ${pid})`}`,
+  ];
+  if (reason !== "spawn") lines.push(...said("STDERR", lastStderr), ...said("STDOUT", lastStdout));
+  return [...lines, advice].join("\n");
+}
+
+function said(stream: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [`It wrote nothing on ${stream}.`];
+  return [`Its last words on ${stream} were:`, ...lines.map((line) => `  ${line}`)];
+}
+
+function quote(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : JSON.stringify(argument);
+}
+
+const SIGNALS: Readonly<Record<string, string>> = {
+  SIGABRT: "it aborted itself",
+  SIGBUS: "a bus error",
+  SIGFPE: "an arithmetic error",
+  SIGHUP: "its terminal closed",
+  SIGILL: "an illegal instruction",
+  SIGINT: "an interrupt, as by Ctrl-C",
+  SIGKILL: "killed, by a person or by the kernel when memory ran out",
+  SIGPIPE: "it wrote into a closed pipe",
+  SIGSEGV: "a segmentation fault",
+  SIGTERM: "it was asked to end",
+};
+
+/** `exited with code 3`, `was ended by SIGKILL (…)`. */
+export function describeExit({ exitCode, signal }: ChildExit): string {
+  if (signal !== undefined) {
+    const name = SIGNALS[signal];
+    return `was ended by ${signal}${name ? ` (${name})` : ""}`;
+  }
+  if (exitCode === undefined) return "ended";
+  // A shell, and much that was learnt from one, reports a signal as 128 + its number.
+  const fromShell = Object.entries(constants.signals).find(([, n]) => n === exitCode - 128)?.[0];
+  return `exited with code ${exitCode}${fromShell ? ` (perhaps ${fromShell})` : ""}`;
+}

@@ -1,0 +1,101 @@
+// Cuts a stream of bytes into lines, with bounded memory whatever the other side sends. A line ends at \n, \r or \r\n.
+// Lines stay bytes here, so that nobody decodes what is only counted or thrown away.
+
+export interface Line {
+  /** Without its end. Valid until the next call: a view into memory that is used again. */
+  readonly bytes: Buffer;
+  /** The line was longer than the limit: these are its first bytes, and the rest is skipped. */
+  readonly cut: boolean;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+export class LineSplitter {
+  readonly #limitBytes: number;
+  /** The beginning of a line whose end has not come yet; one growing buffer, so that tiny chunks cost no more. */
+  #held = Buffer.alloc(0);
+  #heldBytes = 0;
+  /** Inside a line that has already been handed out, cut. */
+  #skipping = false;
+  /** The last line ended with \r, so a \n that follows belongs to it. */
+  #afterCr = false;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  *push(chunk: Buffer): Generator<Line, void, void> {
+    let start = 0;
+    let nextLf = -2;
+    let nextCr = -2;
+    if (this.#afterCr && chunk.length > 0) {
+      this.#afterCr = false;
+      if (chunk[0] === LF) start = 1;
+    }
+    for (;;) {
+      if (nextLf !== -1 && nextLf < start) nextLf = chunk.indexOf(LF, start);
+      if (nextCr !== -1 && nextCr < start) nextCr = chunk.indexOf(CR, start);
+      const end = nextLf === -1 ? nextCr : nextCr === -1 ? nextLf : Math.min(nextLf, nextCr);
+      if (end === -1) break;
+      const line = this.#finish(chunk.subarray(start, end));
+      start = end + 1;
+      if (end === nextCr) {
+        if (start === chunk.length) this.#afterCr = true;
+        else if (chunk[start] === LF) start++;
+      }
+      if (line) yield line;
+    }
+    const cut = this.#hold(chunk.subarray(start));
+    if (cut) yield cut;
+  }
+
+  /** What stands after the last line end, if anything does. */
+  get unfinished(): Buffer {
+    return this.#held.subarray(0, this.#heldBytes);
+  }
+
+  /** At the end of the stream: the last line, if it has no end. */
+  end(): Line | undefined {
+    const bytes = this.unfinished;
+    this.#heldBytes = 0;
+    return bytes.length > 0 ? { bytes, cut: false } : undefined;
+  }
+
+  #finish(tail: Buffer): Line | undefined {
+    if (this.#skipping) {
+      this.#skipping = false;
+      return undefined;
+    }
+    if (this.#heldBytes === 0 && tail.length <= this.#limitBytes)
+      return { bytes: tail, cut: false };
+    const cut = this.#hold(tail);
+    this.#skipping = false;
+    if (cut) return cut;
+    const bytes = this.unfinished;
+    this.#heldBytes = 0;
+    return { bytes, cut: false };
+  }
+
+  /** Keeps the beginning of a line, or hands it out when it has grown too long. */
+  #hold(bytes: Buffer): Line | undefined {
+    if (this.#skipping || bytes.length === 0) return undefined;
+    const taken = bytes.subarray(0, this.#limitBytes - this.#heldBytes);
+    this.#grow(this.#heldBytes + taken.length);
+    taken.copy(this.#held, this.#heldBytes);
+    this.#heldBytes += taken.length;
+    if (taken.length === bytes.length) return undefined;
+    const cut = { bytes: this.unfinished, cut: true };
+    this.#heldBytes = 0;
+    this.#skipping = true;
+    return cut;
+  }
+
+  #grow(neededBytes: number): void {
+    if (this.#held.length >= neededBytes) return;
+    const capacity = Math.min(this.#limitBytes, Math.max(neededBytes, this.#held.length * 2, 256));
+    const larger = Buffer.alloc(capacity);
+    this.#held.copy(larger, 0, 0, this.#heldBytes);
+    this.#held = larger;
+  }
+}

@@ -1,0 +1,96 @@
+// Starts record processors: from the settings to a child, and from each call of the port to one action of the talk.
+
+import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import type { RecordBatch } from "../model/batch.ts";
+import type { Position } from "../model/position.ts";
+import type { ChildExit } from "./childFailed.ts";
+import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
+import { ChildProcess, type Command } from "./process.ts";
+import type { RecordProcessor, StartProcessor } from "./recordProcessor.ts";
+import { Talk } from "./talk.ts";
+
+export interface ProcessorOptions {
+  readonly command: Command;
+  readonly workerId: string;
+  /** Working directory of the children; that of the daemon when absent. */
+  readonly cwd?: string;
+  /** Added to the daemon's own environment, like the four KINESIS_MULTILANG_… variables that each child gets. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** How long to wait for each message of a child that was asked something; for ever when absent. */
+  readonly timeoutMs?: number;
+  /** How long a child may take to exit after its STDIN was closed. */
+  readonly closeGraceMs: number;
+  /** How long it may take after SIGTERM, before SIGKILL. */
+  readonly terminateGraceMs: number;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+export function startProcessor(options: ProcessorOptions): StartProcessor {
+  return async (shardId, answerCheckpoint, attempt = 1) => {
+    const env = {
+      ...options.env,
+      KINESIS_MULTILANG_SHARD_ID: shardId,
+      KINESIS_MULTILANG_PROTOCOL_VERSION: String(PROTOCOL_VERSION),
+      KINESIS_MULTILANG_WORKER_ID: options.workerId,
+      KINESIS_MULTILANG_ATTEMPT: String(attempt),
+    };
+    const child = await ChildProcess.start({ ...options, shardId, env });
+    return new ChildRecordProcessor(
+      child,
+      new Talk(child, { ...options, shardId, answerCheckpoint }),
+    );
+  };
+}
+
+class ChildRecordProcessor implements RecordProcessor {
+  readonly #child: ChildProcess;
+  readonly #talk: Talk;
+
+  constructor(child: ChildProcess, talk: Talk) {
+    this.#child = child;
+    this.#talk = talk;
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  get failed(): AbortSignal {
+    return this.#talk.failed;
+  }
+
+  get exited(): Promise<ChildExit> {
+    return this.#child.exited;
+  }
+
+  initialize(position: Position): Promise<void> {
+    return this.#talk.act("initialize", [initializeLine(this.#child.shardId, position)]);
+  }
+
+  processRecords(records: RecordBatch, millisBehindLatest: number | undefined): Promise<void> {
+    const line = processRecordsLine(records, millisBehindLatest);
+    return this.#talk.act("processRecords", line, records.last);
+  }
+
+  shutdownRequested(): Promise<void> {
+    return this.#talk.act("shutdownRequested", [toLine({ action: "shutdownRequested" })]);
+  }
+
+  leaseLost(): Promise<void> {
+    return this.#talk.act("leaseLost", [toLine({ action: "leaseLost" })]);
+  }
+
+  shardEnded(): Promise<void> {
+    return this.#talk.act("shardEnded", [toLine({ action: "shardEnded" })]);
+  }
+
+  stop(): Promise<void> {
+    return this.#child.stop();
+  }
+
+  kill(): void {
+    this.#child.kill();
+  }
+}

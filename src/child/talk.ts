@@ -1,0 +1,212 @@
+// One action at a time with one child: the line out, checkpoints in between, the status in, or a failure told well.
+// The conversation knows what a line means, the process moves the bytes; here they meet time and trouble.
+
+import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import { CheckpointError } from "../model/errors.ts";
+import type { Position } from "../model/position.ts";
+import { type ChildExit, ChildFailed, type ChildFailure, describeExit } from "./childFailed.ts";
+import { Conversation, type Heard } from "./conversation.ts";
+import { type Action, toLine } from "./messages.ts";
+import { type ChildProcess, LAST_WORDS_MS } from "./process.ts";
+import type { AnswerCheckpoint, CheckpointRequest } from "./recordProcessor.ts";
+
+export interface TalkOptions {
+  readonly shardId: string;
+  readonly answerCheckpoint: AnswerCheckpoint;
+  readonly timeoutMs?: number;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+/** Answers to checkpoints that a child has not read, before we stop listening to it. */
+const UNREAD_ANSWERS_MAX = 1_000;
+
+interface Turn {
+  readonly action: Action;
+  /** Where the child is when it has done the action, if that moves it on. */
+  readonly delivers: Position | undefined;
+  readonly done: () => void;
+  readonly fail: (error: ChildFailed) => void;
+}
+
+export class Talk {
+  readonly #child: ChildProcess;
+  readonly #options: TalkOptions;
+  readonly #conversation = new Conversation();
+  readonly #failed = new AbortController();
+  #failure: ChildFailed | undefined;
+  #turn: Turn | undefined;
+  /** A checkpoint that is being stored; its answer goes out before anything else. */
+  #answering: Promise<void> | undefined;
+  #unreadAnswers = 0;
+  /** Since when the child lets us wait; `undefined` while it waits for us. */
+  #waitingSinceMs: number | undefined;
+  /** The end of the last batch that the child has done. */
+  #done: Position | undefined;
+
+  constructor(child: ChildProcess, options: TalkOptions) {
+    this.#child = child;
+    this.#options = options;
+    child.listen((line) => this.#hear(line));
+    void child.exited.then((exit) => this.#exited(exit));
+    void child.stdoutEnded.then(() => this.#pipeBroke("closed its STDOUT"));
+  }
+
+  /** Aborted with the ChildFailed, when the child fails unasked. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
+  }
+
+  /** @throws ChildFailed when the child does not get through the action. */
+  async act(action: Action, line: readonly Buffer[], delivers?: Position): Promise<void> {
+    while (this.#answering !== undefined) await this.#answering;
+    if (this.#failure) throw this.#failure;
+    this.#conversation.ask(action);
+    const settled = new Promise<void>((done, fail) => {
+      this.#turn = { action, delivers, done, fail };
+    });
+    this.#waitingSinceMs = this.#options.clock.monotonicMs();
+    void this.#write(line, () => this.#conversation.delivered());
+    const over = new AbortController();
+    void this.#watchTime(over.signal);
+    try {
+      await settled;
+    } finally {
+      over.abort();
+    }
+  }
+
+  #hear(line: string): Promise<void> | void {
+    const { emit, shardId } = this.#options;
+    const { pid } = this.#child;
+    const heard = this.#conversation.hear(line);
+    if (heard.warning) emit({ type: "protocolWarning", shardId, pid, message: heard.warning });
+    switch (heard.type) {
+      case "done":
+        return this.#finish(heard.last);
+      case "log":
+        return emit({ type: "childLog", shardId, pid, level: heard.level, message: heard.message });
+      case "noise":
+        return heard.blank
+          ? undefined
+          : emit({ type: "childOutput", shardId, pid, stream: "stdout", line });
+      case "violation":
+        return this.#fail("protocol", `answered "${heard.answered}"`, ONE_STATUS);
+      case "checkpoint":
+        if (this.#failure) return undefined;
+        this.#answering = this.#answer(heard).finally(() => {
+          this.#answering = undefined;
+        });
+        return this.#answering;
+    }
+  }
+
+  #finish(last: boolean): void {
+    const turn = this.#turn;
+    this.#turn = undefined;
+    this.#done = turn?.delivers ?? this.#done;
+    if (last) this.#child.closeStdin();
+    turn?.done();
+  }
+
+  async #answer({ request, may, upTo }: Extract<Heard, { type: "checkpoint" }>): Promise<void> {
+    this.#waitingSinceMs = undefined;
+    const asked = upTo === "current" ? request : this.#upToDone(request);
+    const error = may === "refuse" ? "InvalidStateException" : await this.#store(asked);
+    this.#waitingSinceMs = this.#options.clock.monotonicMs();
+    const { sequenceNumber, subSequenceNumber } = request;
+    const answer = toLine({ action: "checkpoint", sequenceNumber, subSequenceNumber, error });
+    this.#unreadAnswers++;
+    const written = this.#write([answer], () => {
+      this.#unreadAnswers--;
+    });
+    // Else not waited for: a child may have to get rid of its own output before it reads on.
+    if (this.#unreadAnswers > UNREAD_ANSWERS_MAX) await written;
+  }
+
+  /** What a request that came between two batches means: the caller may count the next batch as delivered already. */
+  #upToDone(request: CheckpointRequest): CheckpointRequest | undefined {
+    return request.sequenceNumber === null ? this.#done : request;
+  }
+
+  /** @param request `undefined` when nothing was done yet, so there is nothing to store. */
+  async #store(request: CheckpointRequest | undefined) {
+    try {
+      if (request) await this.#options.answerCheckpoint(request);
+      return null;
+    } catch (error) {
+      if (error instanceof CheckpointError) return error.name;
+      const { emit, shardId } = this.#options;
+      emit({ type: "checkpointTrouble", shardId, pid: this.#child.pid, error });
+      return "KinesisClientLibDependencyException";
+    }
+  }
+
+  async #write(line: readonly Buffer[], written: () => void): Promise<void> {
+    try {
+      await this.#child.write(line);
+      written();
+    } catch (cause) {
+      await this.#pipeBroke("closed its STDIN", cause);
+    }
+  }
+
+  async #watchTime(over: AbortSignal): Promise<void> {
+    const { timeoutMs, clock } = this.#options;
+    if (timeoutMs === undefined) return;
+    while (!over.aborted) {
+      const sinceMs = this.#waitingSinceMs ?? clock.monotonicMs();
+      const leftMs = sinceMs + timeoutMs - clock.monotonicMs();
+      if (leftMs <= 0) {
+        return this.#fail("timeout", `said nothing for ${timeoutMs / 1000} s`, TOO_SLOW);
+      }
+      await clock.sleep(leftMs, over);
+    }
+  }
+
+  /** A pipe breaks when the child exits, and the exit tells more: we give it a moment to be seen. */
+  async #pipeBroke(what: string, cause?: unknown): Promise<void> {
+    if (await this.#child.exitsWithin(LAST_WORDS_MS)) return;
+    this.#fail("pipe", what, KEEP_PIPES, {}, cause);
+  }
+
+  #exited(exit: ChildExit): void {
+    const what = describeExit(exit) + (this.#child.toldToEnd ? ", as it was told to," : "");
+    this.#fail("exit", what, exit.exitCode === 0 ? STAY : SEE_WHY, exit);
+  }
+
+  /** The first failure counts; what follows from it is not told again. */
+  #fail(
+    reason: ChildFailure,
+    what: string,
+    advice: string,
+    exit: ChildExit = {},
+    cause?: unknown,
+  ): void {
+    if (this.#failure) return;
+    const { pid, argv, toldToEnd } = this.#child;
+    const turn = this.#turn;
+    const waitingFor = turn?.action ?? "nothing";
+    const facts = { shardId: this.#options.shardId, argv, pid, waitingFor, reason, ...exit };
+    const options = cause === undefined ? {} : { cause };
+    this.#failure = new ChildFailed(
+      { ...facts, ...this.#child.lastWords() },
+      what,
+      advice,
+      options,
+    );
+    if (!toldToEnd) this.#failed.abort(this.#failure);
+    this.#turn = undefined;
+    turn?.fail(this.#failure);
+  }
+}
+
+const ONE_STATUS =
+  "A record processor sends exactly one status for each action, after it is done; is one sent twice, or printed? See protocol/README.md.";
+const TOO_SLOW = "Find out what it is busy with, or raise timeoutInSeconds.";
+const KEEP_PIPES =
+  "A record processor keeps its STDIN and STDOUT open until its STDIN ends; output of its own belongs on STDERR.";
+const STAY =
+  "A record processor runs until its STDIN ends; does the command start something in the background?";
+const SEE_WHY = "Its last words usually say why; if not, run the command by hand.";
