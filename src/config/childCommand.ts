@@ -16,7 +16,7 @@ export function parseCommand(text: string): ChildCommand | string {
   const words: string[] = [];
   let rest = text.replace(/^ +/, "");
   while (rest !== "") {
-    const word = /^(?:[^ '"]|'[^']*'|"(?:[^"\\]|\\[^])*")+/.exec(rest)?.[0] ?? "";
+    const word = /^(?:[^ '"]|'[^']*'|"(?:[^"\\]|\\.)*")+/s.exec(rest)?.[0] ?? "";
     const after = rest.slice(word.length);
     if (after !== "" && !after.startsWith(" ")) {
       return `the quote that begins at ${after.slice(0, 20)} is not closed`;
@@ -31,7 +31,7 @@ export function parseCommand(text: string): ChildCommand | string {
 
 function unquote(word: string): string {
   return word.replace(
-    /'([^']*)'|"((?:[^"\\]|\\[^])*)"/g,
+    /'([^']*)'|"((?:[^"\\]|\\.)*)"/gs,
     (_, single?: string, double?: string) => single ?? (double ?? "").replace(/\\(["\\])/g, "$1"),
   );
 }

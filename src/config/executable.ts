@@ -1,9 +1,9 @@
 // Looks for the child's program before the first lease is taken. (Java finds out when the first record is there.)
 
-import { accessSync, constants, openSync, closeSync, readSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { ConfigError } from "./configError.ts";
 import type { ChildCommand } from "./childCommand.ts";
+import { ConfigError } from "./configError.ts";
 
 export interface ExecutablePlaces {
   /** The value of `PATH`. */
@@ -42,7 +42,9 @@ function candidatesFor(file: string, places: ExecutablePlaces): string[] {
   const folders = bare ? (path ?? "").split(delimiter).map((folder) => folder || ".") : ["."];
   const endings = windows ? ["", ...(places.pathExt ?? ".COM;.EXE;.BAT;.CMD").split(";")] : [""];
   return folders.flatMap((folder) =>
-    endings.map((ending) => (bare ? join(resolve(cwd, folder), file) : resolve(cwd, file)) + ending),
+    endings.map(
+      (ending) => (bare ? join(resolve(cwd, folder), file) : resolve(cwd, file)) + ending,
+    ),
   );
 }
 
@@ -65,7 +67,11 @@ function unfit({ path, fitness }: { readonly path: string; readonly fitness: Fit
   return `${path} is not executable: chmod +x it, or write its interpreter in front of it`;
 }
 
-function missing(file: string, candidates: readonly string[], { path, cwd }: ExecutablePlaces): string {
+function missing(
+  file: string,
+  candidates: readonly string[],
+  { path, cwd }: ExecutablePlaces,
+): string {
   if (!file.includes("/")) return `not found on PATH (${path || "which is empty"})`;
   const base = `the working directory ${cwd ?? process.cwd()}`;
   return `there is no ${candidates[0]}${file.startsWith("/") ? "" : ` (relative to ${base})`}`;

@@ -47,29 +47,29 @@ interface Written {
 }
 
 export function gather(layers: Layers): Gathered {
-  const given = new Map<Key, Given>();
-  const ignored = new Map<string, Given>();
+  const winners = new Map<string, Written>();
   const problems: ConfigProblem[] = [];
   const notices: ConfigNotice[] = [];
   // Later ones overwrite earlier ones.
   for (const written of [...fromFile(layers), ...fromEnvironment(layers), ...fromFlags(layers)]) {
-    const { source, name: writtenName, text: writtenText } = written;
-    const key = canonicalName(writtenName);
+    const key = canonicalName(written.name);
     if (!isKey(key) && !Object.hasOwn(ignoredKeys, key)) {
       judgeUnknown(written, problems, notices);
       continue;
     }
+    const before = winners.get(key);
+    if (before) notices.push(...overruled(before, written));
+    winners.set(key, written);
+  }
+  const given = new Map<Key, Given>();
+  const ignored = new Map<string, Given>();
+  for (const [key, { name: writtenName, text: writtenText, source }] of winners) {
     const { text, secret, problems: unresolved } = resolveReferences(writtenText, layers);
     problems.push(...unresolved.map((message) => ({ source, key: writtenName, message })));
     const value: Given = { writtenName, writtenText, text, source, secret };
-    if (!isKey(key)) {
-      ignored.set(key, value);
-      notices.push(ignoredNotice(key, value));
-      continue;
-    }
-    const before = given.get(key);
-    if (before) notices.push(...overruled(before, value));
-    given.set(key, value);
+    if (isKey(key)) given.set(key, value);
+    else ignored.set(key, value);
+    if (!isKey(key)) notices.push(ignoredNotice(key, value));
   }
   return { given, ignored, problems, notices };
 }
@@ -88,9 +88,15 @@ const KEYS_BY_ENVIRONMENT_NAME = new Map(
 
 /** What the daemon tells its children in their environment: it may reach a daemon that runs inside of another's child. */
 const TOLD_TO_CHILDREN = new Set(
-  ["SHARD_ID", "STREAM_NAME", "APPLICATION_NAME", "WORKER_ID", "PROTOCOL", "PROTOCOL_VERSION", "ATTEMPT"].map(
-    (name) => ENVIRONMENT_PREFIX + name,
-  ),
+  [
+    "SHARD_ID",
+    "STREAM_NAME",
+    "APPLICATION_NAME",
+    "WORKER_ID",
+    "PROTOCOL",
+    "PROTOCOL_VERSION",
+    "ATTEMPT",
+  ].map((name) => ENVIRONMENT_PREFIX + name),
 );
 
 function fromEnvironment({ environment }: Layers): Written[] {
@@ -118,8 +124,7 @@ function judgeUnknown(
   notices: ConfigNotice[],
 ): void {
   const [client] = /^(kinesisClient|dynamoDbClient|cloudWatchClient)\./.exec(name) ?? [];
-  const [provider] =
-    /^(kinesis|dynamoDB|cloudWatch)CredentialsProvider\./.exec(name) ?? [];
+  const [provider] = /^(kinesis|dynamoDB|cloudWatch)CredentialsProvider\./.exec(name) ?? [];
   if (client !== undefined) {
     const message = `not supported; allowed: ${client}region, endpointOverride, dualstackEnabled, fipsEnabled`;
     problems.push({ source, key: name, message });
@@ -133,9 +138,7 @@ function judgeUnknown(
 
 function unknown(name: string, source: Source): string {
   const inEnvironment = source.type === "environment";
-  const plain = inEnvironment
-    ? name.slice(ENVIRONMENT_PREFIX.length).replaceAll("_", "")
-    : name;
+  const plain = inEnvironment ? name.slice(ENVIRONMENT_PREFIX.length).replaceAll("_", "") : name;
   const suggestion = suggestKey(plain);
   if (suggestion === undefined) return "unknown key, ignored";
   const meant = inEnvironment ? environmentName(suggestion) : suggestion;
@@ -148,8 +151,8 @@ function ignoredNotice(key: string, { source, writtenName }: Given): ConfigNotic
 }
 
 /** Two names of one setting in the same file: Java applies them in an order nobody knows. */
-function overruled(before: Given, now: Given): ConfigNotice[] {
-  if (before.source.type !== now.source.type || before.writtenName === now.writtenName) return [];
-  const message = `sets the same as ${before.writtenName}; this one counts`;
-  return [{ level: "warning", source: now.source, key: now.writtenName, message }];
+function overruled(before: Written, now: Written): ConfigNotice[] {
+  if (before.source.type !== now.source.type || before.name === now.name) return [];
+  const message = `sets the same as ${before.name}; this one counts`;
+  return [{ level: "warning", source: now.source, key: now.name, message }];
 }

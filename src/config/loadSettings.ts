@@ -92,6 +92,8 @@ class Judge {
   #values(): KeyValues {
     const texts: Partial<Record<Key, string>> = {};
     for (const [key, given] of this.#given) {
+      // Its reference leads nowhere.
+      if (this.#refused(key)) continue;
       if (javaUnsets(key, given.text)) {
         this.#warn(key, "0 means not set, as in Java: the default is used");
       } else {
@@ -111,6 +113,7 @@ class Judge {
 
   #command({ executableName }: KeyValues) {
     const given = this.#given.get("executableName");
+    if (this.#refused("executableName")) return undefined;
     if (executableName === undefined) {
       const how = given ? "is empty" : "is missing";
       this.#refuse("executableName", `${how}: the command that processes the records is required`);
@@ -224,4 +227,3 @@ function sorted<T extends ConfigProblem>(problems: readonly T[]): T[] {
   const line = ({ source }: T) => (source?.type === "file" ? source.line : 0);
   return problems.toSorted((a, b) => line(a) - line(b));
 }
-

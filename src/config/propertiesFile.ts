@@ -1,8 +1,8 @@
 // Reads a properties file from disk. UTF-8, with or without a byte order mark; bytes that are no UTF-8 are read as
 // ISO-8859-1, which is what the Java daemon reads, so that an old file keeps its meaning.
 
-import { readFileSync } from "node:fs";
 import { isUtf8 } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { ConfigError, type ConfigNotice, type ConfigProblem } from "./configError.ts";
 import { type PropertyEntry, parseProperties } from "./propertiesText.ts";
 import { whyUnreadable } from "./references.ts";

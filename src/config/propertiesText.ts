@@ -96,7 +96,7 @@ const ESCAPES: Readonly<Record<string, string>> = { t: "\t", n: "\n", r: "\r", f
 /** `bad` is the first `\u…` that is not followed by four hexadecimal digits. */
 function resolveEscapes(raw: string): { readonly text: string; readonly bad?: string } {
   let bad: string | undefined;
-  const text = raw.replace(/\\(?:u(.{0,4})|([^]))/gs, (whole, hex?: string, char?: string) => {
+  const text = raw.replace(/\\(?:u(.{0,4})|(.))/gs, (whole, hex?: string, char?: string) => {
     if (char !== undefined) return ESCAPES[char] ?? char;
     if (hex !== undefined && /^[0-9a-fA-F]{4}$/.test(hex)) {
       return String.fromCharCode(Number.parseInt(hex, 16));

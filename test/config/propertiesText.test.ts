@@ -56,18 +56,36 @@ describe("the syntax of java.util.Properties", () => {
     ]);
   });
 
-  test.each(["\\u12", "\\u12g4", "\\u"])("%s is a problem with its line; the rest stands", (bad) => {
-    const { entries, problems } = parseProperties(`a=1\nb=${bad}\nc=3`);
-    expect(entries.map(({ key }) => key)).toEqual(["a", "c"]);
-    expect(problems).toHaveLength(1);
-    expect(problems[0]?.line).toBe(2);
-    expect(problems[0]?.message).toContain(bad);
-  });
+  test.each(["\\u12", "\\u12g4", "\\u"])(
+    "%s is a problem with its line; the rest stands",
+    (bad) => {
+      const { entries, problems } = parseProperties(`a=1\nb=${bad}\nc=3`);
+      expect(entries.map(({ key }) => key)).toEqual(["a", "c"]);
+      expect(problems).toHaveLength(1);
+      expect(problems[0]?.line).toBe(2);
+      expect(problems[0]?.message).toContain(bad);
+    },
+  );
 });
 
 describe("whatever text", () => {
   const anyText = fc.string({
-    unit: fc.constantFrom("a", "u", "0", "=", ":", " ", "\t", "\f", "\n", "\r", "\\", "#", "!", "é"),
+    unit: fc.constantFrom(
+      "a",
+      "u",
+      "0",
+      "=",
+      ":",
+      " ",
+      "\t",
+      "\f",
+      "\n",
+      "\r",
+      "\\",
+      "#",
+      "!",
+      "é",
+    ),
     maxLength: 60,
   });
 
@@ -98,14 +116,14 @@ describe("whatever text", () => {
   test("reads back what was escaped", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (key, value) => {
-        expect(pairs(`${escape(key)}=${escape(value)}`)).toEqual([[key, value]]);
+        expect(pairs(`${escaped(key)}=${escaped(value)}`)).toEqual([[key, value]]);
       }),
     );
   });
 });
 
 /** Every UTF-16 unit as an escape. */
-function escape(text: string): string {
+function escaped(text: string): string {
   return Array.from({ length: text.length }, (_, index) => {
     const unit = text.charCodeAt(index);
     return `\\u${unit.toString(16).padStart(4, "0")}`;
