@@ -19,7 +19,7 @@ export type ProvideCredentials = () => Promise<Credentials>;
 
 /** To be spread into the configuration of an SDK client. */
 export interface AwsOptions {
-  readonly region: string | (() => Promise<string>);
+  readonly region: string;
   readonly endpoint?: string;
   readonly credentials: ProvideCredentials;
   readonly useDualstackEndpoint?: boolean;
@@ -34,15 +34,20 @@ export interface AwsSurroundings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export function awsOptions(
+/**
+ * Looks for a region where none is set, which may ask the instance metadata; credentials are looked for when first asked.
+ *
+ * @throws UserError when there is no region.
+ */
+export async function awsOptions(
   settings: Pick<Settings, "services">,
   service: Service,
   { environment = process.env, emit = () => {} }: AwsSurroundings = {},
-): AwsOptions {
+): Promise<AwsOptions> {
   const reach = settings.services[service];
   const endpoint = reach.endpoint ?? endpointInEnvironment(service, environment);
   const local = endpoint !== undefined && isLoopback(endpoint);
-  const region = reach.region ?? regionProvider(service, reach, environment, local);
+  const region = reach.region ?? (await regionFor(service, reach, environment, local));
   const providers = reach.credentials;
   const credentials =
     local && providers.every(({ type }) => type === "default")
@@ -75,22 +80,20 @@ export function isLoopback(endpoint: string): boolean {
 
 const LOCAL_REGION = "us-east-1";
 
-function regionProvider(
+async function regionFor(
   service: Service,
   { fallbackRegion }: ServiceSettings,
   environment: Environment,
   local: boolean,
-): () => Promise<string> {
-  return once(async () => {
-    const { AWS_REGION: nearest } = environment;
-    // An emulator takes any region: the instance metadata need not be asked.
-    const found = nearest || (local ? LOCAL_REGION : await findRegion(environment));
-    const region = found || fallbackRegion;
-    if (region) return region;
-    throw new UserError(
-      `no AWS region for ${service}: set regionName, or one of the places that were tried (${REGION_PLACES})`,
-    );
-  });
+): Promise<string> {
+  const { AWS_REGION: nearest } = environment;
+  // An emulator takes any region: the instance metadata need not be asked.
+  const found = nearest || (local ? LOCAL_REGION : await findRegion(environment));
+  const region = found || fallbackRegion;
+  if (region) return region;
+  throw new UserError(
+    `no AWS region for ${service}: set regionName, or one of the places that were tried (${REGION_PLACES})`,
+  );
 }
 
 /** One provider for all services with the same list, so that a role is not assumed three times. */
@@ -98,7 +101,7 @@ const shared = new WeakMap<readonly CredentialsProvider[], ProvideCredentials>()
 
 function sharedCredentials(
   providers: readonly CredentialsProvider[],
-  region: AwsOptions["region"],
+  region: string,
 ): ProvideCredentials {
   const known = shared.get(providers);
   if (known) return known;
@@ -142,7 +145,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 
 async function firstOf(
   providers: readonly CredentialsProvider[],
-  region: AwsOptions["region"],
+  region: string,
 ): Promise<Credentials> {
   const tried: string[] = [];
   const causes: unknown[] = [];
@@ -160,10 +163,7 @@ async function firstOf(
   );
 }
 
-async function provide(
-  provider: CredentialsProvider,
-  region: AwsOptions["region"],
-): Promise<Credentials> {
+async function provide(provider: CredentialsProvider, region: string): Promise<Credentials> {
   if (provider.type === "anonymous") return ANONYMOUS;
   const sdk = await import("@aws-sdk/credential-providers");
   switch (provider.type) {
@@ -197,11 +197,7 @@ async function defaultChain(sdk: Sdk): Promise<Credentials> {
   return id && secret ? await sdk.fromEnv()() : await sdk.fromNodeProviderChain()();
 }
 
-async function assumeRole(
-  sdk: Sdk,
-  role: AssumeRole,
-  region: AwsOptions["region"],
-): Promise<Credentials> {
+async function assumeRole(sdk: Sdk, role: AssumeRole, region: string): Promise<Credentials> {
   const provider = sdk.fromTemporaryCredentials({
     params: {
       RoleArn: role.roleArn,

@@ -6,8 +6,8 @@ import type { ChildCommand } from "./childCommand.ts";
 import { ConfigError } from "./configError.ts";
 
 export interface ExecutablePlaces {
-  /** The value of `PATH`. */
-  readonly path: string | undefined;
+  /** The value of `PATH`; absent = that of this process. */
+  readonly path?: string | undefined;
   readonly cwd?: string;
   readonly platform?: NodeJS.Platform;
   /** Windows only: the value of `PATHEXT`. */
@@ -22,7 +22,7 @@ type Fitness = "ok" | "missing" | "directory" | "notExecutable";
  * @returns the file that will be started.
  * @throws ConfigError when there is none, or it may not be executed, or its `#!` names a program that is missing.
  */
-export function checkExecutable(command: ChildCommand, places: ExecutablePlaces): string {
+export function checkExecutable(command: ChildCommand, places: ExecutablePlaces = {}): string {
   const { file } = command;
   const candidates = candidatesFor(file, places);
   let closest: { readonly path: string; readonly fitness: Fitness } | undefined;
@@ -35,7 +35,7 @@ export function checkExecutable(command: ChildCommand, places: ExecutablePlaces)
 }
 
 function candidatesFor(file: string, places: ExecutablePlaces): string[] {
-  const { path, cwd = process.cwd(), platform = process.platform } = places;
+  const { path = process.env.PATH, cwd = process.cwd(), platform = process.platform } = places;
   const windows = platform === "win32";
   const bare = !file.includes("/") && !(windows && file.includes("\\"));
   // An empty part of PATH means the working directory.
@@ -70,10 +70,10 @@ function unfit({ path, fitness }: { readonly path: string; readonly fitness: Fit
 function missing(
   file: string,
   candidates: readonly string[],
-  { path, cwd }: ExecutablePlaces,
+  { path = process.env.PATH, cwd = process.cwd() }: ExecutablePlaces,
 ): string {
   if (!file.includes("/")) return `not found on PATH (${path || "which is empty"})`;
-  const base = `the working directory ${cwd ?? process.cwd()}`;
+  const base = `the working directory ${cwd}`;
   return `there is no ${candidates[0]}${file.startsWith("/") ? "" : ` (relative to ${base})`}`;
 }
 

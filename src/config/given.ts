@@ -86,26 +86,19 @@ const KEYS_BY_ENVIRONMENT_NAME = new Map(
   [...allKeys, ...Object.keys(ignoredKeys)].map((key) => [environmentName(key), key]),
 );
 
-/** What the daemon tells its children in their environment: it may reach a daemon that runs inside of another's child. */
-const TOLD_TO_CHILDREN = new Set(
-  [
-    "SHARD_ID",
-    "STREAM_NAME",
-    "APPLICATION_NAME",
-    "WORKER_ID",
-    "PROTOCOL",
-    "PROTOCOL_VERSION",
-    "ATTEMPT",
-  ].map((name) => ENVIRONMENT_PREFIX + name),
+/** A daemon that runs inside of another's child finds there what that child was told; none of it is meant for it. */
+const TOLD_TO_CHILDREN: ReadonlySet<string> = new Set(
+  ["SHARD_ID", "WORKER_ID", "PROTOCOL_VERSION", "ATTEMPT"].map((name) => ENVIRONMENT_PREFIX + name),
 );
 
 function fromEnvironment({ environment }: Layers): Written[] {
+  const insideOfChild = environment[`${ENVIRONMENT_PREFIX}SHARD_ID`] !== undefined;
   return Object.entries(environment).flatMap(([name, text]): Written[] => {
     // An empty variable is how an orchestrator unsets one.
     if (!name.startsWith(ENVIRONMENT_PREFIX) || !text) return [];
-    const key = KEYS_BY_ENVIRONMENT_NAME.get(name);
-    if (key === undefined && TOLD_TO_CHILDREN.has(name)) return [];
-    return [{ name: key ?? name, text, source: { type: "environment", name } }];
+    if (insideOfChild && TOLD_TO_CHILDREN.has(name)) return [];
+    const key = KEYS_BY_ENVIRONMENT_NAME.get(name) ?? name;
+    return [{ name: key, text, source: { type: "environment", name } }];
   });
 }
 
