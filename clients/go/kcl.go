@@ -100,10 +100,10 @@ func IsShutdown(err error) bool {
 	return errors.As(err, &failed) && failed.Value == Shutdown
 }
 
-// Throttled checkpoints are tried again: 0.1 s doubling to 5 s, about 10 s in all.
+// Throttled checkpoints are tried again: 0.2 s doubling to 5 s, about 12 s in all.
 const (
 	attempts    = 8
-	firstWait   = 100 * time.Millisecond
+	firstWait   = 200 * time.Millisecond
 	longestWait = 5 * time.Second
 )
 

@@ -38,7 +38,7 @@ export type CheckpointCallback = (
 
 /**
  * Valid until the action that brought it is answered. Throttling and failures of the lease table are retried
- * for about 10 s before a checkpoint is given up; several checkpoints at once are sent one after the other.
+ * for about 12 s before a checkpoint is given up; several checkpoints at once are sent one after the other.
  */
 export interface Checkpointer {
   /** At the end of all records delivered so far; in `shardEnded` the only way to finish the shard. */

@@ -6,10 +6,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { format } from "node:util";
 
-/** Checkpoints that fail with these are tried again: 0.1 s doubling to 5 s, about 10 s in all. */
+/** Checkpoints that fail with these are tried again: 0.2 s doubling to 5 s, about 12 s in all. */
 const RETRYABLE = new Set(["ThrottlingException", "KinesisClientLibDependencyException"]);
 const ATTEMPTS = 8;
-const FIRST_WAIT_MS = 100;
+const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5000;
 
 /** A checkpoint that was not stored. `value` is the daemon's word for why, such as `ShutdownException`. */

@@ -185,9 +185,9 @@ test("tries throttled checkpoints again, waiting longer each time", async () => 
   assert.equal(failure, undefined);
   assert.equal(written.length, 5);
   const bounds = [
-    [50, 100],
     [100, 200],
     [200, 400],
+    [400, 800],
   ];
   for (const [at, ms] of waits.entries()) {
     assert.ok(ms >= bounds[at][0] && ms <= bounds[at][1], `wait ${at}: ${ms}`);
