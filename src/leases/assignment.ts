@@ -1,0 +1,188 @@
+// Who takes which lease. Pure: what one worker sees, and nothing else, decides what it takes now.
+//
+// There is no leader. Every worker scans the table, counts who owns how much, and works out its fair share
+// (the target): all leases divided by all workers, rounded up. It takes leases that nobody keeps alive until it has
+// its share; if there are none and it still lacks some, it steals a few from the worker that owns most. Two workers
+// that decide the same thing at the same time race for the lease counter; one wins, the other looks again.
+//
+// What is available:  a lease without owner at once; one with an owner when this worker has seen its counter
+//                     unchanged for the failover time. Nobody else may trust it by then (see trust.ts).
+// What counts:        leases that have not ended. A finished shard is no work, so it belongs in nobody's share.
+// Resuming:           a worker that comes back under its old name takes its own leases at once, in its first pass: the
+//                     process that had them is gone (if it is not, its next renewal fails and tells both).
+// Neglected leases:   an available lease that nobody took for a while goes to whoever sees it, share or not. Somebody
+//                     in the count is not taking his part: he is shutting down, has reached his limit, or sleeps.
+//                     Java calls these "very old" after three failover times, and includes every lease that
+//                     it sees for the first time without owner; so the first worker of a fleet takes everything,
+//                     and hands most of it back. Here a lease must be *seen* neglected. A lone worker's share is
+//                     everything anyhow.
+// Rest:               stealing needs a victim above the target, or a lack of two or more. So once everybody is
+//                     within one of everybody else nobody moves, and there is no oscillation.
+
+import { actualOwner, hasEnded, type Lease } from "./lease.ts";
+import type { Observation, ObservedLease } from "./observation.ts";
+
+export interface AssignmentSettings {
+  readonly failoverTimeMillis: number;
+  readonly maxLeasesForWorker: number;
+  readonly maxLeasesToStealAtOneTime: number;
+  /** Take neglected leases even beyond the fair share. */
+  readonly enablePriorityLeaseAssignment: boolean;
+}
+
+export interface AssignmentView {
+  readonly leases: Observation;
+  readonly workerId: string;
+  /** Monotonic time of the scan that the view comes from. */
+  readonly nowMs: number;
+  /** Nothing was taken by this process before: leases under our name are left from an earlier life. */
+  readonly firstPass: boolean;
+  /** Not to be taken now: held already, or a consumer of an earlier tenure is still ending. */
+  readonly busy: ReadonlySet<string>;
+  readonly random: () => number;
+}
+
+export interface Take {
+  readonly lease: Lease;
+  readonly how: "unowned" | "expired" | "stolen" | "resumed";
+}
+
+export interface Assignment {
+  /** In the order in which to take them; each may be lost to a faster worker. */
+  readonly take: readonly Take[];
+  /** How many leases this worker ought to have. */
+  readonly target: number;
+  /** Leases of the fair share that `maxLeasesForWorker` forbids; nobody may be reading them. */
+  readonly spillover: number;
+}
+
+/** Without an owner for this part of the failover time while others had room: neglected. */
+const NEGLECTED_UNOWNED = 1 / 3;
+/** As Java: an expired lease is neglected after three failover times. */
+const NEGLECTED_EXPIRED = 3;
+
+export function assign(view: AssignmentView, settings: AssignmentSettings): Assignment {
+  const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
+  const resumed = view.firstPass ? work.filter((seen) => isLeftFromEarlierLife(seen, view)) : [];
+  const resumedIds = new Set(resumed.map(({ lease }) => lease.shardId));
+  const rest = work.filter(({ lease }) => !resumedIds.has(lease.shardId));
+  const available = rest.filter((seen) => isAvailable(seen, view, settings));
+  const counts = countByOwner(work, new Set(available), view);
+  const mine = counts.get(view.workerId) ?? 0;
+
+  const share = work.length <= counts.size ? 1 : Math.ceil(work.length / counts.size);
+  const target = Math.min(share, settings.maxLeasesForWorker);
+  const room = settings.maxLeasesForWorker - mine;
+  const spillover = share - target;
+  const resume = resumed.map((seen) => ({ lease: seen.lease, how: "resumed" as const }));
+
+  const free = shuffled(
+    available.filter(({ lease }) => !view.busy.has(lease.shardId)),
+    view.random,
+  );
+  const neglected = free.filter((seen) => isNeglected(seen, view, settings));
+  const need = target - mine;
+  if (free.length > 0) {
+    // The neglected first: they are the ones whose records have waited longest.
+    const wanted = settings.enablePriorityLeaseAssignment
+      ? [...neglected, ...free.filter((seen) => !neglected.includes(seen))]
+      : free;
+    const forced = settings.enablePriorityLeaseAssignment ? Math.min(neglected.length, room) : 0;
+    const chosen = wanted.slice(0, Math.max(need, forced, 0));
+    return { take: [...resume, ...chosen.map((seen) => asTake(seen, view))], target, spillover };
+  }
+  const stolen = steal(rest, counts, need, target, view, settings);
+  return { take: [...resume, ...stolen], target, spillover };
+}
+
+/** @returns leases of the worker that has most: down to its fair share, or one if we lack two or more. */
+function steal(
+  work: readonly ObservedLease[],
+  counts: ReadonlyMap<string, number>,
+  need: number,
+  target: number,
+  view: AssignmentView,
+  settings: AssignmentSettings,
+): readonly Take[] {
+  if (need <= 0) return [];
+  const others = shuffled(
+    [...counts].filter(([owner]) => owner !== view.workerId),
+    view.random,
+  );
+  const [victim, most] = others.reduce((a, b) => (b[1] > a[1] ? b : a), ["", 0]);
+  if (most < target) return [];
+  const surplus = Math.min(need, most - target);
+  const number = Math.min(
+    surplus === 0 && need > 1 ? 1 : surplus,
+    settings.maxLeasesToStealAtOneTime,
+  );
+  const loot = work.filter(
+    ({ lease }) =>
+      actualOwner(lease) === victim &&
+      lease.checkpointOwner === undefined &&
+      !view.busy.has(lease.shardId),
+  );
+  return shuffled(loot, view.random)
+    .slice(0, number)
+    .map(({ lease }) => ({ lease, how: "stolen" as const }));
+}
+
+function isLeftFromEarlierLife({ lease }: ObservedLease, { workerId, busy }: AssignmentView) {
+  return (
+    lease.owner === workerId && lease.checkpointOwner === undefined && !busy.has(lease.shardId)
+  );
+}
+
+function isAvailable(
+  { lease, changedMs }: ObservedLease,
+  { nowMs, busy, workerId }: AssignmentView,
+  { failoverTimeMillis }: AssignmentSettings,
+): boolean {
+  const owner = actualOwner(lease);
+  if (owner === undefined) return true;
+  // What we hold is renewed by us, however old the scan may think it is.
+  if (owner === workerId && busy.has(lease.shardId)) return false;
+  return nowMs - changedMs > failoverTimeMillis;
+}
+
+function isNeglected(
+  { changedMs, ownerlessSinceMs }: ObservedLease,
+  { nowMs }: AssignmentView,
+  { failoverTimeMillis }: AssignmentSettings,
+): boolean {
+  return ownerlessSinceMs === undefined
+    ? nowMs - changedMs > NEGLECTED_EXPIRED * failoverTimeMillis
+    : nowMs - ownerlessSinceMs > NEGLECTED_UNOWNED * failoverTimeMillis;
+}
+
+/** Live workers and what each has; this one is always among them. */
+function countByOwner(
+  work: readonly ObservedLease[],
+  available: ReadonlySet<ObservedLease>,
+  { workerId }: AssignmentView,
+): ReadonlyMap<string, number> {
+  const counts = new Map([[workerId, 0]]);
+  for (const seen of work) {
+    const owner = actualOwner(seen.lease);
+    if (owner === undefined || available.has(seen)) continue;
+    counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function asTake({ lease }: ObservedLease, { workerId }: AssignmentView): Take {
+  const owner = actualOwner(lease);
+  if (owner === undefined) return { lease, how: "unowned" };
+  return { lease, how: owner === workerId ? "resumed" : "expired" };
+}
+
+/** Fisher–Yates, so that workers that decide at the same time seldom want the same lease. */
+function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    const [a, b] = [result[i], result[j]];
+    if (a !== undefined && b !== undefined) [result[i], result[j]] = [b, a];
+  }
+  return result;
+}

@@ -1,0 +1,40 @@
+// Is every hash key read by somebody? Looked at now and then, by one worker. Resharding needs no audit, for the end
+// of a shard makes its children's leases; this catches what slipped through: a row deleted by hand, a worker that
+// died while it filled an empty table, a stream that was made anew under its old name.
+
+import type { Shard } from "../model/shard.ts";
+import { findHole, type HashRangeHole } from "./hashRange.ts";
+import { hasEnded, type Lease } from "./lease.ts";
+
+/** The hole seen last, and how often in a row. */
+export interface Suspicion {
+  readonly hole: HashRangeHole;
+  readonly times: number;
+}
+
+/** Leases being read whose rows do not say which hash keys they hold. */
+export function leasesWithoutRange(leases: readonly Lease[]): readonly Lease[] {
+  return leases.filter((lease) => !hasEnded(lease) && !lease.hashKeyRange);
+}
+
+/**
+ * The same hole must be seen several times in a row before it is believed: a scan is not a snapshot, and can show
+ * a parent already ended and its children not yet there.
+ *
+ * @param shards where to look up ranges that rows do not have; a lease without any range covers nothing.
+ */
+export function audit(
+  before: Suspicion | undefined,
+  leases: readonly Lease[],
+  shards: readonly Shard[],
+): Suspicion | undefined {
+  const listed = new Map(shards.map((shard) => [shard.shardId, shard.hashKeyRange]));
+  const ranges = leases
+    .filter((lease) => !hasEnded(lease))
+    .flatMap((lease) => lease.hashKeyRange ?? listed.get(lease.shardId) ?? []);
+  const hole = findHole(ranges);
+  if (!hole) return undefined;
+  const same =
+    before?.hole.fromHashKey === hole.fromHashKey && before.hole.toHashKey === hole.toHashKey;
+  return { hole, times: same ? before.times + 1 : 1 };
+}

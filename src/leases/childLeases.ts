@@ -1,0 +1,54 @@
+// What becomes of a finished shard: leases for its children, before the end of the shard is stored. So whatever dies in
+// between, no shard is left without a lease; that the children wait for their parents keeps the order.
+
+import type { ChildShard } from "../model/shard.ts";
+import { type NewLease, sentinel } from "./lease.ts";
+import type { LeaseTable } from "./table.ts";
+
+/** Children begin at their first record, wherever the application began. */
+export function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard): NewLease {
+  return { shardId, parentShardIds, hashKeyRange, checkpoint: sentinel("TRIM_HORIZON") };
+}
+
+/**
+ * Creates the leases that are missing; both parents of a merge do this, and the slower finds it done.
+ *
+ * A merged child is made only when both parents have leases: with its own lease in the table the other
+ * parent would count as read, and a shard sync would never make the missing one.
+ *
+ * @returns `"lost"` when the row of the finished shard is gone; `"later"` when the other parent has no lease yet.
+ */
+export async function addChildLeases(
+  shardId: string,
+  children: readonly ChildShard[],
+  table: LeaseTable,
+  created: (lease: NewLease) => void,
+  signal: AbortSignal,
+): Promise<"added" | "later" | "lost"> {
+  if (children.length === 0) return "added";
+  const [only] = children;
+  if (only && children.length === 1 && !(await mayMerge(shardId, only, table, signal)))
+    return "later";
+  for (const child of children) {
+    const lease = childLease(child);
+    if ((await table.create(lease, signal)) === "created") created(lease);
+  }
+  const ids = children.map((child) => child.shardId);
+  return (await table.noteChildren(shardId, ids, signal)) === "written" ? "added" : "lost";
+}
+
+async function mayMerge(
+  shardId: string,
+  child: ChildShard,
+  table: LeaseTable,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (child.parentShardIds.length !== 2) {
+    throw new Error(
+      `shard ${shardId} ended with the one child ${child.shardId}, which names the parents [${child.parentShardIds.join(", ")}]; a merge has two`,
+    );
+  }
+  if (await table.read(child.shardId, signal)) return true;
+  const other = child.parentShardIds.find((parent) => parent !== shardId);
+  return other !== undefined && (await table.read(other, signal)) !== undefined;
+}

@@ -1,0 +1,37 @@
+// Why did a conditional write on a lease of ours fail? Decided from the row as it is now. The one harmless answer: an
+// earlier attempt of ours went through and only its response was lost; the row then carries our name and the next
+// counter. That is believed only if an attempt is really in doubt, for a second worker of our name looks the same.
+
+import { actualOwner, type Lease } from "./lease.ts";
+
+export type Conflict =
+  /** An earlier write of ours had succeeded: go on from this row. */
+  | { readonly why: "ours"; readonly lease: Lease }
+  /** Somebody renews it under our name. */
+  | { readonly why: "duplicate" }
+  | { readonly why: "lost"; readonly reason: string };
+
+/**
+ * @param lease what we believed to be the row.
+ * @param inDoubt whether a write on top of it was sent and never answered.
+ * @param found the row now, read consistently; `undefined` = deleted.
+ */
+export function explain(
+  lease: Lease,
+  inDoubt: boolean,
+  found: Lease | undefined,
+  workerId: string,
+): Conflict {
+  if (!found) return { why: "lost", reason: "its row was deleted from the lease table" };
+  if (found.checkpointOwner !== undefined) {
+    return { why: "lost", reason: `it is being handed over to worker "${found.owner}"` };
+  }
+  if (found.owner === undefined) return { why: "lost", reason: "it was released by somebody else" };
+  if (found.owner !== workerId) {
+    return { why: "lost", reason: `worker "${actualOwner(found)}" took it` };
+  }
+  if (inDoubt && found.counter === lease.counter + 1) return { why: "ours", lease: found };
+  // A write that failed a moment ago and would succeed now: somebody put the old row back.
+  if (found.counter === lease.counter) return { why: "ours", lease: found };
+  return { why: "duplicate" };
+}

@@ -1,0 +1,122 @@
+// Two slow rounds over the leases, by one worker of the fleet: the audit for holes, and the deletion of leases of
+// finished shards. They look at the taker's last scan; who does them matters little, as every write is conditional.
+
+import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import { audit, leasesWithoutRange, type Suspicion } from "./audit.ts";
+import { childlessLeases, childrenListed, finishedLeases } from "./cleanup.ts";
+import { actualOwner, hasEnded, type Lease } from "./lease.ts";
+import { persist } from "./persist.ts";
+import { LEASE_DEFAULTS, type LeaseSettings } from "./settings.ts";
+import type { ShardSync } from "./shardSync.ts";
+import type { LeaseTable } from "./table.ts";
+import type { Trouble } from "./trouble.ts";
+
+export interface HousekeepingParts {
+  readonly table: LeaseTable;
+  readonly workerId: string;
+  readonly settings: LeaseSettings;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly trouble: Trouble;
+  readonly random: () => number;
+  readonly sync: ShardSync;
+  /** What the last scan of the table showed. */
+  readonly leases: () => readonly Lease[];
+}
+
+/** The worker whose name comes first among the owners. While nobody owns anything everybody is. */
+export function isHousekeeper(leases: readonly Lease[], workerId: string): boolean {
+  const owners = leases.filter((lease) => !hasEnded(lease)).flatMap((l) => actualOwner(l) ?? []);
+  return owners.every((owner) => owner >= workerId);
+}
+
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  #suspicion: Suspicion | undefined;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { settings } = this.#parts;
+    const intervals = { ...LEASE_DEFAULTS, ...settings };
+    await Promise.all([
+      this.#every(intervals.auditIntervalMs, signal, () => this.#audit(signal)),
+      settings.cleanupLeasesUponShardCompletion &&
+        this.#every(intervals.cleanupIntervalMs, signal, () => this.#cleanUp(signal)),
+      settings.cleanupLeasesUponShardCompletion &&
+        this.#every(intervals.garbageIntervalMs, signal, () => this.#clearGarbage(signal)),
+    ]);
+  }
+
+  async #every(ms: number, signal: AbortSignal, round: () => Promise<void>): Promise<void> {
+    const { clock, leases, workerId } = this.#parts;
+    for (;;) {
+      await clock.sleep(ms, signal);
+      if (signal.aborted) return;
+      if (isHousekeeper(leases(), workerId)) await round();
+    }
+  }
+
+  async #audit(signal: AbortSignal): Promise<void> {
+    const leases = this.#parts.leases();
+    const { sync, settings } = this.#parts;
+    const unranged = leasesWithoutRange(leases);
+    const shards = unranged.length > 0 ? await sync.listShards(undefined, signal) : [];
+    if (!shards) return;
+    for (const { shardId } of unranged) {
+      const range = shards.find((shard) => shard.shardId === shardId)?.hashKeyRange;
+      if (!range) continue;
+      await this.#write("note hash keys", shardId, signal, () =>
+        this.#parts.table.noteHashKeyRange(shardId, range, signal),
+      );
+    }
+    this.#suspicion = audit(this.#suspicion, leases, shards);
+    const confidence = settings.auditConfidence ?? LEASE_DEFAULTS.auditConfidence;
+    if (!this.#suspicion || this.#suspicion.times < confidence) return;
+    this.#suspicion = undefined;
+    await sync.fillHoles(new Set(leases.map((lease) => lease.shardId)), signal);
+  }
+
+  async #cleanUp(signal: AbortSignal): Promise<void> {
+    for (const lease of finishedLeases(this.#parts.leases())) {
+      await this.#delete(
+        lease,
+        "its shard was processed, and so were its children's beginnings",
+        signal,
+      );
+    }
+  }
+
+  async #clearGarbage(signal: AbortSignal): Promise<void> {
+    const { sync, table, leases } = this.#parts;
+    const childless = childlessLeases(leases());
+    if (childless.length === 0) return;
+    const shards = await sync.listShards(undefined, signal);
+    if (!shards || shards.length === 0) return;
+    for (const lease of childless) {
+      const { gone, children } = childrenListed(lease, shards);
+      if (gone) await this.#delete(lease, "its shard is beyond the stream's retention", signal);
+      else if (children.length > 0) {
+        await this.#write("note children", lease.shardId, signal, () =>
+          table.noteChildren(lease.shardId, children, signal),
+        );
+      }
+    }
+  }
+
+  async #delete(lease: Lease, reason: string, signal: AbortSignal): Promise<void> {
+    const { table, emit } = this.#parts;
+    const { shardId } = lease;
+    const result = await this.#write("delete lease", shardId, signal, () =>
+      table.delete(lease, signal),
+    );
+    if (result === "written") emit({ type: "leaseDeleted", shardId, reason });
+  }
+
+  #write<T>(operation: string, who: string, signal: AbortSignal, attempt: () => Promise<T>) {
+    return persist({ service: "dynamodb", operation, who }, attempt, this.#parts, signal);
+  }
+}

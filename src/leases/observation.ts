@@ -1,0 +1,36 @@
+// How old is a lease? Decided by this worker's own clock alone, from watching counters change: the clocks of workers
+// need not agree, and a worker that has just started knows nothing and so waits a whole lease before it may judge.
+
+import type { Lease } from "./lease.ts";
+
+/** A lease with what this worker knows from watching it. Times are on its monotonic clock, in milliseconds. */
+export interface ObservedLease {
+  readonly lease: Lease;
+  /** When its counter was last seen to change; for a lease first seen with an owner, when it was first seen. */
+  readonly changedMs: number;
+  /** When it was first seen without a break in having no owner; `undefined` while it has one. */
+  readonly ownerlessSinceMs: number | undefined;
+}
+
+export type Observation = ReadonlyMap<string, ObservedLease>;
+
+export const NOTHING_SEEN: Observation = new Map();
+
+/**
+ * @param leases what a scan returned; leases missing from it are forgotten.
+ * @param nowMs monotonic time, read after the scan.
+ */
+export function observe(before: Observation, leases: readonly Lease[], nowMs: number): Observation {
+  return new Map(
+    leases.map((lease) => [lease.shardId, see(before.get(lease.shardId), lease, nowMs)]),
+  );
+}
+
+function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): ObservedLease {
+  const same = before?.lease.counter === lease.counter;
+  return {
+    lease,
+    changedMs: before && same ? before.changedMs : nowMs,
+    ownerlessSinceMs: lease.owner ? undefined : (before?.ownerlessSinceMs ?? nowMs),
+  };
+}

@@ -1,0 +1,34 @@
+// What the coordination of leases can be told; names and defaults are KCL's where KCL has them.
+
+import type { InitialPosition } from "../model/shard.ts";
+import type { AssignmentSettings } from "./assignment.ts";
+
+export interface LeaseSettings extends AssignmentSettings {
+  readonly initialPosition: InitialPosition;
+  /** Delete leases of finished shards once nothing needs them. */
+  readonly cleanupLeasesUponShardCompletion: boolean;
+  /** Go on when the listing shows children of shards that are still open. */
+  readonly ignoreUnexpectedChildShards: boolean;
+  /** Java looks every 120 s whether all hash keys are covered … */
+  readonly auditIntervalMs?: number;
+  /** … and believes a hole that it has seen 3 times. */
+  readonly auditConfidence?: number;
+  /** Java deletes finished leases every 5 min. */
+  readonly cleanupIntervalMs?: number;
+  /** Java asks every 30 min what became of finished shards without known children. */
+  readonly garbageIntervalMs?: number;
+}
+
+export const LEASE_DEFAULTS = {
+  failoverTimeMillis: 10_000,
+  maxLeasesForWorker: 2_147_483_647,
+  maxLeasesToStealAtOneTime: 1,
+  enablePriorityLeaseAssignment: true,
+  initialPosition: { type: "LATEST" },
+  cleanupLeasesUponShardCompletion: true,
+  ignoreUnexpectedChildShards: false,
+  auditIntervalMs: 120_000,
+  auditConfidence: 3,
+  cleanupIntervalMs: 300_000,
+  garbageIntervalMs: 1_800_000,
+} as const satisfies LeaseSettings;

@@ -1,0 +1,76 @@
+// The port to the lease table: reads, and writes that happen only if nobody wrote before. A lost race is a value;
+// trouble with the service is a LeaseTableError that says whether the write may have happened all the same.
+
+import type { Position } from "../model/position.ts";
+import type { HashKeyRange } from "../model/shard.ts";
+import type { Lease, NewLease } from "./lease.ts";
+
+/** `"conflict"`: the row was not as expected (another counter, a handover begun, or gone); nothing was written. */
+export type WriteResult = "written" | "conflict";
+
+export type TableTrouble =
+  /** The service asks for patience; nothing was written. */
+  | "throttled"
+  /** There is no such table (any more). */
+  | "tableMissing"
+  /** No permission, or no valid credentials; nothing was written. */
+  | "denied"
+  /** No answer or a failure inside the service: a write may have happened. */
+  | "unavailable";
+
+export class LeaseTableError extends Error {
+  override readonly name = "LeaseTableError";
+  readonly trouble: TableTrouble;
+
+  constructor(trouble: TableTrouble, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.trouble = trouble;
+  }
+}
+
+/**
+ * Each call is one attempt, ended early by the signal. All reject with LeaseTableError; retrying is the caller's.
+ * Attributes that this program does not know are preserved by every write.
+ */
+export interface LeaseTable {
+  readonly tableName: string;
+
+  /**
+   * Creates the table if it is missing and resolves when it can be used.
+   *
+   * @throws UserError when there is a table of this name that is not a lease table, or when access is denied.
+   */
+  ensure(signal: AbortSignal): Promise<"created" | "existed">;
+
+  /** All leases, perhaps a second old. @throws UserError when a row is not a lease's. */
+  scan(signal: AbortSignal): Promise<readonly Lease[]>;
+
+  /** One lease as it is now. */
+  read(shardId: string, signal: AbortSignal): Promise<Lease | undefined>;
+
+  /** Without owner, counter 0. */
+  create(lease: NewLease, signal: AbortSignal): Promise<"created" | "exists">;
+
+  /** Makes `workerId` the owner of the lease as it was read. */
+  take(lease: Lease, workerId: string, signal: AbortSignal): Promise<WriteResult>;
+
+  renew(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
+
+  checkpoint(lease: Lease, position: Position, signal: AbortSignal): Promise<WriteResult>;
+
+  /** Gives the lease up, so that others need not wait for it to expire. */
+  release(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
+
+  /** Leaves counter and owner alone. */
+  noteChildren(
+    shardId: string,
+    childShardIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<WriteResult>;
+
+  /** Leaves counter and owner alone. */
+  noteHashKeyRange(shardId: string, range: HashKeyRange, signal: AbortSignal): Promise<WriteResult>;
+
+  /** Deletes an ended lease if it has not changed since it was read. */
+  delete(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
+}
