@@ -1,7 +1,7 @@
 // Records on their way to a child. Their form inside this program is the text that the child reads:
 // it is made once, where the service's bytes arrive, and after that nobody looks at a payload again.
 
-import { type Position, parsePosition } from "./position.ts";
+import { comparePositions, type Position, parsePosition } from "./position.ts";
 import type { ChildShard } from "./shard.ts";
 
 /** One record, taken apart: for dead letters, tools and tests, never on the way to the child. */
@@ -47,6 +47,18 @@ export class RecordBatch {
   slice(from: number, to: number = this.count): RecordBatch {
     if (from >= to) return RecordBatch.empty;
     return new RecordBatch(this.#json, this.#starts.subarray(from, to + 1));
+  }
+
+  /** The records behind a position, sharing memory with this batch. */
+  after(position: Position): RecordBatch {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (comparePositions(this.position(middle), position) > 0) high = middle;
+      else low = middle + 1;
+    }
+    return low === 0 ? this : this.slice(low);
   }
 
   /** The one record at `index` as JSON. */

@@ -1,0 +1,123 @@
+// One budget of bytes for the records of all shards that were fetched and not yet taken by a child.
+//
+// Every shard may hold one batch, whatever the others hold: so a child that hangs on a full budget stops its own shard
+// only. More than one batch is granted while the budget lasts, and to each shard at most the same part of it. So that one
+// batch a shard is not too much either, batches get smaller as more shards hold some: `batchBytes` says how large.
+
+/** Below this a call would cost more than its records. All shards together may exceed the budget by so much each. */
+const SMALLEST_BATCH_BYTES = 256 * 1024;
+/** What the largest answer of the service comes to: 10 MiB as base64, and what stands around 10,000 records. */
+const LARGEST_BATCH_BYTES = 17 * 1024 * 1024;
+
+export class ByteBudget {
+  readonly #totalBytes: number;
+  readonly #shares = new Set<Share>();
+  #heldBytes = 0;
+  #wake: (() => void)[] = [];
+
+  /** @param totalBytes of rendered records in memory, counted from the answer until the child has them. */
+  constructor(totalBytes: number) {
+    this.#totalBytes = totalBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** A share for one shard, until `leave`. */
+  join(): ByteShare {
+    return new Share(this);
+  }
+
+  /** @internal How large its next batch may be, so that each shard can have one in hand and one ahead. */
+  batchBytes(share: Share): number {
+    const left = this.#totalBytes - this.#heldBytes;
+    const fair = Math.min(this.#partBytes(share) / 2, left, LARGEST_BATCH_BYTES);
+    return Math.max(SMALLEST_BATCH_BYTES, Math.floor(fair));
+  }
+
+  /** @internal */
+  mayHold(share: Share, bytes: number): boolean {
+    if (share.heldBytes === 0) return true;
+    if (this.#heldBytes + bytes > this.#totalBytes) return false;
+    return share.heldBytes + bytes <= this.#partBytes(share);
+  }
+
+  /** @internal */
+  change(share: Share, bytes: number): void {
+    this.#heldBytes += bytes;
+    if (share.heldBytes > 0) this.#shares.add(share);
+    else this.#shares.delete(share);
+    if (bytes > 0) return;
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const resolve of wake) resolve();
+  }
+
+  /** @internal Resolves when some shard gave bytes back. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      signal.addEventListener("abort", done, { once: true });
+      this.#wake.push(done);
+    });
+  }
+
+  /** An equal part for each shard that holds something, the one that asks included. */
+  #partBytes(share: Share): number {
+    return this.#totalBytes / (this.#shares.size + (this.#shares.has(share) ? 0 : 1));
+  }
+}
+
+/** What one shard holds of the budget. */
+export interface ByteShare {
+  readonly heldBytes: number;
+  /** How large the next batch should be at most; less while many shards hold much. */
+  batchBytes(): number;
+  /** Resolves when `bytes` more may be held, or the signal is aborted. */
+  room(bytes: number, signal: AbortSignal): Promise<void>;
+  /** Counts bytes that have arrived, more than were asked for or less. */
+  hold(bytes: number): void;
+  release(bytes: number): void;
+  /** Gives everything back. */
+  leave(): void;
+}
+
+class Share implements ByteShare {
+  readonly #budget: ByteBudget;
+  #heldBytes = 0;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  batchBytes(): number {
+    return this.#budget.batchBytes(this);
+  }
+
+  async room(bytes: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !this.#budget.mayHold(this, bytes)) {
+      await this.#budget.changed(signal);
+    }
+  }
+
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#budget.change(this, bytes);
+  }
+
+  release(bytes: number): void {
+    this.hold(-bytes);
+  }
+
+  leave(): void {
+    this.hold(-this.#heldBytes);
+  }
+}

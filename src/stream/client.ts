@@ -1,0 +1,59 @@
+// The one Kinesis client of the program: HTTP/1.1 over a bounded pool of kept connections, with our protocol.
+
+import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { RawRecordsProtocol } from "./protocol.ts";
+
+export interface KinesisOptions {
+  /** Absent: as the SDK finds it (environment, shared configuration). */
+  readonly region?: string;
+  /** A URL; absent: the region's own, or what `AWS_ENDPOINT_URL_KINESIS` says. */
+  readonly endpoint?: string;
+  /** Absent: the SDK's default chain. */
+  readonly credentials?: NonNullable<KinesisClientConfig["credentials"]>;
+  /**
+   * How often the SDK tries a call by itself; 3 when absent. A reader's client wants 1: the reader knows the shard, tells
+   * of the trouble, and waits as long as it takes.
+   */
+  readonly maxAttempts?: number;
+}
+
+/** Calls are short, so this many connections serve hundreds of shards; more calls wait for a free one. */
+const MAX_CONNECTIONS = 64;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * A client for every operation of Kinesis. GetRecords alone answers with bytes (`RawGetRecordsOutput`): use `getRecords`.
+ *
+ * The SDK's own choice is HTTP/2, which needs TLS and does not get along with emulators; over HTTP/1.1 a body also
+ * arrives in larger pieces, which cost less.
+ */
+export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
+  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
+  return withoutVersionWarning(
+    () =>
+      new KinesisClient({
+        ...options,
+        protocol: RawRecordsProtocol,
+        requestHandler: new NodeHttpHandler({
+          connectionTimeout: CONNECT_TIMEOUT_MS,
+          httpAgent: agent,
+          httpsAgent: agent,
+        }),
+      }),
+  );
+}
+
+const WARNING_SWITCH = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
+
+/** The SDK looks once, when the first client is made; children should not inherit the switch. */
+function withoutVersionWarning<T>(make: () => T): T {
+  const before = process.env[WARNING_SWITCH];
+  process.env[WARNING_SWITCH] = "true";
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env[WARNING_SWITCH];
+    else process.env[WARNING_SWITCH] = before;
+  }
+}

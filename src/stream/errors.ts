@@ -1,0 +1,82 @@
+// Errors of reading, and what kind of trouble each error of the service is: the kind decides what is done about it.
+
+import { UserError } from "../model/errors.ts";
+
+/** An answer of the service that is no valid GetRecords response. It is thrown away and asked for again. */
+export class InvalidResponse extends Error {
+  override readonly name = "InvalidResponse";
+}
+
+/** The stream itself is not there. */
+export class StreamNotFound extends UserError {}
+
+/**
+ * - `iteratorGone`: the iterator is too old or not accepted; a new one from the position mends it.
+ * - `throttled`: too many calls or bytes on this shard, by us or by others.
+ * - `notFound`: the stream, the shard or the table's row named in the call is not there.
+ * - `denied`: credentials are missing, wrong, expired, or lack a permission. Only a person mends it.
+ * - `unreachable`: no connection, or it broke; concerns every shard alike.
+ * - `other`: an answer that the service may give better next time.
+ */
+export type TroubleKind =
+  | "iteratorGone"
+  | "throttled"
+  | "notFound"
+  | "denied"
+  | "unreachable"
+  | "other";
+
+const KIND_BY_NAME: ReadonlyMap<string, TroubleKind> = new Map(
+  Object.entries({
+    ExpiredIteratorException: "iteratorGone",
+    InvalidArgumentException: "iteratorGone",
+    ProvisionedThroughputExceededException: "throttled",
+    LimitExceededException: "throttled",
+    KMSThrottlingException: "throttled",
+    ThrottlingException: "throttled",
+    ResourceNotFoundException: "notFound",
+    AccessDeniedException: "denied",
+    KMSAccessDeniedException: "denied",
+    KMSDisabledException: "denied",
+    KMSInvalidStateException: "denied",
+    KMSNotFoundException: "denied",
+    KMSOptInRequired: "denied",
+    UnrecognizedClientException: "denied",
+    InvalidSignatureException: "denied",
+    IncompleteSignatureException: "denied",
+    MissingAuthenticationTokenException: "denied",
+    InvalidClientTokenId: "denied",
+    ExpiredTokenException: "denied",
+    CredentialsProviderError: "denied",
+    TokenProviderError: "denied",
+    TimeoutError: "unreachable",
+    NetworkingError: "unreachable",
+  } satisfies Record<string, TroubleKind>),
+);
+
+const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
+
+export function kindOfTrouble(error: unknown): TroubleKind {
+  if (!(error instanceof Error)) return "other";
+  const kind = KIND_BY_NAME.get(error.name);
+  if (kind) return kind;
+  return UNREACHABLE_CODES.has(codeOf(error)) ? "unreachable" : "other";
+}
+
+/** True when a connection that had been idle was closed by the other side: the next try makes a new one. */
+export function isStaleConnection(error: unknown): boolean {
+  return error instanceof Error && ["ECONNRESET", "EPIPE"].includes(codeOf(error));
+}
+
+function codeOf(error: Error): string {
+  return "code" in error && typeof error.code === "string" ? error.code : "";
+}

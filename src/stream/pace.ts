@@ -1,0 +1,91 @@
+// When a shard is asked again. The service allows 5 GetRecords calls and 2 MB per second and shard, to all of its
+// consumers together; beyond that it throttles.
+//
+// With `idleTimeBetweenReadsInMillis` set, the person decides: that long from the end of one call to the start of the next,
+// as the Java daemon counts. Without it we adapt: behind the tip at once, after records quickly, without records
+// more slowly. A shard that was throttled keeps to what the service allows from then on, and, while it is throttled
+// further (others read it too), goes down to a fraction of that.
+
+import { type Backoff, backoffMs } from "../retry.ts";
+
+/** The service's own limit. */
+const SHORTEST_IDLE_MS = 200;
+/** Of five calls a second we leave one to others: half of this is what a record waits on average. */
+const BUSY_MS = 250;
+const IDLE_MS = 1_000;
+/** How much longer each wait without records is than the last. */
+const SLOWER = 1.25;
+/** The service's 2 MB per second, in bytes of payload. */
+const BYTES_PER_MS = 2_000;
+/** An answer of this size is worth a call: more of the same may be asked for at once. */
+const WORTHWHILE_BYTES = 400_000;
+const THROTTLED: Backoff = { baseMs: 400, capMs: 10_000 };
+const TROUBLE: Backoff = { baseMs: 400, capMs: 10_000 };
+/** A person has to mend it, and the service should not be bothered meanwhile. */
+const DENIED: Backoff = { baseMs: 2_000, capMs: 30_000 };
+
+/** What is known of a call that brought an answer. */
+export interface CallFacts {
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** Bytes of records, rendered: about 4/3 of the payload. */
+  readonly bytes: number;
+  readonly records: number;
+  readonly millisBehindLatest: number | undefined;
+}
+
+export class Pace {
+  readonly #idleMs: number | undefined;
+  readonly #random: () => number;
+  #emptyAnswers = 0;
+  #throttles = 0;
+  /** Throttled once: the service's limits are kept. */
+  #careful = false;
+
+  /** @param idleTimeBetweenReadsInMillis as the person set it; `undefined` adapts. */
+  constructor(idleTimeBetweenReadsInMillis: number | undefined, random = Math.random) {
+    this.#idleMs =
+      idleTimeBetweenReadsInMillis === undefined
+        ? undefined
+        : Math.max(SHORTEST_IDLE_MS, idleTimeBetweenReadsInMillis);
+    this.#random = random;
+  }
+
+  /** The monotonic time at which the next call may start. */
+  nextMs(call: CallFacts): number {
+    this.#throttles = Math.max(0, this.#throttles - 1);
+    if (this.#idleMs !== undefined) return call.endedMs + this.#idleMs;
+    this.#emptyAnswers = call.records > 0 ? 0 : this.#emptyAnswers + 1;
+    const restMs = this.#careful ? (call.bytes * 0.75) / BYTES_PER_MS : 0;
+    return call.startedMs + Math.max(this.#gapMs(call), restMs) * 2 ** this.#throttles;
+  }
+
+  /** How long to wait after the shard was throttled. */
+  throttledMs(): number {
+    this.#careful = true;
+    this.#throttles = Math.min(this.#throttles + 1, MAX_THROTTLES);
+    return this.#atLeastIdle(backoffMs(this.#throttles, THROTTLED, this.#random));
+  }
+
+  /** How long to wait after the `attempt`th failure in a row. */
+  failedMs(attempt: number, denied: boolean): number {
+    return this.#atLeastIdle(backoffMs(attempt - 1, denied ? DENIED : TROUBLE, this.#random));
+  }
+
+  #gapMs({ bytes, records, millisBehindLatest }: CallFacts): number {
+    if ((millisBehindLatest ?? 0) > 0) {
+      return !this.#careful && bytes >= WORTHWHILE_BYTES ? 0 : SHORTEST_IDLE_MS;
+    }
+    if (records > 0) return BUSY_MS;
+    // A little chance keeps the polls of many idle shards apart.
+    const idleMs = Math.min(IDLE_MS, BUSY_MS * SLOWER ** this.#emptyAnswers);
+    return idleMs * (0.9 + 0.2 * this.#random());
+  }
+
+  #atLeastIdle(ms: number): number {
+    return Math.max(this.#idleMs ?? SHORTEST_IDLE_MS, ms);
+  }
+}
+
+/** Slower than the service's limits by at most 2 to the power of this. */
+const MAX_THROTTLES = 4;

@@ -1,0 +1,43 @@
+// The SDK's own protocol, except that an answer of GetRecords stays the bytes that it is. Everything else that the
+// SDK does for a call (endpoint, credentials, signing, connections, errors) is as it was.
+
+import { IncomingMessage } from "node:http";
+import { AwsJson1_1Protocol } from "@aws-sdk/core/protocols";
+import { collectBody } from "./body.ts";
+
+type Deserialize = AwsJson1_1Protocol["deserializeResponse"];
+type MetadataBearer = Awaited<ReturnType<Deserialize>>;
+
+/** What a client with this protocol gives for GetRecords. */
+export interface RawGetRecordsOutput {
+  readonly body: Buffer;
+}
+
+/** What it adds to the answer of GetShardIterator. */
+export interface ServiceTime {
+  /** The service's clock when it answered, in whole seconds as milliseconds; absent when it did not say. */
+  readonly serviceTimeMs?: number;
+}
+
+export class RawRecordsProtocol extends AwsJson1_1Protocol {
+  override async deserializeResponse<Output extends MetadataBearer>(
+    ...[operation, context, response]: Parameters<Deserialize>
+  ): Promise<Output> {
+    const { body, statusCode, headers } = response;
+    if (operation.name === "GetRecords" && statusCode < 300 && body instanceof IncomingMessage) {
+      const $metadata = this.deserializeMetadata(response);
+      const output: RawGetRecordsOutput & MetadataBearer = {
+        body: await collectBody(body),
+        $metadata,
+      };
+      return output as MetadataBearer as Output;
+    }
+    const output = await super.deserializeResponse<Output>(operation, context, response);
+    const { date = "" } = headers;
+    const serviceTimeMs = Date.parse(date);
+    if (operation.name === "GetShardIterator" && !Number.isNaN(serviceTimeMs)) {
+      Object.assign(output, { serviceTimeMs } satisfies ServiceTime);
+    }
+    return output;
+  }
+}

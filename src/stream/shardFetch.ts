@@ -1,0 +1,192 @@
+// The loop that fetches one shard: when to call, what for, and what each answer or error means.
+
+import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import { type Batch, RecordBatch } from "../model/batch.ts";
+import { isSentinel, type Position } from "../model/position.ts";
+import type { InitialPosition } from "../model/shard.ts";
+import type { BatchQueue } from "./batchQueue.ts";
+import type { ByteShare } from "./byteBudget.ts";
+import { type CallOptions, getRecords } from "./calls.ts";
+import { isStaleConnection, kindOfTrouble, StreamNotFound, type TroubleKind } from "./errors.ts";
+import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
+import { Pace } from "./pace.ts";
+import type { PollingSettings } from "./pollingSettings.ts";
+import type { ShardToRead } from "./reader.ts";
+import { ShardCursor } from "./shardCursor.ts";
+import { endingOf, endingOfMissing } from "./shardEnding.ts";
+import type { StreamId } from "./streamId.ts";
+import type { Troubles } from "./troubles.ts";
+
+/** What the loops of all shards have in common. */
+export interface FetchContext {
+  readonly calls: CallOptions;
+  readonly stream: StreamId;
+  readonly initialPosition: InitialPosition;
+  readonly settings: PollingSettings;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly troubles: Troubles;
+}
+
+/** What a record takes as long as none has been seen. */
+const GUESSED_RECORD_BYTES = 1_600;
+/** A limit of the service. */
+const MAX_RECORDS = 10_000;
+
+export class ShardFetch {
+  readonly #context: FetchContext;
+  readonly #shard: ShardToRead;
+  readonly #from: Position;
+  readonly #share: ByteShare;
+  readonly #queue: BatchQueue;
+  readonly #cursor: ShardCursor;
+  readonly #pace: Pace;
+  /** Until a record beyond the starting position was seen. */
+  #dropping: boolean;
+  #behind: boolean;
+  #recordBytes = GUESSED_RECORD_BYTES;
+  #nextCallMs = Number.NEGATIVE_INFINITY;
+  /** In a row. */
+  #failures = 0;
+
+  constructor(
+    context: FetchContext,
+    shard: ShardToRead,
+    from: Position,
+    share: ByteShare,
+    queue: BatchQueue,
+  ) {
+    const { calls, stream, initialPosition, settings } = context;
+    this.#context = context;
+    this.#shard = shard;
+    this.#from = from;
+    this.#share = share;
+    this.#queue = queue;
+    this.#cursor = new ShardCursor(calls, stream, shard.shardId, from, initialPosition);
+    this.#pace = new Pace(settings.idleTimeBetweenReadsInMillis);
+    this.#dropping = !isSentinel(from.sequenceNumber);
+    this.#behind = !this.#cursor.startsAtTip;
+  }
+
+  /** Returns at the end of the shard, or when the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#queue.room(signal);
+      // At the tip an answer is small, and is counted when its size is known.
+      const reserved = this.#behind ? this.#share.batchBytes() : 0;
+      await this.#share.room(reserved, signal);
+      await sleepUntil(this.#nextCallMs, this.#context.clock, signal);
+      if (signal.aborted) return;
+      this.#share.hold(reserved);
+      const batch = await this.#fetch(signal);
+      this.#share.hold((batch?.records.json.length ?? 0) - reserved);
+      if (batch) this.#queue.put(batch);
+      if (batch?.shardEnd) return;
+    }
+  }
+
+  /** One call, and what became of it; `undefined` when it failed, and `#nextCallMs` says when to try again. */
+  async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
+    const { calls, clock, stream, troubles } = this.#context;
+    const { shardId } = this.#shard;
+    let operation = "GetShardIterator";
+    try {
+      const iterator = await this.#cursor.iterator(signal);
+      operation = "GetRecords";
+      const startedMs = clock.monotonicMs();
+      const answer = await getRecords(calls, iterator, this.#limit(), undefined, signal);
+      const endedMs = clock.monotonicMs();
+      const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
+      troubles.succeeded(operation, shardId);
+      return { ...this.#took(answer, startedMs, endedMs), ...(shardEnd && { shardEnd }) };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      return await this.#failed(operation, error, signal);
+    }
+  }
+
+  #took(answer: GetRecordsAnswer, startedMs: number, endedMs: number): Batch {
+    const { records, received, lastSequenceNumber, nextShardIterator, millisBehindLatest } = answer;
+    const bytes = records.json.length;
+    this.#failures = 0;
+    this.#behind = (millisBehindLatest ?? 0) > 0;
+    this.#cursor.advance(lastSequenceNumber, nextShardIterator);
+    const call = { startedMs, endedMs, bytes, records: received, millisBehindLatest };
+    this.#nextCallMs = this.#pace.nextMs(call);
+    if (received > 0) {
+      this.#recordBytes = Math.max(1, bytes / received);
+      const { shardId } = this.#shard;
+      this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
+    }
+    return { records: this.#wanted(records), millisBehindLatest };
+  }
+
+  /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
+  #wanted(records: RecordBatch): RecordBatch {
+    if (!this.#dropping || records.count === 0) return records;
+    const wanted = records.after(this.#from);
+    this.#dropping = wanted.count === 0;
+    return wanted;
+  }
+
+  /** Decides what an error means and when to go on. Gives the last batch when it means that the shard is gone. */
+  async #failed(
+    operation: string,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
+    this.#failures += 1;
+    const kind = kindOfTrouble(error);
+    if (kind === "iteratorGone" && this.#cursor.hasIterator) {
+      this.#cursor.dropIterator();
+      this.#context.emit({ type: "iteratorExpired", shardId: this.#shard.shardId });
+      if (this.#failures === 1) return undefined;
+    }
+    if (isStaleConnection(error) && this.#failures === 1) return undefined;
+    if (kind === "notFound") return this.#notFound(error, signal);
+    this.#retryLater(operation, error, kind);
+    return undefined;
+  }
+
+  /** The service knows no such thing: is it the shard that is gone, or the stream? */
+  async #notFound(error: unknown, signal: AbortSignal): Promise<Batch | undefined> {
+    const { calls, stream } = this.#context;
+    try {
+      const shardEnd = await endingOfMissing(calls, stream, this.#shard.shardId, signal);
+      if (shardEnd) return { records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd };
+      // It is still listed, so only the iterator can be what the service does not know.
+      this.#cursor.dropIterator();
+      this.#retryLater("GetRecords", error, "other");
+    } catch (listingError) {
+      if (!signal.aborted) {
+        this.#retryLater("ListShards", listingError, kindOfTrouble(listingError));
+      }
+    }
+    return undefined;
+  }
+
+  #retryLater(operation: string, error: unknown, kind: TroubleKind): void {
+    const { clock, troubles } = this.#context;
+    const lasting = kind === "denied" || error instanceof StreamNotFound;
+    const retryInMs =
+      kind === "throttled"
+        ? this.#pace.throttledMs()
+        : this.#pace.failedMs(this.#failures, lasting);
+    this.#nextCallMs = clock.monotonicMs() + retryInMs;
+    const { shardId } = this.#shard;
+    const everywhere = lasting || kind === "unreachable";
+    troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
+  }
+
+  /** As many records as fit into what this shard may hold, judged by the last ones. */
+  #limit(): number {
+    const fitting = Math.floor(this.#share.batchBytes() / this.#recordBytes);
+    return Math.max(1, Math.min(fitting, this.#context.settings.maxRecords, MAX_RECORDS));
+  }
+}
+
+async function sleepUntil(timeMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const leftMs = timeMs - clock.monotonicMs();
+  if (leftMs > 0) await clock.sleep(leftMs, signal);
+}

@@ -1,0 +1,56 @@
+// ApproximateArrivalTimestamp, in the forms in which services and emulators send it, to milliseconds.
+
+/** The largest time that a Date can hold. */
+const MAX_MS = 8.64e15;
+/** Below this, seconds as a double are exact enough that multiplying by 1000 gives the same integer. */
+const EXACT_MS = 2 ** 47;
+const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
+
+/**
+ * Milliseconds since 1970 of a JSON number of seconds (`1.795446660327E9`, `1795446660.327`), read from its bytes.
+ *
+ * @returns `undefined` when the bytes are no JSON number or no time.
+ */
+export function secondsToMs(bytes: Buffer, start: number, end: number): number | undefined {
+  return digitsToMs(bytes, start, end) ?? textToMs(bytes.toString("latin1", start, end));
+}
+
+/** Milliseconds of a string: seconds as above, or an ISO 8601 time. */
+export function textToMs(text: string): number | undefined {
+  const ms = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)
+    ? Math.round(Number(text) * 1000)
+    : Date.parse(text);
+  if (!(Math.abs(ms) <= MAX_MS)) return undefined;
+  return ms === 0 ? 0 : ms; // not -0, which JSON writes differently
+}
+
+/** The way without a string: digits, a fraction, an exponent that leaves whole milliseconds. Else `undefined`. */
+function digitsToMs(bytes: Buffer, start: number, end: number): number | undefined {
+  const first = bytes[start] ?? 0;
+  if (first < 0x31 || first > 0x39 || end - start > 24) return undefined;
+  let mantissa = 0;
+  let digits = 0;
+  let point = -1;
+  let at = start;
+  for (; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x30 && byte <= 0x39) {
+      mantissa = mantissa * 10 + (byte - 0x30);
+      digits += 1;
+    } else if (byte === 0x2e && point < 0) point = digits;
+    else break;
+  }
+  if (digits > 15 || point === digits) return undefined;
+  let shift = 3 - (point < 0 ? 0 : digits - point);
+  if (at < end) {
+    // Only E and one digit: seconds of our age are E9.
+    const exponent = (bytes[at + 1] ?? 0) - 0x30;
+    if (((bytes[at] ?? 0) | 0x20) !== 0x65 || at + 2 !== end || exponent < 0 || exponent > 9) {
+      return undefined;
+    }
+    shift += exponent;
+  }
+  if (shift < 0 || shift > 15) return undefined;
+  const ms = mantissa * (POWERS_OF_TEN[shift] ?? 0);
+  return ms < EXACT_MS ? ms : undefined;
+}
