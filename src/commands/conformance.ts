@@ -1,0 +1,125 @@
+// `conformance`: plays every transcript for clients against a processor executable and prints what it found.
+
+import { Command, InvalidArgumentError } from "commander";
+import { UserError } from "../model/errors.ts";
+import { loadTranscripts } from "../transcript/library.ts";
+import { DEFAULT_STEP_LIMIT_MS, playClient, type Verdict } from "../transcript/playClient.ts";
+import type { Transcript } from "../transcript/transcript.ts";
+
+interface Options {
+  readonly json?: boolean;
+  readonly only?: string;
+  readonly stepLimit: number;
+  readonly jobs: number;
+}
+
+export function conformanceCommand(): Command {
+  return new Command("conformance")
+    .description("Judge a record processor by the transcripts of the protocol; needs no AWS.")
+    .argument("<command...>", "the processor, after --: conformance -- python3 app.py")
+    .option("--json", "one JSON object for all, on STDOUT")
+    .option("--only <words>", "only transcripts whose name contains this")
+    .option("--step-limit <ms>", "how long it may be silent", count, DEFAULT_STEP_LIMIT_MS)
+    .option("--jobs <n>", "how many to play at the same time", count, 2)
+    .action(async (argv: string[], options: Options) => {
+      const verdicts = await judge(argv, options);
+      if (options.json) console.log(JSON.stringify(report(argv, verdicts), null, 2));
+      else console.log(`\n${summary(verdicts)}`);
+      if (verdicts.some(({ outcome }) => outcome === "failed")) process.exitCode = 1;
+    });
+}
+
+async function judge(argv: readonly string[], options: Options): Promise<Verdict[]> {
+  const transcripts = (await loadTranscripts("client")).filter(({ name }) =>
+    name.includes(options.only ?? ""),
+  );
+  if (transcripts.length === 0)
+    throw new UserError(`no transcript has "${options.only}" in its name`);
+  const width = Math.max(...transcripts.map(({ name }) => name.length));
+  const show = options.json ? () => {} : (verdict: Verdict) => console.log(row(verdict, width));
+  return inOrder(transcripts, options.jobs, show, (transcript) =>
+    playClient(transcript, { argv, stepLimitMs: options.stepLimit }),
+  );
+}
+
+/** Plays `jobs` at a time and shows each verdict as soon as all before it are shown; the first error ends all. */
+async function inOrder(
+  transcripts: readonly Transcript[],
+  jobs: number,
+  show: (verdict: Verdict) => void,
+  play: (transcript: Transcript) => Promise<Verdict>,
+): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  const waiting = transcripts.entries();
+  let shown = 0;
+  let over = false;
+  const work = async (): Promise<void> => {
+    try {
+      for (const [index, transcript] of waiting) {
+        if (over) return;
+        verdicts[index] = await play(transcript);
+        for (let next = verdicts[shown]; next; next = verdicts[++shown]) show(next);
+      }
+    } finally {
+      over = true;
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, work));
+  return verdicts;
+}
+
+const MARKS = { passed: "passed", failed: "FAILED", "not exercised": "-" } as const;
+
+function row(verdict: Verdict, width: number): string {
+  const {
+    transcript,
+    outcome,
+    sentence,
+    behaviour,
+    expected,
+    came,
+    noise,
+    lastWords = [],
+  } = verdict;
+  const lines = [
+    `${MARKS[outcome].padEnd(6)}  ${sentence.padEnd(3)}  ${transcript.padEnd(width)}  ${behaviour}`,
+  ];
+  if (outcome === "failed") {
+    lines.push(`        expected: ${expected}`, `        came:     ${came}`);
+    lines.push(...lastWords.map((line) => `        | ${line}`));
+  }
+  lines.push(...noise.map((line) => `        on STDOUT, no message: ${line}`));
+  return lines.join("\n");
+}
+
+function summary(verdicts: readonly Verdict[]): string {
+  const total = tally(verdicts);
+  const parts = [`${total.passed} passed`, `${total.failed} failed`];
+  if (total.notExercised > 0) {
+    parts.push(
+      `${total.notExercised} not exercised (-: the processor asked for no checkpoint there)`,
+    );
+  }
+  return parts.join(", ");
+}
+
+function report(argv: readonly string[], verdicts: readonly Verdict[]) {
+  return { protocolVersion: 1, command: argv, ...tally(verdicts), verdicts };
+}
+
+function tally(verdicts: readonly Verdict[]) {
+  const number = (outcome: Verdict["outcome"]): number =>
+    verdicts.filter((verdict) => verdict.outcome === outcome).length;
+  return {
+    passed: number("passed"),
+    failed: number("failed"),
+    notExercised: number("not exercised"),
+  };
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("an integer from 1");
+  return value;
+}

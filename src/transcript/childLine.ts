@@ -1,0 +1,97 @@
+// What a line from a child is, by the letter of the specification. The daemon forgives more than this:
+// a client that keeps to the letter works with every daemon, the Java one included.
+
+/** A breach of a sentence of protocol/README.md. */
+export interface Fault {
+  readonly sentence: string;
+  readonly expected: string;
+  readonly came: string;
+}
+
+export interface StatusLine {
+  readonly type: "status";
+  readonly responseFor: string;
+}
+
+export interface CheckpointLine {
+  readonly type: "checkpoint";
+  readonly sequenceNumber: string | null;
+  readonly subSequenceNumber: number | null;
+}
+
+export type ChildLine =
+  | StatusLine
+  | CheckpointLine
+  | { readonly type: "log" }
+  /** No message at all: skipped, but told to the person. */
+  | { readonly type: "noise" }
+  | { readonly type: "fault"; readonly fault: Fault };
+
+export function readChildLine(line: string): ChildLine {
+  if (line.trim() === "") return { type: "noise" };
+  const message = parseObject(line);
+  if (!message) return { type: "noise" };
+  const { action, message: words } = message;
+  if (typeof action !== "string") return { type: "noise" };
+  switch (action) {
+    case "status":
+      return readStatus(message, line);
+    case "checkpoint":
+      return readCheckpoint(message, line);
+    case "log":
+      return typeof words === "string"
+        ? { type: "log" }
+        : fault("X3", "a log message with level and message", line);
+    default:
+      return fault("V2", "an action status, checkpoint or log", line);
+  }
+}
+
+function readStatus(message: Readonly<Record<string, unknown>>, line: string): ChildLine {
+  const { responseFor, ...more } = message;
+  if (typeof responseFor !== "string") return fault("M9", "a status with responseFor", line);
+  if (Object.keys(more).length > 1) return fault("M12", "a status without other fields", line);
+  return { type: "status", responseFor };
+}
+
+function readCheckpoint(message: Readonly<Record<string, unknown>>, line: string): ChildLine {
+  const {
+    action: _,
+    error: __,
+    sequenceNumber = null,
+    subSequenceNumber = null,
+    ...more
+  } = message;
+  if (Object.keys(more).length > 0) return fault("M12", "a checkpoint without other fields", line);
+  if (sequenceNumber !== null && typeof sequenceNumber !== "string") {
+    return fault("M10", "a sequence number as text", line);
+  }
+  if (subSequenceNumber !== null && !isCount(subSequenceNumber)) {
+    return fault("M10", "a sub-sequence number that is an integer from 0", line);
+  }
+  return { type: "checkpoint", sequenceNumber, subSequenceNumber };
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0;
+}
+
+function fault(sentence: string, expected: string, line: string): ChildLine {
+  return { type: "fault", fault: { sentence, expected, came: brief(line) } };
+}
+
+function parseObject(line: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Enough of a line for a report. */
+export function brief(line: string): string {
+  return line.length <= 200 ? line : `${line.slice(0, 200)}… (${line.length} characters)`;
+}

@@ -1,0 +1,36 @@
+// What a client does wrong, as faults that name the sentence of the specification it breaks.
+
+import { brief, type CheckpointLine, type Fault } from "./childLine.ts";
+
+export function silence(action: string, ms: number): Fault {
+  return { sentence: "O3", expected: `a status for ${action}`, came: `nothing within ${ms} ms` };
+}
+
+export function statusFault(named: string, action: string, checkpoints: number): Fault | undefined {
+  if (named !== action) {
+    return { sentence: "O4", expected: `a status for ${action}`, came: `a status for ${named}` };
+  }
+  if (action === "shardEnded" && checkpoints === 0) {
+    return { sentence: "E3", expected: "a checkpoint before the status", came: "none" };
+  }
+  return undefined;
+}
+
+export function checkpointFault(
+  { sequenceNumber, subSequenceNumber }: CheckpointLine,
+  action: string,
+  delivered: ReadonlyMap<string, ReadonlySet<number>>,
+): Fault | undefined {
+  const came = `${sequenceNumber ?? "null"}, ${subSequenceNumber ?? "null"}`;
+  if (action === "initialize" || action === "leaseLost") {
+    return { sentence: "C11", expected: `no checkpoint during ${action}`, came };
+  }
+  if (sequenceNumber === null || (action === "shardEnded" && sequenceNumber === "SHARD_END"))
+    return undefined;
+  if (delivered.get(sequenceNumber)?.has(subSequenceNumber ?? 0)) return undefined;
+  return { sentence: "C5", expected: "a checkpoint at a record that was delivered", came };
+}
+
+export function unannounced(line: string): Fault {
+  return { sentence: "X1", expected: "no extension that was not announced", came: brief(line) };
+}
