@@ -23,6 +23,7 @@ type DaemonEvent =
   | { readonly type: "configWarning"; readonly message: string }
   /** Something in the configuration that is good to know. */
   | { readonly type: "configNotice"; readonly message: string }
+  | { readonly type: "waitingForStream"; readonly message: string }
   /** A service did not answer as hoped; it is tried again. */
   | {
       readonly type: "serviceTrouble";

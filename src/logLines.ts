@@ -25,6 +25,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   daemonStopped: ["info", (e) => `stopped, exit code ${e.exitCode}`],
   configWarning: ["warn", (e) => e.message],
   configNotice: ["info", (e) => e.message],
+  waitingForStream: ["warn", (e) => `waiting for the stream: ${e.message}`],
   serviceTrouble: [
     "warn",
     (e) =>

@@ -93,14 +93,12 @@ const GRACE_SHARE = 0.8;
 const EXIT_CODE = { ok: 0, graceExceeded: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** As Java chooses: `-p` wins over the one argument that may stand alone. */
-function chooseFile(
-  files: readonly string[],
-  { propertiesFile }: RunOptions,
-  emit: Emit,
-): string {
+function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, emit: Emit): string {
   const [file, ...rest] = files;
   if (rest.length > 0) {
-    throw new UserError(`Expected one properties file, but found ${files.length}: ${files.join(" ")}`);
+    throw new UserError(
+      `Expected one properties file, but found ${files.length}: ${files.join(" ")}`,
+    );
   }
   if (propertiesFile && file) {
     const message = `Both -p ${propertiesFile} and ${file} were given: ${propertiesFile} is used.`;

@@ -9,9 +9,24 @@ export function sampleCommand(): Command {
   return new Command("sample")
     .description("count words with processors of any language, on embedded local services")
     .option("--language <name>", "the language of the processors", "python")
-    .option("--shards <n>", "shards of the stream", numberFrom({ min: 1, max: 200, integer: true }), 3)
-    .option("--rate <n>", "words put per second", numberFrom({ min: 1, max: 100_000, integer: true }), 50)
-    .option("--seconds <n>", "how long words are put", numberFrom({ min: 1, max: 86_400, integer: true }), 10)
+    .option(
+      "--shards <n>",
+      "shards of the stream",
+      numberFrom({ min: 1, max: 200, integer: true }),
+      3,
+    )
+    .option(
+      "--rate <n>",
+      "words put per second",
+      numberFrom({ min: 1, max: 100_000, integer: true }),
+      50,
+    )
+    .option(
+      "--seconds <n>",
+      "how long words are put",
+      numberFrom({ min: 1, max: 86_400, integer: true }),
+      10,
+    )
     .option("--keep-running", "put words until Ctrl-C", false)
     .option("--reshard", "split a shard on the way", false)
     .action(async (options: SampleOptions) => {

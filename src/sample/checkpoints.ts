@@ -1,7 +1,8 @@
 // What the lease table remembers at the end of the sample.
 
+import { systemClock } from "../clock.ts";
 import { dynamoClient } from "../leases/dynamoClient.ts";
-import { DynamoLeaseTable } from "../leases/dynamoTable.ts";
+import { dynamoLeaseTable } from "../leases/dynamoTable.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../local/services.ts";
 import { formatPosition } from "../model/position.ts";
 
@@ -21,7 +22,9 @@ export async function readCheckpoints(
     credentials: LOCAL_CREDENTIALS,
   });
   try {
-    const leases = await new DynamoLeaseTable(client, tableName).scan(new AbortController().signal);
+    const options = { tableName, deletionProtection: false, pointInTimeRecovery: false };
+    const table = dynamoLeaseTable(client, options, systemClock);
+    const leases = await table.scan(new AbortController().signal);
     return leases
       .map((lease) => ({
         shardId: lease.shardId,

@@ -11,7 +11,9 @@ const CountsFile = z.record(z.string(), z.number().int().nonnegative());
 export async function readCounts(folder: string): Promise<WordCounts> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   const files = await Promise.all(
-    names.map(async (name) => CountsFile.parse(JSON.parse(await readFile(join(folder, name), "utf8")))),
+    names.map(async (name) =>
+      CountsFile.parse(JSON.parse(await readFile(join(folder, name), "utf8"))),
+    ),
   );
   return sumCounts(files.map((file) => new Map(Object.entries(file))));
 }

@@ -85,11 +85,7 @@ async function catchUp(stage: Stage, run: Run, begunMs: number, over: AbortSigna
   await show(stage, run, begunMs);
 }
 
-async function show(
-  stage: Stage,
-  { options, screen, clock }: Run,
-  begunMs: number,
-): Promise<void> {
+async function show(stage: Stage, { options, screen, clock }: Run, begunMs: number): Promise<void> {
   const situation: Situation = {
     title: `"${options.language}" processors count the words of ${options.shards} shards`,
     elapsedMs: clock.monotonicMs() - begunMs,

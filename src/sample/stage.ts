@@ -4,12 +4,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
-import {
-  LOCAL_CREDENTIALS,
-  LOCAL_REGION,
-  startDynamo,
-  startKinesis,
-} from "../local/services.ts";
+import { LOCAL_CREDENTIALS, LOCAL_REGION, startDynamo, startKinesis } from "../local/services.ts";
 import { type DaemonProcess, startDaemon } from "./daemonProcess.ts";
 import { prepareLanguage } from "./language.ts";
 import { Progress } from "./progress.ts";

@@ -17,10 +17,7 @@ interface Outcome {
 }
 
 /** Prints the reckoning; true when all is as it should be. */
-export async function judge(
-  stage: Stage,
-  { exit, tableName, screen }: Outcome,
-): Promise<boolean> {
+export async function judge(stage: Stage, { exit, tableName, screen }: Outcome): Promise<boolean> {
   const { counts: put } = stage.words;
   const counted = await readCounts(stage.countsFolder);
   const checkpoints = await readCheckpoints(stage.dynamoUrl, tableName);

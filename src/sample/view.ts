@@ -17,14 +17,16 @@ const COLUMNS = ["shard", "child", "position", "lag", "records", "state"] as con
 
 /** The whole view, one string a line; drawn over itself on a terminal. */
 export function liveView({ title, elapsedMs, put, shards, counted }: Situation): string[] {
-  const rows = [...shards].sort(byName).map(([shardId, shard]) => [
-    shardId,
-    shard.pid === undefined ? "-" : String(shard.pid),
-    shorten(shard.position),
-    shard.lagMs === undefined ? "-" : `${shard.lagMs} ms`,
-    String(shard.records),
-    shard.state,
-  ]);
+  const rows = [...shards]
+    .sort(byName)
+    .map(([shardId, shard]) => [
+      shardId,
+      shard.pid === undefined ? "-" : String(shard.pid),
+      shorten(shard.position),
+      shard.lagMs === undefined ? "-" : `${shard.lagMs} ms`,
+      String(shard.records),
+      shard.state,
+    ]);
   return [
     `${title}   ${(elapsedMs / 1000).toFixed(1)} s`,
     "",

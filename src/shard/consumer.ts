@@ -79,14 +79,14 @@ async function feed(
   lease: HeldLease,
   parts: ShardParts,
 ): Promise<Ending> {
-  const over = AbortSignal.any([lease.lost, lease.stopRequested, processor.exited]);
+  const over = AbortSignal.any([lease.lost, lease.stopRequested, processor.failed]);
   const { hashKeyRange } = facts;
   const shard = hashKeyRange ? { shardId: lease.shardId, hashKeyRange } : lease;
   const batches = parts.read(shard, facts.checkpoint, over)[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await batches.next();
-      processor.exited.throwIfAborted();
+      processor.failed.throwIfAborted();
       if (!lease.trusted) return { why: "leaseLost" };
       if (next.done || over.aborted) return { why: "stopRequested" };
       await deliver(next.value, processor, checkpointer, lease, parts);
@@ -122,7 +122,11 @@ async function deliver(
   });
 }
 
-async function tellIfRefused(shardId: string, emit: Emit, checkpoint: Promise<void>): Promise<void> {
+async function tellIfRefused(
+  shardId: string,
+  emit: Emit,
+  checkpoint: Promise<void>,
+): Promise<void> {
   try {
     await checkpoint;
   } catch (error) {

@@ -49,7 +49,9 @@ export async function propertiesFile(
 ): Promise<string> {
   const folder = await temporaryFolder();
   const file = join(folder, "daemon.properties");
-  const lines = Object.entries(properties).map(([key, value]) => `${key} = ${escape(String(value))}`);
+  const lines = Object.entries(properties).map(
+    ([key, value]) => `${key} = ${escape(String(value))}`,
+  );
   await writeFile(file, `${lines.join("\n")}\n`);
   return file;
 }
@@ -115,8 +117,7 @@ export async function runDaemon(
   });
 
   const waitFor: DaemonUnderTest["waitFor"] = (what, limitMs = DEFAULT_LIMIT_MS) => {
-    const matches =
-      typeof what === "string" ? (event: LoggedEvent) => event.event === what : what;
+    const matches = typeof what === "string" ? (event: LoggedEvent) => event.event === what : what;
     return new Promise((resolve, reject) => {
       const limit = setTimeout(() => finish(), limitMs);
       const look = () => {
@@ -134,7 +135,9 @@ export async function runDaemon(
     });
   };
   const tail = () =>
-    [...events.slice(-40).map((event) => JSON.stringify(event)), ...otherLines.slice(-40)].join("\n");
+    [...events.slice(-40).map((event) => JSON.stringify(event)), ...otherLines.slice(-40)].join(
+      "\n",
+    );
   return {
     pid,
     events,

@@ -1,0 +1,143 @@
+// Puts the parts together, each once, and runs them until a stop is requested or something fatal happens.
+
+import { awsOptions } from "./aws.ts";
+import type { StartProcessor } from "./child/recordProcessor.ts";
+import { startProcessor } from "./child/startProcessor.ts";
+import { systemClock } from "./clock.ts";
+import { checkExecutable } from "./config/executable.ts";
+import type { LoadedSettings } from "./config/loadSettings.ts";
+import type { Settings } from "./config/settings.ts";
+import type { Emit } from "./events.ts";
+import { Coordinator } from "./leases/coordinator.ts";
+import { dynamoClient } from "./leases/dynamoClient.ts";
+import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
+import type { HeldLease } from "./leases/heldLease.ts";
+import { consumeShard } from "./shard/consumer.ts";
+import { ByteBudget } from "./stream/byteBudget.ts";
+import { kinesisClient } from "./stream/client.ts";
+import { listShards } from "./stream/listShards.ts";
+import { pollingReader } from "./stream/pollingReader.ts";
+import type { StreamId } from "./stream/streamId.ts";
+import { waitForStream } from "./stream/waitForStream.ts";
+import { VERSION } from "./version.ts";
+
+export interface DaemonContext {
+  readonly emit: Emit;
+  /** Wait for a stream that does not exist, instead of giving up. */
+  readonly waitForStream: boolean;
+  /** Finish in order: batches, goodbyes, leases. */
+  readonly stop: AbortSignal;
+  /** End now: children are killed, and leases released if that can be done at once. */
+  readonly kill: AbortSignal;
+}
+
+/** How long a child may take to end when its STDIN is closed, and again when it got SIGTERM. */
+const CLOSE_GRACE_MS = 2_000;
+const TERMINATE_GRACE_MS = 1_000;
+
+/** Returns when, and only when, all that it started has ended. Rejects with what was fatal. */
+export async function runDaemon(loaded: LoadedSettings, context: DaemonContext): Promise<void> {
+  const { settings } = loaded;
+  const { emit, stop, kill } = context;
+  checkExecutable(settings.command);
+  const { applicationName, streamName, workerId } = settings;
+  emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
+
+  const stream: StreamId = settings.streamArn
+    ? { streamARN: settings.streamArn.arn }
+    : { streamName };
+  const kinesis = kinesisClient({
+    ...(await awsOptions(settings, "kinesis", { emit })),
+    maxAttempts: 1,
+  });
+  const dynamo = await dynamoClient(await awsOptions(settings, "dynamodb", { emit }));
+  try {
+    const calls = { client: kinesis, clock: systemClock, emit, signal: stop };
+    if (context.waitForStream) await waitForStream(calls, stream);
+    const parts = {
+      read: pollingReader({
+        client: kinesis,
+        stream,
+        initialPosition: settings.initialPosition,
+        settings: pollingSettings(loaded),
+        budget: new ByteBudget(settings.maxBufferedBytes),
+        clock: systemClock,
+        emit,
+      }),
+      startProcessor: killable(kill, startProcessor(processorOptions(settings, emit))),
+      settings,
+      clock: systemClock,
+      emit,
+    };
+    const coordinator = new Coordinator({
+      table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
+      listShards: (filter) => listShards(calls, stream, filter),
+      workerId,
+      settings,
+      clock: systemClock,
+      emit,
+      consume: (lease) => consume(lease, parts, kill),
+      random: Math.random,
+    });
+    await coordinator.run(stop, kill);
+  } finally {
+    kinesis.destroy();
+    dynamo.destroy();
+  }
+}
+
+/** What breaks because we ended it ourselves is no failure. */
+async function consume(
+  lease: HeldLease,
+  parts: Parameters<typeof consumeShard>[1],
+  kill: AbortSignal,
+): Promise<void> {
+  try {
+    await consumeShard(lease, parts);
+  } catch (error) {
+    if (!kill.aborted) throw error;
+  }
+}
+
+/** Children end at once when the daemon must. */
+function killable(kill: AbortSignal, start: StartProcessor): StartProcessor {
+  return async (...request) => {
+    kill.throwIfAborted();
+    const processor = await start(...request);
+    const end = () => processor.kill();
+    kill.addEventListener("abort", end, { once: true });
+    void processor.exited.finally(() => kill.removeEventListener("abort", end));
+    if (kill.aborted) end();
+    return processor;
+  };
+}
+
+function pollingSettings({ settings, sources }: LoadedSettings) {
+  const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
+  return {
+    maxRecords: settings.maxRecords,
+    // Without the person's word the pace follows the shard.
+    idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
+  };
+}
+
+function processorOptions(settings: Settings, emit: Emit) {
+  const { command, workerId, timeoutInSeconds } = settings;
+  return {
+    command,
+    workerId,
+    ...(timeoutInSeconds === undefined ? {} : { timeoutMs: timeoutInSeconds * 1000 }),
+    closeGraceMs: CLOSE_GRACE_MS,
+    terminateGraceMs: TERMINATE_GRACE_MS,
+    clock: systemClock,
+    emit,
+  };
+}
+
+function tableOptions(settings: Settings) {
+  return {
+    tableName: settings.tableName,
+    deletionProtection: settings.leaseTableDeletionProtectionEnabled,
+    pointInTimeRecovery: settings.leaseTablePitrEnabled,
+  };
+}
