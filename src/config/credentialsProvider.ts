@@ -64,7 +64,10 @@ export function parseCredentialsProviders(text: string): ProvidersText {
   const providers = read.flatMap(({ provider }) => provider ?? []);
   const unbuildable = read.flatMap(({ problem }) => problem ?? []);
   const warnings = read.flatMap((item) => item.warnings ?? []);
-  if (providers.length === 0) return { providers, problems: unbuildable, warnings };
+  if (providers.length === 0) {
+    const problems = items.length > 0 ? unbuildable : [`names no provider; known: ${KNOWN}`];
+    return { providers, problems, warnings };
+  }
   const skipped = unbuildable.map((problem) => `${problem}; skipped`);
   return { providers, problems: [], warnings: [...skipped, ...warnings] };
 }
@@ -79,9 +82,14 @@ function readProvider(item: string): Read {
   }
   const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
   if (!plain) return { problem: `no credentials provider ${className}; known: ${KNOWN}` };
-  const [profileName, ...more] = plain.type === "profile" ? args : ["", ...args];
-  if (more.length > 0) return { problem: `${name} takes ${more.length} argument(s) too many` };
-  return { provider: profileName ? { type: "profile", profileName } : plain };
+  if (plain.type === "profile") return readProfile(name, args);
+  if (args.length === 0) return { provider: plain };
+  return { provider: plain, warnings: [`${name} takes no arguments; they are ignored`] };
+}
+
+function readProfile(name: string, [profileName, ...more]: readonly string[]): Read {
+  if (more.length > 0) return { problem: `${name} takes one argument, the name of a profile` };
+  return { provider: { type: "profile", ...(profileName && { profileName }) } };
 }
 
 function readAssumeRole(name: string, args: readonly string[]): Read {

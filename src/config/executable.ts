@@ -7,11 +7,11 @@ import { ConfigError } from "./configError.ts";
 
 export interface ExecutablePlaces {
   /** The value of `PATH`; absent = that of this process. */
-  readonly path?: string | undefined;
+  readonly path?: string;
   readonly cwd?: string;
   readonly platform?: NodeJS.Platform;
   /** Windows only: the value of `PATHEXT`. */
-  readonly pathExt?: string | undefined;
+  readonly pathExt?: string;
 }
 
 type Fitness = "ok" | "missing" | "directory" | "notExecutable";
@@ -35,17 +35,22 @@ export function checkExecutable(command: ChildCommand, places: ExecutablePlaces 
 }
 
 function candidatesFor(file: string, places: ExecutablePlaces): string[] {
-  const { path = process.env.PATH, cwd = process.cwd(), platform = process.platform } = places;
+  const { path = ownPath(), cwd = process.cwd(), platform = process.platform } = places;
   const windows = platform === "win32";
   const bare = !file.includes("/") && !(windows && file.includes("\\"));
   // An empty part of PATH means the working directory.
-  const folders = bare ? (path ?? "").split(delimiter).map((folder) => folder || ".") : ["."];
+  const folders = bare ? path.split(delimiter).map((folder) => folder || ".") : ["."];
   const endings = windows ? ["", ...(places.pathExt ?? ".COM;.EXE;.BAT;.CMD").split(";")] : [""];
   return folders.flatMap((folder) =>
     endings.map(
       (ending) => (bare ? join(resolve(cwd, folder), file) : resolve(cwd, file)) + ending,
     ),
   );
+}
+
+function ownPath(): string {
+  const { PATH = "" } = process.env;
+  return PATH;
 }
 
 function fitnessOf(path: string, platform: NodeJS.Platform = process.platform): Fitness {
@@ -70,7 +75,7 @@ function unfit({ path, fitness }: { readonly path: string; readonly fitness: Fit
 function missing(
   file: string,
   candidates: readonly string[],
-  { path = process.env.PATH, cwd = process.cwd() }: ExecutablePlaces,
+  { path = ownPath(), cwd = process.cwd() }: ExecutablePlaces,
 ): string {
   if (!file.includes("/")) return `not found on PATH (${path || "which is empty"})`;
   const base = `the working directory ${cwd}`;

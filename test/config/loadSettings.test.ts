@@ -427,17 +427,17 @@ describe("references", () => {
     mkdirSync(join(folder, "run"), { recursive: true });
     writeFileSync(join(folder, "run", "name"), "from-file\n");
     const { settings } = loadWith(
-      "workerId = ${env:HOST}-${env:NUMBER}\ntableName = ${file:run/name}\nonFailureDestination = file:$${env:HOST}/$x",
+      `workerId = \${env:HOST}-\${env:NUMBER}\ntableName = \${file:run/name}\nonFailureDestination = file:$\${env:HOST}/$x`,
       { environment: { HOST: "h", NUMBER: "1" } },
     );
     expect(settings.workerId).toBe("h-1");
     expect(settings.tableName).toBe("from-file");
-    expect(settings.onFailureDestination).toBe("file:${env:HOST}/$x");
+    expect(settings.onFailureDestination).toBe(`file:\${env:HOST}/$x`);
   });
 
   test("that lead nowhere are problems with their line", () => {
     expect(problemsOf(`${REQUIRED}workerId=\${env:NONE}\ntableName=\${file:none}`)).toEqual([
-      "4 workerId: ${env:NONE}: there is no environment variable NONE",
+      `4 workerId: \${env:NONE}: there is no environment variable NONE`,
       `5 tableName: \${file:none}: cannot read ${join(folder, "none")} (no such file)`,
     ]);
   });

@@ -1,0 +1,73 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkExecutable } from "../../src/config/executable.ts";
+
+let cwd = "";
+beforeAll(() => {
+  cwd = mkdtempSync(join(tmpdir(), "executable-"));
+  mkdirSync(join(cwd, "bin", "folder"), { recursive: true });
+  mkdirSync(join(cwd, "other"));
+  script("bin/fine", "#!/bin/sh\n");
+  script("bin/by-env", "#!/usr/bin/env fine\n");
+  script("bin/by-missing-env", "#!/usr/bin/env python99\n");
+  script("bin/by-missing", "#!/nowhere/ruby -w\n");
+  script("bin/from-windows", "#!/bin/sh\r\n");
+  script("bin/binary", "\u007fELF");
+  script("bin/plain", "#!/bin/sh\n", 0o644);
+  script("bin/both", "#!/bin/sh\n", 0o644);
+  script("other/both", "#!/bin/sh\n");
+});
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+function script(name: string, text: string, mode = 0o755): void {
+  writeFileSync(join(cwd, name), text);
+  chmodSync(join(cwd, name), mode);
+}
+
+const check = (file: string, path = `${cwd}/bin:${cwd}/other`) =>
+  checkExecutable({ file, args: [] }, { path, cwd });
+
+describe("is found", () => {
+  test.each([
+    ["on PATH", "fine", "bin/fine"],
+    ["by a path from the working directory", "bin/fine", "bin/fine"],
+    ["as a binary", "binary", "bin/binary"],
+    ["with an interpreter that env finds on PATH", "by-env", "bin/by-env"],
+    ["behind one of the same name that is not executable", "both", "other/both"],
+  ])("%s", (_, file, found) => {
+    expect(check(file)).toBe(join(cwd, found));
+  });
+
+  test("by its whole path, PATH or not", () => {
+    expect(check(join(cwd, "bin/fine"), "")).toBe(join(cwd, "bin/fine"));
+  });
+
+  test("on the PATH of this process when no other is given", () => {
+    expect(checkExecutable({ file: "sh", args: [] })).toMatch(/\/sh$/);
+  });
+});
+
+describe("is refused, saying what was looked for where", () => {
+  test.each([
+    ["python99", "cannot start python99: not found on PATH ("],
+    ["./python99", "/python99 (relative to the working directory "],
+    ["/nowhere/python99", "there is no /nowhere/python99"],
+    ["plain", "bin/plain is not executable: chmod +x it"],
+    ["bin/plain", "bin/plain is not executable"],
+    ["folder", "bin/folder is a directory"],
+    ["by-missing-env", "by-missing-env: its first line asks for python99, which is not installed"],
+    ["by-missing", "its first line asks for /nowhere/ruby, which is not installed"],
+    ["from-windows", "its first line ends in CR LF"],
+  ])("%s", (file, message) => {
+    expect(() => check(file)).toThrow(message);
+    expect(() => check(file)).toThrow(/^executableName: cannot start /);
+  });
+});
+
+test("Windows adds the endings of PATHEXT", () => {
+  script("bin/tool.CMD", "");
+  const places = { path: join(cwd, "bin"), cwd, platform: "win32", pathExt: ".EXE;.CMD" } as const;
+  expect(checkExecutable({ file: "tool", args: [] }, places)).toBe(join(cwd, "bin/tool.CMD"));
+});
