@@ -15,6 +15,8 @@ export function forgetGroup(pid: number): void {
 
 /** Signals all processes in the group that `pid` leads or led; nobody being there is fine. */
 export function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
+  // Once forgotten, the number may belong to somebody else.
+  if (!groups.has(pid)) return;
   try {
     process.kill(-pid, signal);
   } catch (error) {

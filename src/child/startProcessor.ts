@@ -6,8 +6,9 @@ import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { ChildExit } from "./childFailed.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
-import { ChildProcess, type Command } from "./process.ts";
+import { ChildProcess } from "./process.ts";
 import type { RecordProcessor, StartProcessor } from "./recordProcessor.ts";
+import type { Command } from "./spawn.ts";
 import { Talk } from "./talk.ts";
 
 export interface ProcessorOptions {
@@ -69,9 +70,9 @@ class ChildRecordProcessor implements RecordProcessor {
     return this.#talk.act("initialize", [initializeLine(this.#child.shardId, position)]);
   }
 
-  processRecords(records: RecordBatch, millisBehindLatest: number | undefined): Promise<void> {
+  async processRecords(records: RecordBatch, millisBehindLatest: number | undefined) {
     const line = processRecordsLine(records, millisBehindLatest);
-    return this.#talk.act("processRecords", line, records.last);
+    await this.#talk.act("processRecords", line, records.last);
   }
 
   shutdownRequested(): Promise<void> {

@@ -1,6 +1,7 @@
 // What a well-behaved child sees and says, through the port.
 
 import { describe, expect, it } from "vitest";
+import type { CheckpointRequest } from "../../src/child/recordProcessor.ts";
 import { CheckpointError } from "../../src/model/errors.ts";
 import { batchOf, record, SHARD, START, startChild } from "./support.ts";
 
@@ -107,12 +108,12 @@ describe("a child that asks for checkpoints", () => {
   });
 
   it("means the batch that it has done when it asks between two, whatever comes next", async () => {
-    const asked: unknown[] = [];
+    const asked: CheckpointRequest[] = [];
     let store = () => {};
     const { processor, events } = await startChild("checkpoints-late.js", [], {
-      answer: (request) => {
-        asked.push(request);
-        return new Promise((resolve) => {
+      answer: async (request) => {
+        if (asked.push(request) > 1) return;
+        await new Promise<void>((resolve) => {
           store = resolve;
         });
       },

@@ -6,7 +6,7 @@ import { afterEach, expect } from "vitest";
 import { ChildFailed } from "../../src/child/childFailed.ts";
 import type { AnswerCheckpoint, RecordProcessor } from "../../src/child/recordProcessor.ts";
 import { type ProcessorOptions, startProcessor } from "../../src/child/startProcessor.ts";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { RecordBatch } from "../../src/model/batch.ts";
 import type { Position } from "../../src/model/position.ts";
@@ -62,6 +62,35 @@ export class Events {
         this.#waiting.add(look);
       });
     }
+  }
+}
+
+/** Time that passes only when it is told to. */
+export class HandClock implements Clock {
+  #nowMs = 0;
+  readonly #sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
+
+  now = (): number => this.#nowMs;
+  monotonicMs = (): number => this.#nowMs;
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const sleeper = {
+        untilMs: this.#nowMs + ms,
+        wake: () => {
+          this.#sleepers.delete(sleeper);
+          resolve();
+        },
+      };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener("abort", sleeper.wake);
+      if (signal?.aborted) sleeper.wake();
+    });
+  }
+
+  advance(ms: number): void {
+    this.#nowMs += ms;
+    for (const sleeper of [...this.#sleepers]) if (sleeper.untilMs <= this.#nowMs) sleeper.wake();
   }
 }
 

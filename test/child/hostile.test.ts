@@ -1,0 +1,225 @@
+// Children that print too much, read too little or do not want to end: the daemon gets through, and leaves nothing behind.
+
+import { readdirSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { STDOUT_LINE_LIMIT_BYTES } from "../../src/child/process.ts";
+import {
+  batchOf,
+  type Events,
+  failureOf,
+  HandClock,
+  isRunning,
+  record,
+  START,
+  startChild,
+} from "./support.ts";
+
+const BATCH = batchOf([record(1), record(2)]);
+
+describe("what a child prints besides its messages", () => {
+  it("is passed on line by line, without blank lines", async () => {
+    const { processor, events } = await startChild("prints-junk.js");
+    await processor.initialize(START);
+    expect(events.lines("stdout")).toEqual([
+      "hello",
+      "null",
+      "[]",
+      "42",
+      '{"action":"dance"}',
+      '{"no":"action"}',
+      '{"action":"status"',
+    ]);
+    expect(events.of("protocolWarning").map((event) => event.message)).toEqual([
+      'a message was skipped: a child does not say "dance"',
+      "a message was skipped: it has no action",
+    ]);
+    await processor.shardEnded();
+    expect(events.lines("stdout")).toHaveLength(14);
+    expect(events.of("protocolWarning")).toHaveLength(2);
+  });
+
+  it("may be 10 MiB without a line end", async () => {
+    const { processor, events } = await startChild("prints-long-line.js", [10]);
+    await processor.initialize(START);
+    await processor.processRecords(BATCH, 0);
+    const lines = events.lines("stdout");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^x{1024}… \(more than 1048576 bytes/);
+    expect(STDOUT_LINE_LIMIT_BYTES).toBe(1_048_576);
+  });
+
+  it("may be a hundred thousand lines at a time", async () => {
+    const { processor, events } = await startChild("prints-much-junk.js", [100_000]);
+    await processor.initialize(START);
+    await processor.processRecords(BATCH, 0);
+    expect(events.lines("stdout")).toHaveLength(200_000);
+    processor.kill();
+    await processor.exited;
+    const failure = await failureOf(processor.leaseLost());
+    expect(failure.lastStdout).toHaveLength(50);
+  });
+
+  it("need not be text", async () => {
+    const { processor, events } = await startChild("prints-invalid-utf8.js");
+    await processor.initialize(START);
+    await processor.stop();
+    expect(events.lines("stdout")).toEqual(["\ufffd\ufffd\ufffd"]);
+    expect(events.lines("stderr")).toEqual(["\ufffd"]);
+  });
+
+  it("may be a megabyte on STDERR while nothing is asked", async () => {
+    const { processor, events } = await startChild("prints-much-on-stderr.js");
+    const lines = (n: number) => events.until(() => events.lines("stderr").length === n);
+    await processor.initialize(START);
+    await lines(32 * 1024);
+    await processor.processRecords(BATCH, 0);
+    await lines(64 * 1024);
+  });
+
+  it("may be a second status, which answers nothing", async () => {
+    const { processor, events } = await startChild("answers-twice.js");
+    await processor.initialize(START);
+    await processor.processRecords(BATCH, 0);
+    await processor.processRecords(BATCH, 0);
+    await processor.shardEnded();
+    expect(events.of("protocolWarning").map((event) => event.message)).toEqual([
+      expect.stringContaining('a status for "initialize" came while no answer was due'),
+      expect.stringContaining('a status for "processRecords" came'),
+      expect.stringContaining('a status for "shardEnded" came'),
+    ]);
+    expect(events.lines("stdout")).toHaveLength(4);
+  });
+});
+
+describe("a child that does not read", () => {
+  it("gets a batch of 24 MiB piece by piece when it begins to", async () => {
+    const records = Array.from({ length: 24 }, (_, i) => record(1_000 + i, 786_432));
+    const { processor, events } = await startChild("reads-slowly.js");
+    await processor.initialize(START);
+    await processor.processRecords(batchOf(records), 5);
+    expect(events.lines("stderr").at(-1)).toBe("processRecords: 24, 1023");
+  });
+
+  it("runs out of time like one that does not answer, and is ended", async () => {
+    const clock = new HandClock();
+    const { processor } = await startChild("never-reads.js", [], {
+      clock,
+      timeoutMs: 1_000,
+      closeGraceMs: 2_000,
+    });
+    const huge = failureOf(processor.initialize({ ...START, sequenceNumber: digits(4_000_000) }));
+    clock.advance(1_000);
+    expect(await huge).toMatchObject({ reason: "timeout" });
+    const stopped = processor.stop();
+    clock.advance(2_000);
+    await stopped;
+    expect(await processor.exited).toEqual({ signal: "SIGTERM" });
+  });
+});
+
+describe("a child that does not want to end", () => {
+  it("gets SIGTERM when the end of its STDIN was not enough", async () => {
+    const clock = new HandClock();
+    const { processor, events } = await startChild("ignores-end-of-input.js", [], {
+      clock,
+      closeGraceMs: 2_000,
+    });
+    await processor.initialize(START);
+    const stopped = processor.stop();
+    expect(processor.stop()).toBe(stopped);
+    clock.advance(1_999);
+    expect(events.of("childExited")).toEqual([]);
+    clock.advance(1);
+    await stopped;
+    expect(events.of("childExited")).toMatchObject([{ signal: "SIGTERM", expected: true }]);
+  });
+
+  it("gets SIGKILL when SIGTERM was not enough", async () => {
+    const clock = new HandClock();
+    const { processor, events } = await startChild("ignores-the-end.js", [], {
+      clock,
+      closeGraceMs: 2_000,
+      terminateGraceMs: 3_000,
+    });
+    await processor.initialize(START);
+    const stopped = processor.stop();
+    clock.advance(2_000);
+    await events.until(() => events.lines("stderr").includes("not yet"));
+    clock.advance(3_000);
+    await stopped;
+    expect(await processor.exited).toEqual({ signal: "SIGKILL" });
+  });
+
+  it("is ended even when it was stopped like by Ctrl-Z", async () => {
+    const { processor } = await startChild("well-behaved.js", [], {
+      closeGraceMs: 20,
+      terminateGraceMs: 20,
+    });
+    await processor.initialize(START);
+    process.kill(processor.pid, "SIGSTOP");
+    await processor.stop();
+    expect(await processor.exited).toEqual({ signal: "SIGKILL" });
+  });
+});
+
+describe("a grandchild that keeps the pipes", () => {
+  it("does not keep us waiting, and does not outlive its group", async () => {
+    const { processor, events } = await startChild("leaves-grandchild.js");
+    await processor.initialize(START);
+    const grandchild = await grandchildOf(events);
+    expect(isRunning(grandchild)).toBe(true);
+    await processor.stop();
+    expect(await processor.exited).toEqual({ exitCode: 0 });
+    await goneSoon(grandchild);
+  });
+
+  it("does not keep us waiting in a group of its own either", async () => {
+    const { processor, events } = await startChild("leaves-grandchild.js", ["detached"]);
+    await processor.initialize(START);
+    const grandchild = await grandchildOf(events);
+    try {
+      await processor.stop();
+      expect(await processor.exited).toEqual({ exitCode: 0 });
+    } finally {
+      process.kill(grandchild, "SIGKILL");
+    }
+  });
+
+  it("dies with a child that is killed", async () => {
+    const { processor, events } = await startChild("leaves-grandchild.js");
+    await processor.initialize(START);
+    const grandchild = await grandchildOf(events);
+    processor.kill();
+    expect(await processor.exited).toEqual({ signal: "SIGKILL" });
+    await goneSoon(grandchild);
+  });
+});
+
+it("thirty children later no descriptor is left open", async () => {
+  const cycle = async (name: string) => {
+    const { processor } = await startChild(name);
+    await processor.initialize(START).catch(() => {});
+    processor.kill();
+    await processor.exited;
+  };
+  await cycle("well-behaved.js");
+  const before = readdirSync("/proc/self/fd").length;
+  for (let i = 0; i < 15; i++) {
+    await Promise.all([cycle("well-behaved.js"), cycle("exits-at-start.js")]);
+  }
+  expect(readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
+});
+
+const digits = (n: number) => "1".repeat(n) as typeof START.sequenceNumber;
+
+async function grandchildOf(events: Events): Promise<number> {
+  return events.until(() => {
+    const match = /^grandchild (\d+)$/.exec(events.lines("stderr").join("\n"));
+    return match ? Number(match[1]) : undefined;
+  });
+}
+
+/** The kernel ends a process a little after it was signalled. */
+async function goneSoon(pid: number): Promise<void> {
+  await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+}
