@@ -50,7 +50,7 @@ export async function propertiesFile(
   const folder = await temporaryFolder();
   const file = join(folder, "daemon.properties");
   const lines = Object.entries(properties).map(
-    ([key, value]) => `${key} = ${escape(String(value))}`,
+    ([key, value]) => `${key} = ${escapeBackslashes(String(value))}`,
   );
   await writeFile(file, `${lines.join("\n")}\n`);
   return file;
@@ -162,6 +162,6 @@ function parseEvent(line: string): LoggedEvent | undefined {
   }
 }
 
-function escape(value: string): string {
+function escapeBackslashes(value: string): string {
   return value.replaceAll("\\", "\\\\");
 }
