@@ -66,7 +66,15 @@ type StreamEvent =
       readonly records: number;
       readonly bytes: number;
     }
-  | { readonly type: "iteratorExpired"; readonly shardId: string };
+  | { readonly type: "iteratorExpired"; readonly shardId: string }
+  /** A KPL aggregate with something wrong inside: what came before it is delivered, the rest of it cannot be. */
+  | {
+      readonly type: "aggregateMalformed";
+      readonly shardId: string;
+      readonly sequenceNumber: string;
+      readonly delivered: number;
+      readonly reason: string;
+    };
 
 type ChildEvent =
   | {

@@ -45,6 +45,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
   fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
+  aggregateMalformed: [
+    "error",
+    (e) =>
+      `the aggregated record ${e.sequenceNumber} is damaged (${e.reason}): ${e.delivered} of its records are delivered, the others are lost to every consumer`,
+  ],
   childStarted: ["info", (e) => `child ${e.pid} started: ${e.argv.join(" ")}`],
   childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
   childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
