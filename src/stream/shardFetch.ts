@@ -5,11 +5,12 @@ import type { Emit } from "../events.ts";
 import { type Batch, RecordBatch } from "../model/batch.ts";
 import { isSentinel, type Position } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
+import { disaggregator } from "./aggregate.ts";
 import type { BatchQueue } from "./batchQueue.ts";
 import type { ByteShare } from "./byteBudget.ts";
 import { type CallOptions, getRecords } from "./calls.ts";
 import { isStaleConnection, kindOfTrouble, StreamNotFound, type TroubleKind } from "./errors.ts";
-import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
+import type { Disaggregate, GetRecordsAnswer } from "./getRecordsAnswer.ts";
 import { Pace } from "./pace.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import type { ShardToRead } from "./reader.ts";
@@ -42,6 +43,7 @@ export class ShardFetch {
   readonly #queue: BatchQueue;
   readonly #cursor: ShardCursor;
   readonly #pace: Pace;
+  readonly #disaggregate: Disaggregate;
   /** Until a record beyond the starting position was seen. */
   #dropping: boolean;
   #behind: boolean;
@@ -65,6 +67,9 @@ export class ShardFetch {
     this.#queue = queue;
     this.#cursor = new ShardCursor(calls, stream, shard.shardId, from, initialPosition);
     this.#pace = new Pace(settings.idleTimeBetweenReadsInMillis);
+    this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
+      context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+    );
     this.#dropping = !isSentinel(from.sequenceNumber);
     this.#behind = !this.#cursor.startsAtTip;
   }
@@ -95,7 +100,7 @@ export class ShardFetch {
       const iterator = await this.#cursor.iterator(signal);
       operation = "GetRecords";
       const startedMs = clock.monotonicMs();
-      const answer = await getRecords(calls, iterator, this.#limit(), undefined, signal);
+      const answer = await getRecords(calls, iterator, this.#limit(), this.#disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
       troubles.succeeded(operation, shardId);
