@@ -96,7 +96,11 @@ const SAMPLES = {
   }),
 } satisfies Record<string, (built: string) => LanguageSample>;
 
-const JAVA_SOURCES: readonly string[] = [];
+const JAVA_SOURCES = [
+  "src/main/java/kinesismultilang/Json.java",
+  "src/main/java/kinesismultilang/Kcl.java",
+  "sample/WordCount.java",
+];
 
 export type Language = keyof typeof SAMPLES;
 

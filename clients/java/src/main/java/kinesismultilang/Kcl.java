@@ -1,0 +1,363 @@
+package kinesismultilang;
+
+import java.io.BufferedReader;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Amazon Kinesis record processors in Java: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one shard.
+ *
+ * <p>An action is read, its method is called, its status is written; the only thing in between are checkpoints. A
+ * method that throws ends the process without a status, so that its records come again. Names are those of the
+ * Kinesis Client Library for Java.
+ */
+public final class Kcl {
+    private static final Set<String> ACTIONS =
+            Set.of("initialize", "processRecords", "leaseLost", "shardEnded", "shutdownRequested");
+    /** Tried again after 0.2 s, doubling to 5 s, about 12 s in all. */
+    private static final Set<String> RETRYABLE = Set.of("ThrottlingException", "KinesisClientLibDependencyException");
+    private static final int ATTEMPTS = 8;
+    private static final long FIRST_WAIT_MS = 200;
+    private static final long LONGEST_WAIT_MS = 5000;
+
+    /** Answers the actions of the daemon for one shard. Calls are made one at a time. */
+    public interface ShardRecordProcessor {
+        default void initialize(InitializationInput input) throws Exception {}
+
+        void processRecords(ProcessRecordsInput input) throws Exception;
+
+        /** Another worker has the shard: checkpoints are no longer possible. */
+        default void leaseLost(LeaseLostInput input) throws Exception {}
+
+        /** Must call {@code checkpointer().checkpoint()}, or the children of the shard never start. */
+        void shardEnded(ShardEndedInput input) throws Exception;
+
+        /** The last chance to checkpoint: the daemon stops or hands the shard over. */
+        default void shutdownRequested(ShutdownRequestedInput input) throws Exception {}
+    }
+
+    /** A checkpoint that was not stored, after the retries where those can help. */
+    public static class CheckpointException extends RuntimeException {
+        private final String error;
+
+        CheckpointException(String error, String message) {
+            super("checkpoint not stored: " + error + message);
+            this.error = error;
+        }
+
+        /** The daemon's word for why, such as {@code IllegalArgumentException}. */
+        public String error() {
+            return error;
+        }
+    }
+
+    /** Another worker has the lease: stop, {@code leaseLost} follows. */
+    public static final class ShutdownException extends CheckpointException {
+        ShutdownException() {
+            super("ShutdownException", "");
+        }
+    }
+
+    /** What every action brings. */
+    public abstract static class Input {
+        final Map<String, Object> message;
+        final Kcl kcl;
+        final Checkpointer checkpointer;
+
+        Input(Map<String, Object> message, Kcl kcl, Checkpointer checkpointer) {
+            this.message = message;
+            this.kcl = kcl;
+            this.checkpointer = checkpointer;
+        }
+
+        /** See {@link Kcl#log}. */
+        public void log(String level, String text) throws IOException {
+            kcl.log(level, text);
+        }
+    }
+
+    public static final class InitializationInput extends Input {
+        InitializationInput(Map<String, Object> message, Kcl kcl) {
+            super(message, kcl, null);
+        }
+
+        public String shardId() {
+            return (String) message.get("shardId");
+        }
+
+        /** The checkpoint to go on from: digits, or TRIM_HORIZON, LATEST, AT_TIMESTAMP when there is none. */
+        public String sequenceNumber() {
+            return (String) message.get("sequenceNumber");
+        }
+
+        public long subSequenceNumber() {
+            return toLong(message.get("subSequenceNumber"));
+        }
+    }
+
+    public static final class ProcessRecordsInput extends Input {
+        private final List<KinesisClientRecord> records = new ArrayList<>();
+
+        ProcessRecordsInput(Map<String, Object> message, Kcl kcl, Checkpointer checkpointer) {
+            super(message, kcl, checkpointer);
+            for (Object record : (List<?>) message.get("records")) records.add(new KinesisClientRecord((Map<?, ?>) record));
+        }
+
+        /** In the order of the shard. */
+        public List<KinesisClientRecord> records() {
+            return records;
+        }
+
+        /** How far the tip of the shard is ahead; null when the service did not tell. */
+        public Long millisBehindLatest() {
+            return (Long) message.get("millisBehindLatest");
+        }
+
+        public Checkpointer checkpointer() {
+            return checkpointer;
+        }
+    }
+
+    /** One user record; those of a KPL aggregate share their sequence number. */
+    public static final class KinesisClientRecord {
+        private final Map<?, ?> fields;
+
+        KinesisClientRecord(Map<?, ?> fields) {
+            this.fields = fields;
+        }
+
+        public byte[] data() {
+            String data = (String) fields.get("data");
+            return data == null ? new byte[0] : Base64.getDecoder().decode(data);
+        }
+
+        public String partitionKey() {
+            return (String) fields.get("partitionKey");
+        }
+
+        public String sequenceNumber() {
+            return (String) fields.get("sequenceNumber");
+        }
+
+        public long subSequenceNumber() {
+            return toLong(fields.get("subSequenceNumber"));
+        }
+
+        /** Null when the service did not tell. */
+        public Instant approximateArrivalTimestamp() {
+            Long millis = (Long) fields.get("approximateArrivalTimestamp");
+            return millis == null ? null : Instant.ofEpochMilli(millis);
+        }
+    }
+
+    public static final class LeaseLostInput extends Input {
+        LeaseLostInput(Kcl kcl) {
+            super(Map.of(), kcl, null);
+        }
+    }
+
+    public static class ShardEndedInput extends Input {
+        ShardEndedInput(Kcl kcl, Checkpointer checkpointer) {
+            super(Map.of(), kcl, checkpointer);
+        }
+
+        public Checkpointer checkpointer() {
+            return checkpointer;
+        }
+    }
+
+    public static final class ShutdownRequestedInput extends ShardEndedInput {
+        ShutdownRequestedInput(Kcl kcl, Checkpointer checkpointer) {
+            super(kcl, checkpointer);
+        }
+    }
+
+    /**
+     * Stores how far the shard is processed. It lives until the action that brought it is answered; threads may use
+     * it side by side, their checkpoints are sent one after the other.
+     */
+    public static final class Checkpointer {
+        private final Kcl kcl;
+        private boolean finished;
+
+        Checkpointer(Kcl kcl) {
+            this.kcl = kcl;
+        }
+
+        /** At the end of all records delivered so far; in {@code shardEnded} this finishes the shard. */
+        public void checkpoint() throws IOException, InterruptedException {
+            store(null, null);
+        }
+
+        public void checkpoint(KinesisClientRecord record) throws IOException, InterruptedException {
+            store(record.sequenceNumber(), record.subSequenceNumber());
+        }
+
+        public void checkpoint(String sequenceNumber) throws IOException, InterruptedException {
+            store(sequenceNumber, null);
+        }
+
+        public void checkpoint(String sequenceNumber, long subSequenceNumber) throws IOException, InterruptedException {
+            store(sequenceNumber, subSequenceNumber);
+        }
+
+        private synchronized void store(String sequenceNumber, Long subSequenceNumber)
+                throws IOException, InterruptedException {
+            if (finished) throw new CheckpointException("InvalidStateException", ", the action is answered");
+            Map<String, Object> request = new LinkedHashMap<>();
+            request.put("action", "checkpoint");
+            request.put("sequenceNumber", sequenceNumber);
+            request.put("subSequenceNumber", subSequenceNumber);
+            for (int attempt = 1; ; attempt++) {
+                kcl.write(request);
+                String error = (String) kcl.readAnswer().get("error");
+                if (error == null) return;
+                if (error.equals("ShutdownException")) throw new ShutdownException();
+                if (!RETRYABLE.contains(error) || attempt == ATTEMPTS) throw new CheckpointException(error, "");
+                double longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS << (attempt - 1));
+                kcl.sleeper.sleep((long) (longest * (0.5 + Math.random() / 2)));
+            }
+        }
+
+        synchronized void finish() {
+            finished = true;
+        }
+    }
+
+    /** Waits between attempts to checkpoint. */
+    interface Sleeper {
+        void sleep(long millis) throws InterruptedException;
+    }
+
+    private final ShardRecordProcessor processor;
+    private final BufferedReader in;
+    private final OutputStream out;
+    private final PrintStream err;
+    final Sleeper sleeper;
+    final boolean logs;
+
+    Kcl(ShardRecordProcessor processor, InputStream in, OutputStream out, PrintStream err, Sleeper sleeper, boolean logs) {
+        this.processor = processor;
+        this.in = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8), 1 << 16);
+        this.out = out;
+        this.err = err;
+        this.sleeper = sleeper;
+        this.logs = logs;
+    }
+
+    /** On streams of one's own, as tests have them. */
+    public Kcl(ShardRecordProcessor processor, InputStream in, OutputStream out, PrintStream err) {
+        this(processor, in, out, err, Thread::sleep, System.getenv("KINESIS_MULTILANG_PROTOCOL_VERSION") != null);
+    }
+
+    /**
+     * Runs a processor on STDIN and STDOUT until STDIN is closed; whatever it throws ends the process with status 1.
+     * From then on {@code System.out} is STDERR, so that nothing that the program prints gets between the messages.
+     * (Native code and child processes that inherit descriptor 1 are not kept away from it.)
+     */
+    public static void run(ShardRecordProcessor processor) {
+        OutputStream stdout = new FileOutputStream(FileDescriptor.out);
+        System.setOut(System.err);
+        try {
+            new Kcl(processor, System.in, stdout, System.err).run();
+        } catch (Throwable failure) {
+            System.err.println("kcl: the record processor failed");
+            failure.printStackTrace();
+            System.exit(1);
+        }
+    }
+
+    /** Answers one action after the other until the end of the input; throws what the processor throws. */
+    public void run() throws Exception {
+        for (Map<String, Object> message = read(); message != null; message = read()) {
+            String action = String.valueOf(message.get("action"));
+            if (!ACTIONS.contains(action)) {
+                ignore(action);
+                continue;
+            }
+            Checkpointer checkpointer = new Checkpointer(this);
+            call(action, message, checkpointer);
+            checkpointer.finish(); // waits for the checkpoint of another thread
+            write(Map.of("action", "status", "responseFor", action));
+        }
+    }
+
+    private void call(String action, Map<String, Object> message, Checkpointer checkpointer) throws Exception {
+        switch (action) {
+            case "initialize":
+                processor.initialize(new InitializationInput(message, this));
+                break;
+            case "processRecords":
+                processor.processRecords(new ProcessRecordsInput(message, this, checkpointer));
+                break;
+            case "leaseLost":
+                processor.leaseLost(new LeaseLostInput(this));
+                break;
+            case "shardEnded":
+                processor.shardEnded(new ShardEndedInput(this, checkpointer));
+                break;
+            default:
+                processor.shutdownRequested(new ShutdownRequestedInput(this, checkpointer));
+        }
+    }
+
+    /**
+     * Writes to the daemon's log with shard and level (debug, info, warn, error), or to STDERR under a daemon that
+     * cannot take it.
+     */
+    public void log(String level, String text) throws IOException {
+        if (logs) write(Map.of("action", "log", "level", level, "message", text));
+        else err.println(level + ": " + text);
+    }
+
+    /** The next message; null at the end of the input. Lines may be of any length. */
+    @SuppressWarnings("unchecked")
+    private Map<String, Object> read() throws IOException {
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            if (line.isBlank()) continue;
+            Object message = Json.read(line);
+            if (message instanceof Map) return (Map<String, Object>) message;
+            throw new IllegalArgumentException("the daemon sent something that is not a message: " + line);
+        }
+        return null;
+    }
+
+    private Map<String, Object> readAnswer() throws IOException {
+        for (Map<String, Object> message = read(); message != null; message = read()) {
+            String action = String.valueOf(message.get("action"));
+            if (action.equals("checkpoint")) return message;
+            if (ACTIONS.contains(action)) {
+                throw new CheckpointException("InvalidStateException", ", answered by " + action);
+            }
+            ignore(action);
+        }
+        throw new CheckpointException("InvalidStateException", ", the input ended");
+    }
+
+    /** A line break in front keeps the message whole behind anything that got onto STDOUT without one. */
+    private synchronized void write(Map<String, Object> message) throws IOException {
+        out.write(("\n" + Json.write(message) + "\n").getBytes(StandardCharsets.UTF_8));
+        out.flush();
+    }
+
+    private void ignore(String action) {
+        err.println("kcl: ignoring an action that this client does not know: " + action);
+    }
+
+    private static long toLong(Object number) {
+        return number == null ? 0 : ((Number) number).longValue();
+    }
+}
