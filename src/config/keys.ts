@@ -203,6 +203,11 @@ export function isKey(name: string): name is Key {
   return Object.hasOwn(keysSchema.shape, name);
 }
 
+/** Absent from the Java daemon. */
+export function isOurs(key: Key): boolean {
+  return Object.hasOwn(ourKeys, key);
+}
+
 export const allKeys = Object.keys(keysSchema.shape).filter(isKey);
 
 /** Java takes these as a sign that polling is meant (`retrievalMode=DEFAULT`). */

@@ -1,0 +1,60 @@
+// `kinesis-multilang init`: writes a commented properties file to begin with. It never overwrites one.
+
+import { writeFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { loadSettings } from "../config/loadSettings.ts";
+import { whyUnreadable } from "../config/references.ts";
+import { isLanguage, LANGUAGES, propertiesTemplate } from "../config/template.ts";
+import { UserError } from "../model/errors.ts";
+
+interface InitOptions {
+  readonly language: string;
+  readonly stream: string;
+  readonly application: string;
+  readonly region?: string;
+}
+
+const DEFAULT_FILE = "consumer.properties";
+
+export function initCommand(): Command {
+  return new Command("init")
+    .summary("write a commented properties file")
+    .description(
+      "Writes a commented properties file for a processor in a language. Never overwrites a file.",
+    )
+    .argument("[file]", "the file to write", DEFAULT_FILE)
+    .addOption(
+      new Option("--language <name>", "the language of the processor")
+        .choices(LANGUAGES)
+        .makeOptionMandatory(),
+    )
+    .option("--stream <name>", "the stream to read", "words")
+    .option("--application <name>", "the application's name", "words-consumer")
+    .option("--region <name>", "the region of stream and lease table")
+    .action(init);
+}
+
+function init(file: string, { language, stream, application, region }: InitOptions): void {
+  if (!isLanguage(language)) throw new UserError(`Languages: ${LANGUAGES.join(", ")}`);
+  const names = {
+    streamName: stream,
+    applicationName: application,
+    ...(region !== undefined && { regionName: region }),
+  };
+  // Names that AWS does not allow are refused before there is a file.
+  loadSettings({ environment: {}, flags: { ...names, executableName: language } });
+  write(file, propertiesTemplate({ language, ...names }));
+  console.log(`Wrote ${file}. Set executableName in it, then: kinesis-multilang -p ${file}`);
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: "wx" });
+  } catch (cause) {
+    const exists = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+    const why = exists
+      ? `${file} exists, and is left as it is: name another file, or remove it first.`
+      : `Cannot write ${file}: ${whyUnreadable(cause)}`;
+    throw new UserError(why, { cause });
+  }
+}

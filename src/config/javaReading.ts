@@ -1,0 +1,85 @@
+// What the Java daemon would have made of a setting, told only where that is not what happens here.
+
+import { parseCommand } from "./childCommand.ts";
+import type { Given } from "./given.ts";
+import { javaType } from "./javaTypes.ts";
+import { isOurs, type Key } from "./keys.ts";
+
+const REFUSES = "refuses to start";
+
+/** What Java uses where nothing is written and we use something else. */
+const OTHER_DEFAULTS: { readonly [K in Key]?: string } = {
+  shutdownGraceMillis: "0: children are not waited for",
+  AwsCredentialsProvider: `${REFUSES}: it is required there`,
+};
+
+/** `undefined` where Java does the same. */
+export function javaReading(key: Key, given: Given | undefined): string | undefined {
+  if (!given) return OTHER_DEFAULTS[key];
+  const { source, writtenText, text } = given;
+  if (source.type !== "file") return "reads the file alone";
+  if (isOurs(key)) return "does not know it, and ignores it";
+  if (text !== writtenText) return `takes the text as it stands: ${shown(writtenText)}`;
+  return readingOf(key, text) ?? latin1(text);
+}
+
+function readingOf(key: Key, text: string): string | undefined {
+  switch (key) {
+    case "executableName":
+      return splitDifferently(text);
+    case "streamArn":
+      return "takes only the stream's name from it: its region and account are not used";
+    case "cleanupLeasesUponShardCompletion":
+      return /^(false|no|n|off|0)$/i.test(text)
+        ? "true: false cannot be set there"
+        : withBlanks(key, text);
+    case "retrievalMode":
+      return /^auto$/i.test(text) ? `${REFUSES}: unknown retrieval type` : withBlanks(key, text);
+    case "initialPositionInStream":
+      return /^at_timestamp$/i.test(text) ? REFUSES : withBlanks(key, text);
+    case "initialPositionInStreamExtended":
+      return /^\d+$/.test(text) ? undefined : `${REFUSES}: only whole seconds`;
+    case "AwsCredentialsProvider":
+    case "AwsCredentialsProviderDynamoDB":
+    case "AwsCredentialsProviderCloudWatch":
+      return undefined;
+    default:
+      return withBlanks(key, text);
+  }
+}
+
+/** Blanks at the end, which Java drops from numbers alone. */
+function withBlanks(key: Key, text: string): string | undefined {
+  if (text === text.trimEnd()) return undefined;
+  switch (javaType(key)) {
+    case "boolean":
+    case "Boolean":
+      return "false: blanks follow the word";
+    case "enum":
+    case "URI":
+      return `${REFUSES}: blanks follow the word`;
+    case undefined:
+      // Here too they belong to a worker's id.
+      return key === "workerId" ? undefined : `keeps the blanks at the end: ${shown(text)}`;
+    default:
+      return undefined;
+  }
+}
+
+function splitDifferently(text: string): string | undefined {
+  const ours = parseCommand(text);
+  const java = text.split(/ +/).filter(Boolean);
+  if (typeof ours === "string") return undefined;
+  if (JSON.stringify([ours.file, ...ours.args]) === JSON.stringify(java)) return undefined;
+  return "quotes are part of the words there";
+}
+
+/** Java reads the bytes of the file as ISO-8859-1. */
+function latin1(text: string): string | undefined {
+  if (/^[\0-\x7f]*$/.test(text)) return undefined;
+  return `${shown(Buffer.from(text, "utf8").toString("latin1"))}: it reads the file as ISO-8859-1`;
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text);
+}
