@@ -63,7 +63,8 @@ const NEGLECTED_EXPIRED = 3;
 
 export function assign(view: AssignmentView, settings: AssignmentSettings): Assignment {
   const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
-  const resumed = view.firstPass ? work.filter((seen) => isLeftFromEarlierLife(seen, view)) : [];
+  const left = view.firstPass ? work.filter((seen) => isLeftFromEarlierLife(seen, view)) : [];
+  const resumed = left.slice(0, settings.maxLeasesForWorker);
   const resumedIds = new Set(resumed.map(({ lease }) => lease.shardId));
   const rest = work.filter(({ lease }) => !resumedIds.has(lease.shardId));
   const available = rest.filter((seen) => isAvailable(seen, view, settings));

@@ -16,7 +16,8 @@ export function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard
  * A merged child is made only when both parents have leases: with its own lease in the table the other
  * parent would count as read, and a shard sync would never make the missing one.
  *
- * @returns `"lost"` when the row of the finished shard is gone; `"later"` when the other parent has no lease yet.
+ * @returns `"later"` when the other parent has no lease yet; `lost`: why the lease must be given up, as KCL does when
+ *   the row of the finished shard is gone, or its children make no sense.
  */
 export async function addChildLeases(
   shardId: string,
@@ -24,17 +25,26 @@ export async function addChildLeases(
   table: LeaseTable,
   created: (lease: NewLease) => void,
   signal: AbortSignal,
-): Promise<"added" | "later" | "lost"> {
+): Promise<"added" | "later" | { readonly lost: string }> {
   if (children.length === 0) return "added";
   const [only] = children;
-  if (only && children.length === 1 && !(await mayMerge(shardId, only, table, signal)))
-    return "later";
+  if (only && children.length === 1) {
+    const parents = only.parentShardIds;
+    if (parents.length !== 2) {
+      return {
+        lost: `it ended with the one child ${only.shardId}, which names the parents [${parents.join(", ")}]; a merge has two`,
+      };
+    }
+    if (!(await mayMerge(shardId, only, table, signal))) return "later";
+  }
   for (const child of children) {
     const lease = childLease(child);
     if ((await table.create(lease, signal)) === "created") created(lease);
   }
   const ids = children.map((child) => child.shardId);
-  return (await table.noteChildren(shardId, ids, signal)) === "written" ? "added" : "lost";
+  return (await table.noteChildren(shardId, ids, signal)) === "written"
+    ? "added"
+    : { lost: "its row was deleted from the lease table" };
 }
 
 async function mayMerge(
@@ -43,11 +53,6 @@ async function mayMerge(
   table: LeaseTable,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (child.parentShardIds.length !== 2) {
-    throw new Error(
-      `shard ${shardId} ended with the one child ${child.shardId}, which names the parents [${child.parentShardIds.join(", ")}]; a merge has two`,
-    );
-  }
   if (await table.read(child.shardId, signal)) return true;
   const other = child.parentShardIds.find((parent) => parent !== shardId);
   return other !== undefined && (await table.read(other, signal)) !== undefined;

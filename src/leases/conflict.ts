@@ -9,6 +9,8 @@ export type Conflict =
   | { readonly why: "ours"; readonly lease: Lease }
   /** Somebody renews it under our name. */
   | { readonly why: "duplicate" }
+  /** Nobody owns it: our own release came through unheard, or somebody fenced us off by hand. */
+  | { readonly why: "released"; readonly reason: string }
   | { readonly why: "lost"; readonly reason: string };
 
 /**
@@ -26,7 +28,8 @@ export function explain(
   if (found.checkpointOwner !== undefined) {
     return { why: "lost", reason: `it is being handed over to worker "${found.owner}"` };
   }
-  if (found.owner === undefined) return { why: "lost", reason: "it was released by somebody else" };
+  if (found.owner === undefined)
+    return { why: "released", reason: "it was released by somebody else" };
   if (found.owner !== workerId) {
     return { why: "lost", reason: `worker "${actualOwner(found)}" took it` };
   }

@@ -30,7 +30,7 @@ import { rescanMs } from "./pace.ts";
 import { persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
-import { type LeaseTable, LeaseTableError } from "./table.ts";
+import { type LeaseTable, LeaseTableError, type Scan } from "./table.ts";
 import { takeLease } from "./takeLease.ts";
 import { Tenure, type TenureParts } from "./tenure.ts";
 import { Trouble } from "./trouble.ts";
@@ -52,6 +52,8 @@ export interface CoordinatorParts {
 const TAKE_CONCURRENCY = 16;
 /** After an immediate stop: how long leases may take to be released. */
 const KILL_RELEASE_MS = 1_000;
+/** At the end of a tenure there is little time left: no long waits between attempts to release. */
+const RELEASE_PAUSE_MS = 500;
 /** DynamoDB's scans may be a moment behind its writes. */
 const EMPTY_RESCAN_MS = 50;
 
@@ -67,6 +69,8 @@ export class Coordinator {
   /** Shards that a consumer left without reason, and until when not to take them again. */
   readonly #restingUntilMs = new Map<string, number>();
   readonly #strangerMovesTolerated: number;
+  /** Rows that cannot be read as leases. */
+  #unreadable: ReadonlySet<string> = new Set();
   #observation: Observation = NOTHING_SEEN;
   #strangers: Strangers = NO_STRANGERS;
   #failure: { readonly error: unknown } | undefined;
@@ -126,8 +130,10 @@ export class Coordinator {
     const { signal } = this.#stopping;
     for (let firstPass = true; !signal.aborted; ) {
       this.#news.clear();
-      const leases = await this.#persist("Scan", () => table.scan(signal));
-      if (!leases) return;
+      const scan = await this.#persist("Scan", () => table.scan(signal));
+      if (!scan) return;
+      this.#tellUnreadable(scan, firstPass);
+      const { leases } = scan;
       if (leases.length === 0) {
         await this.#sync.fillEmptyTable(signal);
         await clock.sleep(EMPTY_RESCAN_MS, signal);
@@ -152,6 +158,22 @@ export class Coordinator {
       settings,
     );
     await inParallel(take, TAKE_CONCURRENCY, (each) => this.#take(each, kill));
+  }
+
+  /**
+   * At start a row that is no lease means that the table serves another purpose. Later somebody has damaged it: the
+   * shard has no reader until it is mended, and the others go on.
+   */
+  #tellUnreadable({ unreadable }: Scan, firstPass: boolean): void {
+    const [first] = unreadable;
+    if (first && firstPass) throw notALeaseTable(first.error);
+    for (const { shardId, error } of unreadable) {
+      if (this.#unreadable.has(shardId)) continue;
+      const trouble = { service: "dynamodb", operation: "read lease", attempt: 1 } as const;
+      const { failoverTimeMillis: retryInMs } = this.#parts.settings;
+      this.#parts.emit({ type: "serviceTrouble", ...trouble, shardId, error, retryInMs });
+    }
+    this.#unreadable = new Set(unreadable.map(({ shardId }) => shardId));
   }
 
   /** A scan may be older than our own writes. */
@@ -224,7 +246,9 @@ export class Coordinator {
     const leftEarly = tenure.trusted && !hasEnded(tenure.lease) && !this.#stopping.signal.aborted;
     const work = { service: "dynamodb", operation: "release", who: tenure.shardId } as const;
     const persistence = { ...this.#parts, trouble: this.#trouble };
-    await this.#guard(persist(work, () => tenure.release(kill), persistence, kill));
+    await this.#guard(
+      persist(work, () => tenure.release(kill), persistence, kill, RELEASE_PAUSE_MS),
+    );
     if (leftEarly) this.#rest(tenure.shardId);
     this.#tenures.delete(tenure.shardId);
     this.#news.ring();
@@ -280,6 +304,7 @@ export class Coordinator {
       trouble: this.#trouble,
       sync: this.#sync,
       leases: () => [...this.#observation.values()].map(({ lease }) => lease),
+      unreadable: () => this.#unreadable,
     });
   }
 
@@ -307,6 +332,13 @@ function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+function notALeaseTable(error: LeaseTableError): UserError {
+  return new UserError(
+    `${error.message}: this is not the row of a lease. If the table serves another purpose, choose another applicationName (or tableName); if the row was damaged, mend or delete it.`,
+    { cause: error },
+  );
 }
 
 function denied(error: LeaseTableError): UserError {

@@ -32,6 +32,13 @@ export const ATTRIBUTES = {
 /** A row that is neither a lease nor marked as something else: the table serves another purpose, or was edited. */
 export class NotALease extends Error {
   override readonly name = "NotALease";
+  /** The row's key; "" = it has none. */
+  readonly shardId: string;
+
+  constructor(shardId: string, problem: string) {
+    super(shardId === "" ? problem : `row "${shardId}" has ${problem}`);
+    this.shardId = shardId;
+  }
 }
 
 /** The whole row of a new lease. Empty sets and strings do not exist in DynamoDB: such attributes are left out. */
@@ -59,7 +66,7 @@ export function isForeign(item: Item): boolean {
 /** @throws NotALease naming the row and the attribute. */
 export function parseItem(item: Item): Lease {
   const shardId = item[ATTRIBUTES.key]?.S;
-  if (!shardId) throw new NotALease(`a row has no ${ATTRIBUTES.key}`);
+  if (!shardId) throw new NotALease("", `a row has no ${ATTRIBUTES.key}`);
   const owner = item[ATTRIBUTES.owner]?.S;
   const checkpointOwner = item[ATTRIBUTES.checkpointOwner]?.S;
   const hashKeyRange = parseRange(item);
@@ -82,7 +89,8 @@ function parseCheckpoint(item: Item, shardId: string): Lease["checkpoint"] {
   const position = text === undefined ? undefined : parsePosition(text, sub);
   if (position) return position;
   throw new NotALease(
-    `row "${shardId}" has ${text === undefined ? `no ${ATTRIBUTES.checkpoint}` : `the checkpoint "${text}"`}`,
+    shardId,
+    text === undefined ? `no ${ATTRIBUTES.checkpoint}` : `the checkpoint "${text}"`,
   );
 }
 
@@ -101,7 +109,5 @@ function integer(item: Item, name: string, shardId: string): number {
   const text = item[name]?.N;
   const value = Number(text);
   if (text !== undefined && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new NotALease(
-    `row "${shardId}" has ${text === undefined ? `no ${name}` : `the ${name} ${text}`}`,
-  );
+  throw new NotALease(shardId, text === undefined ? `no ${name}` : `the ${name} ${text}`);
 }

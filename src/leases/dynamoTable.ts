@@ -3,8 +3,7 @@
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../clock.ts";
-import { UserError } from "../model/errors.ts";
-import { isConditionFailed, translate } from "./dynamoErrors.ts";
+import { isConditionFailed, translate, unreadableRow } from "./dynamoErrors.ts";
 import {
   ATTRIBUTES as A,
   type Item,
@@ -15,7 +14,7 @@ import {
 } from "./dynamoItem.ts";
 import { ensureTable, type TableOptions } from "./dynamoSchema.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
-import type { LeaseTable, WriteResult } from "./table.ts";
+import type { LeaseTable, Scan, UnreadableRow, WriteResult } from "./table.ts";
 
 type UpdateRequest = Parameters<DynamoDB["updateItem"]>[0];
 
@@ -37,7 +36,6 @@ export function dynamoLeaseTable(
     try {
       return await request();
     } catch (error) {
-      if (error instanceof NotALease) throw notALeaseTable(TableName, error);
       throw translate(operation, TableName, error);
     }
   }
@@ -76,17 +74,17 @@ export function dynamoLeaseTable(
 
     scan: (abortSignal) =>
       call("Scan", async () => {
-        const leases: Lease[] = [];
+        const items: Item[] = [];
         let start: Item | undefined;
         do {
           const page = await client.scan(
             { TableName, ...(start && { ExclusiveStartKey: start }) },
             { abortSignal },
           );
-          for (const item of page.Items ?? []) if (!isForeign(item)) leases.push(parseItem(item));
+          items.push(...(page.Items ?? []));
           start = page.LastEvaluatedKey;
         } while (start);
-        return leases;
+        return sortOut(TableName, items);
       }),
 
     read: (shardId, abortSignal) =>
@@ -210,10 +208,17 @@ function counters({ counter }: Lease): Item {
   return { ":c": { N: String(counter) }, ":next": { N: String(counter + 1) } };
 }
 
-function notALeaseTable(tableName: string, cause: NotALease): UserError {
-  return new UserError(
-    `The DynamoDB table "${tableName}" is not a lease table that this program can use: ${cause.message}. ` +
-      "Mend the row, or choose another applicationName (or tableName).",
-    { cause },
-  );
+function sortOut(tableName: string, items: readonly Item[]): Scan {
+  const leases: Lease[] = [];
+  const unreadable: UnreadableRow[] = [];
+  for (const item of items) {
+    if (isForeign(item)) continue;
+    try {
+      leases.push(parseItem(item));
+    } catch (error) {
+      if (!(error instanceof NotALease)) throw error;
+      unreadable.push({ shardId: error.shardId, error: unreadableRow(tableName, error) });
+    }
+  }
+  return { leases, unreadable };
 }

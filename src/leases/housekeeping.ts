@@ -23,6 +23,8 @@ export interface HousekeepingParts {
   readonly sync: ShardSync;
   /** What the last scan of the table showed. */
   readonly leases: () => readonly Lease[];
+  /** Keys of rows that it could not read. */
+  readonly unreadable: () => ReadonlySet<string>;
 }
 
 /** The worker whose name comes first among the owners. While nobody owns anything everybody is. */
@@ -77,7 +79,8 @@ export class Housekeeping {
     const confidence = settings.auditConfidence ?? LEASE_DEFAULTS.auditConfidence;
     if (!this.#suspicion || this.#suspicion.times < confidence) return;
     this.#suspicion = undefined;
-    await sync.fillHoles(new Set(leases.map((lease) => lease.shardId)), signal);
+    const tracked = [...leases.map((lease) => lease.shardId), ...this.#parts.unreadable()];
+    await sync.fillHoles(new Set(tracked), signal);
   }
 
   async #cleanUp(signal: AbortSignal): Promise<void> {

@@ -15,6 +15,8 @@ export type TableTrouble =
   | "tableMissing"
   /** No permission, or no valid credentials; nothing was written. */
   | "denied"
+  /** The row is not a lease: edited by hand, or damaged. */
+  | "unreadable"
   /** No answer or a failure inside the service: a write may have happened. */
   | "unavailable";
 
@@ -26,6 +28,18 @@ export class LeaseTableError extends Error {
     super(message, options);
     this.trouble = trouble;
   }
+}
+
+export interface Scan {
+  readonly leases: readonly Lease[];
+  /** Rows that are no leases and do not say that they are something else. */
+  readonly unreadable: readonly UnreadableRow[];
+}
+
+export interface UnreadableRow {
+  /** The row's key; "" = it has none. */
+  readonly shardId: string;
+  readonly error: LeaseTableError;
 }
 
 /**
@@ -42,8 +56,8 @@ export interface LeaseTable {
    */
   ensure(signal: AbortSignal): Promise<"created" | "existed">;
 
-  /** All leases, perhaps a second old. @throws UserError when a row is not a lease's. */
-  scan(signal: AbortSignal): Promise<readonly Lease[]>;
+  /** All rows, perhaps a second old. */
+  scan(signal: AbortSignal): Promise<Scan>;
 
   /** One lease as it is now. */
   read(shardId: string, signal: AbortSignal): Promise<Lease | undefined>;

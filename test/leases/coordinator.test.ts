@@ -44,7 +44,7 @@ test("a stop asks consumers to finish, releases their leases and only then retur
   await worker.until(() => worker.held.size === 2);
   await worker.stop();
   expect(finished.sort()).toEqual(["shardId-000000000000", "shardId-000000000001"]);
-  for (const lease of await table.scan(never)) {
+  for (const lease of (await table.scan(never)).leases) {
     expect(lease).toMatchObject({ checkpoint: at("7"), counter: 3 });
     expect(lease.owner).toBeUndefined();
   }

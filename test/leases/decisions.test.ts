@@ -1,0 +1,202 @@
+// The small pure decisions around a lease: conflicts, trust, holes, audits, cleanup, strangers under our name.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { audit, leasesWithoutRange } from "../../src/leases/audit.ts";
+import { childlessLeases, childrenListed, finishedLeases } from "../../src/leases/cleanup.ts";
+import { explain } from "../../src/leases/conflict.ts";
+import { NO_STRANGERS, watchStrangers } from "../../src/leases/duplicate.ts";
+import { findHole, LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
+import { isHousekeeper } from "../../src/leases/housekeeping.ts";
+import type { Lease } from "../../src/leases/lease.ts";
+import { NOTHING_SEEN, observe } from "../../src/leases/observation.ts";
+import { rescanMs } from "../../src/leases/pace.ts";
+import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/trust.ts";
+import { shardsSideBySide } from "./fleet.ts";
+import { lease } from "./leases.ts";
+
+describe("a write that failed its condition", () => {
+  const mine = lease("a", { owner: "me", counter: 5 });
+
+  test.each<[string, boolean, Lease | undefined, string]>([
+    ["an earlier write came through unheard", true, { ...mine, counter: 6 }, "ours"],
+    ["the same, but nothing is in doubt", false, { ...mine, counter: 6 }, "duplicate"],
+    ["two counters on", true, { ...mine, counter: 7 }, "duplicate"],
+    ["the old row was put back", false, mine, "ours"],
+    ["another owner", true, { ...mine, owner: "peer", counter: 6 }, "lost"],
+    ["a handover of KCL 3.x", false, { ...mine, owner: "peer", checkpointOwner: "me" }, "lost"],
+    ["no owner", false, lease("a", { counter: 6 }), "released"],
+    ["no row", true, undefined, "lost"],
+  ])("%s", (_, inDoubt, found, why) => {
+    expect(explain(mine, inDoubt, found, "me").why).toBe(why);
+  });
+});
+
+describe("trust", () => {
+  test("ends before a peer may take the lease, which is a failover time after the write at the earliest", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.nat(1e9), (failover, start) => {
+        expect(trustedUntilMs(start, failover)).toBeLessThan(start + failover);
+      }),
+    );
+  });
+
+  test("leaves time for two renewals that fail", () => {
+    for (const failover of [1_000, 3_000, 10_000, 60_000]) {
+      expect(2 * renewalIntervalMs(failover)).toBeLessThan(trustedUntilMs(0, failover));
+    }
+  });
+});
+
+describe("ageing", () => {
+  test("counts from the last change of the counter that this worker saw, by its own clock", () => {
+    const first = observe(NOTHING_SEEN, [lease("a", { owner: "x", counter: 1 })], 100);
+    const same = observe(first, [lease("a", { owner: "x", counter: 1 })], 900);
+    expect(same.get("a")?.changedMs).toBe(100);
+    const moved = observe(same, [lease("a", { owner: "x", counter: 2 })], 1_000);
+    expect(moved.get("a")?.changedMs).toBe(1_000);
+    expect(observe(moved, [], 1_100).size).toBe(0);
+  });
+
+  test("remembers since when a lease has had no owner", () => {
+    const free = observe(NOTHING_SEEN, [lease("a")], 100);
+    expect(observe(free, [lease("a", { counter: 3 })], 200).get("a")?.ownerlessSinceMs).toBe(100);
+    const owned = observe(free, [lease("a", { owner: "x", counter: 1 })], 300);
+    expect(owned.get("a")?.ownerlessSinceMs).toBeUndefined();
+  });
+});
+
+describe("holes", () => {
+  test("a full cover has none, in any order, with overlaps", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 50 }),
+        fc.infiniteStream(fc.nat()),
+        (a, b, seeds) => {
+          const ranges = [...shardsSideBySide(a), ...shardsSideBySide(b)].map(
+            (s) => s.hashKeyRange,
+          );
+          const mixed = ranges
+            .map((range) => ({ range, key: seeds.next().value ?? 0 }))
+            .sort((x, y) => x.key - y.key)
+            .map(({ range }) => range);
+          expect(findHole(mixed)).toBeUndefined();
+        },
+      ),
+    );
+  });
+
+  test("a missing range is the hole, to the key", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 50 }), fc.nat(), (count, seed) => {
+        const ranges = shardsSideBySide(count).map((each) => each.hashKeyRange);
+        const [gone] = ranges.splice(seed % count, 1);
+        expect(findHole(ranges)).toEqual({
+          fromHashKey: gone?.startingHashKey,
+          toHashKey: gone?.endingHashKey,
+        });
+      }),
+    );
+  });
+
+  test("one key is a hole too", () => {
+    const last = String(LAST_HASH_KEY);
+    const before = String(LAST_HASH_KEY - 1n);
+    expect(findHole([{ startingHashKey: "0", endingHashKey: before }])).toEqual({
+      fromHashKey: last,
+      toHashKey: last,
+    });
+  });
+});
+
+describe("an audit", () => {
+  const shards = shardsSideBySide(3);
+  const leases = shards.map(({ shardId, hashKeyRange }) => lease(shardId, { hashKeyRange }));
+
+  test("believes a hole only when the same one is seen again and again", () => {
+    const [first, second, third] = leases;
+    if (!first || !second || !third) throw new Error("no leases");
+    const once = audit(undefined, [first, third], shards);
+    expect(once?.times).toBe(1);
+    expect(audit(once, [first, third], shards)?.times).toBe(2);
+    expect(audit(once, [first, second], shards)?.times).toBe(1);
+    expect(audit(once, leases, shards)).toBeUndefined();
+  });
+
+  test("ended leases cover nothing; ranges that rows lack come from the listing", () => {
+    const [first, second, third] = leases;
+    if (!first || !second || !third) throw new Error("no leases");
+    expect(audit(undefined, [first, ended(second), third], shards)?.times).toBe(1);
+    const bare = lease(second.shardId);
+    expect(leasesWithoutRange([first, bare, third])).toEqual([bare]);
+    expect(audit(undefined, [first, bare, third], shards)).toBeUndefined();
+    expect(audit(undefined, [first, bare, third], [])?.times).toBe(1);
+  });
+});
+
+describe("cleanup", () => {
+  const parent = ended(lease("p", { childShardIds: ["c1", "c2"] }));
+  const begun = { checkpoint: { sequenceNumber: "7" as never, subSequenceNumber: 0 } };
+
+  test("a finished lease goes when all its children have got somewhere", () => {
+    const [one, two] = [lease("c1", begun), lease("c2", begun)];
+    expect(finishedLeases([parent, one, two])).toEqual([parent]);
+    expect(finishedLeases([parent, one, lease("c2")])).toEqual([]);
+    expect(finishedLeases([parent, one])).toEqual([]);
+  });
+
+  test("parents go before their children do", () => {
+    const child = ended(lease("c1", { childShardIds: ["g"], parentShardIds: ["p"] }));
+    const grandchild = lease("g", { ...begun, parentShardIds: ["c1"] });
+    expect(finishedLeases([ended(lease("p")), child, grandchild])).toEqual([]);
+    expect(finishedLeases([child, grandchild])).toEqual([child]);
+  });
+
+  test("a lease that is not finished stays, whatever its children do", () => {
+    const open = lease("p", { childShardIds: ["c1"] });
+    expect(finishedLeases([open, lease("c1", begun)])).toEqual([]);
+  });
+
+  test("a finished lease without known children asks the listing", () => {
+    const lone = ended(lease("shardId-000000000009"));
+    expect(childlessLeases([lone, parent])).toEqual([lone]);
+    expect(childrenListed(lone, shardsSideBySide(2))).toEqual({ gone: true, children: [] });
+    const [first, second] = shardsSideBySide(2);
+    if (!first || !second) throw new Error("no shards");
+    const child = { ...second, parentShardIds: [first.shardId] };
+    expect(childrenListed(lease(first.shardId), [first, child])).toEqual({
+      gone: false,
+      children: [child.shardId],
+    });
+  });
+
+  test("one worker of a fleet does it, and a lone one always", () => {
+    const fleet = [lease("1", { owner: "b" }), lease("2", { owner: "a" }), lease("3")];
+    expect(["a", "b"].map((worker) => isHousekeeper(fleet, worker))).toEqual([true, false]);
+    expect(isHousekeeper([lease("1")], "z")).toBe(true);
+  });
+});
+
+test("a stranger under our name is seen by counters that move without us", () => {
+  const at = (counter: number) => [lease("a", { owner: "me", counter })];
+  let seen = watchStrangers(NO_STRANGERS, at(5), "me", new Set());
+  seen = watchStrangers(seen, at(6), "me", new Set());
+  seen = watchStrangers(seen, at(5), "me", new Set());
+  seen = watchStrangers(seen, at(6), "me", new Set());
+  expect(seen.get("a")?.moves).toBe(1);
+  expect(watchStrangers(seen, at(7), "me", new Set()).get("a")?.moves).toBe(2);
+  expect(watchStrangers(seen, at(7), "me", new Set(["a"])).size).toBe(0);
+  expect(watchStrangers(seen, at(7), "other", new Set()).size).toBe(0);
+});
+
+test("scans of a small table come often, those of a large one as seldom as Java's", () => {
+  expect(rescanMs(4, 10_000, () => 0.999)).toBeLessThan(1_000);
+  expect(rescanMs(4, 300, () => 0.999)).toBeLessThanOrEqual(100);
+  expect(rescanMs(10_000, 10_000, () => 0.999)).toBeGreaterThan(19_000);
+  expect(rescanMs(100_000, 10_000, () => 0.999)).toBeLessThanOrEqual(20_000);
+});
+
+function ended(from: Lease): Lease {
+  return { ...from, checkpoint: { sequenceNumber: "SHARD_END", subSequenceNumber: 0 } };
+}
