@@ -1,0 +1,399 @@
+"""Amazon Kinesis record processors in Python, for a host that speaks the MultiLangDaemon protocol.
+
+A processor is a class with five methods, one process runs one of it for one shard::
+
+    from kinesis_multilang import KCLProcess, RecordProcessorBase
+
+    class Processor(RecordProcessorBase):
+        def process_records(self, process_records_input):
+            for record in process_records_input.records:
+                print(record.binary_data)
+            process_records_input.checkpointer.checkpoint()
+
+        def shard_ended(self, shard_ended_input):
+            shard_ended_input.checkpointer.checkpoint()
+
+    KCLProcess(Processor()).run()
+
+Names are those of ``amazon_kclpy`` 3, so that its processors change one line:
+``from kinesis_multilang import kcl, processor``. The protocol has STDIN and STDOUT for itself: from the moment
+a :class:`KCLProcess` exists, whatever prints to STDOUT, be it C code or a child process, reaches STDERR.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import inspect
+import io
+import json
+import os
+import random
+import sys
+import time
+from datetime import datetime
+from typing import Any, Awaitable, Callable, Dict, IO, List, Optional
+
+__version__ = "0.1.0"
+
+# What a later try can mend: the lease table is busy, or was out of reach.
+RETRYABLE = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
+CHECKPOINT_ATTEMPTS = 8
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 5.0
+
+
+class CheckpointError(Exception):
+    """A checkpoint was not stored. ``value`` is KCL's name for why.
+
+    ``ShutdownException``: another worker has the shard, or the host has gone; stop. ``InvalidStateException``: not
+    possible now. ``IllegalArgumentException``: no position of what was delivered. ``ThrottlingException`` and
+    ``KinesisClientLibDependencyException``: the lease table did not take it, in any of the attempts made.
+    """
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class Record:
+    """One record of the stream, or one user record of a KPL aggregate."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Dict[str, Any]) -> None:
+        self._fields = fields
+
+    @property
+    def binary_data(self) -> bytes:
+        """The payload."""
+        return binascii.a2b_base64(self._fields["data"] or "")
+
+    @property
+    def data(self) -> str:
+        """The payload as base64 text."""
+        return self._fields["data"]
+
+    @property
+    def partition_key(self) -> str:
+        return self._fields["partitionKey"]
+
+    @property
+    def sequence_number(self) -> str:
+        """Decimal digits, shared by all user records of one aggregate. Compare as ``int``."""
+        return self._fields["sequenceNumber"]
+
+    @property
+    def sub_sequence_number(self) -> int:
+        """The place within an aggregate; 0 for a plain record."""
+        return self._fields["subSequenceNumber"]
+
+    @property
+    def timestamp_millis(self) -> Optional[int]:
+        """When Kinesis stored the record, about, in milliseconds since 1970."""
+        millis = self._fields["approximateArrivalTimestamp"]
+        return None if millis is None else int(millis)
+
+    @property
+    def approximate_arrival_timestamp(self) -> Optional[datetime]:
+        """The same in local time, without a time zone."""
+        millis = self.timestamp_millis
+        return None if millis is None else datetime.fromtimestamp(millis / 1000.0)
+
+    def get(self, field: str) -> Any:
+        """A field by its name in the protocol, such as ``"partitionKey"``. Raises KeyError."""
+        return self._fields[field]
+
+    __getitem__ = get
+
+
+class Checkpointer:
+    """Stores how far the shard is processed."""
+
+    def __init__(self, lines: "_Lines", sleep: Callable[[float], None] = time.sleep) -> None:
+        self._lines = lines
+        self._sleep = sleep
+
+    def checkpoint(
+        self, sequence_number: Optional[str] = None, sub_sequence_number: Optional[int] = None
+    ) -> None:
+        """Returns when the position is stored; a restart goes on after it.
+
+        Without arguments: after all that was delivered so far, the only form that is always right at the shard's
+        end. What a later try can mend is tried again for about a quarter of a minute.
+
+        :raises CheckpointError: it is not stored; ``value`` tells why.
+        """
+        request = {
+            "action": "checkpoint",
+            "sequenceNumber": sequence_number,
+            "subSequenceNumber": sub_sequence_number,
+        }
+        for attempt in range(1, CHECKPOINT_ATTEMPTS + 1):
+            error = self._ask(request)
+            if error is None:
+                return
+            if error not in RETRYABLE or attempt == CHECKPOINT_ATTEMPTS:
+                raise CheckpointError(error)
+            longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
+            # At least half of it, and not all workers at the same moment.
+            self._sleep(longest * (0.5 + random.random() / 2))
+
+    def _ask(self, request: Dict[str, Any]) -> Optional[str]:
+        self._lines.write(request)
+        answer = self._lines.read()
+        if answer is None:
+            return "ShutdownException"
+        if answer.get("action") != "checkpoint":
+            return "InvalidStateException"
+        return answer.get("error")
+
+
+class _Input:
+    """What a processor's method is called with: the message, and the means to checkpoint."""
+
+    __slots__ = ("_message", "_checkpointer")
+
+    def __init__(self, message: Dict[str, Any], checkpointer: Checkpointer) -> None:
+        self._message = message
+        self._checkpointer = checkpointer
+
+    @property
+    def action(self) -> str:
+        """The action's name in the protocol, such as ``"processRecords"``."""
+        return self._message["action"]
+
+
+class _InputWithCheckpointer(_Input):
+    __slots__ = ()
+
+    @property
+    def checkpointer(self) -> Checkpointer:
+        return self._checkpointer
+
+
+class InitializeInput(_Input):
+    """Which shard this is, and where it begins."""
+
+    __slots__ = ()
+
+    @property
+    def shard_id(self) -> str:
+        return self._message["shardId"]
+
+    @property
+    def sequence_number(self) -> Optional[str]:
+        """The stored checkpoint: digits, or ``TRIM_HORIZON``, ``LATEST``, ``AT_TIMESTAMP`` if there is none yet."""
+        return self._message["sequenceNumber"]
+
+    @property
+    def sub_sequence_number(self) -> Optional[int]:
+        return self._message["subSequenceNumber"]
+
+
+class ProcessRecordsInput(_InputWithCheckpointer):
+    """A batch of records, in order."""
+
+    __slots__ = ("_records",)
+
+    def __init__(self, message: Dict[str, Any], checkpointer: Checkpointer) -> None:
+        super().__init__(message, checkpointer)
+        self._records = [Record(fields) for fields in message["records"]]
+
+    @property
+    def records(self) -> List[Record]:
+        return self._records
+
+    @property
+    def millis_behind_latest(self) -> Optional[int]:
+        """How far the batch is behind the newest record of the shard."""
+        return self._message["millisBehindLatest"]
+
+
+class LeaseLostInput(_Input):
+    """Another worker has the shard: nothing can be checkpointed any more."""
+
+    __slots__ = ()
+
+
+class ShardEndedInput(_InputWithCheckpointer):
+    """The shard was split or merged and has no more records. Checkpoint, or its children are never read."""
+
+    __slots__ = ()
+
+
+class ShutdownRequestedInput(_InputWithCheckpointer):
+    """The host is about to give the shard back: the last chance to checkpoint."""
+
+    __slots__ = ()
+
+
+class RecordProcessorBase:
+    """The base of a processor. Each method may also be an ``async def``; an event loop runs while it does."""
+
+    version = 3
+
+    def initialize(self, initialize_input: InitializeInput) -> Optional[Awaitable[None]]:
+        """Called once, before anything else."""
+
+    def process_records(
+        self, process_records_input: ProcessRecordsInput
+    ) -> Optional[Awaitable[None]]:
+        """Called with each batch, in order."""
+        raise NotImplementedError("a record processor needs process_records()")
+
+    def lease_lost(self, lease_lost_input: LeaseLostInput) -> Optional[Awaitable[None]]:
+        """Called last, when the shard is not ours any more."""
+
+    def shard_ended(self, shard_ended_input: ShardEndedInput) -> Optional[Awaitable[None]]:
+        """Called last, when all of the shard is read: finish what is under way, then checkpoint."""
+        raise NotImplementedError("a record processor needs shard_ended(), and a checkpoint in it")
+
+    def shutdown_requested(
+        self, shutdown_requested_input: ShutdownRequestedInput
+    ) -> Optional[Awaitable[None]]:
+        """Called before the host gives the shard back."""
+
+
+_ACTIONS: Dict[str, Any] = {
+    "initialize": ("initialize", InitializeInput),
+    "processRecords": ("process_records", ProcessRecordsInput),
+    "leaseLost": ("lease_lost", LeaseLostInput),
+    "shardEnded": ("shard_ended", ShardEndedInput),
+    "shutdownRequested": ("shutdown_requested", ShutdownRequestedInput),
+}
+
+
+class KCLProcess:
+    """Runs one processor on the protocol. Make it early: until then STDOUT still belongs to everybody."""
+
+    def __init__(
+        self,
+        record_processor: Any,
+        input_file: Optional[IO[Any]] = None,
+        output_file: Optional[IO[Any]] = None,
+        error_file: Optional[IO[str]] = None,
+    ) -> None:
+        """
+        :param record_processor: a :class:`RecordProcessorBase`, or anything with its methods.
+        :param input_file: messages from the host; absent = STDIN, which this process then has no more.
+        :param output_file: messages to the host; absent = STDOUT, which then leads to STDERR.
+        :param error_file: our own warnings; absent = STDERR.
+        """
+        for name, _ in _ACTIONS.values():
+            if not callable(getattr(record_processor, name, None)):
+                raise TypeError(
+                    f"{type(record_processor).__name__} has no method {name}(); processors of "
+                    "amazon_kclpy's versions 1 and 2 have shutdown() instead: replace it by lease_lost() and shard_ended()"
+                )
+        self._processor = record_processor
+        self._error_file = error_file
+        source = _take_stdin() if input_file is None else input_file
+        target = _take_stdout() if output_file is None else output_file
+        self._private = [
+            ours for ours, given in ((target, output_file), (source, input_file)) if given is None
+        ]
+        self._lines = _Lines(source, target)
+        self._checkpointer = Checkpointer(self._lines)
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+
+    def run(self) -> None:
+        """Returns when the host closes the input. What the processor raises is raised: the process must not go on
+        as if the records were processed, and the host tells them to somebody again."""
+        try:
+            while True:
+                message = self._lines.read()
+                if message is None:
+                    return
+                self._perform(message)
+        except _HostGone:
+            self._warn("the host has closed the pipe; ending")
+        finally:
+            # The host sees the end now, even if a thread keeps the process alive.
+            for file in self._private:
+                file.close()
+            if self._loop is not None:
+                _end_loop(self._loop)
+
+    def _perform(self, message: Dict[str, Any]) -> None:
+        action = message.get("action")
+        if action not in _ACTIONS:
+            self._warn(f"ignored a message with the unknown action {action!r}")
+            return
+        name, make_input = _ACTIONS[action]
+        result = getattr(self._processor, name)(make_input(message, self._checkpointer))
+        if inspect.isawaitable(result):
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                asyncio.set_event_loop(self._loop)
+            self._loop.run_until_complete(result)
+        self._lines.write({"action": "status", "responseFor": action})
+
+    def _warn(self, text: str) -> None:
+        print(f"kinesis_multilang: {text}", file=self._error_file or sys.stderr, flush=True)
+
+
+class _HostGone(Exception):
+    """Nobody reads what we write; not to be taken for a broken pipe of the processor's own."""
+
+
+class _Lines:
+    """The protocol's two files: a JSON object a line, read and written whole."""
+
+    def __init__(self, source: IO[Any], target: IO[Any]) -> None:
+        self._source = source
+        self._target = target
+        self._is_text = isinstance(target, io.TextIOBase)
+
+    def read(self) -> Optional[Dict[str, Any]]:
+        """The next message; None at the end of the input."""
+        while True:
+            line = self._source.readline()
+            if not line:
+                return None
+            if line.strip():
+                return json.loads(line)
+
+    def write(self, message: Dict[str, Any]) -> None:
+        line = json.dumps(message, separators=(",", ":")) + "\n"
+        try:
+            self._target.write(line if self._is_text else line.encode())
+            self._target.flush()
+        except BrokenPipeError as error:
+            raise _HostGone from error
+
+
+def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+def _take_stdin() -> IO[bytes]:
+    """A private duplicate of STDIN; in its place comes one that is at its end."""
+    private = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return os.fdopen(private, "rb", buffering=256 * 1024)
+
+
+def _take_stdout() -> IO[bytes]:
+    """A private duplicate of STDOUT; in its place comes STDERR, one level below ``sys.stdout``."""
+    private = os.dup(1)
+    os.dup2(2, 1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Whatever is printed shows at once, as it does on STDERR.
+        sys.stdout.reconfigure(line_buffering=True)
+    # Ends a line that somebody may have begun before us; blank lines mean nothing.
+    os.write(private, b"\n")
+    # Unbuffered: what could not be written must not be tried again when the file is closed.
+    return os.fdopen(private, "wb", buffering=0)
+
+
+# The names of amazon_kclpy's modules, for `from kinesis_multilang import kcl, processor`.
+kcl = processor = messages = sys.modules[__name__]

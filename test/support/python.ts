@@ -1,0 +1,113 @@
+// Python, and the official amazon_kclpy with it, for the tests that need them; each says why when it is not to be had.
+
+import { createHash } from "node:crypto";
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+
+export interface Missing {
+  /** Why, in words for the one who reads the test report. */
+  readonly missing: string;
+}
+
+export interface Python {
+  readonly command: string;
+  readonly version: string;
+}
+
+const OLDEST = [3, 8] as const;
+const CACHE = join(import.meta.dirname, "../../.cache/kinesis-multilang");
+const DOWNLOAD_LIMIT_MS = 120_000;
+
+export async function pythonOrReason(): Promise<Python | Missing> {
+  const command = process.env["PYTHON"] ?? "python3";
+  const asked = await execa(
+    command,
+    ["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"],
+    { reject: false },
+  );
+  if (asked.exitCode !== 0) return { missing: `no Python: ${command} cannot be run` };
+  const [major = 0, minor = 0] = asked.stdout.split(".").map(Number);
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    return { missing: `Python ${asked.stdout} is older than ${OLDEST.join(".")}` };
+  }
+  return { command, version: asked.stdout };
+}
+
+/** The official library as it is published, byte by byte; a new version is tried by changing these two lines. */
+const KCLPY_VERSION = "3.2.0";
+const KCLPY_SHA256 = "62e81cc84714c920fe6aa5d61837b298fe7e01f6326dcb564b12ab8e6c4aca4e";
+
+export interface OfficialKclpy {
+  readonly python: Python;
+  /** Holds the package `amazon_kclpy`, for PYTHONPATH. */
+  readonly libraryPath: string;
+  readonly sampleApp: string;
+  readonly version: string;
+}
+
+/**
+ * Fetches amazon_kclpy's source distribution once and unpacks it into a cache. It is not installed: its installer
+ * downloads the jars of the Java daemon, which is what we stand in for. Its files run as they are.
+ */
+export async function officialKclpyOrReason(): Promise<OfficialKclpy | Missing> {
+  const python = await pythonOrReason();
+  if ("missing" in python) return python;
+  const unpacked = join(CACHE, `amazon_kclpy-${KCLPY_VERSION}`);
+  if (!(await exists(unpacked))) {
+    const problem = await download(python, unpacked);
+    if (problem) return problem;
+  }
+  return {
+    python,
+    libraryPath: unpacked,
+    sampleApp: join(unpacked, "samples/sample_kclpy_app.py"),
+    version: KCLPY_VERSION,
+  };
+}
+
+async function download(python: Python, unpacked: string): Promise<Missing | undefined> {
+  await mkdir(CACHE, { recursive: true });
+  const draft = await mkdtemp(join(CACHE, "download-"));
+  try {
+    const fetched = await execa(
+      python.command,
+      [
+        "-m",
+        "pip",
+        "download",
+        `amazon_kclpy==${KCLPY_VERSION}`,
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+      ].concat(["--disable-pip-version-check", "--dest", draft]),
+      { reject: false, all: true, timeout: DOWNLOAD_LIMIT_MS },
+    );
+    const archive = (await readdir(draft)).find((name) => name.endsWith(".tar.gz"));
+    if (fetched.exitCode !== 0 || archive === undefined) {
+      const last = fetched.all?.trim().split("\n").at(-1) ?? fetched.message;
+      return { missing: `amazon_kclpy ${KCLPY_VERSION} cannot be downloaded with pip: ${last}` };
+    }
+    const hash = createHash("sha256")
+      .update(await readFile(join(draft, archive)))
+      .digest("hex");
+    if (hash !== KCLPY_SHA256) {
+      throw new Error(`amazon_kclpy ${KCLPY_VERSION} has SHA-256 ${hash}, not ${KCLPY_SHA256}`);
+    }
+    await execa("tar", ["-xzf", join(draft, archive), "-C", draft]);
+    // Another test file may have been faster: then its copy is as good.
+    await rename(join(draft, `amazon_kclpy-${KCLPY_VERSION}`), unpacked).catch(async (error) => {
+      if (!(await exists(unpacked))) throw error;
+    });
+    return undefined;
+  } finally {
+    await rm(draft, { recursive: true, force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
