@@ -1,5 +1,6 @@
 // Walks over the bytes of a JSON text without building anything of it. Strings without escapes are only measured:
-// their end is found by `indexOf`, so that a payload's bytes pass through the processor's cache once.
+// their end is found by `indexOf`, so that a payload's bytes pass through the processor's cache once. Control characters,
+// which JSON forbids in strings, are looked for in short ones only; line ends, which would break a message in two, in all.
 
 import { isAscii, isUtf8 } from "node:buffer";
 import { InvalidResponse } from "./errors.ts";

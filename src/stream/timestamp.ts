@@ -12,14 +12,20 @@ const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** e
  * @returns `undefined` when the bytes are no JSON number or no time.
  */
 export function secondsToMs(bytes: Buffer, start: number, end: number): number | undefined {
-  return digitsToMs(bytes, start, end) ?? textToMs(bytes.toString("latin1", start, end));
+  return digitsToMs(bytes, start, end) ?? numberToMs(bytes.toString("latin1", start, end));
 }
 
 /** Milliseconds of a string: seconds as above, or an ISO 8601 time. */
 export function textToMs(text: string): number | undefined {
-  const ms = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)
-    ? Math.round(Number(text) * 1000)
-    : Date.parse(text);
+  return numberToMs(text) ?? timeOf(Date.parse(text));
+}
+
+function numberToMs(text: string): number | undefined {
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) return undefined;
+  return timeOf(Math.round(Number(text) * 1000));
+}
+
+function timeOf(ms: number): number | undefined {
   if (!(Math.abs(ms) <= MAX_MS)) return undefined;
   return ms === 0 ? 0 : ms; // not -0, which JSON writes differently
 }

@@ -1,17 +1,16 @@
 // Reading from a real emulator: order, positions, both ways in which shards multiply, the ends.
 
-import { MergeShardsCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { expect, inject, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { Batch, KinesisRecord } from "../../src/model/batch.ts";
-import { type Position, parsePosition } from "../../src/model/position.ts";
+import type { Position } from "../../src/model/position.ts";
 import type { InitialPosition } from "../../src/model/shard.ts";
 import { ByteBudget } from "../../src/stream/byteBudget.ts";
 import { kinesisClient } from "../../src/stream/client.ts";
 import { pollingReader } from "../../src/stream/pollingReader.ts";
-import { createStream, put, shardsOf, streamActive, testKinesis } from "../support/emulators.ts";
+import { createStream, put } from "../support/emulators.ts";
 
 const HORIZON: Position = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 };
 
