@@ -35,6 +35,9 @@ export interface DaemonContext {
 const CLOSE_GRACE_MS = 2_000;
 const TERMINATE_GRACE_MS = 1_000;
 
+const ONLY_POLLING =
+  "Enhanced fan-out is not built yet: the stream is polled. (Java's default is fan-out unless a polling key is set; retrievalMode = POLLING says the same without this warning.)";
+
 /** Returns when, and only when, all that it started has ended. Rejects with what was fatal. */
 export async function runDaemon(loaded: LoadedSettings, context: DaemonContext): Promise<void> {
   const { settings } = loaded;
@@ -42,6 +45,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
   checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
+  if (settings.retrieval !== "POLLING") emit({ type: "configWarning", message: ONLY_POLLING });
 
   const stream: StreamId = settings.streamArn
     ? { streamARN: settings.streamArn.arn }

@@ -39,12 +39,16 @@ async function sample(options: SampleOptions): Promise<number> {
   const { runSample } = await import("../sample/runSample.ts");
   const { Screen } = await import("../sample/screen.ts");
   const [stop, abort] = [new AbortController(), new AbortController()];
-  const onSignal = () => (stop.signal.aborted ? abort : stop).abort();
+  const screen = new Screen(process.stdout);
+  const onSignal = () => {
+    if (!stop.signal.aborted) screen.say("Stopping in order; Ctrl-C once more ends at once.");
+    (stop.signal.aborted ? abort : stop).abort();
+  };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     const agreed = await runSample({
       options,
-      screen: new Screen(process.stdout),
+      screen,
       clock: systemClock,
       stop: stop.signal,
       abort: abort.signal,

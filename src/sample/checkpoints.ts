@@ -24,7 +24,7 @@ export async function readCheckpoints(
   try {
     const options = { tableName, deletionProtection: false, pointInTimeRecovery: false };
     const table = dynamoLeaseTable(client, options, systemClock);
-    const leases = await table.scan(new AbortController().signal);
+    const { leases } = await table.scan(new AbortController().signal);
     return leases
       .map((lease) => ({
         shardId: lease.shardId,

@@ -82,10 +82,15 @@ async function catchUp(stage: Stage, run: Run, begunMs: number, over: AbortSigna
     await show(stage, run, begunMs);
     await run.clock.sleep(TICK_MS, over);
   }
-  await show(stage, run, begunMs);
+  await show(stage, run, begunMs, true);
 }
 
-async function show(stage: Stage, { options, screen, clock }: Run, begunMs: number): Promise<void> {
+async function show(
+  stage: Stage,
+  { options, screen, clock }: Run,
+  begunMs: number,
+  last = false,
+): Promise<void> {
   const situation: Situation = {
     title: `"${options.language}" processors count the words of ${options.shards} shards`,
     elapsedMs: clock.monotonicMs() - begunMs,
@@ -97,5 +102,6 @@ async function show(stage: Stage, { options, screen, clock }: Run, begunMs: numb
     clock.monotonicMs(),
     () => liveView(situation),
     () => plainView(situation),
+    last,
   );
 }

@@ -12,11 +12,11 @@ export class Screen {
     this.#out = out;
   }
 
-  /** Shows `live` in place of the last one on a terminal; else `plain`, at most once a second. */
-  draw(nowMs: number, live: () => readonly string[], plain: () => string): void {
+  /** Shows `live` in place of the last one on a terminal; else `plain`, at most once a second unless it is the `last`. */
+  draw(nowMs: number, live: () => readonly string[], plain: () => string, last = false): void {
     if (this.#out.isTTY) {
       this.#redraw(live());
-    } else if (nowMs - this.#lastPlainMs >= PLAIN_EVERY_MS) {
+    } else if (last || nowMs - this.#lastPlainMs >= PLAIN_EVERY_MS) {
       this.#lastPlainMs = nowMs;
       this.say(plain());
     }
