@@ -1,0 +1,73 @@
+// A lease that nobody else wants: it lives in memory, so that a processor can be tried without a table. What a table
+// would do to it (time out, throttle, go to another worker) is done by hand.
+
+import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
+import { CheckpointError, type CheckpointErrorName } from "../model/errors.ts";
+import type { Position } from "../model/position.ts";
+
+export class MemoryLease implements HeldLease {
+  readonly shardId: string;
+  readonly #lost = new AbortController();
+  readonly #stop = new AbortController();
+  readonly #failures: CheckpointErrorName[] = [];
+  #checkpoint: Position;
+
+  constructor(shardId: string, checkpoint: Position) {
+    this.shardId = shardId;
+    this.#checkpoint = checkpoint;
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  get stopRequested(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get trusted(): boolean {
+    return !this.#lost.signal.aborted;
+  }
+
+  /** What a table would hold. */
+  get stored(): Position {
+    return this.#checkpoint;
+  }
+
+  /** As if another worker had taken it. */
+  lose(): void {
+    this.#lost.abort();
+  }
+
+  /** As if the worker had to stop. */
+  requestStop(): void {
+    this.#stop.abort();
+  }
+
+  /** Has the next `times` checkpoints fail. */
+  failNext(error: CheckpointErrorName, times = 1): void {
+    for (let i = 0; i < times; i++) this.#failures.push(error);
+  }
+
+  async read(): Promise<LeaseFacts> {
+    return { checkpoint: this.#checkpoint, parentShardIds: [] };
+  }
+
+  async parentsEnded(): Promise<boolean> {
+    return true;
+  }
+
+  async parentsChanged(): Promise<void> {}
+
+  async checkpoint(position: Position): Promise<"stored" | "lost"> {
+    if (!this.trusted) return "lost";
+    const failure = this.#failures.shift();
+    if (failure) throw new CheckpointError(failure, "asked for on the command line");
+    this.#checkpoint = position;
+    return "stored";
+  }
+
+  async addChildren(): Promise<"added"> {
+    return "added";
+  }
+}
