@@ -1,0 +1,118 @@
+// The judge: a good processor passes everything, and each bad one is caught, with the sentence it breaks.
+
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, vi } from "vitest";
+import { conformanceCommand } from "../../src/commands/conformance.ts";
+import { loadTranscripts } from "../../src/transcript/library.ts";
+import { playClient, type Verdict } from "../../src/transcript/playClient.ts";
+
+const argv = [
+  process.execPath,
+  fileURLToPath(new URL("../fixtures/processors/wordCount.mjs", import.meta.url)),
+];
+const transcripts = await loadTranscripts("client");
+
+function play(name: string, fault: string, stepLimitMs?: number): Promise<Verdict> {
+  const transcript = transcripts.find((one) => one.name === name);
+  if (!transcript) throw new Error(`no transcript ${name}`);
+  const env = { ...process.env, FAULT: fault };
+  return playClient(transcript, { argv, env, ...(stepLimitMs !== undefined && { stepLimitMs }) });
+}
+
+describe("a good processor", () => {
+  it.concurrent.each(transcripts.map(({ name }) => name))("passes %s", async (name) => {
+    const { outcome, came } = await play(name, "");
+    expect({ outcome, came }).toEqual({ outcome: "passed", came: undefined });
+  });
+
+  it("is told apart from one that never came to the point", async () => {
+    expect((await play("checkpoint-all", "frugal")).outcome).toBe("not exercised");
+    expect((await play("shard-end", "frugal")).outcome).toBe("passed");
+  });
+
+  it("may print, and is told so", async () => {
+    const { outcome, noise } = await play("process-one-record", "prints");
+    expect(outcome).toBe("passed");
+    expect(noise).toEqual(["counting 0", "counting 1", "counting 0"]);
+  });
+
+  it("may give up on an error that no repetition cures", async () => {
+    const { outcome } = await play("ack-invalid-state", "gives-up");
+    expect(outcome).toBe("passed");
+  });
+});
+
+describe("a bad processor", () => {
+  it.concurrent.each([
+    ["wrong", "process-one-record", "O4", "a status for processRecords", "a status for initialize"],
+    ["dies", "process-one-record", "E9", "a status for processRecords", "exit with 3"],
+    ["twice", "process-one-record", "O4", "a status for processRecords", "a status for initialize"],
+    [
+      "twice",
+      "end-of-input-after-initialize",
+      "O3",
+      "nothing after the last status",
+      '{"action":"status","responseFor":"initialize"}',
+    ],
+    [
+      "number",
+      "process-one-record",
+      "M10",
+      "a sequence number as text",
+      '{"action":"checkpoint","sequenceNumber":4.967',
+    ],
+    ["rounds", "process-one-record", "C5", "a checkpoint at a record that was delivered", "4967"],
+    [
+      "extra",
+      "process-one-record",
+      "M12",
+      "a checkpoint without other fields",
+      '{"action":"checkpoint","took":3}',
+    ],
+    ["eager", "lease-lost", "C11", "no checkpoint during leaseLost", "null, null"],
+    ["shard-end", "shard-end", "E3", "a checkpoint before the status", "none"],
+    [
+      "invents",
+      "process-one-record",
+      "V2",
+      "an action status, checkpoint or log",
+      '{"action":"metric"',
+    ],
+    ["logs", "no-announcement", "X1", "no extension that was not announced", '{"action":"log"'],
+  ])("that %s fails %s", async (fault, name, sentence, expected, came) => {
+    const verdict = await play(name, fault);
+    expect(verdict).toMatchObject({ outcome: "failed", sentence, expected });
+    expect(verdict.came).toContain(came);
+  });
+
+  it.each([
+    ["silent", "process-one-record", "O3", "nothing within 4000 ms"],
+    ["stays", "process-one-record", "E8", "the process lives on"],
+  ])("that is %s fails, and is ended", async (fault, name, sentence, came) => {
+    expect(await play(name, fault, 4_000)).toMatchObject({ outcome: "failed", sentence, came });
+  });
+});
+
+describe("the command", () => {
+  it("reports as JSON and by exit code", async () => {
+    const out = vi.spyOn(console, "log").mockImplementation(() => {});
+    vi.stubEnv("FAULT", "wrong");
+    try {
+      await conformanceCommand().parseAsync(["--json", "--only", "lease-lost", "--", ...argv], {
+        from: "user",
+      });
+      expect(process.exitCode).toBe(1);
+      const report = JSON.parse(String(out.mock.calls[0]?.[0])) as { failed: number };
+      expect(report).toMatchObject({ protocolVersion: 1, passed: 0, failed: 1, notExercised: 0 });
+    } finally {
+      process.exitCode = undefined;
+      vi.unstubAllEnvs();
+      out.mockRestore();
+    }
+  });
+
+  it("says when the command cannot be started", async () => {
+    const run = conformanceCommand().parseAsync(["--", "/nonexistent/app"], { from: "user" });
+    await expect(run).rejects.toThrow("cannot start /nonexistent/app");
+  });
+});
