@@ -54,8 +54,7 @@ function* logicalLines(text: string): Generator<LogicalLine> {
     if (logical === "" && content !== "") start = number;
     const continued = endsInOddBackslashes(content);
     logical += continued ? content.slice(0, -1) : content;
-    // A lone backslash followed by an empty line is, to Java, a blank line.
-    fresh = logical === "" ? content === "" : !continued;
+    fresh = !continued;
     if (continued || logical === "") continue;
     yield { text: logical, line: start };
     logical = "";

@@ -409,6 +409,18 @@ describe("precedence", () => {
     ]);
   });
 
+  test("what another daemon told its child is not for us; a worker id of ours is", () => {
+    const KINESIS_MULTILANG_WORKER_ID = "w";
+    expect(loadWith("", { environment: { KINESIS_MULTILANG_WORKER_ID } }).settings.workerId).toBe(
+      "w",
+    );
+    const { settings, warnings } = loadWith("", {
+      environment: { KINESIS_MULTILANG_WORKER_ID, KINESIS_MULTILANG_SHARD_ID: "shard-0" },
+    });
+    expect(settings.workerId).not.toBe("w");
+    expect(warnings).toEqual([]);
+  });
+
   test("a higher place decides between the two initial positions", () => {
     const flags = { initialPositionInStream: "TRIM_HORIZON" };
     const { settings, warnings } = loadWith("initialPositionInStreamExtended = 17", { flags });
