@@ -60,7 +60,7 @@ const SAMPLES = {
   }),
   rust: (built) => ({
     checks: [["cargo", "--version"]],
-    missing: "Rust with cargo 1.74 or newer (https://rustup.rs)",
+    missing: "Rust with cargo 1.75 or newer (https://rustup.rs)",
     build: {
       command: ["cargo", "build", "--release", "--offline", "--quiet", "--example", "word_count"],
       cwd: inClient("rust"),

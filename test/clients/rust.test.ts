@@ -1,0 +1,16 @@
+// The Rust client: its own tests, and its sample over pipes.
+
+import { join } from "node:path";
+import { it } from "vitest";
+import { buildSample, needLanguage, runCommand, TOOLS_CACHE } from "../support/toolchains.ts";
+import { expectWordCount } from "../support/wordCountConversation.ts";
+
+it("passes its own tests", { timeout: 180_000 }, async (context) => {
+  await needLanguage(context, "rust");
+  const env = { CARGO_TARGET_DIR: join(TOOLS_CACHE, "rust-tests") };
+  await runCommand(["cargo", "test", "--offline", "--quiet"], { cwd: "clients/rust", env });
+});
+
+it("its sample counts words", { timeout: 180_000 }, async (context) => {
+  await expectWordCount(await buildSample(await needLanguage(context, "rust")));
+});
