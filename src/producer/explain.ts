@@ -9,25 +9,11 @@ export interface Attempted {
   readonly endpoint: string;
 }
 
-/** A UserError for missing credentials or region, an endpoint out of reach, or a refusal; anything else as it was. */
+/** A UserError for an endpoint out of reach or a refusal; anything else as it was. */
 export function explain(error: unknown, { doing, endpoint }: Attempted): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const options = { cause: error };
-  if (error.name === "CredentialsProviderError") {
-    return new UserError(
-      `Could not ${doing}: no AWS credentials found. Looked in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), ` +
-        "single sign-on, the shared credentials and config files (AWS_PROFILE), a credential process, a web identity token, and container and instance metadata. " +
-        `A local endpoint takes any, such as AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local. (${error.message})`,
-      options,
-    );
-  }
-  if (error.message === "Region is missing") {
-    return new UserError(
-      `Could not ${doing}: no region. Give --region, or set AWS_REGION or the region of your AWS profile.`,
-      options,
-    );
-  }
   const unreachable = UNREACHABLE[code ?? error.name];
   if (unreachable) {
     return new UserError(

@@ -1,8 +1,10 @@
 // The putter's whole run: a stream that is ready, then batch after batch of a source, counted and shown.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import { awsOptions } from "../aws.ts";
 import type { Clock } from "../clock.ts";
-import { producerClient } from "./client.ts";
+import type { Event } from "../events.ts";
+import { kinesisClient } from "../stream/client.ts";
 import { ensureStream } from "./ensureStream.ts";
 import { explain } from "./explain.ts";
 import { Progress, type ProgressOutput } from "./progress.ts";
@@ -25,15 +27,22 @@ export interface PutRun {
 
 /** Returns when the source is at its end, the count is reached or the signal aborted. @throws UserError, see `explain`. */
 export async function putFrom(run: PutRun): Promise<void> {
-  const client = producerClient({
+  const emit = (event: Event) => {
+    if (event.type === "configWarning") run.output.write(`${event.message}\n`);
+  };
+  const reach = {
     ...(run.endpoint ? { endpoint: run.endpoint } : {}),
     ...(run.region ? { region: run.region } : {}),
-  });
+    credentials: [{ type: "default" }],
+  } as const;
+  const services = { kinesis: reach, dynamodb: reach, cloudwatch: reach };
+  const options = await awsOptions({ services }, "kinesis", { emit });
+  const client = kinesisClient(options);
   try {
     await work(client, run);
   } catch (error) {
-    const endpoint = run.endpoint ?? process.env["AWS_ENDPOINT_URL_KINESIS"] ?? "AWS";
-    throw explain(error, { doing: `put records into stream ${run.streamName}`, endpoint });
+    const doing = `put records into stream ${run.streamName}`;
+    throw explain(error, { doing, endpoint: options.endpoint ?? `AWS (${options.region})` });
   } finally {
     client.destroy();
   }

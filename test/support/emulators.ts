@@ -5,6 +5,8 @@ import { DescribeTableCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/clie
 import {
   CreateStreamCommand,
   DescribeStreamSummaryCommand,
+  GetRecordsCommand,
+  GetShardIteratorCommand,
   KinesisClient,
   ListShardsCommand,
   PutRecordsCommand,
@@ -116,6 +118,24 @@ export async function put(
   }
   client.destroy();
   return put;
+}
+
+/** All that is in a stream (or in one of its shards), as text, shard by shard. */
+export async function wordsIn(streamName: string, shardId?: string): Promise<readonly string[]> {
+  const client = testKinesis();
+  const words: string[] = [];
+  const shards = shardId ? [shardId] : (await shardsOf(streamName)).map((shard) => shard.ShardId);
+  for (const ShardId of shards) {
+    const start = { StreamName: streamName, ShardId, ShardIteratorType: "TRIM_HORIZON" } as const;
+    let iterator = (await client.send(new GetShardIteratorCommand(start))).ShardIterator;
+    while (iterator) {
+      const found = await client.send(new GetRecordsCommand({ ShardIterator: iterator }));
+      for (const { Data } of found.Records ?? []) words.push(Buffer.from(Data ?? []).toString());
+      iterator = found.MillisBehindLatest === 0 ? undefined : found.NextShardIterator;
+    }
+  }
+  client.destroy();
+  return words;
 }
 
 /** One lease as the table holds it, attribute by attribute, without DynamoDB's type letters. */
