@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { CheckpointError } from "../model/errors.ts";
 import type { Position } from "../model/position.ts";
+import { KEEP_PIPES, ONE_STATUS, SEE_WHY, STAY, TOO_SLOW } from "./advice.ts";
 import { type ChildExit, ChildFailed, type ChildFailure, describeExit } from "./childFailed.ts";
 import { Conversation, type Heard } from "./conversation.ts";
 import { type Action, toLine } from "./messages.ts";
@@ -201,12 +202,3 @@ export class Talk {
     turn?.fail(this.#failure);
   }
 }
-
-const ONE_STATUS =
-  "A record processor sends exactly one status for each action, after it is done; is one sent twice, or printed? See protocol/README.md.";
-const TOO_SLOW = "Find out what it is busy with, or raise timeoutInSeconds.";
-const KEEP_PIPES =
-  "A record processor keeps its STDIN and STDOUT open until its STDIN ends; output of its own belongs on STDERR.";
-const STAY =
-  "A record processor runs until its STDIN ends; does the command start something in the background?";
-const SEE_WHY = "Its last words usually say why; if not, run the command by hand.";

@@ -1,12 +1,15 @@
 // Children that print too much, read too little or do not want to end: the daemon gets through, and leaves nothing behind.
 
-import { readdirSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { STDOUT_LINE_LIMIT_BYTES } from "../../src/child/process.ts";
 import {
   batchOf,
   type Events,
   failureOf,
+  fixture,
   HandClock,
   isRunning,
   record,
@@ -46,6 +49,13 @@ describe("what a child prints besides its messages", () => {
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(/^x{1024}… \(more than 1048576 bytes/);
     expect(STDOUT_LINE_LIMIT_BYTES).toBe(1_048_576);
+  });
+
+  it("never fills our memory", async () => {
+    const before = process.memoryUsage().rss;
+    const { processor } = await startChild("prints-long-line.js", [256]);
+    await processor.initialize(START);
+    expect(process.memoryUsage().rss - before).toBeLessThan(128 * 1024 * 1024);
   });
 
   it("may be a hundred thousand lines at a time", async () => {
@@ -117,6 +127,18 @@ describe("a child that does not read", () => {
   });
 });
 
+it("a child that does not read the answers to its checkpoints is not listened to for ever", async () => {
+  let asked = 0;
+  const { processor } = await startChild("checkpoints-without-reading.js", [], {
+    timeoutMs: 1_000,
+    answer: async () => void asked++,
+  });
+  await processor.initialize(START);
+  expect(await failureOf(processor.processRecords(BATCH, 0))).toMatchObject({ reason: "timeout" });
+  expect(asked).toBeGreaterThan(1_000);
+  expect(asked).toBeLessThan(50_000);
+});
+
 describe("a child that does not want to end", () => {
   it("gets SIGTERM when the end of its STDIN was not enough", async () => {
     const clock = new HandClock();
@@ -174,12 +196,15 @@ describe("a grandchild that keeps the pipes", () => {
   });
 
   it("does not keep us waiting in a group of its own either", async () => {
+    const before = openDescriptors();
     const { processor, events } = await startChild("leaves-grandchild.js", ["detached"]);
     await processor.initialize(START);
     const grandchild = await grandchildOf(events);
     try {
       await processor.stop();
       expect(await processor.exited).toEqual({ exitCode: 0 });
+      // Its end of the pipes is still open, ours is not.
+      await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
     } finally {
       process.kill(grandchild, "SIGKILL");
     }
@@ -195,6 +220,26 @@ describe("a grandchild that keeps the pipes", () => {
   });
 });
 
+it("a daemon that fails in a hurry takes its children with it", async () => {
+  const host = fileURLToPath(new URL("hosts/fails-in-a-hurry.js", import.meta.url));
+  const { code, stdout, stderr } = await new Promise<{
+    code: unknown;
+    stdout: string;
+    stderr: string;
+  }>((resolve) => {
+    execFile(process.execPath, [host, fixture("ignores-the-end.js")], (error, out, err) =>
+      resolve({ code: error?.code, stdout: out, stderr: err }),
+    );
+  });
+  expect(stderr).toContain("something unforeseen");
+  expect(code).toBe(1);
+  await goneSoon(Number(stdout));
+});
+
+// Where the system does not tell, nothing is compared.
+const openDescriptors = () =>
+  existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
+
 it("thirty children later no descriptor is left open", async () => {
   const cycle = async (name: string) => {
     const { processor } = await startChild(name);
@@ -203,11 +248,11 @@ it("thirty children later no descriptor is left open", async () => {
     await processor.exited;
   };
   await cycle("well-behaved.js");
-  const before = readdirSync("/proc/self/fd").length;
+  const before = openDescriptors();
   for (let i = 0; i < 15; i++) {
     await Promise.all([cycle("well-behaved.js"), cycle("exits-at-start.js")]);
   }
-  expect(readdirSync("/proc/self/fd").length).toBeLessThanOrEqual(before);
+  expect(openDescriptors()).toBeLessThanOrEqual(before);
 });
 
 const digits = (n: number) => "1".repeat(n) as typeof START.sequenceNumber;

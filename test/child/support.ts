@@ -144,10 +144,19 @@ export async function failureOf(action: Promise<unknown>): Promise<ChildFailed> 
 
 /** Whether a process runs; one that has ended but was not yet waited for counts as ended. */
 export function isRunning(pid: number): boolean {
+  if (!existsSync("/proc/self/stat")) return isThere(pid);
   const file = `/proc/${pid}/stat`;
   if (!existsSync(file)) return false;
   try {
     return !/\) [ZX] /.test(readFileSync(file, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
   } catch {
     return false;
   }
