@@ -87,10 +87,10 @@ const SAMPLES = {
   }),
   bash: () => ({
     checks: [
-      ["bash", "-c", "((BASH_VERSINFO[0] >= 4))"],
+      ["bash", "-c", "((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 401))"],
       ["jq", "--version"],
     ],
-    missing: "Bash 4 or newer and jq (https://jqlang.org)",
+    missing: "Bash 4.1 or newer and jq (https://jqlang.org)",
     properties: inClient("bash", "sample", "sample.properties"),
     executable: ["bash", inClient("bash", "sample", "word_count.sh")],
   }),
