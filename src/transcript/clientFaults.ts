@@ -32,5 +32,5 @@ export function checkpointFault(
 }
 
 export function unannounced(line: string): Fault {
-  return { sentence: "X1", expected: "no extension that was not announced", came: brief(line) };
+  return { sentence: "X2", expected: "no extension that was not announced", came: brief(line) };
 }

@@ -78,7 +78,7 @@ describe("a bad processor", () => {
       "an action status, checkpoint or log",
       '{"action":"metric"',
     ],
-    ["logs", "no-announcement", "X1", "no extension that was not announced", '{"action":"log"'],
+    ["logs", "no-announcement", "X2", "no extension that was not announced", '{"action":"log"'],
   ])("that %s fails %s", async (fault, name, sentence, expected, came) => {
     const verdict = await play(name, fault);
     expect(verdict).toMatchObject({ outcome: "failed", sentence, expected });
