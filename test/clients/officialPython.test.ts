@@ -1,0 +1,101 @@
+// The official library and its own sample application, byte by byte as published, under our daemon.
+
+import { SplitShardCommand } from "@aws-sdk/client-kinesis";
+import { expect, it } from "vitest";
+import { startDaemon } from "../support/daemon.ts";
+import {
+  createStream,
+  leaseItems,
+  type PutRecord,
+  put,
+  shardsOf,
+  streamActive,
+  testKinesis,
+  uniqueName,
+  until,
+} from "../support/emulators.ts";
+import { officialKclpyOrReason } from "../support/python.ts";
+
+const WORDS = ["cat", "dog", "bird", "fish"];
+
+it("amazon_kclpy's sample runs unmodified, through a shard's end to a graceful stop", async (ctx) => {
+  const kclpy = await officialKclpyOrReason();
+  if ("missing" in kclpy) return ctx.skip(kclpy.missing);
+  const stream = await createStream("official-python", 2);
+  const table = uniqueName("official-python");
+  await put(
+    stream,
+    Array.from({ length: 40 }, (_, i) => WORDS[i % WORDS.length] ?? ""),
+  );
+
+  const daemon = await startDaemon({
+    properties: {
+      executableName: `${kclpy.python.command} ${kclpy.sampleApp}`,
+      streamName: stream,
+      applicationName: table,
+      processingLanguage: "python/3.8",
+      shardSyncIntervalMillis: 500,
+      parentShardPollIntervalMillis: 200,
+    },
+    env: { PYTHONPATH: kclpy.libraryPath, PYTHONDONTWRITEBYTECODE: "1" },
+  });
+  await daemon.waitFor("checkpointed");
+
+  // The sample checkpoints at the end of a shard: only then may the children begin.
+  const [parent] = await shardsOf(stream);
+  const kinesis = testKinesis();
+  const middle = (2n ** 126n).toString();
+  await kinesis.send(
+    new SplitShardCommand({
+      StreamName: stream,
+      ShardToSplit: parent?.ShardId,
+      NewStartingHashKey: middle,
+    }),
+  );
+  kinesis.destroy();
+  await streamActive(stream);
+  const later = await put(
+    stream,
+    Array.from({ length: 40 }, (_, i) => WORDS[i % WORDS.length] ?? ""),
+  );
+  const lastByShard = lastSequenceNumbers(later);
+  expect(lastByShard.has(parent?.ShardId ?? "")).toBe(false);
+  expect(lastByShard.size).toBe(3);
+  for (const [shardId, last] of lastByShard) {
+    await daemon.waitFor(
+      (event) =>
+        event.event === "batchProcessed" &&
+        event.shardId === shardId &&
+        JSON.stringify(event).includes(last),
+    );
+  }
+  await until("the parent's lease to say SHARD_END, or to be cleaned up", async () => {
+    const lease = (await leaseItems(table)).get(parent?.ShardId ?? "");
+    return lease === undefined || lease["checkpoint"] === "SHARD_END";
+  });
+  expect(await daemon.stop()).toBe(0);
+  expect(seenIn(daemon.events)).toBe(80);
+  // Asked to shut down, the sample checkpoints where it is: at the last record of each shard.
+  const leases = await leaseItems(table);
+  for (const [shardId, sequenceNumber] of lastByShard) {
+    expect(leases.get(shardId)?.["checkpoint"], shardId).toBe(sequenceNumber);
+  }
+});
+
+function lastSequenceNumbers(records: readonly PutRecord[]): ReadonlyMap<string, string> {
+  const last = new Map<string, bigint>();
+  for (const { shardId, sequenceNumber } of records) {
+    const seen = last.get(shardId) ?? 0n;
+    if (BigInt(sequenceNumber) > seen) last.set(shardId, BigInt(sequenceNumber));
+  }
+  return new Map([...last].map(([shardId, number]) => [shardId, number.toString()]));
+}
+
+/** The sample writes one "Record (…)" for each record, without ends of lines between them. */
+function seenIn(events: readonly { readonly event: string; readonly line?: unknown }[]): number {
+  const sequenceNumbers = events
+    .filter((event) => event.event === "childOutput")
+    .flatMap((event) => [...String(event.line).matchAll(/Sequence Number: (\d+)/g)])
+    .map((match) => match[1]);
+  return new Set(sequenceNumbers).size;
+}
