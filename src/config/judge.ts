@@ -1,0 +1,177 @@
+// Makes settings of what was written, and collects everything that is wrong or odd about it on the way.
+
+import { parseCommand } from "./childCommand.ts";
+import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
+import { parseCredentialsProviders } from "./credentialsProvider.ts";
+import type { Gathered, Given } from "./given.ts";
+import { initialPosition } from "./initialPosition.ts";
+import { javaUnsets } from "./javaTypes.ts";
+import { isKey, type Key, type KeyValues, keysSchema, POLLING_KEYS } from "./keys.ts";
+import { isSecretName, MASK, maskValue } from "./secrets.ts";
+import { type Settings, settle } from "./settings.ts";
+
+/** Collects problems and notices while values become settings. */
+export class Judge {
+  readonly problems: ConfigProblem[] = [];
+  readonly notices: ConfigNotice[];
+  readonly #given: ReadonlyMap<Key, Given>;
+  readonly #ignored: ReadonlyMap<string, Given>;
+
+  constructor({ given, ignored }: Gathered, notices: readonly ConfigNotice[]) {
+    this.#given = given;
+    this.#ignored = ignored;
+    this.notices = [...notices];
+  }
+
+  /** `undefined` when something required is missing or wrong; `problems` says what. */
+  settings(): Settings | undefined {
+    const values = this.#values();
+    const command = this.#command(values);
+    const applicationName = this.#applicationName(values);
+    const streamName = this.#streamName(values);
+    const credentials = this.#credentials(values);
+    const position = initialPosition(values, this.#given);
+    if (position.problem) this.#refuse(position.problem.key, position.problem.message);
+    if (position.notice) this.#warn(position.notice.key, position.notice.message);
+    if (!command || !applicationName || !streamName || !position.value) return undefined;
+    this.#tableNameOf(applicationName, values);
+    const pollingKeyGiven = POLLING_KEYS.some((key) =>
+      isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
+    );
+    return settle({
+      values: this.#within(values),
+      executableName: values.executableName ?? "",
+      command,
+      applicationName,
+      streamName,
+      credentials,
+      initialPosition: position.value,
+      pollingKeyGiven,
+    });
+  }
+
+  /** Values of all keys; those that do not parse become problems and count as not given. */
+  #values(): KeyValues {
+    const texts: Partial<Record<Key, string>> = {};
+    for (const [key, given] of this.#given) {
+      // Its reference leads nowhere.
+      if (this.#refused(key)) continue;
+      if (javaUnsets(key, given.text)) {
+        this.#warn(key, "0 means not set, as in Java: the default is used");
+      } else {
+        texts[key] = given.text;
+      }
+    }
+    const parsed = keysSchema.safeParse(texts);
+    if (parsed.success) return parsed.data;
+    for (const { path, message } of parsed.error.issues) {
+      const [key] = path;
+      if (typeof key !== "string" || !isKey(key)) throw parsed.error;
+      this.#refuse(key, `found ${shown(key, this.#given.get(key))}; allowed: ${message}`);
+      delete texts[key];
+    }
+    return keysSchema.parse(texts);
+  }
+
+  #command({ executableName }: KeyValues) {
+    const given = this.#given.get("executableName");
+    if (this.#refused("executableName")) return undefined;
+    if (executableName === undefined) {
+      const how = given ? "is empty" : "is missing";
+      this.#refuse("executableName", `${how}: the command that processes the records is required`);
+      return undefined;
+    }
+    const command = parseCommand(executableName);
+    if (typeof command !== "string") return command;
+    this.#refuse("executableName", `found ${shown("executableName", given)}: ${command}`);
+    return undefined;
+  }
+
+  #applicationName({ applicationName }: KeyValues): string | undefined {
+    if (applicationName === undefined && !this.#refused("applicationName")) {
+      this.#refuse("applicationName", "is missing: it names the lease table and is required");
+    }
+    return applicationName;
+  }
+
+  #streamName({ streamName, streamArn }: KeyValues): string | undefined {
+    if (streamArn) {
+      if (streamName !== undefined && streamName !== streamArn.streamName) {
+        this.#warn("streamName", `streamArn names ${streamArn.streamName}, and counts`);
+      }
+      return streamArn.streamName;
+    }
+    if (streamName === undefined && !this.#refused("streamName", "streamArn")) {
+      this.#refuse("streamName", "is missing: streamName or streamArn is required");
+    }
+    return streamName;
+  }
+
+  #tableNameOf(applicationName: string, { tableName }: KeyValues): void {
+    if (tableName !== undefined || this.#refused("tableName")) return;
+    const table = keysSchema.shape.tableName.safeParse(applicationName);
+    if (table.success) return;
+    const allowed = table.error.issues[0]?.message ?? "";
+    this.#refuse("applicationName", `found "${applicationName}", used as ${allowed}`);
+  }
+
+  #credentials(values: KeyValues) {
+    const parse = (key: Key & `AwsCredentialsProvider${string}`) => {
+      const text = values[key];
+      if (text === undefined) return undefined;
+      const { providers, problems, warnings } = parseCredentialsProviders(text);
+      for (const problem of problems) this.#refuse(key, problem);
+      for (const warning of warnings) this.#warn(key, warning);
+      return providers;
+    };
+    const kinesis = parse("AwsCredentialsProvider") ?? [{ type: "default" } as const];
+    return {
+      kinesis,
+      dynamodb: parse("AwsCredentialsProviderDynamoDB") ?? kinesis,
+      cloudwatch: parse("AwsCredentialsProviderCloudWatch") ?? kinesis,
+    };
+  }
+
+  /** What works, but not as written. */
+  #within(values: KeyValues): KeyValues {
+    const region = values["kinesisClient.region"] ?? values.regionName;
+    const { streamArn, idleTimeBetweenReadsInMillis: idleMs } = values;
+    if (region && streamArn && region !== streamArn.region) {
+      const key = values["kinesisClient.region"] ? "kinesisClient.region" : "regionName";
+      this.#warn(key, `${region} is used, though streamArn names ${streamArn.region}`);
+    }
+    if (idleMs >= MIN_IDLE_MS) return values;
+    // A shard allows 5 GetRecords calls a second to all its readers together.
+    this.#warn("idleTimeBetweenReadsInMillis", `raised to ${MIN_IDLE_MS}, as in Java`);
+    return { ...values, idleTimeBetweenReadsInMillis: MIN_IDLE_MS };
+  }
+
+  #refused(...keys: readonly Key[]): boolean {
+    return this.problems.some((problem) => keys.some((key) => problem.key === this.#name(key)));
+  }
+
+  #refuse(key: Key, message: string): void {
+    this.problems.push({ ...this.#where(key), message });
+  }
+
+  #warn(key: Key, message: string): void {
+    this.notices.push({ level: "warning", ...this.#where(key), message });
+  }
+
+  #where(key: Key): { readonly key: string; readonly source?: Source } {
+    const source = this.#given.get(key)?.source;
+    return { key: this.#name(key), ...(source && { source }) };
+  }
+
+  /** The name that the person wrote. */
+  #name(key: Key): string {
+    return this.#given.get(key)?.writtenName ?? key;
+  }
+}
+
+const MIN_IDLE_MS = 200;
+
+function shown(key: Key, given: Given | undefined): string {
+  if (!given || given.text === "") return "nothing";
+  return given.secret || isSecretName(key) ? MASK : `"${maskValue(key, given.text)}"`;
+}
