@@ -5,7 +5,7 @@ import type { AssumeRole, CredentialsProvider } from "./config/credentialsProvid
 import type { Emit } from "./events.ts";
 import { UserError } from "./model/errors.ts";
 
-export interface Credentials {
+interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;

@@ -71,7 +71,7 @@ export function suggestKey(name: string): string | undefined {
 }
 
 /** Insertions, deletions, replacements, and swaps of neighbours, that lead from one text to the other. */
-export function editDistance(from: string, to: string): number {
+function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i += 1) {

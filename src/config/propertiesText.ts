@@ -9,7 +9,7 @@ export interface PropertyEntry {
   readonly line: number;
 }
 
-export interface SyntaxProblem {
+interface SyntaxProblem {
   readonly line: number;
   readonly message: string;
 }

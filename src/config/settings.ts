@@ -22,7 +22,7 @@ export interface ServiceSettings {
   readonly fipsEnabled?: boolean;
 }
 
-export interface FanoutConfig {
+interface FanoutConfig {
   readonly consumerName: string;
   /** Use this consumer and register none. */
   readonly consumerArn?: string;

@@ -14,7 +14,7 @@ function parsed<T>(allowed: string, parse: (text: string) => T | undefined) {
 }
 
 /** Node's timers count in 32 bits: a longer wait would end at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface Bounds {
   readonly min: number;
