@@ -12,7 +12,7 @@ import { Coordinator } from "./leases/coordinator.ts";
 import { dynamoClient } from "./leases/dynamoClient.ts";
 import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
-import { consumeShard } from "./shard/consumer.ts";
+import { type SupervisedParts, superviseShard } from "./shard/supervisor.ts";
 import { ByteBudget } from "./stream/byteBudget.ts";
 import { kinesisClient } from "./stream/client.ts";
 import { listShards } from "./stream/listShards.ts";
@@ -72,6 +72,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
       settings,
       clock: systemClock,
       emit,
+      random: Math.random,
     };
     const coordinator = new Coordinator({
       table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
@@ -91,13 +92,9 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
 }
 
 /** What breaks because we ended it ourselves is no failure. */
-async function consume(
-  lease: HeldLease,
-  parts: Parameters<typeof consumeShard>[1],
-  kill: AbortSignal,
-): Promise<void> {
+async function consume(lease: HeldLease, parts: SupervisedParts, kill: AbortSignal): Promise<void> {
   try {
-    await consumeShard(lease, parts);
+    await superviseShard(lease, parts);
   } catch (error) {
     if (!kill.aborted) throw error;
   }

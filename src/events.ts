@@ -147,6 +147,38 @@ type ShardEvent =
       readonly error: string;
       readonly message: string;
     }
+  /** A child failed; what is done about it stands in `next`. */
+  | {
+      readonly type: "childFailed";
+      readonly shardId: string;
+      /** Which child of this tenure it was, from 1. */
+      readonly attempt: number;
+      /** A ChildFailed, with exit code or signal and the last lines, or a ShardEndNotCheckpointed. */
+      readonly error: Error;
+      /** The records in its hands: how many, from where to where. */
+      readonly records: number;
+      readonly first: Position | undefined;
+      readonly last: Position | undefined;
+      readonly next: "restart" | "releaseLease" | "exit" | "stop";
+      readonly retryInMs: number | undefined;
+    }
+  /** Records that no child could process are safe in the destination for such records, and left out from now on. */
+  | {
+      readonly type: "recordsBuried";
+      readonly shardId: string;
+      readonly records: number;
+      readonly first: Position | undefined;
+      readonly last: Position | undefined;
+      readonly condition: "attempts" | "age";
+    }
+  /** The destination for dead letters did not take them; the shard waits. */
+  | {
+      readonly type: "destinationTrouble";
+      readonly shardId: string;
+      readonly error: unknown;
+      readonly attempt: number;
+      readonly retryInMs: number;
+    }
   | {
       readonly type: "shardStopped";
       readonly shardId: string;

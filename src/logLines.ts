@@ -1,7 +1,7 @@
 // How each event reads in the log, and how loud it is. A new event that has no line here does not compile.
 
 import type { Event } from "./events.ts";
-import { formatPosition } from "./model/position.ts";
+import { formatPosition, type Position } from "./model/position.ts";
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
@@ -67,6 +67,20 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   ],
   checkpointed: ["debug", (e) => `checkpoint at ${formatPosition(e.position)}`],
   checkpointRefused: ["warn", (e) => `checkpoint refused with ${e.error}: ${e.message}`],
+  childFailed: [
+    (e) => (e.next === "stop" ? "warn" : "error"),
+    (e) => `${e.error.message}\n${inHand(e)}${NEXT[e.next]}${inSeconds(e.retryInMs)}`,
+  ],
+  recordsBuried: [
+    "error",
+    (e) =>
+      `${e.records} records that no child could process went to the dead letters (${e.condition}): ${range(e)}`,
+  ],
+  destinationTrouble: [
+    "error",
+    (e) =>
+      `dead letters are not safe yet and the shard waits (${e.attempt} failures, again in ${Math.round(e.retryInMs)} ms): ${reason(e.error)}`,
+  ],
   shardStopped: ["info", (e) => `stopped reading: ${e.reason}`],
 };
 
@@ -78,6 +92,31 @@ export function describe(event: Event): { readonly level: Level; readonly messag
     level: typeof level === "function" ? level(event) : level,
     message: message(event),
   };
+}
+
+const NEXT = {
+  restart: "A new child goes on after the last checkpoint",
+  releaseLease: "The lease is given to another worker",
+  exit: "The daemon ends",
+  stop: "The shard is stopping anyway",
+} as const;
+
+function inHand(event: EventOf<"childFailed">): string {
+  return event.records > 0 ? `It had ${event.records} records in hand, ${range(event)}. ` : "";
+}
+
+function range({
+  first,
+  last,
+}: {
+  readonly first?: Position | undefined;
+  readonly last?: Position | undefined;
+}) {
+  return `${first ? formatPosition(first) : "?"} to ${last ? formatPosition(last) : "?"}`;
+}
+
+function inSeconds(ms: number | undefined): string {
+  return ms ? `, in ${(ms / 1000).toFixed(1)} s.` : ".";
 }
 
 function exit(event: { readonly exitCode?: number; readonly signal?: string }): string {

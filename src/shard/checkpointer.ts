@@ -32,6 +32,16 @@ export class Checkpointer {
     return this.#stored;
   }
 
+  /** True when all that was delivered is stored. */
+  get isSettled(): boolean {
+    return comparePositions(this.#stored, this.#delivered) === 0;
+  }
+
+  /** True when nothing as far as this position was delivered yet. */
+  isBehind(position: Position): boolean {
+    return comparePositions(this.#delivered, position) < 0;
+  }
+
   /** True when the child has checkpointed the end of its shard. */
   get reachedShardEnd(): boolean {
     return this.#stored.sequenceNumber === "SHARD_END";

@@ -1,17 +1,20 @@
 // One shard's life with one child, from the wait for its parents to the last word. It reads like a sentence:
 // wait for the parents, start a child, tell it where to begin, hand it batch after batch, say goodbye.
 
-import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
+import type { CheckpointRequest, StartProcessor } from "../child/recordProcessor.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
-import type { Batch } from "../model/batch.ts";
+import type { RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";
 import type { ChildShard } from "../model/shard.ts";
 import type { ReadShard } from "../stream/reader.ts";
-import { Checkpointer } from "./checkpointer.ts";
+import { Checkpointer, type StorePosition } from "./checkpointer.ts";
+import { type Delivery, deliver } from "./delivery.ts";
 import { sayGoodbye } from "./endings.ts";
 import type { ShardSettings } from "./settings.ts";
+import { CoalescedStore, patiently } from "./store.ts";
+import type { Suspects } from "./suspects.ts";
 
 export interface ShardParts {
   readonly read: ReadShard;
@@ -19,6 +22,15 @@ export interface ShardParts {
   readonly settings: ShardSettings;
   readonly clock: Clock;
   readonly emit: Emit;
+}
+
+/** What the supervisor and this life of the shard tell each other. */
+export interface Life {
+  /** 1 for the first child of this tenure. */
+  readonly attempt: number;
+  readonly suspects: Suspects;
+  /** The records that the child has been given and not answered for. */
+  inHand: RecordBatch | undefined;
 }
 
 /** Why the batches stopped. */
@@ -32,27 +44,42 @@ export type Ending =
  *
  * @throws ChildFailed when the child breaks down; nothing after its last checkpoint counts as processed.
  */
-export async function consumeShard(lease: HeldLease, parts: ShardParts): Promise<void> {
+export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Life): Promise<void> {
   const facts = await waitForParents(lease, parts);
   if (!facts || facts.checkpoint.sequenceNumber === "SHARD_END") return;
 
   const { shardId } = lease;
-  const checkpointer = new Checkpointer(facts.checkpoint, async (position) => {
-    const result = await lease.checkpoint(position);
-    if (result === "stored") parts.emit({ type: "checkpointed", shardId, position });
-    return result;
-  });
-  const processor = await parts.startProcessor(shardId, (asked) =>
-    tellIfRefused(shardId, parts.emit, checkpointer.checkpoint(asked)),
-  );
+  const store = positionStore(lease, parts, life);
+  const checkpointer = new Checkpointer(facts.checkpoint, (position) => store.store(position));
+  const answer = (asked: CheckpointRequest) =>
+    tellIfRefused(shardId, parts.emit, checkpointer.checkpoint(asked));
+  const processor = await parts.startProcessor(shardId, answer, life.attempt);
   try {
     await processor.initialize(facts.checkpoint);
     parts.emit({ type: "shardStarted", shardId, position: facts.checkpoint });
-    const ending = await feed(processor, checkpointer, facts, lease, parts);
-    await sayGoodbye(ending, { processor, checkpointer, lease, parts });
+    const delivery = { processor, checkpointer, lease, parts, life };
+    const ending = await feed(facts, delivery);
+    await sayGoodbye(ending, delivery);
   } finally {
     await processor.stop();
+    // What the child was told is stored must be, also when the child is gone.
+    await store.flush().catch(() => undefined);
   }
+}
+
+function positionStore(lease: HeldLease, parts: ShardParts, { suspects }: Life): CoalescedStore {
+  const { settings, clock, emit } = parts;
+  const { shardId } = lease;
+  const store = patiently((position) => lease.checkpoint(position), clock, lease.lost);
+  const told: StorePosition = async (position) => {
+    const result = await store(position);
+    if (result === "stored") {
+      suspects.settle(position);
+      emit({ type: "checkpointed", shardId, position });
+    }
+    return result;
+  };
+  return new CoalescedStore(told, settings.checkpointIntervalMs, clock);
 }
 
 /** Resolves with the lease's facts once no parent is in the way; `undefined` when the lease went before. */
@@ -72,13 +99,8 @@ async function waitForParents(
 }
 
 /** Hands batch after batch to the child; a batch that it has begun is always finished. */
-async function feed(
-  processor: RecordProcessor,
-  checkpointer: Checkpointer,
-  facts: LeaseFacts,
-  lease: HeldLease,
-  parts: ShardParts,
-): Promise<Ending> {
+async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
+  const { processor, lease, parts } = delivery;
   const over = AbortSignal.any([lease.lost, lease.stopRequested, processor.failed]);
   const { hashKeyRange } = facts;
   const shard = hashKeyRange ? { shardId: lease.shardId, hashKeyRange } : lease;
@@ -89,37 +111,13 @@ async function feed(
       processor.failed.throwIfAborted();
       if (!lease.trusted) return { why: "leaseLost" };
       if (next.done || over.aborted) return { why: "stopRequested" };
-      await deliver(next.value, processor, checkpointer, lease, parts);
+      await deliver(next.value, delivery);
       if (!lease.trusted) return { why: "leaseLost" };
       if (next.value.shardEnd) return { why: "shardEnded", ...next.value.shardEnd };
     }
   } finally {
     await batches.return?.();
   }
-}
-
-async function deliver(
-  { records, millisBehindLatest }: Batch,
-  processor: RecordProcessor,
-  checkpointer: Checkpointer,
-  { shardId }: HeldLease,
-  { settings, clock, emit }: ShardParts,
-): Promise<void> {
-  const { last } = records;
-  if (!last && !settings.callProcessRecordsEvenForEmptyRecordList) return;
-  if (last) checkpointer.delivering(last);
-  const begun = clock.monotonicMs();
-  await processor.processRecords(records, millisBehindLatest);
-  emit({
-    type: "batchProcessed",
-    shardId,
-    pid: processor.pid,
-    records: records.count,
-    bytes: records.json.length,
-    position: last,
-    millisBehindLatest,
-    elapsedMs: clock.monotonicMs() - begun,
-  });
 }
 
 async function tellIfRefused(

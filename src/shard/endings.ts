@@ -1,20 +1,12 @@
 // The three ways in which a child is told that its work is over, and what it may still do in each.
 
-import type { RecordProcessor } from "../child/recordProcessor.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { ChildShard } from "../model/shard.ts";
-import type { Checkpointer } from "./checkpointer.ts";
 import type { Ending, ShardParts } from "./consumer.ts";
+import { checkpointForChild, type Delivery } from "./delivery.ts";
 import { ShardEndNotCheckpointed } from "./shardEndNotCheckpointed.ts";
 
-interface Farewell {
-  readonly processor: RecordProcessor;
-  readonly checkpointer: Checkpointer;
-  readonly lease: HeldLease;
-  readonly parts: ShardParts;
-}
-
-export async function sayGoodbye(ending: Ending, farewell: Farewell): Promise<void> {
+export async function sayGoodbye(ending: Ending, farewell: Delivery): Promise<void> {
   const { processor, lease, parts } = farewell;
   switch (ending.why) {
     case "shardEnded":
@@ -33,11 +25,12 @@ export async function sayGoodbye(ending: Ending, farewell: Farewell): Promise<vo
 }
 
 /** Children's leases first, so that nothing can be missed between a parent and its children; then the child's word. */
-async function endShard(children: readonly ChildShard[], farewell: Farewell): Promise<void> {
+async function endShard(children: readonly ChildShard[], farewell: Delivery): Promise<void> {
   const { processor, checkpointer, lease, parts } = farewell;
   if (!(await addChildren(children, lease, parts))) return processor.leaseLost();
   checkpointer.endShard();
   await processor.shardEnded();
+  if (parts.settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);
   if (!checkpointer.reachedShardEnd) {
     throw new ShardEndNotCheckpointed(lease.shardId, checkpointer.stored);
   }

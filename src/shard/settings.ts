@@ -1,9 +1,17 @@
-// The settings that one shard's consumption depends on.
+// The settings that one shard's consumption depends on. Names and meanings are the configuration's.
 
-export interface ShardSettings {
+import type { BudgetSettings } from "./restartBudget.ts";
+import type { SuspectSettings } from "./suspects.ts";
+
+export interface ShardSettings extends BudgetSettings, SuspectSettings {
   /** Wait between looks at a parent that has not ended. */
   readonly parentShardPollIntervalMillis: number;
   readonly callProcessRecordsEvenForEmptyRecordList: boolean;
   /** Wait before a step that failed (an unreadable lease, a merge in progress) is tried again. */
   readonly taskBackoffTimeMillis: number;
+  readonly onChildFailure: "restart" | "releaseLease" | "exit";
+  /** Who checkpoints: the child when it likes, or the daemon after every status. */
+  readonly checkpointPolicy: "processor" | "onBatchSuccess";
+  /** 0 = a checkpoint is acknowledged when it is stored; else at once, and stored at most so often. */
+  readonly checkpointIntervalMs: number;
 }

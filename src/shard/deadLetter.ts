@@ -1,0 +1,76 @@
+// A record that no child could process, with its cause, on its way to the destination for such records.
+
+import type { ChildFailed } from "../child/childFailed.ts";
+import type { RecordBatch } from "../model/batch.ts";
+
+/** What a destination keeps; version 1 of its format. Payload and key are the record's own, the rest is ours. */
+export interface DeadLetter {
+  readonly version: 1;
+  readonly applicationName: string;
+  readonly streamName: string;
+  readonly workerId: string;
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  readonly subSequenceNumber: number;
+  readonly partitionKey: string;
+  /** Milliseconds since 1970. */
+  readonly approximateArrivalTimestamp: number;
+  /** Deliveries that ended badly. */
+  readonly attempts: number;
+  /** `attempts`: maximumRetryAttempts is used up; `age`: older than maximumRecordAgeInSeconds. */
+  readonly condition: "attempts" | "age";
+  /** The last failure of the child. */
+  readonly cause: {
+    readonly reason: string;
+    /** The action that was not answered. */
+    readonly waitingFor: string;
+    readonly exitCode?: number;
+    readonly signal?: string;
+    readonly lastStderr: readonly string[];
+  };
+  /** ISO 8601. */
+  readonly buriedAt: string;
+  /** Base64, as the service sent it. */
+  readonly data: string;
+}
+
+/** Keeps dead letters. */
+export interface DeadLetterDestination {
+  /** Resolves when the letters are safe; rejects when that is not known, and is then tried again. */
+  send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
+}
+
+/** Where a letter comes from. */
+export type DeadLetterOrigin = Pick<
+  DeadLetter,
+  "applicationName" | "streamName" | "workerId" | "shardId"
+>;
+
+export function deadLetters(
+  records: RecordBatch,
+  origin: DeadLetterOrigin,
+  failure: ChildFailed,
+  verdict: { readonly failures: number; readonly why: "attempts" | "age" },
+  nowMs: number,
+): readonly DeadLetter[] {
+  const { reason, waitingFor, exitCode, signal, lastStderr } = failure;
+  return Array.from({ length: records.count }, (_, index) => {
+    const { data, ...record } = records.at(index);
+    return {
+      version: 1,
+      ...origin,
+      ...record,
+      attempts: verdict.failures,
+      condition: verdict.why,
+      cause: {
+        reason,
+        waitingFor,
+        ...(exitCode === undefined ? {} : { exitCode }),
+        ...(signal === undefined ? {} : { signal }),
+        lastStderr,
+      },
+      buriedAt: new Date(nowMs).toISOString(),
+      data,
+    };
+  });
+}

@@ -1,0 +1,80 @@
+// One batch on its way into the child: whole, or in the parts that an investigation asks for.
+
+import type { RecordProcessor } from "../child/recordProcessor.ts";
+import type { HeldLease } from "../leases/heldLease.ts";
+import type { Batch, RecordBatch } from "../model/batch.ts";
+import { CheckpointError } from "../model/errors.ts";
+import type { Position } from "../model/position.ts";
+import type { Checkpointer } from "./checkpointer.ts";
+import type { Life, ShardParts } from "./consumer.ts";
+
+/** A child at work, and all that its deliveries touch. */
+export interface Delivery {
+  readonly processor: RecordProcessor;
+  readonly checkpointer: Checkpointer;
+  readonly lease: HeldLease;
+  readonly parts: ShardParts;
+  readonly life: Life;
+}
+
+/** Returns when the child has answered for every part; or when the lease went between two parts. */
+export async function deliver(batch: Batch, delivery: Delivery): Promise<void> {
+  const { lease, parts, life } = delivery;
+  const { records, millisBehindLatest } = batch;
+  const { last } = records;
+  if (!last) {
+    if (!parts.settings.callProcessRecordsEvenForEmptyRecordList) return;
+    return handOver(records, undefined, millisBehindLatest, delivery);
+  }
+  for (const part of life.suspects.cut(records)) {
+    if (!lease.trusted) return;
+    await handOver(part, part.last, millisBehindLatest, delivery);
+  }
+  await passBuried(last, delivery);
+}
+
+async function handOver(
+  records: RecordBatch,
+  last: Position | undefined,
+  millisBehindLatest: number | undefined,
+  { processor, checkpointer, lease, parts, life }: Delivery,
+): Promise<void> {
+  const { settings, clock, emit } = parts;
+  if (last) checkpointer.delivering(last);
+  const begunMs = clock.monotonicMs();
+  life.inHand = records;
+  await processor.processRecords(records, millisBehindLatest);
+  life.inHand = undefined;
+  life.suspects.acquit(records);
+  emit({
+    type: "batchProcessed",
+    shardId: lease.shardId,
+    pid: processor.pid,
+    records: records.count,
+    bytes: records.json.length,
+    position: last,
+    millisBehindLatest,
+    elapsedMs: clock.monotonicMs() - begunMs,
+  });
+  if (settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);
+}
+
+/**
+ * Goes past records at the end of a batch that are left out. Nobody will checkpoint them; where all before them is
+ * checkpointed we do, so that they are not investigated again after a restart.
+ */
+async function passBuried(last: Position, { checkpointer }: Delivery): Promise<void> {
+  if (!checkpointer.isBehind(last)) return;
+  const allStored = checkpointer.isSettled;
+  checkpointer.delivering(last);
+  if (allStored) await checkpointForChild(checkpointer);
+}
+
+/** A checkpoint that no child asked for. One that fails is made up for by the next. */
+export async function checkpointForChild(checkpointer: Checkpointer): Promise<void> {
+  try {
+    await checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null });
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+  }
+}
