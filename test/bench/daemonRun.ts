@@ -1,0 +1,128 @@
+// A daemon under measurement: started with a properties file, watched through its processors' notes and through /proc.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
+import type { Daemon } from "./daemons.ts";
+import { type Note, Notes } from "./notes.ts";
+import { RUNS } from "./paths.ts";
+import { cpuSeconds, type Memory, memory, processTree } from "./proc.ts";
+import { type Command, Program } from "./processes.ts";
+import { preciseNowMs, waitFor } from "./wait.ts";
+
+export interface DaemonRunOptions {
+  readonly child: Command;
+  readonly kinesisUrl: string;
+  readonly dynamoUrl: string;
+  readonly streamName: string;
+  readonly applicationName: string;
+  readonly workerId?: string;
+  /** Leave KCL's timers as they are; else they are shortened, so that a run is not mostly waiting. */
+  readonly defaultTimers?: boolean;
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+const SHORT_TIMERS = {
+  failoverTimeMillis: "3000",
+  leaseAssignmentIntervalMillis: "3000",
+  shardSyncIntervalMillis: "1000",
+  parentShardPollIntervalMillis: "1000",
+};
+
+const ENVIRONMENT = {
+  AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+  AWS_EC2_METADATA_DISABLED: "true",
+};
+
+/** The Java daemon with its defaults takes a minute and a half until its first `initialize`. */
+const PATIENCE_MS = 240_000;
+const STOP_PATIENCE_MS = 25_000;
+
+let runs = 0;
+
+/** A name that no other run has had. */
+export function uniqueName(): string {
+  runs += 1;
+  return `bench-${Date.now()}-${process.pid}-${runs}`;
+}
+
+export class DaemonRun {
+  readonly notes: Notes;
+  readonly program: Program;
+
+  constructor(daemon: Daemon, options: DaemonRunOptions) {
+    const folder = join(RUNS, `${uniqueName()}-${daemon.label.replaceAll(/\W+/g, "-")}`);
+    const notesFolder = join(folder, "notes");
+    mkdirSync(notesFolder, { recursive: true });
+    const file = join(folder, "daemon.properties");
+    writeFileSync(file, propertiesText({ ...propertiesOf(options), ...daemon.properties }));
+    this.notes = new Notes(notesFolder);
+    this.program = new Program(daemon.command(file), {
+      logFile: join(folder, "log"),
+      env: { ...ENVIRONMENT, BENCH_NOTES: notesFolder },
+    });
+  }
+
+  /** Waits until the processors have made so many notes of a kind. */
+  waitFor<What extends Note["what"]>(what: What, count = 1) {
+    return waitFor(`${count} × ${what}, noted by record processors`, PATIENCE_MS, () => {
+      this.notes.poll();
+      const found = this.notes.of(what);
+      if (found.length >= count) return found;
+      this.program.mustRun();
+      return undefined;
+    });
+  }
+
+  /** The daemon and what it started, except its record processors. */
+  cpuSeconds(): number {
+    return cpuSeconds(this.#pids());
+  }
+
+  memory(): Memory {
+    return memory(this.#pids());
+  }
+
+  processorsCpuSeconds(): number {
+    return cpuSeconds([...this.notes.pids]);
+  }
+
+  /** Seconds from its launch to that time. */
+  sinceLaunch(atMs: number = preciseNowMs()): number {
+    return (atMs - this.program.startedMs) / 1000;
+  }
+
+  async stop(): Promise<void> {
+    await this.program.stop(STOP_PATIENCE_MS);
+    this.notes.close();
+  }
+
+  #pids(): readonly number[] {
+    return processTree(this.program.pid, this.notes.pids);
+  }
+}
+
+function propertiesOf(options: DaemonRunOptions): Record<string, string> {
+  const { child, kinesisUrl, dynamoUrl, streamName, applicationName } = options;
+  return {
+    executableName: child.join(" "),
+    streamName,
+    applicationName,
+    workerId: options.workerId ?? "worker-1",
+    regionName: LOCAL_REGION,
+    kinesisEndpoint: kinesisUrl,
+    dynamoDBEndpoint: dynamoUrl,
+    initialPositionInStream: "TRIM_HORIZON",
+    retrievalMode: "POLLING",
+    metricsLevel: "NONE",
+    ...(options.defaultTimers ? {} : SHORT_TIMERS),
+    ...options.properties,
+  };
+}
+
+function propertiesText(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([key, value]) => `${key} = ${value}\n`)
+    .join("");
+}

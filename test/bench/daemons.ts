@@ -1,0 +1,81 @@
+// The daemons that can be measured: ours, another build of ours, and the Java one.
+
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
+import { ROOT } from "./paths.ts";
+import type { Command } from "./processes.ts";
+import { JAVA_DAEMON, mavenLibrary } from "./tools.ts";
+
+export interface Daemon {
+  readonly label: string;
+  readonly command: (propertiesFile: string) => Command;
+  /** Keys that only this daemon knows. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** Those with which it drains a full shard as fast as it can. */
+  readonly fastest: Readonly<Record<string, string>>;
+}
+
+export interface DaemonOptions {
+  /** The built program to measure: `dist/main.js`. */
+  readonly main: string;
+  /** Another build of ours, to be measured beside it. */
+  readonly baseline?: string;
+  readonly java: boolean;
+  readonly jvm: string;
+  /** A folder for CPU profiles of our daemon. */
+  readonly profileFolder?: string;
+}
+
+export async function chooseDaemons(options: DaemonOptions): Promise<readonly Daemon[]> {
+  const { main, baseline, java, jvm, profileFolder } = options;
+  const profile = profileFolder
+    ? ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", profileFolder]
+    : [];
+  const daemons = [nodeDaemon("kinesis-multilang", main, profile)];
+  if (baseline) daemons.push(nodeDaemon("baseline", baseline, []));
+  if (java) daemons.push(await javaDaemon(jvm.split(" ").filter(Boolean)));
+  return daemons;
+}
+
+function nodeDaemon(label: string, main: string, nodeArgs: readonly string[]): Daemon {
+  const program = resolve(ROOT, main);
+  return {
+    label,
+    command: (file) => [process.execPath, ...nodeArgs, program, "-p", file, "--log-format", "json"],
+    properties: {},
+    // By default it adapts, and polls at once while a shard is behind.
+    fastest: {},
+  };
+}
+
+async function javaDaemon(jvmArgs: readonly string[]): Promise<Daemon> {
+  const library = await mavenLibrary(JAVA_DAEMON);
+  // When it starts it asks EC2's metadata address about the host. Away from EC2 that takes its time; a proxy that
+  // refuses at once spares it, to its favour.
+  const offEc2 = [
+    "-Dhttp.proxyHost=127.0.0.1",
+    "-Dhttp.proxyPort=1",
+    "-Dhttp.nonProxyHosts=127.0.0.1|localhost",
+  ];
+  return {
+    label: [`Java ${JAVA_DAEMON.version}`, ...jvmArgs].join(" "),
+    command: (file) => [
+      "java",
+      ...offEc2,
+      ...jvmArgs,
+      "-cp",
+      join(library, "*"),
+      "software.amazon.kinesis.multilang.MultiLangDaemon",
+      "-p",
+      file,
+    ],
+    properties: { AwsCredentialsProvider: "DefaultCredentialsProvider" },
+    // It refuses less.
+    fastest: { idleTimeBetweenReadsInMillis: "200" },
+  };
+}
+
+/** What a table should say of the machine. */
+export function machine(): string {
+  return `${availableParallelism()} cores, Node ${process.versions.node}`;
+}

@@ -1,0 +1,121 @@
+// echochild answers every action at once and does nothing else, so that a measurement sees the daemon and not its
+// child. What it was given, and when, it notes in $BENCH_NOTES/<pid>: one line per event, a word and numbers.
+//
+//	start NANOS                    the process runs
+//	init NANOS                     initialize has arrived
+//	batch NANOS RECORDS BYTES      a processRecords line has arrived, of so many records and bytes
+//	age NANOS AGE_NANOS            with -age, for each record: the time since the one that its payload tells
+//
+// NANOS is the time since 1970. The children in other languages write the same.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Every record has this once, and nothing else in a line can look like it: quotes inside strings are escaped.
+var recordMark = []byte(`"action":"record"`)
+var dataMark = []byte(`"data":"`)
+
+func main() {
+	started := time.Now()
+	age := flag.Bool("age", false, "payloads are times in nanoseconds: note how long ago each was")
+	flag.Parse()
+	if err := run(started, *age); err != nil {
+		fmt.Fprintln(os.Stderr, "echochild:", err)
+		os.Exit(1)
+	}
+}
+
+func run(started time.Time, age bool) error {
+	notes, err := os.Create(filepath.Join(os.Getenv("BENCH_NOTES"), strconv.Itoa(os.Getpid())))
+	if err != nil {
+		return err
+	}
+	note := func(word string, at time.Time, numbers ...int64) {
+		line := fmt.Appendf(nil, "%s %d", word, at.UnixNano())
+		for _, number := range numbers {
+			line = fmt.Appendf(line, " %d", number)
+		}
+		notes.Write(append(line, '\n'))
+	}
+	note("start", started)
+	lines := lineReader{source: bufio.NewReaderSize(os.Stdin, 1<<16)}
+	for {
+		line, err := lines.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		action := actionOf(line)
+		switch action {
+		case "initialize":
+			note("init", now)
+		case "processRecords":
+			note("batch", now, int64(bytes.Count(line, recordMark)), int64(len(line)))
+			if age {
+				eachPayload(line, func(sent int64) { note("age", now, now.UnixNano()-sent) })
+			}
+		case "shardEnded", "shutdownRequested":
+			fmt.Println(`{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null}`)
+			if _, err := lines.next(); err != nil {
+				return err
+			}
+		}
+		fmt.Printf(`{"action":"status","responseFor":"%s"}`+"\n", action)
+	}
+}
+
+// actionOf reads the value of the first key, which both daemons write first.
+func actionOf(line []byte) string {
+	fields := bytes.SplitN(line[:min(len(line), 80)], []byte{'"'}, 5)
+	if len(fields) < 5 || string(fields[1]) != "action" {
+		return ""
+	}
+	return string(fields[3])
+}
+
+func eachPayload(line []byte, use func(sent int64)) {
+	for {
+		_, rest, found := bytes.Cut(line, dataMark)
+		if !found {
+			return
+		}
+		payload, after, _ := bytes.Cut(rest, []byte{'"'})
+		text, _ := base64.StdEncoding.DecodeString(string(payload))
+		if sent, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+			use(sent)
+		}
+		line = after
+	}
+}
+
+// lineReader gives lines of any length, each in the same memory as the one before.
+type lineReader struct {
+	source *bufio.Reader
+	line   []byte
+}
+
+func (r *lineReader) next() ([]byte, error) {
+	r.line = r.line[:0]
+	for {
+		part, err := r.source.ReadSlice('\n')
+		r.line = append(r.line, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return r.line, err
+		}
+	}
+}

@@ -1,0 +1,89 @@
+// fakekinesis is the reading side of a Kinesis stream that costs next to nothing: every shard holds the same number of
+// records, rendered before the first call, and a call copies them out of memory and writes the sequence numbers anew.
+//
+// It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary, GetShardIterator, GetRecords)
+// for any stream, in JSON or in CBOR as the request is, over HTTP/1.1 and over HTTP/2 without TLS. It has the
+// service's limits per call (10,000 records, 10 MiB) and none per second, and it neither checks a signature nor
+// takes a record. When it listens, it writes its address on STDOUT.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+func main() {
+	shards := flag.Int("shards", 1, "number of shards")
+	records := flag.Int("records", 100_000, "records in each shard")
+	size := flag.Int("size", 1024, "bytes in each record")
+	aggregate := flag.Int("aggregate", 0, "KPL user records of that size in each record; 0: plain records")
+	flag.Parse()
+
+	stream := newStream(*shards, *records, *size, *aggregate)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: http.HandlerFunc(stream.serve), Protocols: protocols}
+	log.Fatal(server.Serve(listener))
+}
+
+// object is what a request or an answer holds.
+type object = map[string]any
+
+func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	request := object{}
+	form := inJSON
+	if strings.Contains(r.Header.Get("Content-Type"), "cbor") {
+		form = inCBOR
+		request, err = readCBOR(body)
+	} else {
+		err = json.Unmarshal(body, &request)
+	}
+	w.Header().Set("Content-Type", form.contentType)
+	if err != nil {
+		refuse(w, form, "SerializationException", err.Error())
+		return
+	}
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch operation {
+	case "GetRecords":
+		s.getRecords(w, form, request)
+	case "GetShardIterator":
+		s.getShardIterator(w, form, request)
+	case "ListShards":
+		write(w, form, object{"Shards": s.shardList()})
+	case "DescribeStream":
+		write(w, form, object{"StreamDescription": s.description(object{"HasMoreShards": false, "Shards": s.shardList()})})
+	case "DescribeStreamSummary":
+		write(w, form, object{"StreamDescriptionSummary": s.description(object{"OpenShardCount": s.shards})})
+	default:
+		refuse(w, form, "UnknownOperationException", operation)
+	}
+}
+
+func refuse(w http.ResponseWriter, form *form, kind, message string) {
+	w.WriteHeader(http.StatusBadRequest)
+	write(w, form, object{"__type": kind, "message": message})
+}
+
+func write(w http.ResponseWriter, form *form, answer object) {
+	body := form.marshal(answer)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.Write(body)
+}

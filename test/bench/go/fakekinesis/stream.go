@@ -1,0 +1,198 @@
+package main
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What one GetRecords of the service gives at most.
+const (
+	mostRecords = 10_000
+	mostBytes   = 10 << 20
+)
+
+// A sequence number is 56 digits, as the service's are; the last 20 hold the shard (6) and the record (14).
+const (
+	sequencePrefix = "495903382714902566085596925383615710"
+	shardDigits    = 6
+	recordDigits   = 14
+)
+
+type stream struct {
+	shards, records int
+	pages           map[*form]*page
+	buffers         sync.Pool
+}
+
+func newStream(shards, records, size, aggregate int) *stream {
+	random := rand.New(rand.NewSource(1))
+	payload := func() []byte {
+		data := make([]byte, size)
+		random.Read(data)
+		return data
+	}
+	if aggregate > 0 {
+		single := payload
+		payload = func() []byte { return aggregateOf(aggregate, single) }
+	}
+	count := max(1, min(mostRecords, records, mostBytes/max(1, len(payload()))))
+	payloads := make([][]byte, count)
+	for i := range payloads {
+		payloads[i] = payload()
+	}
+	arrived := time.Now()
+	return &stream{
+		shards:  shards,
+		records: records,
+		pages: map[*form]*page{
+			inJSON: newPage(inJSON, payloads, arrived),
+			inCBOR: newPage(inCBOR, payloads, arrived),
+		},
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+	}
+}
+
+// page is the largest answer in one form, up to the end of its records; smaller ones are its beginning.
+type page struct {
+	bytes     []byte
+	sequences []int // where the changing digits of each sequence number begin
+	ends      []int // where each record ends
+}
+
+func newPage(form *form, payloads [][]byte, arrived time.Time) *page {
+	p := &page{}
+	for i, payload := range payloads {
+		var at int
+		p.bytes, at = form.appendRecord(p.bytes, i == 0, payload, fmt.Sprintf("key-%d", i), arrived)
+		p.sequences = append(p.sequences, at)
+		p.ends = append(p.ends, len(p.bytes))
+	}
+	return p
+}
+
+func sequenceNumber(shard, record int) string {
+	return fmt.Sprintf("%s%0*d%0*d", sequencePrefix, shardDigits, shard, recordDigits, record)
+}
+
+func (s *stream) getRecords(w http.ResponseWriter, form *form, request object) {
+	iterator, _ := request["ShardIterator"].(string)
+	shard, first, ok := readIterator(iterator)
+	if !ok || shard >= s.shards {
+		refuse(w, form, "InvalidArgumentException", "Invalid ShardIterator: "+iterator)
+		return
+	}
+	page := s.pages[form]
+	count := min(len(page.ends), s.records-first)
+	if limit := number(request["Limit"]); limit > 0 {
+		count = min(count, limit)
+	}
+	count = max(0, count)
+
+	buffer := s.buffers.Get().(*[]byte)
+	defer s.buffers.Put(buffer)
+	next := fmt.Sprintf("%d/%d/%d", shard, first+count, time.Now().UnixNano())
+	// As if the shard had got a record each millisecond.
+	out := form.appendHead((*buffer)[:0], s.records-first-count, next)
+	start := len(out)
+	if count > 0 {
+		out = append(out, page.bytes[:page.ends[count-1]]...)
+	}
+	for i, at := range page.sequences[:count] {
+		digits := out[start+at : start+at+shardDigits+recordDigits]
+		putDigits(digits[:shardDigits], shard)
+		putDigits(digits[shardDigits:], first+i+1)
+	}
+	*buffer = append(out, form.tail...)
+	w.Header().Set("Content-Length", strconv.Itoa(len(*buffer)))
+	w.Write(*buffer)
+}
+
+func putDigits(digits []byte, value int) {
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = '0' + byte(value%10)
+		value /= 10
+	}
+}
+
+// An iterator is SHARD/RECORDS BEFORE/NONCE; the last makes each one different, as the service's are.
+func readIterator(text string) (shard, first int, ok bool) {
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 {
+		return 0, 0, false
+	}
+	shard, errShard := strconv.Atoi(parts[0])
+	first, errFirst := strconv.Atoi(parts[1])
+	return shard, first, errShard == nil && errFirst == nil
+}
+
+func (s *stream) getShardIterator(w http.ResponseWriter, form *form, request object) {
+	id, _ := request["ShardId"].(string)
+	_, digits, _ := strings.Cut(id, "-")
+	shard, err := strconv.Atoi(digits)
+	if err != nil || shard >= s.shards {
+		refuse(w, form, "ResourceNotFoundException", "no shard "+id)
+		return
+	}
+	var before int
+	sequence, _ := request["StartingSequenceNumber"].(string)
+	record, _ := strconv.Atoi(sequence[max(0, len(sequence)-recordDigits):])
+	switch request["ShardIteratorType"] {
+	case "LATEST":
+		before = s.records
+	case "AT_SEQUENCE_NUMBER":
+		before = max(0, record-1)
+	case "AFTER_SEQUENCE_NUMBER":
+		before = record
+	}
+	write(w, form, object{"ShardIterator": fmt.Sprintf("%d/%d/0", shard, before)})
+}
+
+func (s *stream) shardList() []any {
+	list := make([]any, s.shards)
+	for i := range list {
+		list[i] = object{
+			"ShardId":             fmt.Sprintf("shardId-%012d", i),
+			"HashKeyRange":        object{"StartingHashKey": s.hashKey(i, 0), "EndingHashKey": s.hashKey(i+1, -1)},
+			"SequenceNumberRange": object{"StartingSequenceNumber": sequenceNumber(i, 0)},
+		}
+	}
+	return list
+}
+
+// hashKey is where shard i's equal part of the 128-bit hash keys begins, plus some.
+func (s *stream) hashKey(i int, plus int64) string {
+	key := new(big.Int).Lsh(big.NewInt(int64(i)), 128)
+	key.Div(key, big.NewInt(int64(s.shards)))
+	return key.Add(key, big.NewInt(plus)).String()
+}
+
+func (s *stream) description(more object) object {
+	description := object{
+		"StreamName":           "bench",
+		"StreamARN":            "arn:aws:kinesis:us-east-1:123456789012:stream/bench",
+		"StreamStatus":         "ACTIVE",
+		"RetentionPeriodHours": 24,
+		"EnhancedMonitoring":   []any{},
+	}
+	for name, value := range more {
+		description[name] = value
+	}
+	return description
+}
+
+// number is an integer as either form brings it, or 0.
+func number(value any) int {
+	switch value := value.(type) {
+	case float64:
+		return int(value)
+	case int:
+		return value
+	}
+	return 0
+}

@@ -1,0 +1,55 @@
+// What a daemon costs while nothing comes: all shards are empty and every child has been initialized.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import type { Daemon } from "./daemons.ts";
+import type { Command } from "./processes.ts";
+import type { Case, Figures } from "./series.ts";
+import { startFakeKinesis } from "./services.ts";
+import type { Column } from "./table.ts";
+
+export interface IdleOptions {
+  readonly shards: readonly number[];
+  /** How long it is watched, and how long it is left alone before. */
+  readonly seconds: number;
+  readonly settleSeconds: number;
+  readonly child: Command;
+  readonly dynamoUrl: string;
+  readonly properties: Readonly<Record<string, string>>;
+}
+
+export const IDLE_COLUMNS: readonly Column[] = [
+  { figure: "rssMib", title: "RSS, MiB", digits: 0, better: "less" },
+  { figure: "cpuPercent", title: "CPU, % of a core", digits: 1, better: "less" },
+  { figure: "threads", title: "Threads", digits: 0 },
+];
+
+export function idleCases(options: IdleOptions): readonly Case[] {
+  return options.shards.map((shards) => ({
+    labels: { Shards: shards },
+    measure: (daemon) => measure(daemon, shards, options),
+  }));
+}
+
+async function measure(daemon: Daemon, shards: number, options: IdleOptions): Promise<Figures> {
+  const fake = await startFakeKinesis({ shards, recordsPerShard: 0, bytes: 100 });
+  const run = new DaemonRun(daemon, {
+    ...options,
+    kinesisUrl: fake.url,
+    streamName: "bench",
+    applicationName: uniqueName(),
+  });
+  try {
+    await run.waitFor("init", shards);
+    await sleep(options.settleSeconds * 1000);
+    const before = { cpu: run.cpuSeconds(), ms: performance.now() };
+    await sleep(options.seconds * 1000);
+    const cpu = run.cpuSeconds() - before.cpu;
+    const seconds = (performance.now() - before.ms) / 1000;
+    run.program.mustRun();
+    return { cpuPercent: (cpu / seconds) * 100, ...run.memory() };
+  } finally {
+    await run.stop();
+    await fake.stop();
+  }
+}

@@ -1,0 +1,94 @@
+// How long a record takes from the start of its put until the child has its line, under light and steady traffic.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import type { Daemon } from "./daemons.ts";
+import { EmulatedStream } from "./emulated.ts";
+import type { Command } from "./processes.ts";
+import type { Case, Figures } from "./series.ts";
+import { type Column, quantile } from "./table.ts";
+import { preciseNowMs } from "./wait.ts";
+
+/** `idleTimeBetweenReadsInMillis`, or what the daemon does when nobody says. */
+export type IdleTime = number | "default";
+
+export interface LatencyOptions {
+  readonly idleTimes: readonly IdleTime[];
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly kinesisUrl: string;
+  readonly dynamoUrl: string;
+  /** Notes the age of each record. */
+  readonly child: Command;
+}
+
+export const LATENCY_COLUMNS: readonly Column[] = [
+  { figure: "p50", title: "p50, ms", digits: 0, better: "less" },
+  { figure: "p90", title: "p90", digits: 0, better: "less" },
+  { figure: "p99", title: "p99", digits: 0, better: "less" },
+  { figure: "max", title: "max", digits: 0, better: "less" },
+  { figure: "putP50", title: "of it the put, p50", digits: 1 },
+  { figure: "records", title: "Records", digits: 0 },
+];
+
+/** Steady traffic has begun, and whatever a daemon adapts has been adapted. */
+const SETTLE_MS = 3_000;
+
+export function latencyCases(options: LatencyOptions): readonly Case[] {
+  return options.idleTimes.map((idleTime) => ({
+    labels: { idleTimeBetweenReadsInMillis: idleTime },
+    measure: (daemon) => measure(daemon, idleTime, options),
+  }));
+}
+
+async function measure(
+  daemon: Daemon,
+  idleTime: IdleTime,
+  options: LatencyOptions,
+): Promise<Figures> {
+  const stream = await EmulatedStream.create(options.kinesisUrl);
+  const run = new DaemonRun(daemon, {
+    ...options,
+    streamName: stream.name,
+    applicationName: uniqueName(),
+    properties: idleTime === "default" ? {} : { idleTimeBetweenReadsInMillis: String(idleTime) },
+  });
+  try {
+    await stream.put("the first");
+    await run.waitFor("batch");
+    const gapMs = 1000 / options.perSecond;
+    await putSteadily(stream, gapMs, SETTLE_MS / gapMs);
+    const puts = await putSteadily(stream, gapMs, options.seconds * options.perSecond);
+    const settled = Math.round(SETTLE_MS / gapMs);
+    const ages = await run.waitFor("age", settled + puts.length);
+    const measured = ages.slice(settled).map(({ ageMs }) => ageMs);
+    return {
+      p50: quantile(measured, 0.5),
+      p90: quantile(measured, 0.9),
+      p99: quantile(measured, 0.99),
+      max: Math.max(...measured),
+      putP50: quantile(puts, 0.5),
+      records: measured.length,
+    };
+  } finally {
+    await run.stop();
+    stream.close();
+  }
+}
+
+/** Puts single records at even distances and tells how long each put took. */
+async function putSteadily(
+  stream: EmulatedStream,
+  gapMs: number,
+  count: number,
+): Promise<readonly number[]> {
+  const durations: number[] = [];
+  const beganMs = performance.now();
+  for (let i = 0; i < Math.round(count); i += 1) {
+    await sleep(Math.max(0, beganMs + i * gapMs - performance.now()));
+    const startMs = preciseNowMs();
+    await stream.put(String(Math.round(startMs * 1000) * 1000));
+    durations.push(preciseNowMs() - startMs);
+  }
+  return durations;
+}

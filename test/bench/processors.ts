@@ -1,0 +1,44 @@
+// The record processors that a daemon can be measured with: each answers at once and notes what it got.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../src/model/errors.ts";
+import { BENCH, BIN, WORK } from "./paths.ts";
+import { type Command, runToEnd } from "./processes.ts";
+
+export const PROCESSORS = ["go", "python", "node", "kclpy"] as const;
+export type Processor = (typeof PROCESSORS)[number];
+
+const KCLPY = "amazon_kclpy==3.1.3";
+
+/** Without arguments: the Java daemon splits `executableName` at blanks, and so do we here. */
+export async function processorCommand(processor: Processor): Promise<Command> {
+  switch (processor) {
+    case "go":
+      return [join(BIN, "echochild")];
+    case "node":
+      return [process.execPath, join(BENCH, "processors", "echo.mjs")];
+    case "python":
+      return ["python3", join(BENCH, "processors", "echo.py"), "kinesis_multilang"];
+    case "kclpy":
+      return [await kclpyPython(), join(BENCH, "processors", "echo.py"), "amazon_kclpy"];
+  }
+}
+
+/** A Python that has Amazon's client, in the bench's folder. */
+async function kclpyPython(): Promise<string> {
+  const venv = join(WORK, "venv");
+  const python = join(venv, "bin", "python3");
+  if (existsSync(join(venv, "ready"))) return python;
+  console.error(`installing ${KCLPY} from PyPI`);
+  try {
+    await runToEnd(["python3", "-m", "venv", "--clear", venv], WORK);
+    await runToEnd([python, "-m", "pip", "install", "--quiet", KCLPY], WORK);
+    await runToEnd(["touch", join(venv, "ready")], WORK);
+  } catch (cause) {
+    throw new UserError(`--child kclpy needs Python 3 with venv, and ${KCLPY} from PyPI.`, {
+      cause,
+    });
+  }
+  return python;
+}

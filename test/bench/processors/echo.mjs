@@ -1,0 +1,22 @@
+// The echo processor on our Node client. What it notes: see ../go/echochild/main.go.
+
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { kcl } from "../../../clients/node/kcl.mjs";
+
+const file = join(process.env.BENCH_NOTES, String(process.pid));
+
+function note(word, ...numbers) {
+  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
+  appendFileSync(file, `${[word, `${micros}000`, ...numbers].join(" ")}\n`);
+}
+
+note("start");
+await kcl({
+  initialize: () => note("init"),
+  processRecords: ({ records }) => note("batch", records.length, 0),
+  leaseLost() {},
+  shardEnded: ({ checkpointer }) => checkpointer.checkpoint(),
+  shutdownRequested: ({ checkpointer }) => checkpointer.checkpoint(),
+}).run();

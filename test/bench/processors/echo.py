@@ -1,0 +1,44 @@
+"""The echo processor in Python, on the client that the argument names: ours or Amazon's, which are alike.
+
+What it notes: see ../go/echochild/main.go.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+if sys.argv[1] == "amazon_kclpy":
+    from amazon_kclpy import kcl
+    from amazon_kclpy.v3 import processor
+else:
+    sys.path.insert(0, str(Path(__file__).parents[3] / "clients" / "python"))
+    import kinesis_multilang as kcl
+    import kinesis_multilang as processor
+
+notes = open(Path(os.environ["BENCH_NOTES"]) / str(os.getpid()), "w", buffering=1)
+
+
+def note(word, *numbers):
+    print(word, time.time_ns(), *numbers, file=notes)
+
+
+class Echo(processor.RecordProcessorBase):
+    def initialize(self, initialize_input):
+        note("init")
+
+    def process_records(self, process_records_input):
+        note("batch", len(process_records_input.records), 0)
+
+    def lease_lost(self, lease_lost_input):
+        pass
+
+    def shard_ended(self, shard_ended_input):
+        shard_ended_input.checkpointer.checkpoint()
+
+    def shutdown_requested(self, shutdown_requested_input):
+        shutdown_requested_input.checkpointer.checkpoint()
+
+
+note("start")
+kcl.KCLProcess(Echo()).run()

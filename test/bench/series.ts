@@ -1,0 +1,70 @@
+// A series: every case, measured for every daemon in turn, round after round. A run that fails gives an error instead of
+// figures, and the series goes on.
+
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Daemon } from "./daemons.ts";
+import { WORK } from "./paths.ts";
+
+export type Figures = Readonly<Record<string, number>>;
+
+export interface Case {
+  /** What tells it from the others: the first columns of the table. */
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly measure: (daemon: Daemon) => Promise<Figures>;
+}
+
+export interface Result {
+  readonly mode: string;
+  readonly labels: Case["labels"];
+  readonly daemon: string;
+  /** Absent where the run failed. */
+  readonly figures?: Figures;
+}
+
+export interface Series {
+  readonly mode: string;
+  readonly cases: readonly Case[];
+  readonly daemons: readonly Daemon[];
+  readonly rounds: number;
+}
+
+/** Each result also goes, as a line of JSON, to `results.jsonl` in the bench's folder. */
+export async function runSeries({
+  mode,
+  cases,
+  daemons,
+  rounds,
+}: Series): Promise<readonly Result[]> {
+  mkdirSync(WORK, { recursive: true });
+  const results: Result[] = [];
+  for (const { labels, measure } of cases) {
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const daemon of daemons) {
+        const outcome = await attempt(() => measure(daemon));
+        const result = { mode, labels, daemon: daemon.label, ...outcome };
+        results.push(result);
+        tell({ time: new Date().toISOString(), ...result });
+      }
+    }
+  }
+  return results;
+}
+
+async function attempt(measure: () => Promise<Figures>) {
+  try {
+    return { figures: await measure() };
+  } catch (error) {
+    console.error(error);
+    process.exitCode = 1;
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function tell(result: object): void {
+  const line = JSON.stringify(result, (_, value: unknown) =>
+    typeof value === "number" ? Number(value.toPrecision(6)) : value,
+  );
+  console.error(line);
+  appendFileSync(join(WORK, "results.jsonl"), `${line}\n`);
+}

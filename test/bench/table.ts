@@ -1,0 +1,84 @@
+// A Markdown table of medians: a row for each case and daemon, and one that compares the first daemon with the second.
+
+import type { Figures, Result } from "./series.ts";
+
+export interface Column {
+  /** Name of the figure. */
+  readonly figure: string;
+  readonly title: string;
+  readonly digits: number;
+  /** What is better; absent: not compared. */
+  readonly better?: "more" | "less";
+}
+
+export function markdownTable(results: readonly Result[], columns: readonly Column[]): string {
+  const labelTitles = Object.keys(results[0]?.labels ?? {});
+  const head = [...labelTitles, "Daemon", ...columns.map(({ title }) => title)];
+  const align = [...labelTitles.map(() => "--:"), "---", ...columns.map(() => "--:")];
+  const rows = [...groupBy(results, ({ labels }) => JSON.stringify(labels)).values()].flatMap(
+    (group) => rowsOf(group, columns),
+  );
+  return [head, align, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function rowsOf(results: readonly Result[], columns: readonly Column[]): string[][] {
+  const labels = Object.values(results[0]?.labels ?? {}).map(String);
+  const medians = [...groupBy(results, ({ daemon }) => daemon)].map(([daemon, runs]) => ({
+    daemon,
+    figures: medianFigures(runs.flatMap(({ figures }) => (figures ? [figures] : []))),
+  }));
+  const rows = medians.map(({ daemon, figures }) => [
+    ...labels,
+    daemon,
+    ...columns.map(({ figure, digits }) => format(figures[figure], digits)),
+  ]);
+  const [ours, other] = medians;
+  if (ours && other) {
+    const times = columns.map((column) => comparison(column, ours.figures, other.figures));
+    rows.push([...labels, `**${ours.daemon} is better by**`, ...times]);
+  }
+  return rows;
+}
+
+function comparison({ figure, better }: Column, ours: Figures, other: Figures): string {
+  const [mine, theirs] = [ours[figure], other[figure]];
+  if (!better || !mine || !theirs) return "";
+  return `**× ${format(better === "more" ? mine / theirs : theirs / mine, 1)}**`;
+}
+
+function medianFigures(runs: readonly Figures[]): Figures {
+  const names = new Set(runs.flatMap((figures) => Object.keys(figures)));
+  return Object.fromEntries(
+    [...names].map((name) => [name, median(runs.flatMap((figures) => figures[name] ?? []))]),
+  );
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** The value below which this share of the values lies, between two of them where need be. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = share * (sorted.length - 1);
+  const low = sorted[Math.floor(place)] ?? Number.NaN;
+  const high = sorted[Math.ceil(place)] ?? Number.NaN;
+  return low + (high - low) * (place - Math.floor(place));
+}
+
+function format(value: number | undefined, digits: number): string {
+  if (value === undefined || Number.isNaN(value)) return "–";
+  return value.toLocaleString("en-US", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    groups.set(key, [...(groups.get(key) ?? []), value]);
+  }
+  return groups;
+}

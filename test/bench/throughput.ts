@@ -1,0 +1,120 @@
+// How fast full shards are drained, and what that costs: records at memory speed on one side, on the other record
+// processors that do nothing. See README.md for how each figure is obtained.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import type { Daemon } from "./daemons.ts";
+import { cpuSeconds } from "./proc.ts";
+import type { Command } from "./processes.ts";
+import type { Case, Figures } from "./series.ts";
+import { type FakeKinesis, startFakeKinesis } from "./services.ts";
+import type { Column } from "./table.ts";
+
+export interface ThroughputOptions {
+  readonly shards: readonly number[];
+  readonly sizes: readonly number[];
+  /** In all shards together; KPL user records where there are such. */
+  readonly records: number;
+  readonly aggregate: number;
+  readonly child: Command;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly dynamoUrl: string;
+  /** Called with each run that is over, while its figures are still warm. */
+  readonly after?: (daemon: Daemon, run: DaemonRun) => void;
+}
+
+export const THROUGHPUT_COLUMNS: readonly Column[] = [
+  { figure: "recordsPerSecond", title: "Records/s", digits: 0, better: "more" },
+  { figure: "megabytesPerSecond", title: "MB/s", digits: 1, better: "more" },
+  { figure: "cpuPerMillion", title: "CPU s per million", digits: 2, better: "less" },
+  { figure: "cpuPerMillionWarm", title: "second half", digits: 2, better: "less" },
+  { figure: "peakMib", title: "Peak RSS, MiB", digits: 0, better: "less" },
+  { figure: "seconds", title: "Seconds", digits: 2 },
+  { figure: "serviceCpu", title: "CPU s, service", digits: 2 },
+  { figure: "childrenCpu", title: "CPU s, children", digits: 2 },
+];
+
+const LOOK_EVERY_MS = 20;
+const LIMIT_MS = 300_000;
+export function throughputCases(options: ThroughputOptions): readonly Case[] {
+  return options.sizes.flatMap((bytes) =>
+    options.shards.map((shards) => ({
+      labels: {
+        Shards: shards,
+        Bytes: bytes,
+        ...(options.aggregate > 0 && { Aggregated: options.aggregate }),
+      },
+      measure: (daemon: Daemon) => measure(daemon, shards, bytes, options),
+    })),
+  );
+}
+
+async function measure(
+  daemon: Daemon,
+  shards: number,
+  bytes: number,
+  options: ThroughputOptions,
+): Promise<Figures> {
+  const { records, aggregate } = options;
+  const recordsPerShard = Math.ceil(records / shards / Math.max(1, aggregate));
+  const fake = await startFakeKinesis({ shards, recordsPerShard, bytes, aggregate });
+  const run = new DaemonRun(daemon, {
+    child: options.child,
+    kinesisUrl: fake.url,
+    dynamoUrl: options.dynamoUrl,
+    streamName: "bench",
+    applicationName: uniqueName(),
+    properties: { ...daemon.fastest, ...options.properties },
+  });
+  try {
+    return await drain(run, fake, recordsPerShard * shards * Math.max(1, aggregate), bytes);
+  } finally {
+    await run.stop();
+    await fake.stop();
+    options.after?.(daemon, run);
+  }
+}
+
+async function drain(
+  run: DaemonRun,
+  fake: FakeKinesis,
+  records: number,
+  bytes: number,
+): Promise<Figures> {
+  await run.waitFor("init");
+  const serviceCpuBefore = cpuSeconds([fake.pid]);
+  const cpuBefore = run.cpuSeconds();
+  let half: { readonly records: number; readonly cpu: number } | undefined;
+  let seen = 0;
+  const deadlineMs = performance.now() + LIMIT_MS;
+  for (;;) {
+    seen = sum(run.notes.of("batch").map((batch) => batch.records));
+    if (seen >= records) break;
+    if (seen >= records / 2) half ??= { records: seen, cpu: run.cpuSeconds() };
+    if (performance.now() > deadlineMs) throw new Error(`${seen} of ${records} records came`);
+    run.program.mustRun();
+    await sleep(LOOK_EVERY_MS);
+    run.notes.poll();
+  }
+  const cpuAfter = run.cpuSeconds();
+  const cpu = cpuAfter - cpuBefore;
+  const beganMs = Math.min(...run.notes.of("init").map(({ atMs }) => atMs));
+  const endedMs = Math.max(...run.notes.of("batch").map(({ atMs }) => atMs));
+  const seconds = (endedMs - beganMs) / 1000;
+  const warm = half && ((cpuAfter - half.cpu) / (seen - half.records)) * 1e6;
+  return {
+    seconds,
+    recordsPerSecond: seen / seconds,
+    megabytesPerSecond: (seen * bytes) / seconds / 1e6,
+    batches: run.notes.of("batch").length,
+    cpuPerMillion: (cpu / seen) * 1e6,
+    ...(warm === undefined ? {} : { cpuPerMillionWarm: warm }),
+    ...run.memory(),
+    serviceCpu: cpuSeconds([fake.pid]) - serviceCpuBefore,
+    childrenCpu: run.processorsCpuSeconds(),
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
