@@ -13,6 +13,8 @@ const EXIT = { ok: 0, failed: 1 } as const;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   sample: async () => (await import("./commands/sample.ts")).sampleCommand(),
   put: async () => (await import("./commands/put.ts")).putCommand(),
+  config: async () => (await import("./commands/config.ts")).configCommand(),
+  init: async () => (await import("./commands/init.ts")).initCommand(),
   local: async () => (await import("./commands/local.ts")).localCommand(),
 };
 
