@@ -108,10 +108,11 @@ kcl_call() {
 
 # Sets KCL_MESSAGE to the fields of the next message, with its records to be read from KCL_RECORDS; 1 at the end.
 kcl_read() {
-  local line decoded
-  while IFS= read -r line <&"$KCL_IN" || [[ -n $line ]]; do
-    [[ $line == *[![:space:]]* ]] || continue
-    decoded=$(jq -r "$KCL_DECODE" <<<"$line") || kcl_fail "the daemon sent something that is not a message: ${line:0:200}"
+  local decoded
+  while kcl_read_line; do
+    [[ $KCL_LINE == *[![:space:]]* ]] || continue
+    decoded=$(jq -r "$KCL_DECODE" <<<"$KCL_LINE") ||
+      kcl_fail "the daemon sent something that is not a message: ${KCL_LINE:0:200}"
     [[ -z ${KCL_RECORDS-} ]] || exec {KCL_RECORDS}<&-
     exec {KCL_RECORDS}<<<"$decoded"
     IFS=$'\t' read -r -a KCL_MESSAGE <&"$KCL_RECORDS"
@@ -120,6 +121,25 @@ kcl_read() {
     return 0
   done
   return 1
+}
+
+# Sets KCL_LINE to the next line; 1 at the end. (`read` would take a byte at a time from a pipe, and seconds for a
+# batch of 10 MiB.) What was read of the lines behind it waits in KCL_REST.
+kcl_read_line() {
+  local LC_ALL=C piece=${KCL_REST-}
+  KCL_LINE=
+  until [[ $piece == *$'\n'* ]]; do
+    KCL_LINE+=$piece
+    piece=$(dd bs=65536 count=1 <&"$KCL_IN" 2>/dev/null && printf .)
+    piece=${piece%.}
+    if [[ -z $piece ]]; then
+      KCL_REST=
+      [[ -n $KCL_LINE ]]
+      return
+    fi
+  done
+  KCL_LINE+=${piece%%$'\n'*}
+  KCL_REST=${piece#*$'\n'}
 }
 
 # Sets KCL_ERROR to the error of the answer, empty when there is none. The records of the batch stay where they are.

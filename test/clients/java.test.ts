@@ -1,7 +1,8 @@
-// The Java client: its own tests, and its sample over pipes.
+// The Java client: its own tests, its sample over pipes, and the protocol's transcripts.
 
 import { join } from "node:path";
 import { it } from "vitest";
+import { expectConformance } from "../support/conformance.ts";
 import { buildSample, needLanguage, runCommand, TOOLS_CACHE } from "../support/toolchains.ts";
 import { expectWordCount } from "../support/wordCountConversation.ts";
 
@@ -21,4 +22,8 @@ it("passes its own tests", async (context) => {
 
 it("its sample counts words", async (context) => {
   await expectWordCount(await buildSample(await needLanguage(context, "java")));
+});
+
+it("its sample conforms to the protocol", { timeout: 180_000 }, async (context) => {
+  await expectConformance(await buildSample(await needLanguage(context, "java")));
 });

@@ -9,6 +9,7 @@ import {
   type RecordProcessor,
 } from "../../clients/node/kcl.mjs";
 import { lambdaProcessor } from "../../clients/node/lambda.mjs";
+import { expectConformance } from "../support/conformance.ts";
 import { buildSample, needLanguage, runCommand } from "../support/toolchains.ts";
 import { expectWordCount } from "../support/wordCountConversation.ts";
 
@@ -49,4 +50,8 @@ it("has types for every style of processor", async () => {
     await kcl(processor, input, new PassThrough()).run();
   }
   expect(new CheckpointError("ShutdownException").value).toBe("ShutdownException");
+});
+
+it("its sample conforms to the protocol", { timeout: 180_000 }, async (context) => {
+  await expectConformance(await buildSample(await needLanguage(context, "node")));
 });

@@ -1,6 +1,7 @@
-// The Ruby client: its own tests, and its sample over pipes.
+// The Ruby client: its own tests, its sample over pipes, and the protocol's transcripts.
 
 import { it } from "vitest";
+import { expectConformance } from "../support/conformance.ts";
 import { buildSample, needLanguage, runCommand } from "../support/toolchains.ts";
 import { expectWordCount } from "../support/wordCountConversation.ts";
 
@@ -13,4 +14,8 @@ it("passes its own tests", async (context) => {
 
 it("its sample counts words", async (context) => {
   await expectWordCount(await buildSample(await needLanguage(context, "ruby")));
+});
+
+it("its sample conforms to the protocol", { timeout: 180_000 }, async (context) => {
+  await expectConformance(await buildSample(await needLanguage(context, "ruby")));
 });

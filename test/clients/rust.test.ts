@@ -1,7 +1,8 @@
-// The Rust client: its own tests, and its sample over pipes.
+// The Rust client: its own tests, its sample over pipes, and the protocol's transcripts.
 
 import { join } from "node:path";
 import { it } from "vitest";
+import { expectConformance } from "../support/conformance.ts";
 import { buildSample, needLanguage, runCommand, TOOLS_CACHE } from "../support/toolchains.ts";
 import { expectWordCount } from "../support/wordCountConversation.ts";
 
@@ -13,4 +14,8 @@ it("passes its own tests", { timeout: 180_000 }, async (context) => {
 
 it("its sample counts words", { timeout: 180_000 }, async (context) => {
   await expectWordCount(await buildSample(await needLanguage(context, "rust")));
+});
+
+it("its sample conforms to the protocol", { timeout: 180_000 }, async (context) => {
+  await expectConformance(await buildSample(await needLanguage(context, "rust")));
 });

@@ -154,9 +154,9 @@ expect 'log to the daemon' "$written" "$(lines '{"action":"log","level":"warn","
 unset KINESIS_MULTILANG_PROTOCOL_VERSION
 
 measures() { process_records() { cut -f 5 | head -n 1 | tr -d '\n' | wc -c; }; }
-data=$(head -c 1048576 /dev/zero | tr '\0' A)
+data=$(head -c 4194304 /dev/zero | tr "\0" A)
 play measures "${process/Y2F0/$data}"
-expect 'a long line' "$errors" 1048576
+expect 'a long line' "$errors" 4194304
 
 printf '%s passed, %s failed\n' "$passed" "$failures"
 ((failures == 0))
