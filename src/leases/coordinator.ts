@@ -13,7 +13,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
-import { assign, type Take } from "./assignment.ts";
+import { assign } from "./assignment.ts";
 import { Bell } from "./bell.ts";
 import {
   duplicateWorker,
@@ -23,16 +23,16 @@ import {
   watchStrangers,
 } from "./duplicate.ts";
 import type { Consume } from "./heldLease.ts";
+import { Holdings } from "./holdings.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { actualOwner, hasEnded, type Lease } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
 import { rescanMs } from "./pace.ts";
-import { persist } from "./persist.ts";
+import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
+import { sharedController } from "./signals.ts";
 import { type LeaseTable, LeaseTableError, type Scan } from "./table.ts";
-import { takeLease } from "./takeLease.ts";
-import { Tenure, type TenureParts } from "./tenure.ts";
 import { Trouble } from "./trouble.ts";
 
 export interface CoordinatorParts {
@@ -50,41 +50,49 @@ export interface CoordinatorParts {
 }
 
 const TAKE_CONCURRENCY = 16;
-/** After an immediate stop: how long leases may take to be released. */
-const KILL_RELEASE_MS = 1_000;
-/** At the end of a tenure there is little time left: no long waits between attempts to release. */
-const RELEASE_PAUSE_MS = 500;
 /** DynamoDB's scans may be a moment behind its writes. */
 const EMPTY_RESCAN_MS = 50;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
-  readonly #trouble: Trouble;
+  readonly #persistence: Persistence;
   readonly #sync: ShardSync;
-  readonly #stopping = new AbortController();
+  readonly #holdings: Holdings;
+  readonly #housekeeping: Housekeeping;
+  readonly #stopping = sharedController();
   readonly #news = new Bell();
-  /** One consumer a shard: an entry goes when its consumer has returned, not when its lease is lost. */
-  readonly #tenures = new Map<string, Tenure>();
-  readonly #consumers = new Set<Promise<void>>();
-  /** Shards that a consumer left without reason, and until when not to take them again. */
-  readonly #restingUntilMs = new Map<string, number>();
   readonly #strangerMovesTolerated: number;
-  /** Rows that cannot be read as leases. */
-  #unreadable: ReadonlySet<string> = new Set();
   #observation: Observation = NOTHING_SEEN;
   #strangers: Strangers = NO_STRANGERS;
+  /** Rows that cannot be read as leases. */
+  #unreadable: ReadonlySet<string> = new Set();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(parts: CoordinatorParts) {
+    const { settings, random } = parts;
+    const equipped = { ...parts, trouble: new Trouble(parts.emit) };
     this.#parts = parts;
-    this.#trouble = new Trouble(parts.emit);
-    this.#sync = new ShardSync({ ...parts, trouble: this.#trouble });
+    this.#persistence = equipped;
+    this.#sync = new ShardSync(equipped);
+    this.#holdings = new Holdings({
+      ...equipped,
+      failoverTimeMillis: settings.failoverTimeMillis,
+      news: () => this.#news.ring(),
+      failed: (error) => this.#fail(error),
+      duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
+    });
+    this.#housekeeping = new Housekeeping({
+      ...equipped,
+      sync: this.#sync,
+      leases: () => [...this.#observation.values()].map(({ lease }) => lease),
+      unreadable: () => this.#unreadable,
+    });
     // Two workers of one name see each other at the same time. The less patient goes, and the other sees him gone.
-    this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(parts.random() * 4);
+    this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(random() * 4);
   }
 
   /**
-   * Works until `signal` asks for a graceful stop; `killSignal` cuts that short.
+   * Works until `signal` asks for a graceful stop; `killSignal` cuts that short. To be called once.
    *
    * @throws what a consumer rejected with; UserError for a table that is none, a stream that is none, a second
    *   worker of our name.
@@ -98,14 +106,13 @@ export class Coordinator {
     if (signal.aborted || killSignal.aborted) stop();
     try {
       await this.#open();
-      const housekeeping = this.#housekeeping().run(this.#stopping.signal);
-      await Promise.all(
-        [this.#takeLoop(killSignal), housekeeping].map((loop) => this.#guard(loop)),
-      );
+      const loops = [this.#takeLoop(), this.#housekeeping.run(this.#stopping.signal)];
+      await Promise.all(loops.map((loop) => loop.catch((error: unknown) => this.#fail(error))));
     } catch (error) {
       this.#fail(error);
     } finally {
-      await this.#drain(killSignal);
+      await Promise.race([this.#holdings.ended(), aborted(killSignal)]);
+      if (killSignal.aborted) await this.#holdings.abandon();
       for (const each of [signal, killSignal]) each.removeEventListener("abort", stop);
     }
     if (this.#failure) throw this.#failure.error;
@@ -125,7 +132,7 @@ export class Coordinator {
     if (opened === "created") emit({ type: "leaseTableCreated", tableName: table.tableName });
   }
 
-  async #takeLoop(killSignal: AbortSignal): Promise<void> {
+  async #takeLoop(): Promise<void> {
     const { clock, table, settings, random } = this.#parts;
     const { signal } = this.#stopping;
     for (let firstPass = true; !signal.aborted; ) {
@@ -133,31 +140,38 @@ export class Coordinator {
       const scan = await this.#persist("Scan", () => table.scan(signal));
       if (!scan) return;
       this.#tellUnreadable(scan, firstPass);
-      const { leases } = scan;
-      if (leases.length === 0) {
+      if (scan.leases.length === 0) {
         await this.#sync.fillEmptyTable(signal);
         await clock.sleep(EMPTY_RESCAN_MS, signal);
         continue;
       }
-      await this.#pass(leases, firstPass, killSignal);
+      await this.#pass(scan.leases, firstPass);
       firstPass = false;
-      const restMs = rescanMs(leases.length, settings.failoverTimeMillis, random);
+      const restMs = rescanMs(scan.leases.length, settings.failoverTimeMillis, random);
       await this.#news.sleep(clock, restMs, signal);
     }
   }
 
-  async #pass(scanned: readonly Lease[], firstPass: boolean, kill: AbortSignal): Promise<void> {
+  async #pass(scanned: readonly Lease[], firstPass: boolean): Promise<void> {
     const { clock, workerId, settings, random } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const leases = scanned.map((lease) => this.#latest(lease));
+    const leases = scanned.map((lease) => this.#holdings.latest(lease));
     this.#observation = observe(this.#observation, leases, nowMs);
-    this.#tellTenures(leases);
-    this.#watchStrangers(leases);
-    const { take } = assign(
-      { leases: this.#observation, workerId, nowMs, firstPass, random, busy: this.#busy(nowMs) },
-      settings,
-    );
-    await inParallel(take, TAKE_CONCURRENCY, (each) => this.#take(each, kill));
+    this.#holdings.tell(leases);
+    this.#lookForDuplicate(leases);
+    const busy = this.#holdings.busy(nowMs);
+    const view = { leases: this.#observation, workerId, nowMs, firstPass, random, busy };
+    const { take } = assign(view, settings);
+    await inParallel(take, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
+  }
+
+  #lookForDuplicate(leases: readonly Lease[]): void {
+    const { workerId } = this.#parts;
+    const held = this.#holdings.shardIds;
+    this.#strangers = watchStrangers(this.#strangers, leases, workerId, held);
+    for (const [shardId, { moves }] of this.#strangers) {
+      if (moves > this.#strangerMovesTolerated) this.#failAsDuplicate(shardId);
+    }
   }
 
   /**
@@ -176,106 +190,9 @@ export class Coordinator {
     this.#unreadable = new Set(unreadable.map(({ shardId }) => shardId));
   }
 
-  /** A scan may be older than our own writes. */
-  #latest(scanned: Lease): Lease {
-    const held = this.#tenures.get(scanned.shardId);
-    return held?.trusted && held.lease.counter > scanned.counter ? held.lease : scanned;
-  }
-
-  /** What the table says to those who hold leases: one was taken from them, or their parents have ended. */
-  #tellTenures(leases: readonly Lease[]): void {
-    const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
-    for (const [shardId, tenure] of this.#tenures) {
-      const row = byId.get(shardId);
-      const owner = row && actualOwner(row);
-      if (row && row.counter > tenure.lease.counter && owner && owner !== this.#parts.workerId) {
-        tenure.lose(`worker "${owner}" took it`);
-      }
-      const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
-      if (parents.every((parent) => !parent || hasEnded(parent))) tenure.ring();
-    }
-  }
-
-  #watchStrangers(leases: readonly Lease[]): void {
-    const { workerId, table } = this.#parts;
-    const held = new Set(this.#tenures.keys());
-    this.#strangers = watchStrangers(this.#strangers, leases, workerId, held);
-    for (const [shardId, { moves }] of this.#strangers) {
-      if (moves <= this.#strangerMovesTolerated) continue;
-      this.#fail(duplicateWorker(workerId, table.tableName, shardId));
-    }
-  }
-
-  #busy(nowMs: number): ReadonlySet<string> {
-    for (const [shardId, untilMs] of this.#restingUntilMs) {
-      if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
-    }
-    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys()]);
-  }
-
-  async #take({ lease, how }: Take, kill: AbortSignal): Promise<void> {
-    if (this.#stopping.signal.aborted) return;
-    const { table, workerId, clock, emit } = this.#parts;
-    const work = { service: "dynamodb", operation: "take", who: "" } as const;
-    let taken: Awaited<ReturnType<typeof takeLease>>;
-    try {
-      taken = await takeLease(lease, workerId, table, clock, kill);
-      this.#trouble.recovered(work);
-    } catch (error) {
-      // The next pass sees what became of it.
-      this.#trouble.failed(work, error, 0);
-      return;
-    }
-    if (!taken) return;
-    const from = actualOwner(lease);
-    emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
-    const tenure = new Tenure(taken.lease, taken.takenMs, this.#tenureParts());
-    this.#tenures.set(lease.shardId, tenure);
-    const consumer = this.#serve(tenure, kill).finally(() => this.#consumers.delete(consumer));
-    this.#consumers.add(consumer);
-  }
-
-  /** From the taking of a lease to its release. Never rejects. */
-  async #serve(tenure: Tenure, kill: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const kept = this.#guard(tenure.keep(over.signal));
-    if (this.#stopping.signal.aborted) tenure.requestStop();
-    else await this.#guard(this.#parts.consume(tenure));
-    over.abort();
-    await kept;
-    const leftEarly = tenure.trusted && !hasEnded(tenure.lease) && !this.#stopping.signal.aborted;
-    const work = { service: "dynamodb", operation: "release", who: tenure.shardId } as const;
-    const persistence = { ...this.#parts, trouble: this.#trouble };
-    await this.#guard(
-      persist(work, () => tenure.release(kill), persistence, kill, RELEASE_PAUSE_MS),
-    );
-    if (leftEarly) this.#rest(tenure.shardId);
-    this.#tenures.delete(tenure.shardId);
-    this.#news.ring();
-  }
-
-  /** A consumer that returns without cause would return again at once: let others try first. */
-  #rest(shardId: string): void {
-    const { clock, settings } = this.#parts;
-    this.#restingUntilMs.set(shardId, clock.monotonicMs() + settings.failoverTimeMillis);
-  }
-
-  async #drain(killSignal: AbortSignal): Promise<void> {
-    const consumers = Promise.all(this.#consumers);
-    await Promise.race([consumers, aborted(killSignal)]);
-    if (!killSignal.aborted) return;
-    const limit = new AbortController();
-    const { clock } = this.#parts;
-    const released = Promise.allSettled(
-      [...this.#tenures.values()].map((tenure) => tenure.abandon(limit.signal)),
-    );
-    await Promise.race([released, clock.sleep(KILL_RELEASE_MS, limit.signal)]);
-    limit.abort();
-  }
-
   #stop(): void {
     this.#stopping.abort();
-    for (const tenure of this.#tenures.values()) tenure.requestStop();
+    this.#holdings.stop();
   }
 
   /** The first failure is the one that `run` rejects with. */
@@ -284,46 +201,14 @@ export class Coordinator {
     this.#stop();
   }
 
-  async #guard(work: Promise<unknown>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#fail(error);
-    }
+  #failAsDuplicate(shardId: string): void {
+    const { workerId, table } = this.#parts;
+    this.#fail(duplicateWorker(workerId, table.tableName, shardId));
   }
 
   #persist<T>(operation: string, attempt: () => Promise<T>): Promise<T | undefined> {
     const work = { service: "dynamodb", operation, who: "" } as const;
-    const persistence = { ...this.#parts, trouble: this.#trouble };
-    return persist(work, attempt, persistence, this.#stopping.signal);
-  }
-
-  #housekeeping(): Housekeeping {
-    return new Housekeeping({
-      ...this.#parts,
-      trouble: this.#trouble,
-      sync: this.#sync,
-      leases: () => [...this.#observation.values()].map(({ lease }) => lease),
-      unreadable: () => this.#unreadable,
-    });
-  }
-
-  #tenureParts(): TenureParts {
-    const { settings, table, workerId } = this.#parts;
-    return {
-      ...this.#parts,
-      trouble: this.#trouble,
-      failoverTimeMillis: settings.failoverTimeMillis,
-      leasesAdded: () => this.#news.ring(),
-      shardEnded: (shardId) => this.#parentEnded(shardId),
-      duplicateFound: (shardId) => this.#fail(duplicateWorker(workerId, table.tableName, shardId)),
-    };
-  }
-
-  #parentEnded(shardId: string): void {
-    for (const tenure of this.#tenures.values()) {
-      if (tenure.lease.parentShardIds.includes(shardId)) tenure.ring();
-    }
+    return persist(work, attempt, this.#persistence, this.#stopping.signal);
   }
 }
 

@@ -12,6 +12,7 @@ import type { HeldLease, LeaseFacts } from "./heldLease.ts";
 import { HeldRow, type RowLost, type RowWrite } from "./heldRow.ts";
 import { hasEnded, type Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
+import { sharedController } from "./signals.ts";
 import { storeCheckpoint } from "./storeCheckpoint.ts";
 import type { LeaseTable } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
@@ -37,8 +38,8 @@ export class Tenure implements HeldLease {
   readonly shardId: string;
   readonly #parts: TenureParts;
   readonly #row: HeldRow;
-  readonly #lost = new AbortController();
-  readonly #stop = new AbortController();
+  readonly #lost = sharedController();
+  readonly #stop = sharedController();
   readonly #parentNews = new Bell();
 
   /** @param takenMs monotonic time at which the write began that made the lease ours. */

@@ -1,10 +1,20 @@
-// Workers on a real table: alone, together, in succession.
+// One worker on a real table: start, work, the end of a shard, and every way to stop.
 
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
+import { UserError } from "../../src/model/errors.ts";
 import { SHARD_END } from "../../src/model/position.ts";
-import type { Shard } from "../../src/model/shard.ts";
-import { leaseItems } from "../support/emulators.ts";
-import { never, openTable, over, shardsSideBySide, Worker, type WorkerOptions } from "./fleet.ts";
+import type { Shard, ShardFilter } from "../../src/model/shard.ts";
+import { leaseItems, until } from "../support/emulators.ts";
+import {
+  never,
+  openClient,
+  openTable,
+  over,
+  shardsSideBySide,
+  Worker,
+  type WorkerOptions,
+} from "./fleet.ts";
+import { DynamoProxy } from "./proxy.ts";
 
 const running: Worker[] = [];
 
@@ -18,56 +28,105 @@ afterEach(async () => {
   await Promise.allSettled(running.splice(0).map((worker) => worker.stop()));
 });
 
-test("a lone worker on a new application makes the table and its leases, and takes them all at once", async () => {
-  const table = await openTable();
-  const worker = start({ table, shards: shardsSideBySide(4) });
-  await worker.until(() => worker.held.size === 4);
-  expect(worker.all("leaseTableCreated")).toHaveLength(1);
-  expect(worker.all("leaseCreated")).toHaveLength(4);
-  expect(worker.all("leaseTaken").map(({ how }) => how)).toEqual(Array(4).fill("unowned"));
-});
-
-test("a stop asks consumers to finish, releases their leases and only then returns", async () => {
-  const table = await openTable();
-  const finished: string[] = [];
-  const worker = start({
-    table,
-    shards: shardsSideBySide(2),
-    consume: async (lease) => {
-      await over(lease);
-      expect(lease.stopRequested.aborted).toBe(true);
-      expect(lease.trusted).toBe(true);
-      expect(await lease.checkpoint(at("7"))).toBe("stored");
-      finished.push(lease.shardId);
-    },
+describe("a start", () => {
+  test("on a new application makes the table and its leases, and takes them all at once", async () => {
+    const table = await openTable();
+    const worker = start({ table, shards: shardsSideBySide(4) });
+    await worker.until(() => worker.held.size === 4);
+    expect(worker.all("leaseTableCreated")).toHaveLength(1);
+    expect(worker.all("leaseCreated")).toHaveLength(4);
+    expect(worker.all("leaseTaken").map(({ how }) => how)).toEqual(Array(4).fill("unowned"));
   });
-  await worker.until(() => worker.held.size === 2);
-  await worker.stop();
-  expect(finished.sort()).toEqual(["shardId-000000000000", "shardId-000000000001"]);
-  for (const lease of (await table.scan(never)).leases) {
-    expect(lease).toMatchObject({ checkpoint: at("7"), counter: 3 });
-    expect(lease.owner).toBeUndefined();
-  }
+
+  test("asks for the shards at the initial position", async () => {
+    const asked: ShardFilter[] = [];
+    const timestamp = new Date(1_000);
+    const table = await openTable();
+    const worker = start({
+      table,
+      settings: { initialPosition: { type: "AT_TIMESTAMP", timestamp } },
+      listShards: async (filter) => {
+        asked.push(filter);
+        return shardsSideBySide(1);
+      },
+    });
+    await worker.until(() => worker.held.size === 1);
+    expect(asked).toEqual([{ type: "AT_TIMESTAMP", timestamp }]);
+    const [lease] = (await table.scan(never)).leases;
+    expect(lease?.checkpoint.sequenceNumber).toBe("AT_TIMESTAMP");
+  });
+
+  test("under a name that was there before resumes its leases at once", async () => {
+    const table = await openTable();
+    const shards = shardsSideBySide(2);
+    await table.ensure(never);
+    for (const { shardId } of shards) {
+      const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
+      await table.create({ shardId, checkpoint, parentShardIds: [] }, never);
+    }
+    // A worker that died without a word.
+    for (const lease of (await table.scan(never)).leases) await table.take(lease, "stable", never);
+    const settings = { failoverTimeMillis: 600_000 };
+    const worker = start({ table, workerId: "stable", settings });
+    await worker.until(() => worker.held.size === 2);
+    expect(worker.all("leaseTaken").map(({ how }) => how)).toEqual(["resumed", "resumed"]);
+  });
+
+  test("of a stream that is none passes on what the listing says", async () => {
+    const missing = new UserError('The stream "words" does not exist.');
+    const worker = start({ table: await openTable(), listShards: () => Promise.reject(missing) });
+    await expect(worker.ended).rejects.toBe(missing);
+  });
+
+  test("goes on trying while the listing fails for other reasons, and says so", async () => {
+    let failures = 3;
+    const worker = start({
+      table: await openTable(),
+      listShards: async () => {
+        if (failures-- > 0) throw new Error("socket hang up");
+        return shardsSideBySide(1);
+      },
+    });
+    await worker.until(() => worker.held.size === 1);
+    expect(worker.all("serviceTrouble").map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(worker.all("serviceRecovered")).toEqual([
+      { type: "serviceRecovered", service: "kinesis", operation: "ListShards", attempts: 3 },
+    ]);
+  });
+
+  test("at an unreachable endpoint warns, keeps trying and can be stopped", async () => {
+    const worker = start({ table: await openTable("any", "http://127.0.0.1:1") });
+    await worker.untilEvent("serviceTrouble", ({ attempt }) => attempt === 4);
+    expect(worker.all("serviceTrouble").map(({ attempt }) => attempt)).toEqual([1, 2, 4]);
+    await worker.stop();
+  });
+
+  test("on a table of another application says so", async () => {
+    const table = await openTable();
+    await table.ensure(never);
+    const Item = { leaseKey: { S: "order-1" }, price: { N: "3" } };
+    await (await openClient()).putItem({ TableName: table.tableName, Item });
+    const worker = start({ table, shards: shardsSideBySide(1) });
+    await expect(worker.ended).rejects.toThrow(UserError);
+    await expect(worker.ended).rejects.toThrow(/order-1.*not the row of a lease/);
+  });
 });
 
 test("a finished shard's children get leases before its end is stored, and start when it is", async () => {
   const table = await openTable();
-  const [parent] = shardsSideBySide(1);
-  const children = shardsSideBySide(3)
-    .slice(1, 3)
-    .map((shard) => ({ ...shard, parentShardIds: [parent?.shardId ?? ""] }));
+  const [parent, ...children] = family();
   const order: string[] = [];
-  const worker = start({
+  const worker: Worker = start({
     table,
-    shards: [parent as Shard],
+    shards: [parent],
     settings: { initialPosition: { type: "TRIM_HORIZON" } },
     consume: async (lease) => {
       while (!(await lease.parentsEnded())) await lease.parentsChanged(600_000);
       order.push(lease.shardId);
-      if (lease.shardId !== parent?.shardId) return over(lease);
+      if (lease.shardId !== parent.shardId) return over(lease);
       expect(await lease.addChildren(children)).toBe("added");
       const rows = await leaseItems(table.tableName);
-      expect(rows.get(children[0]?.shardId ?? "")?.["checkpoint"]).toBe("TRIM_HORIZON");
+      expect(rows.get(children[0].shardId)?.["checkpoint"]).toBe("TRIM_HORIZON");
       // The children are held, and wait, while their parent has not ended.
       await worker.until(() => worker.held.size === 3);
       expect(order).toEqual([parent.shardId]);
@@ -75,12 +134,211 @@ test("a finished shard's children get leases before its end is stored, and start
     },
   });
   await worker.until(() => order.length === 3);
+  await worker.untilEvent("leaseReleased", ({ shardId }) => shardId === parent.shardId);
   const rows = await leaseItems(table.tableName);
-  expect(rows.get(parent?.shardId ?? "")).toMatchObject({
+  expect(rows.get(parent.shardId)).toMatchObject({
     checkpoint: "SHARD_END",
     childShardIds: JSON.stringify(children.map((child) => child.shardId)),
   });
+  expect(worker.all("leaseTaken")).toHaveLength(3);
 });
+
+test("housekeeping deletes a finished lease when its children have got somewhere", async () => {
+  const table = await openTable();
+  const [parent, ...children] = family();
+  const worker = start({
+    table,
+    shards: [parent],
+    settings: { cleanupIntervalMs: 20 },
+    consume: async (lease) => {
+      if (lease.shardId === parent.shardId) {
+        await lease.addChildren(children);
+        await lease.checkpoint(SHARD_END);
+      } else {
+        await lease.checkpoint(at("5"));
+        await over(lease);
+      }
+    },
+  });
+  const gone = await worker.untilEvent("leaseDeleted");
+  expect(gone.shardId).toBe(parent.shardId);
+  expect(await table.read(parent.shardId, never)).toBeUndefined();
+});
+
+test("housekeeping fills a hole that it has seen often enough, and notes hash keys that rows lack", async () => {
+  const table = await openTable();
+  const [first, second] = shardsSideBySide(2) as [Shard, Shard];
+  await table.ensure(never);
+  const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
+  await table.create({ shardId: first.shardId, checkpoint, parentShardIds: [] }, never);
+  const worker = start({
+    table,
+    shards: [first, second],
+    settings: { auditIntervalMs: 20, auditConfidence: 3 },
+  });
+  await worker.until(() => worker.held.size === 2);
+  expect(await table.read(first.shardId, never)).toMatchObject({
+    hashKeyRange: first.hashKeyRange,
+  });
+});
+
+describe("a stop", () => {
+  test("asks consumers to finish, releases their leases and only then returns", async () => {
+    const table = await openTable();
+    const finished: string[] = [];
+    const worker = start({
+      table,
+      shards: shardsSideBySide(2),
+      consume: async (lease) => {
+        await over(lease);
+        expect(lease.lost.aborted).toBe(false);
+        expect(lease.trusted).toBe(true);
+        expect(await lease.checkpoint(at("7"))).toBe("stored");
+        finished.push(lease.shardId);
+      },
+    });
+    await worker.until(() => worker.held.size === 2);
+    await worker.stop();
+    expect(finished.sort()).toEqual(["shardId-000000000000", "shardId-000000000001"]);
+    for (const lease of (await table.scan(never)).leases) {
+      expect(lease).toMatchObject({ checkpoint: at("7"), counter: 3 });
+      expect(lease.owner).toBeUndefined();
+    }
+  });
+
+  test("keeps renewing the lease of a consumer that takes its time", async () => {
+    const table = await openTable();
+    let letGo = () => {};
+    const slow = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const settings = { failoverTimeMillis: 400 };
+    const worker = start({ table, shards: shardsSideBySide(1), settings, consume: () => slow });
+    await worker.until(() => worker.held.size === 1);
+    const stopped = worker.stop();
+    const before = worker.all("leaseRenewed").length;
+    // More renewals than a lease lasts.
+    await worker.until(() => worker.all("leaseRenewed").length > before + 6);
+    expect([...worker.held.values()].every((lease) => lease.trusted)).toBe(true);
+    letGo();
+    await stopped;
+    expect(worker.all("leaseReleased")).toHaveLength(1);
+    expect(worker.all("leaseLost")).toHaveLength(0);
+  });
+
+  test("that must be immediate waits for no consumer, but releases the leases", async () => {
+    const table = await openTable();
+    const worker = start({
+      table,
+      shards: shardsSideBySide(2),
+      consume: () => new Promise(() => {}),
+    });
+    await worker.until(() => worker.held.size === 2);
+    const leases = [...worker.held.values()];
+    await worker.kill();
+    expect(leases.every((lease) => lease.lost.aborted)).toBe(true);
+    expect(await leases[0]?.checkpoint(at("7"))).toBe("lost");
+    expect((await table.scan(never)).leases.map((lease) => lease.owner)).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("that must be immediate is not held up by a table that does not answer", async () => {
+    const proxy = await DynamoProxy.start();
+    const { tableName } = await openTable();
+    const table = await openTable(tableName, proxy.url);
+    const worker = start({
+      table,
+      shards: shardsSideBySide(1),
+      consume: () => new Promise(() => {}),
+    });
+    await worker.until(() => worker.held.size === 1);
+    proxy.fate = () => ({ until: new Promise(() => {}) });
+    await worker.kill();
+    await proxy.stop();
+  });
+
+  test("follows when a consumer fails: the others finish, and the failure is what run rejects with", async () => {
+    const table = await openTable();
+    const broken = new Error("the child of shard 1 exited with code 3");
+    const others: string[] = [];
+    const worker: Worker = start({
+      table,
+      shards: shardsSideBySide(3),
+      consume: async (lease) => {
+        await worker.until(() => worker.held.size === 3);
+        if (lease.shardId.endsWith("1")) throw broken;
+        await over(lease);
+        others.push(lease.shardId);
+      },
+    });
+    await expect(worker.ended).rejects.toBe(broken);
+    expect(others).toHaveLength(2);
+    expect(worker.all("leaseReleased")).toHaveLength(3);
+  });
+
+  test("follows when the table is deleted", async () => {
+    const table = await openTable();
+    const worker = start({ table, shards: shardsSideBySide(1) });
+    await worker.until(() => worker.held.size === 1);
+    await (await openClient()).deleteTable({ TableName: table.tableName });
+    await expect(worker.ended).rejects.toThrow(/deleted while this program ran/);
+  });
+
+  test("before the start is over ends it too", async () => {
+    const worker = start({ table: await openTable(), listShards: () => new Promise(() => {}) });
+    await worker.untilEvent("leaseTableCreated");
+    const stopped = worker.kill();
+    await stopped;
+  });
+});
+
+test("a consumer that returns without cause does not get its shard back at once", async () => {
+  const table = await openTable();
+  let calls = 0;
+  const worker = start({
+    table,
+    shards: shardsSideBySide(1),
+    settings: { failoverTimeMillis: 600_000 },
+    consume: async () => {
+      calls++;
+    },
+  });
+  await worker.untilEvent("leaseReleased");
+  const shards = shardsSideBySide(2);
+  const [, second] = shards;
+  // Another lease appears: by the time it is taken, a whole pass has left the first alone.
+  if (second) await table.create({ ...second, checkpoint: at("1") }, never);
+  await worker.untilEvent("leaseTaken", ({ shardId }) => shardId === second?.shardId);
+  expect(calls).toBe(2);
+  expect(worker.all("leaseTaken")).toHaveLength(2);
+});
+
+test("a lease row that is damaged while the worker runs costs that shard alone", async () => {
+  const table = await openTable();
+  const shards = shardsSideBySide(2);
+  const worker = start({ table, shards, settings: { failoverTimeMillis: 600 } });
+  await worker.until(() => worker.held.size === 2);
+  const damaged = shards[0]?.shardId ?? "";
+  await (await openClient()).updateItem({
+    TableName: table.tableName,
+    Key: { leaseKey: { S: damaged } },
+    UpdateExpression: "SET leaseCounter = :x",
+    ExpressionAttributeValues: { ":x": { S: "not a number" } },
+  });
+  await worker.untilEvent("leaseLost", ({ shardId }) => shardId === damaged);
+  await worker.untilEvent("serviceTrouble", ({ operation }) => operation === "read lease");
+  await until("renewals to go on", () => worker.all("leaseRenewed").length > 6);
+  expect([...worker.held.keys()]).toEqual([shards[1]?.shardId]);
+});
+
+function family(): [Shard, Shard, Shard] {
+  const [parent] = shardsSideBySide(1) as [Shard];
+  const [, left, right] = shardsSideBySide(3) as [Shard, Shard, Shard];
+  const parentShardIds = [parent.shardId];
+  return [parent, { ...left, parentShardIds }, { ...right, parentShardIds }];
+}
 
 function at(sequenceNumber: string) {
   return { sequenceNumber: sequenceNumber as never, subSequenceNumber: 0 };

@@ -1,0 +1,181 @@
+// The leases that this worker holds: each is taken, consumed, kept alive meanwhile, and released when its consumer
+// returns. One consumer a shard: an entry goes when its consumer has returned, not when its lease is lost.
+
+import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import type { Take } from "./assignment.ts";
+import type { Consume } from "./heldLease.ts";
+import { actualOwner, hasEnded, type Lease } from "./lease.ts";
+import { persist } from "./persist.ts";
+import { sharedController } from "./signals.ts";
+import type { LeaseTable } from "./table.ts";
+import { type Taken, takeLease } from "./takeLease.ts";
+import { Tenure, type TenureParts } from "./tenure.ts";
+import type { Trouble } from "./trouble.ts";
+
+export interface HoldingsParts {
+  readonly table: LeaseTable;
+  readonly workerId: string;
+  readonly failoverTimeMillis: number;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly trouble: Trouble;
+  readonly random: () => number;
+  readonly consume: Consume;
+  /** It is worthwhile to look at all leases again. */
+  readonly news: () => void;
+  /** A consumer failed, or the table is gone. */
+  readonly failed: (error: unknown) => void;
+  /** Somebody renews this lease under our name. */
+  readonly duplicateFound: (shardId: string) => void;
+}
+
+/** At the end of a tenure there is little time left: no long waits between attempts to release. */
+const RELEASE_PAUSE_MS = 500;
+/** After an immediate stop: how long leases may take to be released. */
+const KILL_RELEASE_MS = 1_000;
+
+export class Holdings {
+  readonly #parts: HoldingsParts;
+  readonly #tenures = new Map<string, Tenure>();
+  readonly #consumers = new Set<Promise<void>>();
+  /** Shards that a consumer left without reason, and until when not to take them again. */
+  readonly #restingUntilMs = new Map<string, number>();
+  readonly #killed = sharedController();
+  #stopping = false;
+
+  constructor(parts: HoldingsParts) {
+    this.#parts = parts;
+  }
+
+  /** Shards that have a consumer, though its lease may be lost. */
+  get shardIds(): ReadonlySet<string> {
+    return new Set(this.#tenures.keys());
+  }
+
+  /** Shards that are not to be taken now. */
+  busy(nowMs: number): ReadonlySet<string> {
+    for (const [shardId, untilMs] of this.#restingUntilMs) {
+      if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
+    }
+    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys()]);
+  }
+
+  /** The row as it is by all that we know: a scan may be older than our own writes. */
+  latest(scanned: Lease): Lease {
+    const held = this.#tenures.get(scanned.shardId);
+    return held?.trusted && held.lease.counter > scanned.counter ? held.lease : scanned;
+  }
+
+  /** What a scan means for those who hold leases: one was taken from them, or their parents have ended. */
+  tell(leases: readonly Lease[]): void {
+    const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
+    for (const [shardId, tenure] of this.#tenures) {
+      const row = byId.get(shardId);
+      const owner = row && actualOwner(row);
+      if (row && row.counter > tenure.lease.counter && owner && owner !== this.#parts.workerId) {
+        tenure.lose(`worker "${owner}" took it`);
+      }
+      const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
+      if (parents.every((parent) => !parent || hasEnded(parent))) tenure.ring();
+    }
+  }
+
+  /** Takes a lease, if nobody was faster, and sets a consumer to work on it. */
+  async take({ lease, how }: Take): Promise<void> {
+    if (this.#stopping) return;
+    const { emit } = this.#parts;
+    const taken = await this.#tryToTake(lease);
+    if (!taken) return;
+    const from = actualOwner(lease);
+    emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
+    const tenure = new Tenure(taken.lease, taken.takenMs, this.#tenureParts());
+    this.#tenures.set(lease.shardId, tenure);
+    const consumer = this.#serve(tenure).finally(() => this.#consumers.delete(consumer));
+    this.#consumers.add(consumer);
+  }
+
+  /** Asks every consumer to finish. */
+  stop(): void {
+    this.#stopping = true;
+    for (const tenure of this.#tenures.values()) tenure.requestStop();
+  }
+
+  /** Resolves when no consumer is left; nothing may be taken any more. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#consumers);
+  }
+
+  /** Withdraws every lease from its consumer without waiting for it, and releases it if that can be done at once. */
+  async abandon(): Promise<void> {
+    this.#killed.abort();
+    const { clock } = this.#parts;
+    const limit = sharedController();
+    const released = Promise.allSettled(
+      [...this.#tenures.values()].map((tenure) => tenure.abandon(limit.signal)),
+    );
+    await Promise.race([released, clock.sleep(KILL_RELEASE_MS, limit.signal)]);
+    limit.abort();
+  }
+
+  async #tryToTake(lease: Lease): Promise<Taken | undefined> {
+    const { table, workerId, clock, trouble } = this.#parts;
+    const work = { service: "dynamodb", operation: "take", who: "" } as const;
+    try {
+      const taken = await takeLease(lease, workerId, table, clock, this.#killed.signal);
+      trouble.recovered(work);
+      return taken;
+    } catch (error) {
+      // The next look at all leases sees what became of it.
+      trouble.failed(work, error, 0);
+      return undefined;
+    }
+  }
+
+  /** From the taking of a lease to its release. Never rejects. */
+  async #serve(tenure: Tenure): Promise<void> {
+    const over = sharedController();
+    const kept = this.#guard(tenure.keep(over.signal));
+    if (!this.#stopping) await this.#guard(this.#parts.consume(tenure));
+    over.abort();
+    await kept;
+    if (tenure.trusted && !hasEnded(tenure.lease)) this.#rest(tenure.shardId);
+    await this.#release(tenure);
+    this.#tenures.delete(tenure.shardId);
+    this.#parts.news();
+  }
+
+  async #release(tenure: Tenure): Promise<void> {
+    const { signal } = this.#killed;
+    const work = { service: "dynamodb", operation: "release", who: tenure.shardId } as const;
+    await this.#guard(
+      persist(work, () => tenure.release(signal), this.#parts, signal, RELEASE_PAUSE_MS),
+    );
+  }
+
+  /** A consumer that returned without cause would return again at once: let others try first. */
+  #rest(shardId: string): void {
+    const { clock, failoverTimeMillis } = this.#parts;
+    this.#restingUntilMs.set(shardId, clock.monotonicMs() + failoverTimeMillis);
+  }
+
+  async #guard(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#parts.failed(error);
+    }
+  }
+
+  #tenureParts(): TenureParts {
+    return {
+      ...this.#parts,
+      leasesAdded: this.#parts.news,
+      shardEnded: (shardId) => {
+        for (const tenure of this.#tenures.values()) {
+          if (tenure.lease.parentShardIds.includes(shardId)) tenure.ring();
+        }
+      },
+    };
+  }
+}

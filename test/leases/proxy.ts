@@ -1,0 +1,92 @@
+// A small proxy before DynamoDB that lets a test spoil single calls: lose the answer, refuse, throttle, hold back.
+
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import { inject } from "vitest";
+
+/** What becomes of one call. */
+export type Fate =
+  | "pass"
+  /** It is carried out, but its answer never arrives. */
+  | "loseAnswer"
+  /** The connection breaks before it is carried out. */
+  | "cut"
+  | "throttle"
+  /** It waits until `until` resolves, and is carried out then. */
+  | { readonly until: Promise<unknown> };
+
+export interface Call {
+  /** UpdateItem, Scan, … */
+  readonly operation: string;
+  readonly body: string;
+}
+
+export class DynamoProxy {
+  /** Asked for each call; set by the test. */
+  fate: (call: Call) => Fate = () => "pass";
+  readonly #server: Server;
+  readonly #target = new URL(inject("dynamoUrl"));
+
+  private constructor() {
+    this.#server = createServer((incoming, outgoing) => {
+      this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
+    });
+  }
+
+  static async start(): Promise<DynamoProxy> {
+    const proxy = new DynamoProxy();
+    await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const body = await readAll(incoming);
+    const target = String(incoming.headers["x-amz-target"] ?? "");
+    const fate = this.fate({ operation: target.split(".")[1] ?? "", body: body.toString() });
+    if (fate === "cut") return void outgoing.destroy();
+    if (fate === "throttle") return throttle(outgoing);
+    if (typeof fate === "object") await fate.until;
+    const answer = await this.#forward(incoming, body);
+    if (fate === "loseAnswer") return void outgoing.destroy();
+    outgoing.writeHead(answer.response.statusCode ?? 500, answer.response.headers);
+    outgoing.end(answer.body);
+  }
+
+  #forward(incoming: IncomingMessage, body: Buffer) {
+    return new Promise<{ response: IncomingMessage; body: Buffer }>((resolve, reject) => {
+      const { hostname, port } = this.#target;
+      const { method, headers, url } = incoming;
+      const forwarded = request({ hostname, port, method, headers, path: url }, (response) => {
+        readAll(response).then((bytes) => resolve({ response, body: bytes }), reject);
+      });
+      forwarded.on("error", reject).end(body);
+    });
+  }
+}
+
+function throttle(outgoing: ServerResponse): void {
+  const type = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+  outgoing.writeHead(400, { "content-type": "application/x-amz-json-1.0" });
+  outgoing.end(JSON.stringify({ __type: type, message: "too fast" }));
+}
+
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,312 @@
+// One held lease against a real table behind a proxy: what its consumer is told when answers get lost, others
+// write, or time runs out.
+
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Event } from "../../src/events.ts";
+import type { LeaseTable } from "../../src/leases/table.ts";
+import { takeLease } from "../../src/leases/takeLease.ts";
+import { Tenure } from "../../src/leases/tenure.ts";
+import { Trouble } from "../../src/leases/trouble.ts";
+import { SHARD_END } from "../../src/model/position.ts";
+import { until } from "../support/emulators.ts";
+import { ClockByHand } from "./clockByHand.ts";
+import { never, openTable, shardsSideBySide } from "./fleet.ts";
+import { type Call, DynamoProxy, type Fate } from "./proxy.ts";
+
+const F = 10_000;
+const AT = { sequenceNumber: "7" as never, subSequenceNumber: 0 };
+
+let proxy: DynamoProxy;
+let direct: LeaseTable;
+let table: LeaseTable;
+let clock: ClockByHand;
+let events: Event[];
+let duplicates: string[];
+
+beforeEach(async () => {
+  proxy = await DynamoProxy.start();
+  direct = await openTable();
+  table = await openTable(direct.tableName, proxy.url);
+  await direct.ensure(never);
+  clock = new ClockByHand();
+  events = [];
+  duplicates = [];
+});
+
+afterEach(() => proxy.stop());
+
+test("a renewal and a checkpoint whose answers were lost are found to have succeeded", async () => {
+  const tenure = await hold("a");
+  spoil("UpdateItem", ["loseAnswer"]);
+  expect(await tenure.checkpoint(AT)).toBe("stored");
+  // The lost write, and the same one again on top of it.
+  expect(await direct.read("a", never)).toMatchObject({ counter: 3, checkpoint: AT, owner: "me" });
+
+  spoil("UpdateItem", ["loseAnswer"]);
+  await renewOnce(tenure);
+  expect(tenure.trusted).toBe(true);
+  expect(await direct.read("a", never)).toMatchObject({ counter: 5, owner: "me" });
+  expect(duplicates).toEqual([]);
+});
+
+test("a take whose answer was lost is found to have succeeded", async () => {
+  await direct.create(newLease("a"), never);
+  await direct.create(newLease("b"), never);
+  const [a, b] = [await direct.read("a", never), await direct.read("b", never)];
+  if (!a || !b) throw new Error("no leases");
+  spoil("UpdateItem", ["loseAnswer"]);
+  expect(await takeLease(a, "me", table, clock, never)).toMatchObject({
+    lease: { owner: "me", counter: 1 },
+  });
+  spoil("UpdateItem", ["cut"]);
+  await expect(takeLease(b, "me", table, clock, never)).rejects.toMatchObject({
+    trouble: "unavailable",
+  });
+});
+
+test("writes of one lease stand in line, however many are asked for at once", async () => {
+  const tenure = await hold("a");
+  const results = await Promise.all([AT, AT, AT, AT].map((at) => tenure.checkpoint(at)));
+  expect(results).toEqual(Array(4).fill("stored"));
+  expect(await direct.read("a", never)).toMatchObject({ counter: 5 });
+});
+
+test("another worker's take ends it, and the checkpoint that notices is not stored", async () => {
+  const tenure = await hold("a");
+  const row = await direct.read("a", never);
+  if (!row) throw new Error("no lease");
+  await direct.take(row, "peer", never);
+  expect(await tenure.checkpoint(AT)).toBe("lost");
+  expect(tenure.lost.aborted).toBe(true);
+  expect(tenure.trusted).toBe(false);
+  expect(events).toContainEqual({
+    type: "leaseLost",
+    shardId: "a",
+    reason: 'worker "peer" took it',
+  });
+  expect((await direct.read("a", never))?.checkpoint.sequenceNumber).toBe("TRIM_HORIZON");
+  expect(await tenure.read()).toBeUndefined();
+});
+
+test("a deleted row ends it", async () => {
+  const tenure = await hold("a");
+  const row = await direct.read("a", never);
+  if (!row) throw new Error("no lease");
+  await direct.checkpoint(row, SHARD_END, never);
+  await direct.delete({ ...row, checkpoint: SHARD_END }, never);
+  expect(await tenure.read()).toBeUndefined();
+  expect(events).toContainEqual(
+    expect.objectContaining({ reason: expect.stringMatching(/deleted/) }),
+  );
+});
+
+test("somebody who renews it under our name is noticed", async () => {
+  const tenure = await hold("a");
+  const row = await direct.read("a", never);
+  if (!row) throw new Error("no lease");
+  await direct.renew(row, never);
+  expect(await tenure.checkpoint(AT)).toBe("lost");
+  expect(duplicates).toEqual(["a"]);
+});
+
+test("after a stopped process the first question tells the truth, before any timer has fired", async () => {
+  const tenure = await hold("a");
+  const over = new AbortController();
+  const kept = tenure.keep(over.signal);
+  clock.skip(0.89 * F);
+  expect(tenure.trusted).toBe(true);
+  clock.skip(0.02 * F);
+  expect(tenure.lost.aborted).toBe(false);
+  expect(tenure.trusted).toBe(false);
+  expect(tenure.lost.aborted).toBe(true);
+  expect(await tenure.checkpoint(AT)).toBe("lost");
+  await kept;
+  expect(await direct.read("a", never)).toMatchObject({ counter: 1 });
+  expect(events.map((event) => event.type)).toEqual(["leaseLost"]);
+});
+
+test("when time runs out it is lost on the stroke, though a renewal hangs", async () => {
+  const tenure = await hold("a");
+  let letGo = () => {};
+  const hanging = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const asked = new Promise<void>((resolve) => {
+    proxy.fate = () => {
+      resolve();
+      return { until: hanging };
+    };
+  });
+  const kept = tenure.keep(new AbortController().signal);
+  clock.advance(F / 3);
+  await asked;
+  clock.advance(0.56 * F);
+  expect(tenure.lost.aborted).toBe(false);
+  clock.advance(0.02 * F);
+  await kept;
+  expect(tenure.lost.aborted).toBe(true);
+  letGo();
+});
+
+test("trust counts from the start of the write, not from its answer", async () => {
+  const tenure = await hold("a");
+  clock.skip(1_000);
+  let asked = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  let letGo = () => {};
+  const hanging = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  proxy.fate = () => {
+    asked();
+    return { until: hanging };
+  };
+  const stored = tenure.checkpoint(AT);
+  await arrived;
+  clock.skip(2_000);
+  letGo();
+  expect(await stored).toBe("stored");
+  // Written at 1 s: trusted until 10 s.
+  clock.skip(6_900);
+  expect(tenure.trusted).toBe(true);
+  clock.skip(200);
+  expect(tenure.trusted).toBe(false);
+});
+
+test("throttling is waited out; when it lasts the child is told its name", async () => {
+  const tenure = await hold("a");
+  spoil("UpdateItem", ["throttle", "throttle"]);
+  expect(await tenure.checkpoint(AT)).toBe("stored");
+  expect(events.map((event) => event.type)).toEqual([
+    "serviceTrouble",
+    "serviceTrouble",
+    "serviceRecovered",
+  ]);
+  proxy.fate = () => "throttle";
+  await expect(tenure.checkpoint(AT)).rejects.toMatchObject({ name: "ThrottlingException" });
+  proxy.fate = () => "cut";
+  await expect(tenure.checkpoint(AT)).rejects.toMatchObject({
+    name: "KinesisClientLibDependencyException",
+  });
+  proxy.fate = () => "pass";
+  expect(await tenure.checkpoint(AT)).toBe("stored");
+});
+
+test("a released lease has no owner, and cannot be written to by its old consumer", async () => {
+  const tenure = await hold("a");
+  spoil("UpdateItem", ["loseAnswer"]);
+  await expect(tenure.release(never)).rejects.toMatchObject({ trouble: "unavailable" });
+  await tenure.release(never);
+  const row = await direct.read("a", never);
+  expect(row).toMatchObject({ counter: 2 });
+  expect(row?.owner).toBeUndefined();
+  expect(await tenure.checkpoint(AT)).toBe("lost");
+  expect(events).toEqual([{ type: "leaseReleased", shardId: "a" }]);
+});
+
+test("an immediate stop withdraws trust first and then releases", async () => {
+  const tenure = await hold("a");
+  const given = tenure.abandon(never);
+  expect(tenure.trusted).toBe(false);
+  await given;
+  expect((await direct.read("a", never))?.owner).toBeUndefined();
+});
+
+test("a merged shard's child is made when both parents have leases", async () => {
+  const tenure = await hold("p1");
+  const [shard] = shardsSideBySide(1);
+  const child = {
+    shardId: "c",
+    parentShardIds: ["p1", "p2"],
+    hashKeyRange: shard?.hashKeyRange ?? { startingHashKey: "0", endingHashKey: "1" },
+  };
+  expect(await tenure.addChildren([child])).toBe("later");
+  expect(await direct.read("c", never)).toBeUndefined();
+  await direct.create(newLease("p2"), never);
+  expect(await tenure.addChildren([child])).toBe("added");
+  expect(await direct.read("c", never)).toMatchObject({
+    parentShardIds: ["p1", "p2"],
+    checkpoint: { sequenceNumber: "TRIM_HORIZON" },
+    hashKeyRange: child.hashKeyRange,
+  });
+  expect(await direct.read("p1", never)).toMatchObject({ childShardIds: ["c"] });
+  // The other parent finds the child there; its own parent may be gone by then.
+  const other = await hold("p2", "existing");
+  expect(await other.addChildren([child])).toBe("added");
+});
+
+test("one child that does not name two parents is refused, and the lease given up", async () => {
+  const tenure = await hold("p1");
+  const hashKeyRange = { startingHashKey: "0", endingHashKey: "1" };
+  expect(await tenure.addChildren([{ shardId: "c", parentShardIds: ["p1"], hashKeyRange }])).toBe(
+    "lost",
+  );
+  expect(tenure.lost.aborted).toBe(true);
+});
+
+test("parents that are missing or ended are in nobody's way; news of them is never slept through", async () => {
+  await direct.create(newLease("p"), never);
+  const tenure = await hold("c", "new", ["gone", "p"]);
+  expect(await tenure.parentsEnded()).toBe(false);
+  tenure.ring();
+  await tenure.parentsChanged(F);
+  const row = await direct.read("p", never);
+  if (!row) throw new Error("no lease");
+  await direct.checkpoint(row, SHARD_END, never);
+  expect(await tenure.parentsEnded()).toBe(true);
+  const waiting = tenure.parentsChanged(F);
+  tenure.requestStop();
+  await waiting;
+});
+
+async function hold(
+  shardId: string,
+  how: "new" | "existing" = "new",
+  parents: string[] = [],
+): Promise<Tenure> {
+  if (how === "new") await direct.create({ ...newLease(shardId), parentShardIds: parents }, never);
+  const lease = await direct.read(shardId, never);
+  const taken = lease && (await takeLease(lease, "me", direct, clock, never));
+  if (!taken) throw new Error(`${shardId} could not be taken`);
+  return new Tenure(taken.lease, taken.takenMs, {
+    table,
+    workerId: "me",
+    failoverTimeMillis: F,
+    clock,
+    emit: (event) => events.push(event),
+    trouble: new Trouble((event) => events.push(event)),
+    // No wait between attempts: time moves only by hand.
+    random: () => 0,
+    shardEnded: () => {},
+    leasesAdded: () => {},
+    duplicateFound: (id) => duplicates.push(id),
+  });
+}
+
+/** One renewal, as soon as it is due. */
+async function renewOnce(tenure: Tenure): Promise<void> {
+  const over = new AbortController();
+  const kept = tenure.keep(over.signal);
+  const seen = events.length;
+  clock.advance(F / 3);
+  const renewed = () => events.slice(seen).some((event) => event.type === "leaseRenewed");
+  await until("the renewal", renewed);
+  over.abort();
+  await kept;
+}
+
+/** The next calls of an operation meet these fates, in order; everything else passes. */
+function spoil(operation: string, fates: readonly Fate[]): void {
+  const queue = [...fates];
+  proxy.fate = (call: Call) => (call.operation === operation ? queue.shift() : undefined) ?? "pass";
+}
+
+function newLease(shardId: string) {
+  return {
+    shardId,
+    checkpoint: { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const,
+    parentShardIds: [],
+  };
+}
