@@ -5,6 +5,7 @@ import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import type { HashKeyRange } from "../model/shard.ts";
 import type { BatchWriter } from "./batchWriter.ts";
+import { ByteSource, sourceOf } from "./byteSource.ts";
 import type { Disaggregate } from "./getRecordsAnswer.ts";
 import { type HashRange, hashRange } from "./hashRange.ts";
 import { quoteForLines } from "./jsonCursor.ts";
@@ -35,7 +36,7 @@ export function disaggregator(
     else if (outcome !== "written") {
       const { sequenceNumber, sequenceStart, sequenceEnd } = record;
       onMalformed({
-        sequenceNumber: sequenceNumber.toString("latin1", sequenceStart, sequenceEnd),
+        sequenceNumber: sequenceNumber.bytes.toString("latin1", sequenceStart, sequenceEnd),
         reason: outcome.fault,
         delivered: writer.count - before,
       });
@@ -133,6 +134,7 @@ function write(
   writer: BatchWriter,
   hashes: HashRange,
 ): Outcome {
+  const source = new ByteSource(bytes);
   const keys: (Key | undefined)[] = new Array(partitionKeys.length);
   for (let at = 0, sub = 0; at < records.length; at += RECORD_SIZE, sub += 1) {
     const keyIndex = records[at] ?? 0;
@@ -140,7 +142,7 @@ function write(
     if (!text) return { fault: `record ${sub} has partition key ${keyIndex} of ${keys.length}` };
     let key = keys[keyIndex];
     if (!key) {
-      key = { ...inJson(bytes, text), held: undefined };
+      key = { ...inJson(source, text), held: undefined };
       keys[keyIndex] = key;
     }
     const hashIndex = records[at + 1] ?? -1;
@@ -155,7 +157,7 @@ function write(
     }
     writer.rawData(bytes, records[at + 2] ?? 0, records[at + 3] ?? 0);
     writer.close(
-      key.bytes,
+      key.source,
       key.start,
       key.end,
       sequenceNumber,
@@ -170,20 +172,21 @@ function write(
 
 /** A partition key as the inside of a JSON string, and whether the shard holds it, once that was asked. */
 interface Key extends Text {
-  readonly bytes: Buffer;
+  readonly source: ByteSource;
   held: boolean | undefined;
 }
 
 /** Printable ASCII without quotes and backslashes stands for itself. */
-function inJson(bytes: Buffer, text: Text): { bytes: Buffer; start: number; end: number } {
+function inJson(source: ByteSource, text: Text): Text & { readonly source: ByteSource } {
+  const { bytes } = source;
   for (let at = text.start; at < text.end; at += 1) {
     const byte = bytes[at] ?? 0;
     if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) {
-      const quoted = Buffer.from(quoteForLines(bytes.toString("utf8", text.start, text.end)));
-      return { bytes: quoted, start: 1, end: quoted.length - 1 };
+      const quoted = sourceOf(quoteForLines(bytes.toString("utf8", text.start, text.end)));
+      return { source: quoted, start: 1, end: quoted.bytes.length - 1 };
     }
   }
-  return { bytes, start: text.start, end: text.end };
+  return { source, start: text.start, end: text.end };
 }
 
 /** What Java hashes: the key as text again, in which broken UTF-8 has become U+FFFD. */

@@ -1,45 +1,36 @@
 // Renders records into one buffer, in the form that RecordBatch describes and a child reads.
-// Everything short is copied by loops: below some hundred bytes they are faster than a call out of JavaScript.
 
 import { RecordBatch } from "../model/batch.ts";
+import { ByteSource, sourceOf } from "./byteSource.ts";
 
-const DATA = Buffer.from('{"data":"');
-const PARTITION_KEY = Buffer.from('","partitionKey":"');
-const SEQUENCE_NUMBER = Buffer.from('","sequenceNumber":"');
-const ARRIVAL = Buffer.from('","approximateArrivalTimestamp":');
-const SUB_SEQUENCE_NUMBER = Buffer.from(',"subSequenceNumber":');
-const ACTION = Buffer.from(',"action":"record"},');
+const DATA = sourceOf('{"data":"');
+const PARTITION_KEY = sourceOf('","partitionKey":"');
+const SEQUENCE_NUMBER = sourceOf('","sequenceNumber":"');
+const ARRIVAL = sourceOf('","approximateArrivalTimestamp":');
+const SUB_SEQUENCE_NUMBER = sourceOf(',"subSequenceNumber":');
+const ACTION = sourceOf(',"action":"record"},');
 /** The two above with the sub-sequence number of every record outside an aggregate. */
-const PLAIN_TAIL = Buffer.from(',"subSequenceNumber":0,"action":"record"},');
+const PLAIN_TAIL = sourceOf(',"subSequenceNumber":0,"action":"record"},');
 
 /** What a record has beside its strings: the constants above and two integers of at most 17 digits. */
 const FRAME_BYTES = 160;
-/** From here on a copy by the runtime is faster than a loop. */
-const LONG_COPY_BYTES = 400;
 const FIRST_STARTS = 128;
 
-/** Part of a buffer. */
-export interface Bytes {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
-
 export class BatchWriter {
-  #out: Buffer;
+  #out: ByteSource;
   #length = 0;
   #starts = new Uint32Array(FIRST_STARTS);
   #count = 0;
 
   /** @param sizeBytes about what the records will take; it grows when that was too little. */
   constructor(sizeBytes: number) {
-    this.#out = Buffer.allocUnsafe(sizeBytes);
+    this.#out = new ByteSource(Buffer.allocUnsafe(sizeBytes));
   }
 
   /** Opens a record and writes its payload: base64 text that needs no escapes. */
-  data(bytes: Buffer, start: number, end: number): void {
+  data(source: ByteSource, start: number, end: number): void {
     this.#open(end - start);
-    this.#copy(bytes, start, end);
+    this.#copy(source, start, end);
   }
 
   /** Opens a record and encodes its payload. */
@@ -47,9 +38,13 @@ export class BatchWriter {
     const length = Math.ceil((end - start) / 3) * 4;
     this.#open(length);
     if (end - start > RAW_LOOP_BYTES) {
-      this.#length += this.#out.write(bytes.toString("base64", start, end), this.#length, "latin1");
+      this.#length += this.#out.bytes.write(
+        bytes.toString("base64", start, end),
+        this.#length,
+        "latin1",
+      );
     } else {
-      this.#length = encodeBase64(bytes, start, end, this.#out, this.#length);
+      this.#length = encodeBase64(bytes, start, end, this.#out.bytes, this.#length);
     }
   }
 
@@ -60,28 +55,28 @@ export class BatchWriter {
    * @param sequenceNumber decimal digits.
    */
   close(
-    key: Buffer,
+    key: ByteSource,
     keyStart: number,
     keyEnd: number,
-    sequenceNumber: Buffer,
+    sequenceNumber: ByteSource,
     sequenceStart: number,
     sequenceEnd: number,
     arrivalMs: number,
     subSequenceNumber: number,
   ): void {
     this.#ensure(keyEnd - keyStart + sequenceEnd - sequenceStart + FRAME_BYTES);
-    this.#copy(PARTITION_KEY, 0, PARTITION_KEY.length);
+    this.#constant(PARTITION_KEY);
     this.#copy(key, keyStart, keyEnd);
-    this.#copy(SEQUENCE_NUMBER, 0, SEQUENCE_NUMBER.length);
+    this.#constant(SEQUENCE_NUMBER);
     this.#copy(sequenceNumber, sequenceStart, sequenceEnd);
-    this.#copy(ARRIVAL, 0, ARRIVAL.length);
+    this.#constant(ARRIVAL);
     this.#integer(arrivalMs);
     if (subSequenceNumber === 0) {
-      this.#copy(PLAIN_TAIL, 0, PLAIN_TAIL.length);
+      this.#constant(PLAIN_TAIL);
     } else {
-      this.#copy(SUB_SEQUENCE_NUMBER, 0, SUB_SEQUENCE_NUMBER.length);
+      this.#constant(SUB_SEQUENCE_NUMBER);
       this.#integer(subSequenceNumber);
-      this.#copy(ACTION, 0, ACTION.length);
+      this.#constant(ACTION);
     }
   }
 
@@ -101,7 +96,7 @@ export class BatchWriter {
     if (this.#count === 0) return RecordBatch.empty;
     const starts = this.#starts.slice(0, this.#count + 1);
     starts[this.#count] = this.#length;
-    return new RecordBatch(this.#out.subarray(0, this.#length), starts);
+    return new RecordBatch(this.#out.bytes.subarray(0, this.#length), starts);
   }
 
   #open(dataLength: number): void {
@@ -113,28 +108,24 @@ export class BatchWriter {
     }
     this.#starts[this.#count] = this.#length;
     this.#count += 1;
-    this.#copy(DATA, 0, DATA.length);
+    this.#constant(DATA);
   }
 
-  #copy(bytes: Buffer, start: number, end: number): void {
-    const out = this.#out;
-    let to = this.#length;
-    if (end - start > LONG_COPY_BYTES) {
-      bytes.copy(out, to, start, end);
-      to += end - start;
-    } else {
-      for (let from = start; from < end; from += 1, to += 1) out[to] = bytes[from] ?? 0;
-    }
-    this.#length = to;
+  #constant(source: ByteSource): void {
+    this.#length = source.copy(0, source.bytes.length, this.#out, this.#length);
+  }
+
+  #copy(source: ByteSource, start: number, end: number): void {
+    this.#length = source.copy(start, end, this.#out, this.#length);
   }
 
   #integer(value: number): void {
     if (value >= 0 && value < 10) {
-      this.#out[this.#length] = 0x30 + value;
+      this.#out.bytes[this.#length] = 0x30 + value;
       this.#length += 1;
       return;
     }
-    const out = this.#out;
+    const out = this.#out.bytes;
     let rest = value;
     if (rest < 0) {
       out[this.#length] = 0x2d;
@@ -162,11 +153,12 @@ export class BatchWriter {
   }
 
   #ensure(more: number): void {
+    const { bytes } = this.#out;
     const needed = this.#length + more;
-    if (needed <= this.#out.length) return;
-    const out = Buffer.allocUnsafe(Math.max(needed, Math.ceil(this.#out.length * 1.5)));
-    this.#out.copy(out, 0, 0, this.#length);
-    this.#out = out;
+    if (needed <= bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, Math.ceil(bytes.length * 1.5)));
+    bytes.copy(larger, 0, 0, this.#length);
+    this.#out = new ByteSource(larger);
   }
 }
 

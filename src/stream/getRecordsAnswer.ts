@@ -7,6 +7,7 @@ import { RecordBatch } from "../model/batch.ts";
 import { isSequenceNumber, type SequenceNumber } from "../model/position.ts";
 import type { ChildShard } from "../model/shard.ts";
 import { BatchWriter } from "./batchWriter.ts";
+import { type ByteSource, sourceOf } from "./byteSource.ts";
 import { childShards } from "./childShards.ts";
 import { InvalidResponse } from "./errors.ts";
 import {
@@ -41,7 +42,7 @@ export interface GetRecordsAnswer {
 export type Disaggregate = (
   data: Buffer,
   record: {
-    readonly sequenceNumber: Buffer;
+    readonly sequenceNumber: ByteSource;
     readonly sequenceStart: number;
     readonly sequenceEnd: number;
     readonly arrivalMs: number;
@@ -52,7 +53,7 @@ export type Disaggregate = (
 /** The service sends no time with a record only where it never knew one; a child cannot do with `null`. */
 const UNKNOWN_ARRIVAL_MS = 0;
 /** A payload that is longer than this is expected to be followed by others like it. */
-const LONG_DATA_BYTES = 120;
+const LONG_DATA_BYTES = 64;
 
 /** @throws InvalidResponse when the body is not JSON, or a record has no sequence number. */
 export function readGetRecordsAnswer(body: Buffer, disaggregate?: Disaggregate): GetRecordsAnswer {
@@ -68,21 +69,24 @@ class AnswerReader {
   #expectLong = true;
 
   // The fields of the record that is being read. A start of -1: absent or null.
-  #data: Buffer;
+  #data: ByteSource;
   #dataStart = -1;
   #dataEnd = 0;
-  #key: Buffer;
+  #key: ByteSource;
   #keyStart = -1;
   #keyEnd = 0;
-  #sequence: Buffer;
+  #sequence: ByteSource;
   #sequenceStart = -1;
   #sequenceEnd = 0;
   #arrivalMs = UNKNOWN_ARRIVAL_MS;
 
+  /** Of the last record. */
+  #sequenceLength = 0;
+
   constructor(body: Buffer, disaggregate: Disaggregate | undefined) {
     this.#json = new JsonCursor(body);
     this.#disaggregate = disaggregate;
-    this.#data = this.#key = this.#sequence = this.#json.bytes;
+    this.#data = this.#key = this.#sequence = this.#json.source;
   }
 
   read(): GetRecordsAnswer {
@@ -137,29 +141,48 @@ class AnswerReader {
 
   #record(): void {
     const json = this.#json;
-    const { bytes } = json;
     this.#dataStart = this.#keyStart = this.#sequenceStart = -1;
     this.#arrivalMs = UNKNOWN_ARRIVAL_MS;
     let more = json.open(OPEN_OBJECT, CLOSE_OBJECT);
     while (more) {
-      json.string();
-      let nameStart = json.start;
-      let nameEnd = json.end;
-      let nameBytes = bytes;
-      if (!json.plain) {
-        nameBytes = Buffer.from(json.text());
-        nameStart = 0;
-        nameEnd = nameBytes.length;
+      switch (this.#name()) {
+        case "Data":
+          this.#readData();
+          break;
+        case "SequenceNumber":
+          this.#readSequenceNumber();
+          break;
+        case "PartitionKey":
+          this.#readPartitionKey();
+          break;
+        case "ApproximateArrivalTimestamp":
+          this.#readArrival();
+          break;
+        default:
+          json.ignore();
       }
-      json.expect(COLON);
-      if (isName(nameBytes, nameStart, nameEnd, DATA)) this.#readData();
-      else if (isName(nameBytes, nameStart, nameEnd, SEQUENCE_NUMBER)) this.#readSequenceNumber();
-      else if (isName(nameBytes, nameStart, nameEnd, PARTITION_KEY)) this.#readPartitionKey();
-      else if (isName(nameBytes, nameStart, nameEnd, ARRIVAL)) this.#readArrival();
-      else json.ignore();
       more = json.more(CLOSE_OBJECT);
     }
     this.#write();
+  }
+
+  /** Passes a name and its colon. The four that matter are known by their bytes; only others become text. */
+  #name(): string {
+    const json = this.#json;
+    const { source } = json;
+    if (json.peek() === QUOTE) {
+      for (const { name, quoted } of NAMES) {
+        if (source.matches(json.pos, quoted)) {
+          json.pos += quoted.bytes.length;
+          json.expect(COLON);
+          return name;
+        }
+      }
+    }
+    json.string();
+    const name = json.text();
+    json.expect(COLON);
+    return name;
   }
 
   #readData(): void {
@@ -172,9 +195,9 @@ class AnswerReader {
     if (this.#expectLong) json.longString(json.pos + 1);
     else json.string();
     this.#expectLong = json.end - json.start > LONG_DATA_BYTES;
-    this.#data = json.plain ? json.bytes : json.normalised();
+    this.#data = json.plain ? json.source : json.normalised();
     this.#dataStart = json.plain ? json.start : 0;
-    this.#dataEnd = json.plain ? json.end : this.#data.length;
+    this.#dataEnd = json.plain ? json.end : this.#data.bytes.length;
   }
 
   #readPartitionKey(): void {
@@ -185,9 +208,9 @@ class AnswerReader {
       return;
     }
     json.string();
-    this.#key = json.plain ? json.bytes : json.normalised();
+    this.#key = json.plain ? json.source : json.normalised();
     this.#keyStart = json.plain ? json.start : 0;
-    this.#keyEnd = json.plain ? json.end : this.#key.length;
+    this.#keyEnd = json.plain ? json.end : this.#key.bytes.length;
   }
 
   #readSequenceNumber(): void {
@@ -197,10 +220,15 @@ class AnswerReader {
       nullOnly(json.value(), "SequenceNumber");
       return;
     }
-    json.string();
-    this.#sequence = json.plain ? json.bytes : json.normalised();
+    // Within a shard they have one length.
+    const start = json.pos + 1;
+    const end = start + this.#sequenceLength;
+    if (json.bytes[end] === QUOTE && json.source.areDigits(start, end)) json.take(start, end);
+    else json.string();
+    this.#sequence = json.plain ? json.source : json.normalised();
     this.#sequenceStart = json.plain ? json.start : 0;
-    this.#sequenceEnd = json.plain ? json.end : this.#sequence.length;
+    this.#sequenceEnd = json.plain ? json.end : this.#sequence.bytes.length;
+    this.#sequenceLength = json.end - json.start;
   }
 
   #readArrival(): void {
@@ -235,13 +263,13 @@ class AnswerReader {
     const sequence = this.#sequence;
     const sequenceStart = this.#sequenceStart;
     const sequenceEnd = this.#sequenceEnd;
-    if (sequenceStart < 0 || !areDigits(sequence, sequenceStart, sequenceEnd)) {
+    if (sequenceStart < 0 || !sequence.areDigits(sequenceStart, sequenceEnd)) {
       throw new InvalidResponse(
         `Kinesis answered with a record that has no sequence number, before byte ${this.#json.pos}.`,
       );
     }
-    if (this.#disaggregate && mayBeAggregate(data, start, end)) {
-      const raw = Buffer.from(data.toString("latin1", start, end), "base64");
+    if (this.#disaggregate && mayBeAggregate(data.bytes, start, end)) {
+      const raw = Buffer.from(data.bytes.toString("latin1", start, end), "base64");
       const arrivalMs = this.#arrivalMs;
       const record = { sequenceNumber: sequence, sequenceStart, sequenceEnd, arrivalMs };
       if (this.#disaggregate(raw, record, writer)) return;
@@ -263,31 +291,15 @@ class AnswerReader {
 
   #lastSequenceNumber(): SequenceNumber | undefined {
     if (this.#sequenceStart < 0) return undefined;
-    const text = this.#sequence.toString("latin1", this.#sequenceStart, this.#sequenceEnd);
+    const text = this.#sequence.bytes.toString("latin1", this.#sequenceStart, this.#sequenceEnd);
     return isSequenceNumber(text) ? text : undefined;
   }
 }
 
-const DATA = Buffer.from("Data");
-const SEQUENCE_NUMBER = Buffer.from("SequenceNumber");
-const PARTITION_KEY = Buffer.from("PartitionKey");
-const ARRIVAL = Buffer.from("ApproximateArrivalTimestamp");
-
-function isName(bytes: Buffer, start: number, end: number, name: Buffer): boolean {
-  if (end - start !== name.length) return false;
-  for (let at = 0; at < name.length; at += 1) {
-    if (bytes[start + at] !== name[at]) return false;
-  }
-  return true;
-}
-
-function areDigits(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte < 0x30 || byte > 0x39) return false;
-  }
-  return end > start;
-}
+/** In the order in which the service sends them. */
+const NAMES = ["SequenceNumber", "ApproximateArrivalTimestamp", "Data", "PartitionKey"].map(
+  (name) => ({ name, quoted: sourceOf(`"${name}"`) }),
+);
 
 /**
  * Whether base64 text begins with the four bytes of a KPL aggregate, F3 89 9A C2: `84maw`, and a sixth character

@@ -3,6 +3,7 @@
 // which JSON forbids in strings, are looked for in short ones only; line ends, which would break a message in two, in all.
 
 import { isAscii, isUtf8 } from "node:buffer";
+import { ByteSource } from "./byteSource.ts";
 import { InvalidResponse } from "./errors.ts";
 
 export const QUOTE = 0x22;
@@ -24,6 +25,7 @@ const SHORT_STRING_BYTES = 80;
 
 export class JsonCursor {
   readonly bytes: Buffer;
+  readonly source: ByteSource;
   /** The next byte to look at. */
   pos = 0;
   /** The last string's bytes, without its quotes. */
@@ -43,6 +45,7 @@ export class JsonCursor {
     this.#isAscii = isAscii(json);
     // Every JSON reader takes broken UTF-8 as U+FFFD; so do we, before anything else is decided.
     this.bytes = this.#isAscii || isUtf8(json) ? json : Buffer.from(json.toString("utf8"));
+    this.source = new ByteSource(this.bytes);
   }
 
   /** Skips white space and returns the byte found there without passing it; 0 at the end of the text. */
@@ -118,6 +121,13 @@ export class JsonCursor {
     this.#close(quoteAt);
   }
 
+  /** Passes a string that is known to lie between two places and to need no escapes. */
+  take(start: number, end: number): void {
+    this.start = start;
+    this.plain = true;
+    this.#close(end);
+  }
+
   /** The last string as text. */
   text(): string {
     return this.plain
@@ -126,8 +136,8 @@ export class JsonCursor {
   }
 
   /** The last string's bytes, between the quotes, as `JSON.stringify` writes them, safe for line readers. */
-  normalised(): Buffer {
-    return Buffer.from(quoteForLines(this.text())).subarray(1, -1);
+  normalised(): ByteSource {
+    return new ByteSource(Buffer.from(quoteForLines(this.text())).subarray(1, -1));
   }
 
   /** Passes any value and returns it. */

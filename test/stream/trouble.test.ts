@@ -1,0 +1,297 @@
+// Reading while the service fails: nothing is lost, nothing comes twice, and each trouble is told once.
+
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import type { Event } from "../../src/events.ts";
+import type { Batch } from "../../src/model/batch.ts";
+import { createStream, put, uniqueName, until } from "../support/emulators.ts";
+import { type Fault, type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
+import {
+  FIRST_SHARD,
+  gate,
+  HORIZON,
+  LATEST,
+  localReader,
+  records,
+  take,
+  words,
+  wordsOf,
+} from "./support.ts";
+
+const shard = { shardId: FIRST_SHARD };
+const error = (name: string, status = 400): Fault => ({ type: "error", name, status });
+
+let proxy: FaultProxy;
+beforeEach(async () => {
+  proxy = await startFaultProxy(inject("kinesisUrl"));
+});
+afterEach(() => proxy.stop());
+
+/** Reads ten records in batches of three, with a fault in the way of the second batch. */
+async function readThrough(
+  operation: string,
+  fault: Fault,
+  times = 1,
+): Promise<{ batches: Batch[]; events: Event[] }> {
+  const streamName = await createStream("trouble", 1);
+  await put(streamName, words("word", 10));
+  const { read, events } = localReader(streamName, { endpoint: proxy.url, maxRecords: 3 });
+  if (operation === "GetShardIterator") proxy.next(operation, fault, times);
+  else {
+    proxy.next(operation, { type: "delay", until: Promise.resolve() });
+    proxy.next(operation, fault, times);
+  }
+  const batches = await take(read(shard, HORIZON, new AbortController().signal), records(10));
+  return { batches, events };
+}
+
+const told = (events: readonly Event[]) =>
+  events.flatMap((event) => (event.type === "fetched" ? [] : [event.type]));
+
+describe("every record comes once, though", () => {
+  test.each<[string, string, Fault, number, Event["type"][]]>([
+    [
+      "the iterator expired",
+      "GetRecords",
+      error("ExpiredIteratorException"),
+      1,
+      ["iteratorExpired"],
+    ],
+    [
+      "the iterator is not accepted",
+      "GetRecords",
+      error("InvalidArgumentException"),
+      1,
+      ["iteratorExpired"],
+    ],
+    [
+      "the shard is throttled",
+      "GetRecords",
+      error("ProvisionedThroughputExceededException"),
+      2,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "the service fails",
+      "GetRecords",
+      error("InternalFailure", 500),
+      2,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "the credentials expired",
+      "GetRecords",
+      error("ExpiredTokenException"),
+      1,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "no iterator is given at first",
+      "GetShardIterator",
+      error("InternalFailure", 500),
+      2,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    ["a kept connection was closed", "GetRecords", { type: "cut" }, 1, []],
+    ["connections break", "GetRecords", { type: "cut" }, 2, ["serviceTrouble", "serviceRecovered"]],
+    ["an answer is lost on its way", "GetRecords", { type: "cutAfter" }, 1, []],
+    ["an answer ends in the middle", "GetRecords", { type: "truncate", bytes: 60 }, 1, []],
+    [
+      "an answer is no JSON",
+      "GetRecords",
+      { type: "corrupt", edit: () => "<html>" },
+      1,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "an answer has neither iterator nor children",
+      "GetRecords",
+      { type: "corrupt", edit: (body) => edited(body, { NextShardIterator: null }) },
+      1,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "an answer has both",
+      "GetRecords",
+      { type: "corrupt", edit: (body) => edited(body, { ChildShards: [child(FIRST_SHARD)] }) },
+      1,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "an answer has children without parents",
+      "GetRecords",
+      {
+        type: "corrupt",
+        edit: (body) => edited(body, { NextShardIterator: null, ChildShards: [child()] }),
+      },
+      1,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+    [
+      "the service does not find the shard, which it lists",
+      "GetRecords",
+      error("ResourceNotFoundException"),
+      1,
+      ["serviceTrouble", "serviceRecovered"],
+    ],
+  ])("%s", async (_, operation, fault, times, expected) => {
+    const { batches, events } = await readThrough(operation, fault, times);
+    expect(wordsOf(batches)).toEqual(words("word", 10));
+    expect(told(events)).toEqual(expected);
+    expect(batches.filter(({ shardEnd }) => shardEnd)).toEqual([]);
+  });
+});
+
+const edited = (body: string, change: object) => JSON.stringify({ ...JSON.parse(body), ...change });
+const child = (...ParentShards: string[]) => ({
+  ShardId: "shardId-000000000009",
+  ParentShards,
+  HashKeyRange: { StartingHashKey: "0", EndingHashKey: "1" },
+});
+
+test("a call that takes too long is given up and made again", async () => {
+  const streamName = await createStream("slow", 1);
+  await put(streamName, words("word", 3));
+  const stuck = gate();
+  proxy.next("GetRecords", { type: "delay", until: stuck.opened });
+  const { read, events } = localReader(streamName, { endpoint: proxy.url, requestTimeoutMs: 300 });
+  const batches = await take(read(shard, HORIZON, new AbortController().signal), records(3));
+  stuck.open();
+  expect(wordsOf(batches)).toEqual(words("word", 3));
+  expect(told(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
+});
+
+test("an abort ends a call that is under way", async () => {
+  const streamName = await createStream("stuck", 1);
+  const stuck = gate();
+  proxy.next("GetRecords", { type: "delay", until: stuck.opened });
+  const { read } = localReader(streamName, { endpoint: proxy.url });
+  const abort = new AbortController();
+  const reading = take(read(shard, HORIZON, abort.signal), () => false);
+  await until("the call to be under way", () => proxy.count("GetRecords") === 1);
+  abort.abort();
+  expect(await reading).toEqual([]);
+  stuck.open();
+});
+
+test("what was fetched and waits for the caller is not fetched again after an expired iterator", async () => {
+  const streamName = await createStream("expired", 1);
+  await put(streamName, words("word", 4));
+  const { read, events } = localReader(streamName, { endpoint: proxy.url, maxRecords: 1 });
+  proxy.next("GetRecords", { type: "delay", until: Promise.resolve() }, 2);
+  proxy.next("GetRecords", error("ExpiredIteratorException"));
+  const batches = read(shard, HORIZON, new AbortController().signal)[Symbol.asyncIterator]();
+  const first = batches.next();
+  await until("all to be fetched", () => events.filter((e) => e.type === "fetched").length === 4);
+  const taken: Batch[] = [(await first).value];
+  while (wordsOf(taken).length < 4) taken.push((await batches.next()).value);
+  expect(wordsOf(taken)).toEqual(words("word", 4));
+  await batches.return?.();
+});
+
+test("a start at LATEST whose iterator expires before the first record loses none", async () => {
+  const streamName = await createStream("latest-expired", 1);
+  await put(streamName, words("old", 2));
+  const held = gate();
+  const { read } = localReader(streamName, { endpoint: proxy.url });
+  const reading = take(read(shard, LATEST, new AbortController().signal), (batches) => {
+    if (batches.length === 1) held.open();
+    return wordsOf(batches).includes("new 1");
+  });
+  await held.opened;
+  // From now on the old iterator would find them, but it is refused.
+  proxy.next("GetRecords", error("ExpiredIteratorException"), 1);
+  await until("the iterator to be refused", () => proxy.count("GetShardIterator") === 2);
+  expect(
+    proxy.calls.filter((call) => call.operation === "GetShardIterator")[1]?.body,
+  ).toMatchObject({
+    ShardIteratorType: "AT_TIMESTAMP",
+  });
+  await put(streamName, words("new", 2));
+  expect(wordsOf(await reading).slice(-2)).toEqual(words("new", 2));
+});
+
+describe("a shard that the service does not find", () => {
+  test("has ended, when it is not listed either", async () => {
+    const streamName = await createStream("gone", 1);
+    const { read } = localReader(streamName, { endpoint: proxy.url });
+    const gone = { shardId: "shardId-000000000077" };
+    const batches = await take(read(gone, HORIZON, new AbortController().signal), () => false);
+    expect(batches.map(({ shardEnd }) => shardEnd)).toEqual([{ children: [] }]);
+  });
+
+  test("has not ended when it is the stream that is missing", async () => {
+    const { read, events } = localReader(uniqueName("missing"), { endpoint: proxy.url });
+    const abort = new AbortController();
+    const reading = take(read(shard, HORIZON, abort.signal), () => false);
+    await until("the second try", () => proxy.count("GetShardIterator") >= 2);
+    abort.abort();
+    expect(await reading).toEqual([]);
+    expect(events).toMatchObject([{ type: "serviceTrouble", error: { name: "UserError" } }]);
+    expect(events[0]).not.toHaveProperty("shardId");
+  });
+});
+
+test("an end without children is believed when the listing knows of them", async () => {
+  const streamName = await createStream("childless", 1);
+  await put(streamName, ["word"]);
+  proxy.next("GetRecords", {
+    type: "corrupt",
+    edit: (body) => edited(body, { NextShardIterator: null }),
+  });
+  proxy.next("ListShards", {
+    type: "corrupt",
+    edit: (body) => {
+      const { Shards } = JSON.parse(body);
+      const [parent] = Shards;
+      parent.SequenceNumberRange.EndingSequenceNumber = "9";
+      const heir = { ...parent, ShardId: "shardId-000000000001", ParentShardId: FIRST_SHARD };
+      return JSON.stringify({ Shards: [parent, heir] });
+    },
+  });
+  const { read } = localReader(streamName, { endpoint: proxy.url });
+  const batches = await take(read(shard, HORIZON, new AbortController().signal), () => false);
+  expect(wordsOf(batches)).toEqual(["word"]);
+  expect(batches.at(-1)?.shardEnd?.children).toMatchObject([{ shardId: "shardId-000000000001" }]);
+});
+
+test("an unreachable service is told once for all shards, and its return too", async () => {
+  const streamName = await createStream("unreachable", 3);
+  await put(streamName, words("word", 30));
+  proxy.next("*", { type: "cut" }, 12);
+  const { read, events } = localReader(streamName, { endpoint: proxy.url });
+  const abort = new AbortController();
+  let came = 0;
+  await Promise.all(
+    [0, 1, 2].map(async (index) => {
+      const each = { shardId: `shardId-00000000000${index}` };
+      for await (const { records } of read(each, HORIZON, abort.signal)) {
+        came += records.count;
+        if (came === 30) abort.abort();
+      }
+    }),
+  );
+  expect(told(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
+});
+
+test("throttling slows down its own shard only", async () => {
+  const streamName = await createStream("throttled", 2);
+  const { read } = localReader(streamName, { endpoint: proxy.url });
+  const abort = new AbortController();
+  const first = gate();
+  const calm = take(read({ shardId: "shardId-000000000001" }, HORIZON, abort.signal), () => {
+    first.open();
+    return false;
+  });
+  await first.opened;
+  const before = proxy.count("GetRecords");
+  proxy.next("GetShardIterator", error("ProvisionedThroughputExceededException"), 1_000);
+  const throttled = take(
+    read({ shardId: "shardId-000000000000" }, HORIZON, abort.signal),
+    () => false,
+  );
+  await until("the other shard to be read on", () => proxy.count("GetRecords") >= before + 3);
+  const tries = proxy.count("GetShardIterator");
+  expect(tries).toBeLessThan(12);
+  abort.abort();
+  await Promise.all([calm, throttled]);
+});

@@ -1,0 +1,162 @@
+// An HTTP proxy in front of an emulator, that spoils the next calls of an operation as a test asks. It knows an
+// operation by the X-Amz-Target header, so it serves Kinesis and DynamoDB alike.
+
+import { once } from "node:events";
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  request,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+
+export type Fault =
+  /** An error of the service in place of the answer; the call does not reach the emulator. */
+  | {
+      readonly type: "error";
+      readonly name: string;
+      readonly status?: number;
+      readonly message?: string;
+    }
+  /** The connection ends before an answer; the call does not reach the emulator. */
+  | { readonly type: "cut" }
+  /** The call has its effect, and the connection ends before the answer. */
+  | { readonly type: "cutAfter" }
+  /** The answer's body ends after so many bytes, though more are announced. */
+  | { readonly type: "truncate"; readonly bytes: number }
+  /** This body in place of the answer; the call does not reach the emulator. */
+  | { readonly type: "answer"; readonly body: string }
+  /** The answer's body is changed. */
+  | { readonly type: "corrupt"; readonly edit: (body: string) => string }
+  /** The answer waits until `until` resolves. */
+  | { readonly type: "delay"; readonly until: Promise<unknown> };
+
+/** A call that came through, in the order in which they came. */
+export interface ProxiedCall {
+  readonly operation: string;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly atMs: number;
+}
+
+export interface FaultProxy {
+  readonly url: string;
+  readonly calls: readonly ProxiedCall[];
+  /** Spoils the next call of an operation (`"*"`: of any), or as many as `times` says. */
+  next(operation: string, fault: Fault, times?: number): void;
+  /** Faults that have not come to pass are forgotten. */
+  clear(): void;
+  /** How often an operation was called. */
+  count(operation: string): number;
+  stop(): Promise<void>;
+}
+
+interface Planned {
+  readonly operation: string;
+  readonly fault: Fault;
+  left: number;
+}
+
+/** @param target the emulator's URL. */
+export async function startFaultProxy(target: string): Promise<FaultProxy> {
+  const { hostname, port } = new URL(target);
+  const calls: ProxiedCall[] = [];
+  let planned: Planned[] = [];
+
+  const take = (operation: string): Fault | undefined => {
+    const found = planned.find((plan) => plan.operation === operation || plan.operation === "*");
+    if (!found) return undefined;
+    found.left -= 1;
+    if (found.left <= 0) planned = planned.filter((plan) => plan !== found);
+    return found.fault;
+  };
+
+  const forward = async (incoming: IncomingMessage, body: Buffer) => {
+    const { method, url, headers } = incoming;
+    const outgoing = request({ hostname, port, method, path: url, headers });
+    outgoing.end(body);
+    const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+    return { answer, body: await collect(answer) };
+  };
+
+  const serve = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    const body = await collect(incoming);
+    const operation = String(incoming.headers["x-amz-target"] ?? "").replace(/^.*\./, "");
+    calls.push({ operation, body: parsed(body), atMs: performance.now() });
+    const fault = take(operation);
+    if (fault?.type === "cut") {
+      incoming.socket.destroy();
+      return;
+    }
+    if (fault?.type === "error") {
+      const { name, status = 400, message = `${name} by the proxy` } = fault;
+      outgoing.writeHead(status, { "content-type": "application/x-amz-json-1.1" });
+      outgoing.end(JSON.stringify({ __type: name, message }));
+      return;
+    }
+    if (fault?.type === "answer") {
+      outgoing.writeHead(200, { "content-type": "application/x-amz-json-1.1" });
+      outgoing.end(fault.body);
+      return;
+    }
+    const forwarded = await forward(incoming, body);
+    if (fault?.type === "delay") await fault.until;
+    if (fault?.type === "cutAfter") {
+      incoming.socket.destroy();
+      return;
+    }
+    const content =
+      fault?.type === "corrupt"
+        ? Buffer.from(fault.edit(forwarded.body.toString()))
+        : forwarded.body;
+    const headers: OutgoingHttpHeaders = { ...forwarded.answer.headers };
+    headers["content-length"] = String(content.length);
+    delete headers["transfer-encoding"];
+    delete headers["x-amz-crc32"];
+    outgoing.writeHead(forwarded.answer.statusCode ?? 502, headers);
+    if (fault?.type === "truncate") {
+      outgoing.write(content.subarray(0, fault.bytes), () => incoming.socket.destroy());
+      return;
+    }
+    outgoing.end(content);
+  };
+
+  const server = createServer((incoming, outgoing) => {
+    serve(incoming, outgoing).catch(() => incoming.socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // A server that listens on TCP has such an address.
+  const address = server.address() as AddressInfo;
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    calls,
+    next(operation, fault, times = 1) {
+      planned.push({ operation, fault, left: times });
+    },
+    clear() {
+      planned = [];
+    },
+    count: (operation) => calls.filter((call) => call.operation === operation).length,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+async function collect(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function parsed(body: Buffer): Record<string, unknown> {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return {}; // CBOR, or no body at all
+  }
+}
