@@ -7,11 +7,27 @@ import { InvalidResponse } from "./errors.ts";
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const FIRST_BYTES = 16 * 1024;
 
+/** The largest buffer that is not in use. Fresh memory has to be cleared by the kernel and found again by the collector. */
+let spare: Buffer | undefined;
+
+/** A body's buffer that nobody looks at any more, for one that comes. */
+export function reuseBody(body: Buffer): void {
+  if (body.buffer.byteLength > (spare?.length ?? 0)) spare = Buffer.from(body.buffer);
+}
+
+function bufferOf(bytes: number): Buffer {
+  if (!spare || spare.length < bytes || spare.length > 4 * bytes)
+    return Buffer.allocUnsafeSlow(bytes);
+  const buffer = spare;
+  spare = undefined;
+  return buffer;
+}
+
 /** @throws InvalidResponse when it is too long; the connection's error when it breaks. */
 export async function collectBody(message: IncomingMessage): Promise<Buffer> {
   const announced = Number(message.headers["content-length"] ?? 0);
   if (announced > MAX_BODY_BYTES) throw tooLong(message);
-  let body = Buffer.allocUnsafe(announced > 0 ? announced : FIRST_BYTES);
+  let body = bufferOf(announced > 0 ? announced : FIRST_BYTES);
   let length = 0;
   await new Promise<void>((resolve, reject) => {
     message.on("data", (chunk: Buffer) => {
@@ -20,7 +36,7 @@ export async function collectBody(message: IncomingMessage): Promise<Buffer> {
           reject(tooLong(message));
           return;
         }
-        const larger = Buffer.allocUnsafe(Math.max(body.length * 2, length + chunk.length));
+        const larger = Buffer.allocUnsafeSlow(Math.max(body.length * 2, length + chunk.length));
         body.copy(larger, 0, 0, length);
         body = larger;
       }

@@ -9,6 +9,7 @@ import {
 import type { Clock } from "../clock.ts";
 import { isSentinel, type Position } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
+import { reuseBody } from "./body.ts";
 import { InvalidResponse } from "./errors.ts";
 import {
   type Disaggregate,
@@ -91,7 +92,10 @@ export async function getRecords(
       abortSignal,
     }),
   );
-  return readGetRecordsAnswer((output as RawGetRecordsOutput).body, disaggregate);
+  const { body } = output as RawGetRecordsOutput;
+  const answer = readGetRecordsAnswer(body, disaggregate);
+  reuseBody(body);
+  return answer;
 }
 
 /** A call that took too long. */

@@ -130,10 +130,11 @@ class AnswerReader {
       return;
     }
     let more = json.open(OPEN_ARRAY, CLOSE_ARRAY);
-    // What a record gains on its way is small beside what it is, except for tiny ones.
-    if (more) this.#writer = new BatchWriter(Math.ceil(json.bytes.length * 1.25) + 256);
     while (more) {
+      const start = json.pos;
       this.#record();
+      this.#writer ??= new BatchWriter(sizeOfAll(json.bytes.length, json.pos - start));
+      this.#write(this.#writer);
       this.#received += 1;
       more = json.more(CLOSE_ARRAY);
     }
@@ -163,7 +164,6 @@ class AnswerReader {
       }
       more = json.more(CLOSE_OBJECT);
     }
-    this.#write();
   }
 
   /** Passes a name and its colon. The four that matter are known by their bytes; only others become text. */
@@ -254,9 +254,7 @@ class AnswerReader {
     this.#arrivalMs = ms;
   }
 
-  #write(): void {
-    const writer = this.#writer;
-    if (!writer) return;
+  #write(writer: BatchWriter): void {
     const data = this.#data;
     const start = Math.max(0, this.#dataStart);
     const end = this.#dataStart < 0 ? 0 : this.#dataEnd;
@@ -312,6 +310,14 @@ function mayBeAggregate(bytes: Buffer, start: number, end: number): boolean {
   const sixth = bytes[start + 5] ?? 0;
   return sixth >= 0x67 && sixth <= 0x76;
 }
+
+/** What all records come to, if each gains what a record gains from the service's usual form to ours. */
+function sizeOfAll(bodyBytes: number, firstRecordBytes: number): number {
+  return Math.ceil(bodyBytes * (1 + GAIN_BYTES / firstRecordBytes)) + 1024;
+}
+
+/** `subSequenceNumber` and `action`, and a little more. */
+const GAIN_BYTES = 50;
 
 function nullOnly(value: unknown, name: string): void {
   if (value !== null) throw unusable(name);

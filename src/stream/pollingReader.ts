@@ -1,6 +1,7 @@
 // Reads shards by GetRecords. For each shard one loop fetches ahead, within the budget that all share, while the
 // caller works on the batch before.
 
+import { setMaxListeners } from "node:events";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
@@ -39,6 +40,8 @@ export function pollingReader(options: PollingOptions): ReadShard {
 
   return async function* batches(shard, from, signal): AsyncGenerator<Batch> {
     if (signal.aborted) return;
+    // Many shards may listen to one signal.
+    setMaxListeners(0, signal);
     const share = options.budget.join();
     const queue = new BatchQueue();
     const stop = new AbortController();
