@@ -22,16 +22,17 @@ export interface DaemonOptions {
   readonly baseline?: string;
   readonly java: boolean;
   readonly jvm: string;
+  /** For Node, in ours. */
+  readonly nodeArgs: string;
   /** A folder for CPU profiles of our daemon. */
   readonly profileFolder?: string;
 }
 
 export async function chooseDaemons(options: DaemonOptions): Promise<readonly Daemon[]> {
   const { main, baseline, java, jvm, profileFolder } = options;
-  const profile = profileFolder
-    ? ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", profileFolder]
-    : [];
-  const daemons = [nodeDaemon("kinesis-multilang", main, profile)];
+  const nodeArgs = options.nodeArgs.split(" ").filter(Boolean);
+  if (profileFolder) nodeArgs.push("--cpu-prof", "--cpu-prof-dir", profileFolder);
+  const daemons = [nodeDaemon("kinesis-multilang", main, nodeArgs)];
   if (baseline) daemons.push(nodeDaemon("baseline", baseline, []));
   if (java) daemons.push(await javaDaemon(jvm.split(" ").filter(Boolean)));
   return daemons;

@@ -24,6 +24,7 @@ import { buildGoPrograms } from "./tools.ts";
 interface Options {
   readonly java: boolean;
   readonly jvm: string;
+  readonly nodeArgs: string;
   readonly main: string;
   readonly baseline?: string;
   readonly rounds: number;
@@ -145,6 +146,7 @@ function command(name: string, description: string, prepare: Prepare): Command {
     .description(description)
     .option("--java", "measure the Java daemon (from Maven) too, in turn with ours", false)
     .option("--jvm <flags>", "for the Java daemon, such as --jvm=-Xmx512m", "")
+    .option("--node-args <flags>", "for ours, such as --node-args=--trace-gc", "")
     .option("--main <file>", "the built program to measure", "dist/main.js")
     .option("--baseline <file>", "another build of ours to measure in turn with it")
     .addOption(count("--rounds <n>", "runs of each daemon and case", 3))
