@@ -1,0 +1,112 @@
+// A batch's records by their offsets: positions read from the end of their text, slices, and what lies behind a position.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type KinesisRecord, RecordBatch } from "../../src/model/batch.ts";
+import { comparePositions, type Position, parsePosition } from "../../src/model/position.ts";
+
+const record = fc.record({
+  data: fc.base64String({ maxLength: 500 }),
+  // With everything that could be taken for the end of a record.
+  partitionKey: fc.oneof(
+    fc.string({ maxLength: 300 }),
+    fc.constant('","sequenceNumber":"9","approximateArrivalTimestamp":1,"subSequenceNumber":1}'),
+  ),
+  sequenceNumber: fc.bigInt({ min: 1n, max: 10n ** 127n }).map(String),
+  approximateArrivalTimestamp: fc.integer({ min: -8.64e15, max: 8.64e15 }),
+  subSequenceNumber: fc.nat(),
+});
+
+function batchOf(records: readonly KinesisRecord[]): RecordBatch {
+  const texts = records.map((each) =>
+    JSON.stringify({
+      data: each.data,
+      partitionKey: each.partitionKey,
+      sequenceNumber: each.sequenceNumber,
+      approximateArrivalTimestamp: each.approximateArrivalTimestamp,
+      subSequenceNumber: each.subSequenceNumber,
+      action: "record",
+    }),
+  );
+  const starts = [0];
+  for (const text of texts) starts.push((starts.at(-1) ?? 0) + Buffer.byteLength(text) + 1);
+  return new RecordBatch(
+    Buffer.from(texts.map((text) => `${text},`).join("")),
+    Uint32Array.from(starts),
+  );
+}
+
+function position(sequenceNumber: string, subSequenceNumber: number): Position {
+  const parsed = parsePosition(sequenceNumber, subSequenceNumber);
+  if (!parsed) throw new Error(sequenceNumber);
+  return parsed;
+}
+
+test("every record and its position is found again", () => {
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 6 }), (records) => {
+      const batch = batchOf(records);
+      expect(batch.count).toBe(records.length);
+      expect(records.map((_, index) => batch.at(index))).toEqual(records);
+      expect(records.map((_, index) => batch.position(index))).toEqual(
+        records.map(({ sequenceNumber, subSequenceNumber }) => ({
+          sequenceNumber,
+          subSequenceNumber,
+        })),
+      );
+      expect(JSON.parse(`[${batch.json}]`)).toHaveLength(records.length);
+      expect(batch.first).toEqual(records.length > 0 ? batch.position(0) : undefined);
+      expect(batch.last).toEqual(
+        records.length > 0 ? batch.position(records.length - 1) : undefined,
+      );
+    }),
+  );
+});
+
+test("a slice is a batch of its own", () => {
+  fc.assert(
+    fc.property(
+      fc.array(record, { maxLength: 6 }),
+      fc.nat(7),
+      fc.nat(7),
+      (records, from, length) => {
+        const to = Math.min(from + length, records.length);
+        const slice = batchOf(records).slice(from, to);
+        expect(JSON.parse(`[${slice.json}]`)).toEqual(
+          records.slice(from, to).map((each) => ({ ...each, action: "record" })),
+        );
+      },
+    ),
+  );
+});
+
+test("what lies behind a position is what is greater", () => {
+  const place = fc.tuple(fc.bigInt({ min: 1n, max: 30n }).map(String), fc.nat(3));
+  fc.assert(
+    fc.property(fc.uniqueArray(place, { selector: String }), place, (places, [number, sub]) => {
+      const ordered = places
+        .map(([each, eachSub]) => position(each, eachSub))
+        .toSorted(comparePositions);
+      const batch = batchOf(
+        ordered.map((each) => ({
+          ...each,
+          data: "",
+          partitionKey: "k",
+          approximateArrivalTimestamp: 0,
+        })),
+      );
+      const from = position(number, sub);
+      const behind = batch.after(from);
+      expect(Array.from({ length: behind.count }, (_, at) => behind.position(at))).toEqual(
+        ordered.filter((each) => comparePositions(each, from) > 0),
+      );
+    }),
+  );
+});
+
+test("the empty batch has nothing", () => {
+  expect(RecordBatch.empty.count).toBe(0);
+  expect(RecordBatch.empty.json.length).toBe(0);
+  expect(RecordBatch.empty.last).toBeUndefined();
+  expect(() => RecordBatch.empty.position(0)).toThrow(RangeError);
+});

@@ -1,0 +1,78 @@
+// The queue between the loop that fetches and the caller.
+
+import { expect, test } from "vitest";
+import { type Batch, RecordBatch } from "../../src/model/batch.ts";
+import { BatchQueue } from "../../src/stream/batchQueue.ts";
+
+const never = new AbortController().signal;
+const one = new RecordBatch(Buffer.from("{},"), Uint32Array.of(0, 3));
+const full = (millisBehindLatest: number): Batch => ({ records: one, millisBehindLatest });
+const empty = (millisBehindLatest: number): Batch => ({
+  records: RecordBatch.empty,
+  millisBehindLatest,
+});
+
+test("batches come out in order, and then the end", async () => {
+  const queue = new BatchQueue();
+  queue.put(full(1));
+  queue.put(full(2));
+  queue.end();
+  const taken = [await queue.take(never), await queue.take(never)];
+  expect(taken.map((batch) => batch?.millisBehindLatest)).toEqual([1, 2]);
+  expect(await queue.take(never)).toBeUndefined();
+});
+
+test("a failure comes after the batches before it", async () => {
+  const queue = new BatchQueue();
+  queue.put(full(1));
+  queue.end({ error: new Error("broken") });
+  expect(await queue.take(never)).toBeDefined();
+  await expect(queue.take(never)).rejects.toThrow("broken");
+});
+
+test("of batches without records only the newest waits", async () => {
+  const queue = new BatchQueue();
+  queue.put(full(3));
+  queue.put(empty(2));
+  queue.put(empty(1));
+  queue.put(full(0));
+  queue.end();
+  const taken: unknown[] = [];
+  for (let batch = await queue.take(never); batch; batch = await queue.take(never)) {
+    taken.push(batch.millisBehindLatest);
+  }
+  expect(taken).toEqual([3, 0]);
+});
+
+test("the end of a shard is never replaced", async () => {
+  const queue = new BatchQueue();
+  queue.put({ ...empty(0), shardEnd: { children: [] } });
+  queue.put(empty(1));
+  expect((await queue.take(never))?.shardEnd).toBeDefined();
+});
+
+test("who takes waits for what is put; who fetches waits for what is taken", async () => {
+  const queue = new BatchQueue();
+  const taking = queue.take(never);
+  queue.put(full(1));
+  expect((await taking)?.millisBehindLatest).toBe(1);
+  for (let count = 0; count < 4; count += 1) queue.put(full(count));
+  let room = false;
+  const waiting = queue.room(never).then(() => {
+    room = true;
+  });
+  await Promise.resolve();
+  expect(room).toBe(false);
+  await queue.take(never);
+  await waiting;
+});
+
+test("an abort ends both", async () => {
+  const queue = new BatchQueue();
+  const abort = new AbortController();
+  const taking = queue.take(abort.signal);
+  abort.abort();
+  expect(await taking).toBeUndefined();
+  for (let count = 0; count < 4; count += 1) queue.put(full(count));
+  await queue.room(abort.signal);
+});

@@ -1,0 +1,59 @@
+// Which failures are told.
+
+import { expect, test } from "vitest";
+import type { Event } from "../../src/events.ts";
+import { Troubles } from "../../src/stream/troubles.ts";
+
+function troubles() {
+  const events: Event[] = [];
+  const time = { nowMs: 0 };
+  const clock = { now: () => 0, monotonicMs: () => time.nowMs, sleep: async () => {} };
+  return { events, time, told: new Troubles((event) => events.push(event), clock) };
+}
+
+const failure = (shardId?: string) => ({
+  operation: "GetRecords",
+  error: new Error("no"),
+  retryInMs: 100,
+  ...(shardId && { shardId }),
+});
+
+test("trouble is told when it begins, once a minute while it lasts, and when it is over", () => {
+  const { events, time, told } = troubles();
+  for (; time.nowMs < 150_000; time.nowMs += 1_000) told.failed(failure("a"));
+  told.succeeded("GetRecords", "a");
+  told.succeeded("GetRecords", "a");
+  expect(events).toMatchObject([
+    { type: "serviceTrouble", shardId: "a", attempt: 1, retryInMs: 100 },
+    { type: "serviceTrouble", shardId: "a", attempt: 61 },
+    { type: "serviceTrouble", shardId: "a", attempt: 121 },
+    { type: "serviceRecovered", shardId: "a", attempts: 150 },
+  ]);
+});
+
+test("what concerns all shards is told once for all", () => {
+  const { events, told } = troubles();
+  for (let shard = 0; shard < 256; shard += 1) told.failed(failure());
+  told.succeeded("GetRecords", "a");
+  told.succeeded("GetRecords", "b");
+  expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
+  expect(events[0]).not.toHaveProperty("shardId");
+});
+
+test("trouble that comes and goes is told once a minute", () => {
+  const { events, time, told } = troubles();
+  for (; time.nowMs < 60_000; time.nowMs += 1_000) {
+    told.failed(failure("a"));
+    told.succeeded("GetRecords", "a");
+  }
+  expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
+});
+
+test("one shard's trouble is not another's, and ends with its reading", () => {
+  const { events, told } = troubles();
+  told.failed(failure("a"));
+  told.succeeded("GetRecords", "b");
+  told.forget("a");
+  told.succeeded("GetRecords", "a");
+  expect(events).toMatchObject([{ type: "serviceTrouble", shardId: "a" }]);
+});
