@@ -91,8 +91,6 @@ async function put(options: PutArguments): Promise<void> {
     });
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-    // A paused STDIN that nobody closes would keep us here.
-    input?.destroy();
   }
 }
 

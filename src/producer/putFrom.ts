@@ -4,6 +4,7 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { awsOptions } from "../aws.ts";
 import type { Clock } from "../clock.ts";
 import type { Event } from "../events.ts";
+import { UserError } from "../model/errors.ts";
 import { kinesisClient } from "../stream/client.ts";
 import { ensureStream } from "./ensureStream.ts";
 import { explain } from "./explain.ts";
@@ -36,7 +37,11 @@ export async function putFrom(run: PutRun): Promise<void> {
     credentials: [{ type: "default" }],
   } as const;
   const services = { kinesis: reach, dynamodb: reach, cloudwatch: reach };
-  const options = await awsOptions({ services }, "kinesis", { emit });
+  const options = await awsOptions({ services }, "kinesis", { emit }).catch((error: unknown) => {
+    // What is a key of the properties file for the daemon is an option here.
+    if (!(error instanceof UserError) || run.region) throw error;
+    throw new UserError(`${error.message}. To put, give --region.`, { cause: error });
+  });
   const client = kinesisClient(options);
   try {
     await work(client, run);

@@ -144,6 +144,17 @@ describe("put", () => {
     ],
     ["no stream", ["-w", "a"], {}, /--stream/],
     [
+      "no region",
+      ["--stream", "s", "-w", "a"],
+      {
+        AWS_REGION: "",
+        AWS_ENDPOINT_URL_KINESIS: "",
+        AWS_EC2_METADATA_DISABLED: "true",
+        AWS_CONFIG_FILE: "/nonexistent",
+      },
+      /no AWS region.*--region/,
+    ],
+    [
       "no credentials",
       ["--stream", "s", "-w", "a", "--endpoint", "http://192.0.2.1:1"],
       {

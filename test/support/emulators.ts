@@ -21,22 +21,34 @@ const WAIT_LIMIT_MS = 30_000;
 
 /** An SDK client of the shared Kinesis, or of the endpoint given (a proxy before it, say). */
 export function testKinesis(endpoint: string = inject("kinesisUrl")): KinesisClient {
-  return new KinesisClient({
-    endpoint,
-    region: LOCAL_REGION,
-    credentials: LOCAL_CREDENTIALS,
-    requestHandler: new NodeHttpHandler(),
-  });
+  return quietly(() => new KinesisClient(configuration(endpoint)));
 }
 
 /** An SDK client of the shared DynamoDB, or of the endpoint given. */
 export function testDynamo(endpoint: string = inject("dynamoUrl")): DynamoDBClient {
-  return new DynamoDBClient({
+  return quietly(() => new DynamoDBClient(configuration(endpoint)));
+}
+
+function configuration(endpoint: string) {
+  return {
     endpoint,
     region: LOCAL_REGION,
     credentials: LOCAL_CREDENTIALS,
     requestHandler: new NodeHttpHandler(),
-  });
+  };
+}
+
+/** Without the SDK's warning about Node 20, once a process. Programs under test must see to that themselves. */
+function quietly<T>(make: () => T): T {
+  const name = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
+  const before = process.env[name];
+  process.env[name] = "true";
+  try {
+    return make();
+  } finally {
+    if (before === undefined) delete process.env[name];
+    else process.env[name] = before;
+  }
 }
 
 /** The environment that points the SDK of a child process (a daemon, a CLI) at the shared services. */
