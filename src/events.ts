@@ -19,6 +19,10 @@ type DaemonEvent =
   /** Children that did not say goodbye in time are ended. */
   | { readonly type: "graceExceeded"; readonly graceMs: number }
   | { readonly type: "daemonStopped"; readonly exitCode: number }
+  /** Every lease is given up in order, and none is taken until the daemon is told to. */
+  | { readonly type: "drainRequested"; readonly reason: string }
+  | { readonly type: "drained" }
+  | { readonly type: "resumed"; readonly reason: string }
   /** Something in the configuration that works, but perhaps not as the person thinks. */
   | { readonly type: "configWarning"; readonly message: string }
   /** Something in the configuration that is good to know. */
@@ -121,7 +125,17 @@ type ChildEvent =
       readonly signal?: string;
       /** Whether we had closed its STDIN, or it ended by itself. */
       readonly expected: boolean;
-    };
+    }
+  /** Lines that a child wrote faster than we pass them on; the last of them are still kept for the case that it fails. */
+  | {
+      readonly type: "childOutputDropped";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly stream: "stdout" | "stderr";
+      readonly lines: number;
+    }
+  /** Who would end the children, were this process killed, has ended. */
+  | { readonly type: "watchdogEnded"; readonly reason: string; readonly replaced: boolean };
 
 type ShardEvent =
   | {

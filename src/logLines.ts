@@ -23,6 +23,9 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `the grace period of ${e.graceMs} ms is nearly over: children still at work are ended`,
   ],
   daemonStopped: ["info", (e) => `stopped, exit code ${e.exitCode}`],
+  drainRequested: ["info", (e) => `${e.reason}: giving up all leases, and taking none`],
+  drained: ["info", () => "drained: no lease is held, and none taken until the next SIGUSR2"],
+  resumed: ["info", (e) => `${e.reason}: taking leases again`],
   configWarning: ["warn", (e) => e.message],
   configNotice: ["info", (e) => e.message],
   waitingForStream: ["warn", (e) => `waiting for the stream: ${e.message}`],
@@ -58,6 +61,17 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   childExited: [
     (e) => (e.expected ? "info" : "warn"),
     (e) => `child ${e.pid} ${exit(e)}${e.expected ? "" : " without being asked to"}`,
+  ],
+  childOutputDropped: [
+    "warn",
+    (e) => `child ${e.pid} ${e.stream}: and ${e.lines} more lines, written too fast to be logged`,
+  ],
+  watchdogEnded: [
+    "warn",
+    (e) =>
+      `the watchdog that ends the children should this process be killed has ended (${e.reason}): ${
+        e.replaced ? "a new one takes its place" : "children may outlive a daemon that is killed"
+      }`,
   ],
   waitingForParents: ["info", () => "waiting for the parent shards to be finished"],
   shardStarted: ["info", (e) => `reading from ${formatPosition(e.position)}`],

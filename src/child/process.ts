@@ -7,12 +7,14 @@ import type { ChildExit } from "./childFailed.ts";
 import { Output } from "./output.ts";
 import { forgetGroup, rememberGroup, signalGroup } from "./processGroup.ts";
 import { type Spawned, type SpawnOptions, spawn } from "./spawn.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 export interface ChildOptions extends SpawnOptions {
   /** How long it may take to exit after its STDIN was closed. */
   readonly closeGraceMs: number;
   /** How long it may take to exit after SIGTERM. */
   readonly terminateGraceMs: number;
+  readonly watchdog: Watchdog;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -57,6 +59,7 @@ export class ChildProcess {
     // A write into a pipe that the child has closed fails by its callback; the event has nothing to add.
     for (const pipe of [stdin, stdout, stderr]) pipe.on("error", () => {});
     rememberGroup(pid);
+    options.watchdog.guard(pid);
     emit({ type: "childStarted", shardId, pid, argv: this.argv });
     this.#stdout = new Output(stdout, STDOUT_LINE_LIMIT_BYTES, (line, cut) =>
       cut ? this.#tell("stdout", line) : this.#hear(line),
@@ -163,6 +166,7 @@ export class ChildProcess {
     // Grandchildren that outlived it: whoever still had something to say has had the time.
     signalGroup(this.pid, "SIGKILL");
     forgetGroup(this.pid);
+    this.#options.watchdog.release(this.pid);
     this.#closePipes();
     emit({ type: "childExited", shardId, pid: this.pid, ...exit, expected: this.#toldToEnd });
     return exit;

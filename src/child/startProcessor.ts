@@ -10,6 +10,7 @@ import { ChildProcess } from "./process.ts";
 import type { RecordProcessor, StartProcessor } from "./recordProcessor.ts";
 import type { Command } from "./spawn.ts";
 import { Talk } from "./talk.ts";
+import { Watchdog } from "./watchdog.ts";
 
 export interface ProcessorOptions {
   readonly command: Command;
@@ -29,6 +30,7 @@ export interface ProcessorOptions {
 }
 
 export function startProcessor(options: ProcessorOptions): StartProcessor {
+  const watchdog = new Watchdog(options);
   return async (shardId, answerCheckpoint, attempt = 1) => {
     const env = {
       ...options.env,
@@ -37,7 +39,7 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
       KINESIS_MULTILANG_WORKER_ID: options.workerId,
       KINESIS_MULTILANG_ATTEMPT: String(attempt),
     };
-    const child = await ChildProcess.start({ ...options, shardId, env });
+    const child = await ChildProcess.start({ ...options, shardId, env, watchdog });
     return new ChildRecordProcessor(
       child,
       new Talk(child, { ...options, shardId, answerCheckpoint }),
