@@ -11,6 +11,8 @@ export interface KinesisOptions {
   readonly endpoint?: string;
   /** Absent: the SDK's default chain. */
   readonly credentials?: NonNullable<KinesisClientConfig["credentials"]>;
+  readonly useDualstackEndpoint?: boolean;
+  readonly useFipsEndpoint?: boolean;
   /**
    * How often the SDK tries a call by itself; 3 when absent. A reader's client wants 1: the reader knows the shard, tells
    * of the trouble, and waits as long as it takes.

@@ -47,6 +47,8 @@ const KIND_BY_NAME: ReadonlyMap<string, TroubleKind> = new Map(
     MissingAuthenticationTokenException: "denied",
     InvalidClientTokenId: "denied",
     ExpiredTokenException: "denied",
+    RequestExpired: "denied",
+    RequestTimeTooSkewed: "denied",
     CredentialsProviderError: "denied",
     TokenProviderError: "denied",
     TimeoutError: "unreachable",
@@ -68,6 +70,7 @@ const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
 export function kindOfTrouble(error: unknown): TroubleKind {
   if (!(error instanceof Error)) return "other";
   const kind = KIND_BY_NAME.get(error.name);
+  if (kind === "denied" && isClockCorrected(error)) return "other";
   if (kind) return kind;
   return UNREACHABLE_CODES.has(codeOf(error)) ? "unreachable" : "other";
 }
@@ -75,6 +78,18 @@ export function kindOfTrouble(error: unknown): TroubleKind {
 /** True when a connection that had been idle was closed by the other side: the next try makes a new one. */
 export function isStaleConnection(error: unknown): boolean {
   return error instanceof Error && ["ECONNRESET", "EPIPE"].includes(codeOf(error));
+}
+
+/** The signature was refused for its time; the SDK has taken the service's clock from the answer, so the next will do. */
+function isClockCorrected(error: Error): boolean {
+  if (!("$metadata" in error)) return false;
+  const { $metadata } = error;
+  return (
+    typeof $metadata === "object" &&
+    $metadata !== null &&
+    "clockSkewCorrected" in $metadata &&
+    $metadata.clockSkewCorrected === true
+  );
 }
 
 function codeOf(error: Error): string {

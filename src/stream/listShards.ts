@@ -19,7 +19,7 @@ const MAX_PAGES = 1_000;
  * All shards that the filter lets through, tried again until they are there.
  *
  * @throws StreamNotFound (a UserError) when there is no such stream; UserError when access is denied or no credentials
- *   are found; the signal's reason when it is aborted.
+ *   are found, if this client was never let in before; the signal's reason when it is aborted.
  */
 export function listShards(
   options: RetryOptions,

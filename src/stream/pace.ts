@@ -7,6 +7,12 @@
 // further (others read it too), goes down to a fraction of that.
 
 import { type Backoff, backoffMs } from "../retry.ts";
+import type { PollingSettings } from "./pollingSettings.ts";
+
+type PaceSettings = Pick<
+  PollingSettings,
+  "idleTimeBetweenReadsInMillis" | "millisBehindLatestThresholdForReducedTps"
+>;
 
 /** The service's own limit. */
 const SHORTEST_IDLE_MS = 200;
@@ -36,23 +42,27 @@ export interface CallFacts {
 
 export class Pace {
   readonly #idleMs: number | undefined;
+  readonly #reducedMs: number;
   readonly #random: () => number;
   #emptyAnswers = 0;
   #throttles = 0;
   /** Throttled once: the service's limits are kept. */
   #careful = false;
 
-  /** @param idleTimeBetweenReadsInMillis as the person set it; `undefined` adapts. */
-  constructor(idleTimeBetweenReadsInMillis: number | undefined, random = Math.random) {
-    this.#idleMs =
-      idleTimeBetweenReadsInMillis === undefined
-        ? undefined
-        : Math.max(SHORTEST_IDLE_MS, idleTimeBetweenReadsInMillis);
+  constructor(settings: PaceSettings, random = Math.random) {
+    const { idleTimeBetweenReadsInMillis: idleMs } = settings;
+    this.#idleMs = idleMs === undefined ? undefined : Math.max(SHORTEST_IDLE_MS, idleMs);
+    this.#reducedMs = settings.millisBehindLatestThresholdForReducedTps ?? 0;
     this.#random = random;
   }
 
   /** The monotonic time at which the next call may start. */
   nextMs(call: CallFacts): number {
+    const isNear = (call.millisBehindLatest ?? 0) < this.#reducedMs;
+    return Math.max(this.#usualMs(call), isNear ? call.endedMs + this.#reducedMs : 0);
+  }
+
+  #usualMs(call: CallFacts): number {
     this.#throttles = Math.max(0, this.#throttles - 1);
     if (this.#idleMs !== undefined) return call.endedMs + this.#idleMs;
     this.#emptyAnswers = call.records > 0 ? 0 : this.#emptyAnswers + 1;

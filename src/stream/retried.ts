@@ -21,8 +21,12 @@ const BACKOFF: Backoff = { baseMs: 400, capMs: 10_000 };
 /** Told at the first failure and at each that many times the last: 1, 4, 16, … */
 const TOLD_EVERY = 4;
 
+/** Clients that were let in once: what they are refused later may be granted again (keys are rotated, tokens renewed). */
+const admitted = new WeakSet<KinesisClient>();
+
 /**
- * @throws UserError when a person has to mend it; the signal's reason when it is aborted.
+ * @throws UserError when a person has to mend it: the stream is missing, or we were never let in;
+ *   the signal's reason when it is aborted.
  */
 export async function retried<T>(
   operation: string,
@@ -33,6 +37,7 @@ export async function retried<T>(
   for (let attempt = 1; ; attempt += 1) {
     try {
       const result = await call({ client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS }, signal);
+      admitted.add(client);
       if (nextTold > 1) {
         emit({ type: "serviceRecovered", service: "kinesis", operation, attempts: attempt - 1 });
       }
@@ -40,7 +45,8 @@ export async function retried<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof StreamNotFound) throw error;
-      if (kindOfTrouble(error) === "denied") throw denied(operation, error);
+      if (kindOfTrouble(error) === "denied" && !admitted.has(client))
+        throw denied(operation, error);
       const retryInMs = backoffMs(attempt - 1, BACKOFF);
       if (attempt >= nextTold) {
         nextTold = attempt * TOLD_EVERY;

@@ -66,7 +66,7 @@ export class ShardFetch {
     this.#share = share;
     this.#queue = queue;
     this.#cursor = new ShardCursor(calls, stream, shard.shardId, from, initialPosition);
-    this.#pace = new Pace(settings.idleTimeBetweenReadsInMillis);
+    this.#pace = new Pace(settings);
     this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
       context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
     );

@@ -149,6 +149,22 @@ describe("what a person has to mend is told at once:", () => {
   );
 });
 
+test("what was granted once is asked for again when it is denied", async () => {
+  const streamName = await createStream("rotation", 1);
+  const asking = options();
+  await listShards(asking, { streamName }, undefined);
+  proxy.next("ListShards", { type: "error", name: "ExpiredTokenException" }, 2);
+  expect(await listShards(asking, { streamName }, undefined)).toHaveLength(1);
+  expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
+});
+
+test("a clock that is wrong is corrected by the service's", async () => {
+  const streamName = await createStream("clock", 1);
+  const date = new Date(Date.now() + 3_600_000).toUTCString();
+  proxy.next("ListShards", { type: "error", name: "InvalidSignatureException", date });
+  expect(await listShards(options(), { streamName }, undefined)).toHaveLength(1);
+});
+
 test("an abort ends the waiting", async () => {
   const abort = new AbortController();
   proxy.next("ListShards", { type: "error", name: "InternalFailure", status: 500 }, 1_000);

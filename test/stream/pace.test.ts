@@ -11,6 +11,9 @@ const call = (facts: Partial<CallFacts> = {}): CallFacts => ({
   millisBehindLatest: 0,
   ...facts,
 });
+const idle = (idleTimeBetweenReadsInMillis: number | undefined) => ({
+  idleTimeBetweenReadsInMillis,
+});
 const some = { records: 5, bytes: 5_000 };
 const large = { records: 5_000, bytes: 8_000_000 };
 /** The middle of all chances. */
@@ -18,11 +21,11 @@ const half = () => 0.5;
 
 describe("without a setting", () => {
   test("after records it is 250 ms from call to call", () => {
-    expect(new Pace(undefined, half).nextMs(call(some))).toBe(1_250);
+    expect(new Pace(idle(undefined), half).nextMs(call(some))).toBe(1_250);
   });
 
   test("without records it slows down to a second, and is quick again after the first record", () => {
-    const pace = new Pace(undefined, half);
+    const pace = new Pace(idle(undefined), half);
     const waits = Array.from({ length: 12 }, () => pace.nextMs(call()) - 1_000);
     expect(waits[0]).toBeLessThan(320);
     expect(waits).toEqual(waits.toSorted((a, b) => a - b));
@@ -31,14 +34,14 @@ describe("without a setting", () => {
   });
 
   test("behind the tip it asks at once while there is much, and five times a second while there is little", () => {
-    const pace = new Pace(undefined, half);
+    const pace = new Pace(idle(undefined), half);
     expect(pace.nextMs(call({ ...large, millisBehindLatest: 9 }))).toBe(1_000);
     expect(pace.nextMs(call({ ...some, millisBehindLatest: 9 }))).toBe(1_200);
     expect(pace.nextMs(call({ millisBehindLatest: 9 }))).toBe(1_200);
   });
 
   test("throttled once, it keeps to 2 MB of payload and 5 calls a second", () => {
-    const pace = new Pace(undefined, half);
+    const pace = new Pace(idle(undefined), half);
     pace.throttledMs();
     pace.nextMs(call());
     const waitMs = pace.nextMs(call({ ...large, millisBehindLatest: 9 })) - 1_000;
@@ -47,7 +50,7 @@ describe("without a setting", () => {
   });
 
   test("throttled again and again, it waits longer, and recovers step by step", () => {
-    const pace = new Pace(undefined, half);
+    const pace = new Pace(idle(undefined), half);
     const waits = Array.from({ length: 20 }, () => pace.throttledMs());
     expect(waits[1]).toBeGreaterThan(waits[0] ?? 0);
     expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
@@ -58,30 +61,42 @@ describe("without a setting", () => {
 
 describe("with idleTimeBetweenReadsInMillis", () => {
   test("it waits as long as was set, from the end of a call, whatever the call brought", () => {
-    const pace = new Pace(700, half);
+    const pace = new Pace(idle(700), half);
     for (const facts of [{}, some, large, { ...large, millisBehindLatest: 9 }]) {
       expect(pace.nextMs(call(facts))).toBe(1_730);
     }
   });
 
   test("less than 200 is 200", () => {
-    expect(new Pace(0, half).nextMs(call())).toBe(1_230);
+    expect(new Pace(idle(0), half).nextMs(call())).toBe(1_230);
   });
 
   test("it waits at least as long after a failure", () => {
-    const pace = new Pace(5_000, () => 0);
+    const pace = new Pace(idle(5_000), () => 0);
     expect(pace.failedMs(1, false)).toBe(5_000);
     expect(pace.throttledMs()).toBe(5_000);
   });
 });
 
+test("a shard that is nearly at its tip can be read more seldom", () => {
+  for (const idleTimeBetweenReadsInMillis of [300, undefined]) {
+    const millisBehindLatestThresholdForReducedTps = 4_000;
+    const pace = new Pace({
+      idleTimeBetweenReadsInMillis,
+      millisBehindLatestThresholdForReducedTps,
+    });
+    expect(pace.nextMs(call({ ...some, millisBehindLatest: 3_999 }))).toBe(5_030);
+    expect(pace.nextMs(call({ ...some, millisBehindLatest: 4_000 }))).toBeLessThan(1_400);
+  }
+});
+
 describe("after failures", () => {
   test("the wait is never shorter than 200 ms, nor longer than 10 s", () => {
-    expect(new Pace(undefined, () => 0).failedMs(1, false)).toBe(200);
-    expect(new Pace(undefined, () => 1).failedMs(100, false)).toBe(10_000);
+    expect(new Pace(idle(undefined), () => 0).failedMs(1, false)).toBe(200);
+    expect(new Pace(idle(undefined), () => 1).failedMs(100, false)).toBe(10_000);
   });
   test("it is longer when a person has to mend it", () => {
-    expect(new Pace(undefined, () => 1).failedMs(1, true)).toBe(2_000);
-    expect(new Pace(undefined, () => 1).failedMs(100, true)).toBe(30_000);
+    expect(new Pace(idle(undefined), () => 1).failedMs(1, true)).toBe(2_000);
+    expect(new Pace(idle(undefined), () => 1).failedMs(100, true)).toBe(30_000);
   });
 });

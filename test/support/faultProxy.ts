@@ -18,6 +18,8 @@ export type Fault =
       readonly name: string;
       readonly status?: number;
       readonly message?: string;
+      /** The service's clock, as an HTTP date. */
+      readonly date?: string;
     }
   /** The connection ends before an answer; the call does not reach the emulator. */
   | { readonly type: "cut" }
@@ -89,7 +91,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       return;
     }
     if (fault?.type === "error") {
-      const { name, status = 400, message = `${name} by the proxy` } = fault;
+      const { name, status = 400, message = `${name} by the proxy`, date } = fault;
+      if (date) outgoing.setHeader("date", date);
       outgoing.writeHead(status, { "content-type": "application/x-amz-json-1.1" });
       outgoing.end(JSON.stringify({ __type: name, message }));
       return;
