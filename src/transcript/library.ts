@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { UserError } from "../model/errors.ts";
 import { parseTranscript, type Side, type Transcript } from "./transcript.ts";
 
 const FOLDER = fileURLToPath(new URL("../../protocol/transcripts/", import.meta.url));
@@ -13,6 +14,15 @@ export async function loadTranscripts(side?: Side): Promise<Transcript[]> {
   return all.filter((transcript) => side === undefined || transcript.applies.includes(side));
 }
 
+/** Throws a UserError when there is no such file, or it is no transcript. */
 export async function readTranscript(file: string): Promise<Transcript> {
-  return parseTranscript(await readFile(file, "utf8"), file);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new UserError(`cannot read the transcript ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return parseTranscript(text, file);
 }

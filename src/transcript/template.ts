@@ -23,12 +23,38 @@ export function expand(text: string): string {
   return expanded;
 }
 
-/** The other way, for recordings: a run of one repeated character of at least this length is written compactly. */
-const MIN_RUN = 1024;
+/** The other way, for recordings: from so many repetitions on, up to four characters are written compactly. */
+const MIN_REPETITIONS = 256;
+const MAX_PART_CHARACTERS = 4;
+const PART = /^[A-Za-z0-9+/ .=-]+$/;
 
-const RUN = new RegExp(`([A-Za-z0-9+/ .-])\\1{${MIN_RUN - 1},}`, "g");
-
-/** A text without `{{` whose long runs are written with `repeat`; `expand` gives the same text back. */
+/** A text that `expand` makes `text` of again, with long runs written compactly. */
 export function compact(text: string): string {
-  return text.replace(RUN, (run, one: string) => `{{repeat "${one}" ${run.length}}}`);
+  const escaped = text.replaceAll("{{repeat", '{{repeat "{" 2}}repeat');
+  const pieces: string[] = [];
+  let copied = 0;
+  for (let at = 0; at + MIN_REPETITIONS <= escaped.length; at++) {
+    const run = runAt(escaped, at);
+    if (!run) continue;
+    pieces.push(escaped.slice(copied, at), `{{repeat "${run.part}" ${run.times}}}`);
+    copied = at + run.part.length * run.times;
+    at = copied - 1;
+  }
+  return pieces.join("") + escaped.slice(copied);
+}
+
+// By hand: a regular expression with a back-reference runs out of stack on the lines that this is for.
+function runAt(
+  text: string,
+  at: number,
+): { readonly part: string; readonly times: number } | undefined {
+  for (let size = 1; size <= MAX_PART_CHARACTERS; size++) {
+    let end = at + size;
+    while (end < text.length && text.charCodeAt(end) === text.charCodeAt(end - size)) end++;
+    const times = Math.floor((end - at) / size);
+    if (times < MIN_REPETITIONS) continue;
+    const part = text.slice(at, at + size);
+    return PART.test(part) ? { part, times } : undefined;
+  }
+  return undefined;
 }

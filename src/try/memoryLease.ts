@@ -1,15 +1,13 @@
-// A lease that nobody else wants: it lives in memory, so that a processor can be tried without a table. What a table
-// would do to it (time out, throttle, go to another worker) is done by hand.
+// A lease that nobody else wants: it lives in memory, so that a processor can be tried without a table. What others
+// would do to it (take it, ask for it back) is done by hand.
 
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
-import { CheckpointError, type CheckpointErrorName } from "../model/errors.ts";
 import type { Position } from "../model/position.ts";
 
 export class MemoryLease implements HeldLease {
   readonly shardId: string;
   readonly #lost = new AbortController();
   readonly #stop = new AbortController();
-  readonly #failures: CheckpointErrorName[] = [];
   #checkpoint: Position;
 
   constructor(shardId: string, checkpoint: Position) {
@@ -44,11 +42,6 @@ export class MemoryLease implements HeldLease {
     this.#stop.abort();
   }
 
-  /** Has the next `times` checkpoints fail. */
-  failNext(error: CheckpointErrorName, times = 1): void {
-    for (let i = 0; i < times; i++) this.#failures.push(error);
-  }
-
   async read(): Promise<LeaseFacts> {
     return { checkpoint: this.#checkpoint, parentShardIds: [] };
   }
@@ -61,8 +54,6 @@ export class MemoryLease implements HeldLease {
 
   async checkpoint(position: Position): Promise<"stored" | "lost"> {
     if (!this.trusted) return "lost";
-    const failure = this.#failures.shift();
-    if (failure) throw new CheckpointError(failure, "asked for on the command line");
     this.#checkpoint = position;
     return "stored";
   }

@@ -8,7 +8,6 @@ import { systemClock } from "../../src/clock.ts";
 import type { Batch } from "../../src/model/batch.ts";
 import type { CheckpointErrorName } from "../../src/model/errors.ts";
 import { parsePosition } from "../../src/model/position.ts";
-import { consumeShard } from "../../src/shard/consumer.ts";
 import { ShardEndNotCheckpointed } from "../../src/shard/shardEndNotCheckpointed.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 import {
@@ -17,6 +16,7 @@ import {
   type Transcript,
   type TranscriptEvent,
 } from "../../src/transcript/transcript.ts";
+import { consumeOnce, failingCheckpoints } from "../../src/try/consumeOnce.ts";
 import { MemoryLease } from "../../src/try/memoryLease.ts";
 import { batchOf } from "../../src/try/recordBatch.ts";
 import { Events } from "../child/support.ts";
@@ -46,29 +46,31 @@ class Stage {
   readonly #lease: MemoryLease;
   readonly #batches = new Queue<Batch>();
   readonly #consumed: Promise<unknown>;
+  readonly #failures: CheckpointErrorName[] = [];
   #failed = false;
 
   constructor(transcript: Transcript, strings: Strings) {
     this.#strings = strings;
     this.#lease = leaseFor(transcript);
-    this.#consumed = consumeShard(this.#lease, {
-      read: this.#read,
-      startProcessor: startProcessor({
-        command: strings.command,
-        workerId: "test",
-        closeGraceMs: 10_000,
-        terminateGraceMs: 10_000,
-        clock: systemClock,
-        emit: this.#events.emit,
-      }),
-      settings: {
-        parentShardPollIntervalMillis: 1_000,
-        callProcessRecordsEvenForEmptyRecordList: transcript.steps.some(isEmptyBatch),
-        taskBackoffTimeMillis: 500,
-      },
+    const { emit } = this.#events;
+    const start = startProcessor({
+      command: strings.command,
+      workerId: "test",
+      closeGraceMs: 10_000,
+      terminateGraceMs: 10_000,
       clock: systemClock,
-      emit: this.#events.emit,
-    }).catch((error: unknown) => error);
+      emit,
+    });
+    this.#consumed = consumeOnce(
+      this.#lease,
+      {
+        read: this.#read,
+        startProcessor: failingCheckpoints(start, this.#failures, emit),
+        clock: systemClock,
+        emit,
+      },
+      { callProcessRecordsEvenForEmptyRecordList: transcript.steps.some(isEmptyBatch) },
+    ).catch((error: unknown) => error);
   }
 
   readonly #read: ReadShard = (_shard, _from, signal) => this.#batches.until(signal);
@@ -124,7 +126,8 @@ class Stage {
           shardEnd: { children: [] },
         });
       case "checkpoint fails":
-        return this.#lease.failNext(event.text as CheckpointErrorName);
+        this.#failures.push(event.text as CheckpointErrorName);
+        return;
       case "stored":
         expect(storedText(this.#lease)).toBe(event.text);
         return;

@@ -66,7 +66,7 @@ describe("the compact notation", () => {
   it("is found by compact, and expands to the same again", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.constantFrom("A", "b", "=", "/", '"'), fc.nat(3000)), {
+        fc.array(fc.tuple(fc.constantFrom("A", "eHh4", "=", "/", '"', "ab"), fc.nat(3000)), {
           maxLength: 4,
         }),
         (runs) => {
@@ -75,6 +75,8 @@ describe("the compact notation", () => {
         },
       ),
     );
+    const nasty = 'a {{repeat "x" 3}} {{repeat';
+    expect(expand(compact(nasty))).toBe(nasty);
     expect(compact("A".repeat(5000))).toBe('{{repeat "A" 5000}}');
   });
 });

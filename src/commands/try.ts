@@ -1,0 +1,144 @@
+// `try`: runs a processor through the real protocol on records from a file, without AWS.
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import { systemClock } from "../clock.ts";
+import type { CheckpointErrorName } from "../model/errors.ts";
+import { eventLine, isComplete, summary } from "../try/report.ts";
+import { ENCODINGS, type Encoding, FORMATS, type Format, openRecords } from "../try/sources.ts";
+import { Tally } from "../try/tally.ts";
+import { ENDS, type End, Trial } from "../try/trial.ts";
+import { numberFrom } from "./numbers.ts";
+
+interface Options {
+  readonly records: string;
+  readonly format?: Format;
+  readonly encoding: Encoding;
+  readonly batchSize: number;
+  readonly shards: number;
+  readonly rate?: number;
+  readonly failCheckpoint: readonly Failure[];
+  readonly end: End;
+  readonly timeout?: number;
+  readonly quiet?: boolean;
+}
+
+interface Failure {
+  readonly error: CheckpointErrorName;
+  readonly times: number;
+}
+
+/** The most that one GetRecords call returns. */
+const MAX_BATCH_SIZE = 10_000;
+/** Each is a process. */
+const MAX_SHARDS = 100;
+
+export function tryCommand(): Command {
+  return new Command("try")
+    .description(
+      "Run a record processor on records from a file; needs no AWS. Exit code 0: all was checkpointed.",
+    )
+    .argument("<command...>", "the processor, after --: try --records words.txt -- python3 app.py")
+    .option("--records <path>", "a file, a folder (each file is a record), or - for STDIN", "-")
+    .addOption(new Option("--format <format>", "by the file's name when absent").choices(FORMATS))
+    .addOption(
+      new Option("--encoding <encoding>", "of lines, and of a CSV's column `data`")
+        .choices(ENCODINGS)
+        .default("text"),
+    )
+    .option("--batch-size <n>", "records a batch", whole(1, MAX_BATCH_SIZE), 100)
+    .option("--shards <n>", "shards, each with its process", whole(1, MAX_SHARDS), 1)
+    .option("--rate <n>", "records a second", numberFrom({ min: 0.001, max: 1_000_000 }))
+    .option(
+      "--fail-checkpoint <error[:times]>",
+      "have each shard's first checkpoints fail: throttling:2",
+      failure,
+      [],
+    )
+    .addOption(
+      new Option("--end <ending>", "what comes after the records")
+        .choices(ENDS)
+        .default("shardEnded"),
+    )
+    .option(
+      "--timeout <seconds>",
+      "how long it may owe an answer",
+      numberFrom({ min: 0.001, max: 86_400 }),
+    )
+    .option("--quiet", "the summary alone")
+    .addHelpText("after", HELP)
+    .action(run);
+}
+
+const HELP = `
+Records as NDJSON (.ndjson, .jsonl): {"text":"cat"}, {"json":{"any":"thing"}} or {"data":"Y2F0"} (base64), and if you like
+partitionKey, sequenceNumber, subSequenceNumber, approximateArrivalTimestamp. As CSV (.csv): a header, then rows; the column
+data, or the whole row as a JSON object. Anything else: a record a line.
+
+Errors: ${Object.keys(errors()).join(", ")}.`;
+
+async function run(argv: [string, ...string[]], options: Options): Promise<void> {
+  const records = await openRecords(options.records, options.format, options.encoding);
+  const tally = new Tally();
+  const trial = new Trial({
+    argv,
+    shards: options.shards,
+    batchSize: options.batchSize,
+    ...(options.rate !== undefined && { rate: options.rate }),
+    end: options.end,
+    failCheckpoints: options.failCheckpoint,
+    ...(options.timeout !== undefined && { timeoutMs: options.timeout * 1000 }),
+    clock: systemClock,
+    emit: (event) => {
+      tally.hear(event);
+      const line = options.quiet ? undefined : eventLine(event);
+      if (line !== undefined) console.log(line);
+    },
+    delivering: (shardId, positions) => tally.delivering(shardId, positions),
+  });
+  const outcome = await interruptible(trial, () => trial.run(records));
+  console.log(`\n${summary(tally, outcome)}`);
+  if (!isComplete(tally, outcome)) process.exitCode = 1;
+}
+
+/** Ctrl-C ends the trial as a worker would; a second one at once. */
+async function interruptible<T>(trial: Trial, work: () => Promise<T>): Promise<T> {
+  let interrupted = false;
+  const interrupt = () => {
+    if (interrupted) trial.kill();
+    else trial.stop();
+    interrupted = true;
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  try {
+    return await work();
+  } finally {
+    // Left open by the other side, it would keep us waiting.
+    if (process.stdin.readableFlowing !== null) process.stdin.destroy();
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+function whole(min: number, max: number) {
+  return numberFrom({ min, max, integer: true });
+}
+
+function failure(text: string, before: readonly Failure[]): Failure[] {
+  const [name = "", times = "1"] = text.split(":");
+  const error = errors()[name];
+  if (!error || !/^[1-9]\d{0,5}$/.test(times)) {
+    throw new InvalidArgumentError(
+      `Allowed: ${Object.keys(errors()).join(", ")}, and how often: throttling:2.`,
+    );
+  }
+  return [...before, { error, times: Number(times) }];
+}
+
+function errors(): Readonly<Record<string, CheckpointErrorName>> {
+  return {
+    throttling: "ThrottlingException",
+    dependency: "KinesisClientLibDependencyException",
+    invalidState: "InvalidStateException",
+    shutdown: "ShutdownException",
+    illegalArgument: "IllegalArgumentException",
+  };
+}

@@ -1,0 +1,46 @@
+// Takes what is private out of a conversation, so that it can be shown to others and still be played: payloads keep their
+// lengths, partition keys stay equal where they were equal.
+
+/** Remembers the keys of one conversation. */
+export class Redactor {
+  readonly #keys = new Map<string, string>();
+
+  /** A line from the daemon. */
+  daemon(line: string): string {
+    if (!line.includes('"processRecords"')) return line;
+    const message = JSON.parse(line) as {
+      records: { data: string | null; partitionKey: string | null }[];
+    };
+    const records = message.records.map((record) => ({
+      ...record,
+      data: record.data === null ? null : redactedData(record.data),
+      partitionKey: record.partitionKey === null ? null : this.#key(record.partitionKey),
+    }));
+    return JSON.stringify({ ...message, records });
+  }
+
+  /** A line from the child: its messages hold no payloads, what else it prints may. */
+  child(line: string): string {
+    try {
+      const message = JSON.parse(line) as { action?: unknown; message?: unknown };
+      if (message.action === "status" || message.action === "checkpoint") return line;
+      if (message.action === "log") return JSON.stringify({ ...message, message: "(redacted)" });
+    } catch {
+      // Not a message.
+    }
+    return `(${line.length} characters, redacted)`;
+  }
+
+  #key(key: string): string {
+    const known = this.#keys.get(key);
+    if (known !== undefined) return known;
+    const made = `key-${this.#keys.size + 1}`;
+    this.#keys.set(key, made);
+    return made;
+  }
+}
+
+/** Base64 of as many bytes, all of them an `x`. */
+function redactedData(data: string): string {
+  return Buffer.alloc(Buffer.byteLength(data, "base64"), "x").toString("base64");
+}

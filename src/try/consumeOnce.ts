@@ -1,0 +1,56 @@
+// One life of a shard with one child, as the daemon lives it, but strict: a child that fails is not replaced, and each
+// checkpoint is stored before it is answered.
+
+import type { AnswerCheckpoint, StartProcessor } from "../child/recordProcessor.ts";
+import type { Emit } from "../events.ts";
+import type { HeldLease } from "../leases/heldLease.ts";
+import { CheckpointError, type CheckpointErrorName } from "../model/errors.ts";
+import { consumeShard, type ShardParts } from "../shard/consumer.ts";
+import type { ShardSettings } from "../shard/settings.ts";
+import { Suspects } from "../shard/suspects.ts";
+
+const STRICT: ShardSettings = {
+  parentShardPollIntervalMillis: 1_000,
+  callProcessRecordsEvenForEmptyRecordList: false,
+  taskBackoffTimeMillis: 500,
+  onChildFailure: "exit",
+  maxChildRestarts: 0,
+  childRestartWindowMillis: 1,
+  maximumRetryAttempts: -1,
+  maximumRecordAgeInSeconds: -1,
+  bisectBatchOnFunctionError: false,
+  checkpointPolicy: "processor",
+  checkpointIntervalMs: 0,
+};
+
+/** @throws ChildFailed or ShardEndNotCheckpointed when the child fails. */
+export function consumeOnce(
+  lease: HeldLease,
+  parts: Omit<ShardParts, "settings">,
+  settings: Partial<ShardSettings> = {},
+): Promise<void> {
+  const all = { ...STRICT, ...settings };
+  const life = { attempt: 1, suspects: new Suspects(all), inHand: undefined };
+  return consumeShard(lease, { ...parts, settings: all }, life);
+}
+
+/**
+ * Children whose checkpoints fail as the list says, one entry a checkpoint, before they fare as usual. Not in the table, where
+ * the daemon would try again behind the child's back.
+ */
+export function failingCheckpoints(
+  start: StartProcessor,
+  failures: CheckpointErrorName[],
+  emit: Emit,
+): StartProcessor {
+  return (shardId, answer, attempt) => {
+    const failing: AnswerCheckpoint = async (request) => {
+      const failure = failures.shift();
+      if (!failure) return answer(request);
+      const message = "as was asked for";
+      emit({ type: "checkpointRefused", shardId, error: failure, message });
+      throw new CheckpointError(failure, message);
+    };
+    return start(shardId, failing, attempt);
+  };
+}

@@ -1,0 +1,73 @@
+// Gives records to shards as the service does, by the MD5 of the partition key, with sequence numbers that grow.
+
+import { createHash } from "node:crypto";
+import { UserError } from "../model/errors.ts";
+import type { GivenRecord } from "./sources.ts";
+
+export interface ShardRecord {
+  readonly shard: number;
+  /** As a child reads it. */
+  readonly json: string;
+}
+
+const HASH_KEYS = 1n << 128n;
+
+/** Looks like the service's: 56 digits, far more than a double can tell apart. */
+const SEQUENCE_PREFIX = "49671234500000000000000000000000000000000";
+
+export class Sharder {
+  readonly #shards: number;
+  /** The last place in each shard. */
+  readonly #last: { sequenceNumber: bigint; subSequenceNumber: number }[] = [];
+  #count = 0;
+
+  constructor(shards: number) {
+    this.#shards = shards;
+  }
+
+  /** Throws a UserError when a sequence number that was given does not grow. */
+  take(given: GivenRecord, now: number): ShardRecord {
+    const partitionKey = given.partitionKey ?? String(++this.#count);
+    const shard = this.#shardOf(partitionKey);
+    const record = {
+      data: given.data,
+      partitionKey,
+      sequenceNumber: this.#place(given, shard),
+      approximateArrivalTimestamp: given.approximateArrivalTimestamp ?? now,
+      subSequenceNumber: given.subSequenceNumber ?? 0,
+      action: "record",
+    };
+    const json = JSON.stringify(record).replace(/[\u2028\u2029]/g, escapeSeparator);
+    return { shard, json };
+  }
+
+  #shardOf(partitionKey: string): number {
+    if (this.#shards === 1) return 0;
+    const hash = BigInt(`0x${createHash("md5").update(partitionKey).digest("hex")}`);
+    return Number((hash * BigInt(this.#shards)) / HASH_KEYS);
+  }
+
+  #place({ sequenceNumber, subSequenceNumber = 0, where }: GivenRecord, shard: number): string {
+    const last = this.#last[shard];
+    const first = BigInt(`${SEQUENCE_PREFIX}${String(shard).padStart(3, "0")}000000000000`);
+    const next =
+      sequenceNumber === undefined ? (last?.sequenceNumber ?? first) + 1n : BigInt(sequenceNumber);
+    const grows =
+      !last ||
+      next > last.sequenceNumber ||
+      (next === last.sequenceNumber && subSequenceNumber > last.subSequenceNumber);
+    if (!grows) {
+      throw new UserError(
+        `${where}: sequence number ${next} (sub-sequence number ${subSequenceNumber}) does not come after ` +
+          `${last.sequenceNumber} (${last.subSequenceNumber}); a shard's records grow`,
+      );
+    }
+    this.#last[shard] = { sequenceNumber: next, subSequenceNumber };
+    return String(next);
+  }
+}
+
+// Some readers of lines end one at these two.
+function escapeSeparator(separator: string): string {
+  return separator === "\u2028" ? "\\u2028" : "\\u2029";
+}

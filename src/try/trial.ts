@@ -1,0 +1,203 @@
+// A trial: the real consumer and real children, with leases in memory and records from a file. What happens is told as events.
+
+import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
+import { startProcessor } from "../child/startProcessor.ts";
+import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import { RecordBatch } from "../model/batch.ts";
+import type { CheckpointErrorName } from "../model/errors.ts";
+import type { Position } from "../model/position.ts";
+import type { ReadShard } from "../stream/reader.ts";
+import { consumeOnce, failingCheckpoints } from "./consumeOnce.ts";
+import { MemoryLease } from "./memoryLease.ts";
+import { ShardQueue } from "./shardQueue.ts";
+import { Sharder } from "./shardRecords.ts";
+import type { GivenRecord } from "./sources.ts";
+
+/** How a shard's life ends when its records are through. */
+export const ENDS = ["shardEnded", "leaseLost", "shutdownRequested"] as const;
+export type End = (typeof ENDS)[number];
+
+export interface TrialOptions {
+  readonly argv: readonly [string, ...string[]];
+  readonly shards: number;
+  readonly batchSize: number;
+  /** Records a second over all shards; as fast as they are taken when absent. */
+  readonly rate?: number;
+  readonly end: End;
+  readonly failCheckpoints: readonly {
+    readonly error: CheckpointErrorName;
+    readonly times: number;
+  }[];
+  /** How long a child may owe an answer; for ever when absent. */
+  readonly timeoutMs?: number;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Told the records of each batch before the child is. */
+  readonly delivering: (shardId: string, positions: readonly Position[]) => void;
+}
+
+/** One shard after its trial. */
+export interface ShardOutcome {
+  readonly shardId: string;
+  readonly stored: Position;
+  /** Records that were read but never delivered. */
+  readonly left: number;
+  /** Why it failed. */
+  readonly error?: unknown;
+}
+
+export interface TrialOutcome {
+  readonly shards: readonly ShardOutcome[];
+  /** False when the trial ended before the records did. */
+  readonly readAll: boolean;
+}
+
+interface TrialShard {
+  readonly lease: MemoryLease;
+  readonly queue: ShardQueue;
+}
+
+/** A batch that is not full waits so long for more. */
+const LINGER_MS = 500;
+
+const STOP_MS = { closeGraceMs: 5_000, terminateGraceMs: 2_000 } as const;
+
+export class Trial {
+  readonly #options: TrialOptions;
+  readonly #shards: readonly TrialShard[];
+  readonly #processors = new Set<RecordProcessor>();
+  readonly #ended = new AbortController();
+  #readAll = false;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+    this.#shards = Array.from({ length: options.shards }, (_, index) => {
+      const shardId = `shardId-${String(index).padStart(12, "0")}`;
+      const start = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
+      const lease = new MemoryLease(shardId, start);
+      return { lease, queue: new ShardQueue(options.batchSize) };
+    });
+  }
+
+  /** Resolves when every child has ended. Rejects when the records cannot be read; the children have ended then too. */
+  async run(records: AsyncGenerator<GivenRecord, void, void>): Promise<TrialOutcome> {
+    const consumed = Promise.all(this.#shards.map((shard) => this.#consume(shard)));
+    const dealt = this.#deal(records);
+    try {
+      await Promise.race([dealt, consumed]);
+    } catch (error) {
+      this.stop();
+      await consumed;
+      throw error;
+    }
+    const shards = await consumed;
+    this.#ended.abort();
+    // A source that nobody wants any more, such as an open STDIN, is not waited for.
+    dealt.catch(() => {});
+    return {
+      shards: shards.map((shard, index) => ({
+        ...shard,
+        left: this.#shards[index]?.queue.left ?? 0,
+      })),
+      readAll: this.#readAll,
+    };
+  }
+
+  /** As when a worker stops: the batch at hand, shutdownRequested, leaseLost. */
+  stop(): void {
+    this.#ended.abort();
+    for (const { lease } of this.#shards) lease.requestStop();
+  }
+
+  /** At once. */
+  kill(): void {
+    this.stop();
+    for (const processor of this.#processors) processor.kill();
+  }
+
+  async #deal(records: AsyncGenerator<GivenRecord, void, void>): Promise<void> {
+    const { clock, rate, shards } = this.#options;
+    const sharder = new Sharder(shards);
+    const startedMs = clock.monotonicMs();
+    let dealt = 0;
+    try {
+      for await (const given of records) {
+        const { shard, json } = sharder.take(given, clock.now());
+        await this.#shards[shard]?.queue.put(json);
+        dealt++;
+        if (this.#ended.signal.aborted) return;
+        if (rate === undefined) continue;
+        const dueMs = startedMs + (dealt * 1000) / rate;
+        await clock.sleep(Math.max(0, dueMs - clock.monotonicMs()), this.#ended.signal);
+      }
+      this.#readAll = true;
+    } finally {
+      for (const { queue } of this.#shards) queue.close();
+    }
+  }
+
+  async #consume({ lease, queue }: TrialShard): Promise<Omit<ShardOutcome, "left">> {
+    const { shardId } = lease;
+    const { clock, emit } = this.#options;
+    try {
+      const startProcessor: StartProcessor = async (...request) => {
+        const processor = await this.#start(...request);
+        this.#processors.add(processor);
+        return processor;
+      };
+      await consumeOnce(lease, { read: this.#reader(lease, queue), startProcessor, clock, emit });
+      return { shardId, stored: lease.stored };
+    } catch (error) {
+      return { shardId, stored: lease.stored, error };
+    } finally {
+      // What nobody takes must not hold up the other shards.
+      queue.close();
+    }
+  }
+
+  get #start(): StartProcessor {
+    const { argv, timeoutMs, failCheckpoints, clock, emit } = this.#options;
+    const [file, ...args] = argv;
+    const start = startProcessor({
+      command: { file, args },
+      workerId: "try",
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...STOP_MS,
+      clock,
+      emit,
+    });
+    const failures = failCheckpoints.flatMap(({ error, times }) =>
+      Array.from({ length: times }, () => error),
+    );
+    return failingCheckpoints(start, failures, emit);
+  }
+
+  #reader(lease: MemoryLease, queue: ShardQueue): ReadShard {
+    const { end, emit, delivering } = this.#options;
+    const { shardId } = lease;
+    return async function* (_shard, _from, signal) {
+      for (;;) {
+        const records = await queue.take(LINGER_MS, signal);
+        if (!records) break;
+        const { count, json } = records;
+        delivering(
+          shardId,
+          Array.from({ length: count }, (_, index) => records.position(index)),
+        );
+        emit({ type: "fetched", shardId, records: count, bytes: json.length });
+        yield { records, millisBehindLatest: 0 };
+      }
+      if (signal.aborted) return;
+      if (end === "leaseLost") lease.lose();
+      else if (end === "shutdownRequested") lease.requestStop();
+      else {
+        yield {
+          records: RecordBatch.empty,
+          millisBehindLatest: undefined,
+          shardEnd: { children: [] },
+        };
+      }
+    };
+  }
+}

@@ -1,0 +1,105 @@
+// A trial, with real children: what it shows, and what its exit code says.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { tryCommand } from "../../src/commands/try.ts";
+import { runCommand, temporaryFolder, WORD_COUNT } from "./support.ts";
+
+async function tryOn(text: string, args: readonly string[], fault = "") {
+  const records = join(await temporaryFolder(), "words.txt");
+  await writeFile(records, text);
+  const all = ["--records", records, ...args, "--", ...WORD_COUNT];
+  return runCommand(tryCommand(), all, { FAULT: fault });
+}
+
+const FIVE = "cat\ndog\nbird\ncat\ncat\n";
+
+describe("a trial", () => {
+  it("delivers all in batches, and is content when all is checkpointed", async () => {
+    const { out, exitCode } = await tryOn(FIVE, ["--batch-size", "2"]);
+    expect(out.match(/> \d records?/g)).toEqual(["> 2 records", "> 2 records", "> 1 record"]);
+    expect(out).toMatch(/checkpoint 4967…000000002\n.*< done in [\d.]+ ms/);
+    expect(out).toContain("5 records in 3 batches, last checkpoint SHARD_END, all checkpointed");
+    expect(exitCode).toBe(0);
+  });
+
+  it.each([
+    ["leaseLost", "last checkpoint 4967…000000005, all checkpointed"],
+    ["shutdownRequested", "last checkpoint 4967…000000005, all checkpointed"],
+  ])("may end with %s", async (end, words) => {
+    const { out, exitCode } = await tryOn(FIVE, ["--end", end]);
+    expect(out).toContain(words);
+    expect(exitCode).toBe(0);
+  });
+
+  it("tells what was never checkpointed", async () => {
+    const { out, exitCode } = await tryOn(FIVE, ["--end", "leaseLost"], "frugal");
+    expect(out).toContain(
+      "last checkpoint TRIM_HORIZON, 5 never checkpointed, from 4967…000000001 on",
+    );
+    expect(exitCode).toBe(1);
+  });
+
+  it("has checkpoints fail, and shows how the processor bears it", async () => {
+    const { out, exitCode } = await tryOn(FIVE, ["--fail-checkpoint", "throttling:2"]);
+    expect(out.match(/checkpoint refused: ThrottlingException/g)).toHaveLength(2);
+    expect(exitCode).toBe(0);
+  });
+
+  it("runs a process for each shard", async () => {
+    const { out, exitCode } = await tryOn(FIVE, ["--shards", "3", "--quiet"]);
+    expect(out).toContain("5 records in ");
+    expect(out.match(/^shardId-00000000000[012] .*all checkpointed$/gm)).toHaveLength(3);
+    expect(exitCode).toBe(0);
+  });
+
+  it("keeps to a rate", async () => {
+    const { out } = await tryOn(FIVE, ["--rate", "1000", "--quiet"]);
+    expect(out).toContain("5 records in ");
+  });
+
+  it("shows logs and prints", async () => {
+    expect((await tryOn("cat\n", [], "logs")).out).toContain("    info: done");
+    expect((await tryOn("cat\n", [], "prints")).out).toContain("on STDOUT, no message: counting 1");
+  });
+});
+
+describe("a trial of a processor that fails", () => {
+  it("tells why, and what was not delivered", async () => {
+    const { out, exitCode } = await tryOn(FIVE, ["--batch-size", "2"], "dies");
+    expect(out).toContain("exited with 3");
+    expect(out).toContain("2 never checkpointed, from 4967…000000001 on, 3 never delivered");
+    expect(exitCode).toBe(1);
+  });
+
+  it("is not content with a shard's end that was not checkpointed", async () => {
+    const { out, exitCode } = await tryOn(FIVE, [], "shard-end");
+    expect(out).toContain('answered "shardEnded" without a checkpoint');
+    expect(exitCode).toBe(1);
+  });
+
+  it("ends one that does not answer", async () => {
+    const { out, exitCode } = await tryOn(FIVE, ["--timeout", "2"], "silent");
+    expect(out).toContain('while we waited for it to answer "processRecords"');
+    expect(exitCode).toBe(1);
+  });
+});
+
+it("ends its children when the records turn out to be none", async () => {
+  const records = join(await temporaryFolder(), "words.ndjson");
+  await writeFile(records, '{"text":"cat"}\nnonsense\n');
+  const run = runCommand(tryCommand(), ["--records", records, "--", ...WORD_COUNT]);
+  await expect(run).rejects.toThrow("words.ndjson:2: not JSON");
+});
+
+it.each(["slow", "throttling:0", "throttling:two"])(
+  "refuses --fail-checkpoint %s",
+  async (value) => {
+    const command = tryCommand()
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
+    const run = runCommand(command, ["--fail-checkpoint", value, "--", "x"]);
+    await expect(run).rejects.toThrow("Allowed: throttling, dependency");
+  },
+);
