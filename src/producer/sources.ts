@@ -94,9 +94,7 @@ const CARRIAGE_RETURN = 0x0d;
  *
  * @throws UserError when a line is longer than a record can be.
  */
-async function* linesOf(
-  input: AsyncIterable<Uint8Array>,
-): AsyncGenerator<readonly Buffer[]> {
+async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Buffer[]> {
   let unfinished: Buffer[] = [];
   let unfinishedBytes = 0;
   let lineNumber = 1;
