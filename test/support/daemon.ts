@@ -71,7 +71,6 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonUnderTe
     initialPositionInStream: "TRIM_HORIZON",
     retrievalMode: "POLLING",
     idleTimeBetweenReadsInMillis: 200,
-    failoverTimeMillis: 3000,
     ...options.properties,
   });
   return runDaemon(["-p", file, "--log-level", "trace", ...(options.args ?? [])], options);
