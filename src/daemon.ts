@@ -6,6 +6,7 @@ import { startProcessor } from "./child/startProcessor.ts";
 import { systemClock } from "./clock.ts";
 import { checkExecutable } from "./config/executable.ts";
 import type { LoadedSettings } from "./config/loadSettings.ts";
+import { maskWords } from "./config/secrets.ts";
 import type { Settings } from "./config/settings.ts";
 import type { Emit } from "./events.ts";
 import { Coordinator } from "./leases/coordinator.ts";
@@ -123,9 +124,11 @@ function pollingSettings({ settings, sources }: LoadedSettings) {
 }
 
 function processorOptions(settings: Settings, emit: Emit) {
-  const { command, workerId, timeoutInSeconds } = settings;
+  const { command, workerId, timeoutInSeconds, childEnv, passCredentials } = settings;
   return {
     command,
+    shownArgv: maskWords([command.file, ...command.args]),
+    inherit: { childEnv, passCredentials },
     workerId,
     ...(timeoutInSeconds === undefined ? {} : { timeoutMs: timeoutInSeconds * 1000 }),
     closeGraceMs: CLOSE_GRACE_MS,

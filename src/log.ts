@@ -3,6 +3,7 @@
 
 import type { Emit, Event } from "./events.ts";
 import { describe, type Level } from "./logLines.ts";
+import { redact } from "./redact.ts";
 
 export type LogLevel = Level | "silent";
 export type LogFormat = "json" | "text";
@@ -47,7 +48,7 @@ function plain(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return typeof value === "bigint" ? value.toString() : value;
   return {
     name: value.name,
-    message: value.message,
+    message: redact(value.message),
     ...(value.cause ? { cause: value.cause } : {}),
   };
 }

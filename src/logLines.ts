@@ -2,6 +2,7 @@
 
 import type { Event } from "./events.ts";
 import { formatPosition, type Position } from "./model/position.ts";
+import { redact } from "./redact.ts";
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
@@ -138,5 +139,5 @@ function exit(event: { readonly exitCode?: number; readonly signal?: string }): 
 }
 
 function reason(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 }

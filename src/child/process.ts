@@ -50,17 +50,17 @@ export class ChildProcess {
   }
 
   private constructor(options: ChildOptions, { pid, subprocess }: Spawned) {
-    const { shardId, command, emit } = options;
+    const { shardId, argv, emit } = options;
     const { stdin, stdout, stderr } = subprocess;
     this.#options = options;
     this.#subprocess = subprocess;
     this.pid = pid;
-    this.argv = [command.file, ...command.args];
+    this.argv = argv;
     // A write into a pipe that the child has closed fails by its callback; the event has nothing to add.
     for (const pipe of [stdin, stdout, stderr]) pipe.on("error", () => {});
     rememberGroup(pid);
     options.watchdog.guard(pid);
-    emit({ type: "childStarted", shardId, pid, argv: this.argv });
+    emit({ type: "childStarted", shardId, pid, argv });
     this.#stdout = new Output(stdout, STDOUT_LINE_LIMIT_BYTES, (line, cut) =>
       cut ? this.#tell("stdout", line) : this.#hear(line),
     );

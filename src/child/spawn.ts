@@ -15,8 +15,10 @@ export interface SpawnOptions {
   readonly command: Command;
   /** Working directory; that of the daemon when absent. */
   readonly cwd?: string;
-  /** Added to the daemon's own environment. */
-  readonly env: Readonly<Record<string, string>>;
+  /** All of it: nothing is inherited. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Program and arguments as they may be shown to people, without secrets. */
+  readonly argv: readonly string[];
 }
 
 export interface Spawned {
@@ -38,6 +40,7 @@ function execute({ command, cwd, env }: SpawnOptions) {
   return execa(command.file, command.args, {
     ...(cwd !== undefined && { cwd }),
     env,
+    extendEnv: false,
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
@@ -49,10 +52,8 @@ function execute({ command, cwd, env }: SpawnOptions) {
 }
 
 function notStarted(options: SpawnOptions, code: string | undefined, cause: unknown): ChildFailed {
-  const { shardId, command, env, cwd = process.cwd() } = options;
-  const { PATH: path } = { ...process.env, ...env };
-  const { what, advice } = diagnose({ file: command.file, cwd, path, code });
-  const argv = [command.file, ...command.args];
+  const { shardId, command, argv, env, cwd = process.cwd() } = options;
+  const { what, advice } = diagnose({ file: command.file, cwd, path: env["PATH"], code });
   const nothing = { lastStdout: [], lastStderr: [] };
   const facts = { shardId, argv, waitingFor: "start", reason: "spawn", ...nothing } as const;
   return new ChildFailed(facts, what, advice, { cause });

@@ -5,6 +5,7 @@ import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { ChildExit } from "./childFailed.ts";
+import { childEnvironment, type EnvironmentRules } from "./environment.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
 import { ChildProcess } from "./process.ts";
 import type { RecordProcessor, StartProcessor } from "./recordProcessor.ts";
@@ -17,7 +18,11 @@ export interface ProcessorOptions {
   readonly workerId: string;
   /** Working directory of the children; that of the daemon when absent. */
   readonly cwd?: string;
-  /** Added to the daemon's own environment, like the four KINESIS_MULTILANG_… variables that each child gets. */
+  /** Program and arguments as they may be shown to people; as they are when absent. */
+  readonly shownArgv?: readonly string[];
+  /** What children inherit of the daemon's environment; all when absent. */
+  readonly inherit?: EnvironmentRules;
+  /** Added to it, like the four KINESIS_MULTILANG_… variables that each child gets. */
   readonly env?: Readonly<Record<string, string>>;
   /** How long to wait for each message of a child that was asked something; for ever when absent. */
   readonly timeoutMs?: number;
@@ -30,16 +35,19 @@ export interface ProcessorOptions {
 }
 
 export function startProcessor(options: ProcessorOptions): StartProcessor {
+  const { command, inherit = { passCredentials: true } } = options;
   const watchdog = new Watchdog(options);
+  const argv = options.shownArgv ?? [command.file, ...command.args];
   return async (shardId, answerCheckpoint, attempt = 1) => {
     const env = {
+      ...childEnvironment(process.env, inherit),
       ...options.env,
       KINESIS_MULTILANG_SHARD_ID: shardId,
       KINESIS_MULTILANG_PROTOCOL_VERSION: String(PROTOCOL_VERSION),
       KINESIS_MULTILANG_WORKER_ID: options.workerId,
       KINESIS_MULTILANG_ATTEMPT: String(attempt),
     };
-    const child = await ChildProcess.start({ ...options, shardId, env, watchdog });
+    const child = await ChildProcess.start({ ...options, shardId, argv, env, watchdog });
     return new ChildRecordProcessor(
       child,
       new Talk(child, { ...options, shardId, answerCheckpoint }),

@@ -44,3 +44,11 @@ export function maskText(text: string): string {
     )
     .replace(/(:\/\/[^/\s:@]*:)[^/\s@]*@/g, `$1${MASK}@`);
 }
+
+/** A command line as it may be printed: the word behind `--password` is masked too. */
+export function maskWords(words: readonly string[]): readonly string[] {
+  return words.map((word, index) => {
+    const option = /^--?([\w-]+)$/.exec(words[index - 1] ?? "")?.[1] ?? "";
+    return isSecretName(option) && !word.startsWith("-") ? MASK : maskText(word);
+  });
+}
