@@ -181,7 +181,7 @@ class ProgramTest(unittest.TestCase):
         self.assertIn("loading\n3", ended.stderr)
 
     def test_a_function_that_takes_too_long_ends_the_process(self):
-        source = "import time\ndef handler(event, context):\n    time.sleep(600)\n"
+        source = "import time\ndef handler(event, context):\n    time.sleep(20)\n"
         ended = self.run_file(source, INITIALIZE, THREE, arguments=("--timeout", "0.05", "index.handler"))
         self.assertEqual(ended.returncode, 1)
         self.assertIn("no answer within 0.05 s", ended.stderr)
