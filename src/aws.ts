@@ -2,7 +2,7 @@
 
 import { localCredentials, type ProvideCredentials, sharedCredentials } from "./awsCredentials.ts";
 import { findRegion, REGION_PLACES } from "./awsRegion.ts";
-import type { Service, ServiceSettings, Settings } from "./config/settings.ts";
+import type { ServiceSettings } from "./config/settings.ts";
 import type { Emit } from "./events.ts";
 import { UserError } from "./model/errors.ts";
 
@@ -28,8 +28,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @throws UserError when there is no region.
  */
-export async function awsOptions(
-  settings: Pick<Settings, "services">,
+export async function awsOptions<Service extends string>(
+  settings: { readonly services: Readonly<Record<Service, ServiceSettings>> },
   service: Service,
   { environment = process.env, emit = () => {} }: AwsSurroundings = {},
 ): Promise<AwsOptions> {
@@ -52,7 +52,7 @@ export async function awsOptions(
 }
 
 /** The SDK reads these variables itself; we must know them too, to tell a local endpoint. */
-function endpointInEnvironment(service: Service, environment: Environment): string | undefined {
+function endpointInEnvironment(service: string, environment: Environment): string | undefined {
   const {
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored,
     AWS_ENDPOINT_URL: all,
@@ -70,7 +70,7 @@ export function isLoopback(endpoint: string): boolean {
 const LOCAL_REGION = "us-east-1";
 
 async function regionFor(
-  service: Service,
+  service: string,
   { fallbackRegion }: ServiceSettings,
   environment: Environment,
   local: boolean,

@@ -8,6 +8,7 @@ import { checkExecutable } from "./config/executable.ts";
 import type { LoadedSettings } from "./config/loadSettings.ts";
 import { maskWords } from "./config/secrets.ts";
 import type { Settings } from "./config/settings.ts";
+import { type OpenDestination, openDestination } from "./deadLetters/destination.ts";
 import type { Emit } from "./events.ts";
 import { Coordinator } from "./leases/coordinator.ts";
 import { dynamoClient } from "./leases/dynamoClient.ts";
@@ -48,6 +49,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
   if (settings.retrieval !== "POLLING") emit({ type: "configWarning", message: ONLY_POLLING });
 
+  const deadLetters = await openDeadLetters(settings, emit);
   const stream: StreamId = settings.streamArn
     ? { streamARN: settings.streamArn.arn }
     : { streamName };
@@ -74,6 +76,12 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
       clock: systemClock,
       emit,
       random: Math.random,
+      ...(deadLetters && {
+        deadLetters: {
+          destination: deadLetters,
+          origin: { applicationName, streamName, workerId },
+        },
+      }),
     };
     const coordinator = new Coordinator({
       table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
@@ -87,9 +95,18 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
     });
     await coordinator.run(stop, kill);
   } finally {
+    deadLetters?.close();
     kinesis.destroy();
     dynamo.destroy();
   }
+}
+
+async function openDeadLetters(
+  settings: Settings,
+  emit: Emit,
+): Promise<OpenDestination | undefined> {
+  const { onFailureDestination: text } = settings;
+  return text === undefined ? undefined : openDestination(text, { settings, emit });
 }
 
 /** What breaks because we ended it ourselves is no failure. */

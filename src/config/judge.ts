@@ -35,6 +35,7 @@ export class Judge {
     if (position.notice) this.#warn(position.notice.key, position.notice.message);
     if (!command || !applicationName || !streamName || !position.value) return undefined;
     this.#tableNameOf(applicationName, values);
+    this.#deadLetters(values);
     const pollingKeyGiven = POLLING_KEYS.some((key) =>
       isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
     );
@@ -113,6 +114,33 @@ export class Judge {
     if (table.success) return;
     const allowed = table.error.issues[0]?.message ?? "";
     this.#refuse("applicationName", `found "${applicationName}", used as ${allowed}`);
+  }
+
+  /** Nothing is given up without a place for it, and nothing is sent there unless it may be given up. */
+  #deadLetters({ onFailureDestination, onChildFailure, ...values }: KeyValues): void {
+    const limits = (["maximumRetryAttempts", "maximumRecordAgeInSeconds"] as const).filter(
+      (key) => values[key] >= 0,
+    );
+    if (onFailureDestination === undefined && !this.#refused("onFailureDestination")) {
+      for (const key of limits) {
+        this.#refuse(
+          key,
+          "would have records skipped: say where they go with onFailureDestination (such as file:dead-letters.ndjson)",
+        );
+      }
+    }
+    if (onFailureDestination !== undefined && limits.length === 0) {
+      this.#warn(
+        "onFailureDestination",
+        "no record is ever sent there: retries have no end without maximumRetryAttempts or maximumRecordAgeInSeconds",
+      );
+    }
+    if (onFailureDestination !== undefined && onChildFailure !== "restart") {
+      this.#warn(
+        "onChildFailure",
+        `${onChildFailure} at the first failure: nothing is tried again here, and no record is sent to onFailureDestination`,
+      );
+    }
   }
 
   #credentials(values: KeyValues) {

@@ -2,6 +2,7 @@
 // Defaults are those that Java effectively uses; ours differ only where a comment says so.
 
 import { z } from "zod";
+import { parseDestination } from "../deadLetters/place.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
   decimal,
@@ -25,7 +26,6 @@ const TABLE = /^(?:[a-zA-Z0-9_.-]{3,255}|arn:aws[a-z-]*:dynamodb:.+)$/;
 const TABLE_ALLOWED = "a table name: 3 to 255 of the characters a-z A-Z 0-9 _ . -";
 const CONSUMER = /^[a-zA-Z0-9_.-]{1,128}$/;
 const CONSUMER_ALLOWED = "a consumer name: 1 to 128 of the characters a-z A-Z 0-9 _ . -";
-const DESTINATION = /^(file|sqs|sns|s3|kinesis):./;
 const region = () => matching(REGION, "a region such as eu-west-1");
 const table = () => matching(TABLE, TABLE_ALLOWED);
 const count = (min = 0) => wholeNumber({ min });
@@ -167,10 +167,14 @@ const ourKeys = {
   maximumRetryAttempts: count(-1).default(-1),
   maximumRecordAgeInSeconds: count(-1).default(-1),
   bisectBatchOnFunctionError: flag().default(false),
-  onFailureDestination: matching(
-    DESTINATION,
-    "file:PATH, sqs:…, sns:…, s3:… or kinesis:…",
-  ).optional(),
+  onFailureDestination: text()
+    .transform((value, context) => {
+      const place = value === undefined ? undefined : parseDestination(value);
+      if (typeof place !== "string") return value?.trim();
+      context.addIssue({ code: "custom", message: place });
+      return z.NEVER;
+    })
+    .optional(),
   progressTimeoutSeconds: seconds(1).optional(),
   checkpointPolicy: oneOf("processor", "onBatchSuccess").default("processor"),
   checkpointIntervalMs: millis().default(0),

@@ -17,12 +17,18 @@ export type StorePosition = (position: Position) => Promise<"stored" | "lost">;
 export class Checkpointer {
   readonly #store: StorePosition;
   #stored: Position;
+  /** The last that the child itself has checkpointed: what we stored beyond it is none of its business. */
+  #askedFor: Position;
   /** The last record that the child was given, or where it was told to begin. */
+  #given: Position;
+  /** The same, or the last record behind it that was left out. */
   #delivered: Position;
   #shardEnded = false;
 
   constructor(start: Position, store: StorePosition) {
     this.#stored = start;
+    this.#askedFor = start;
+    this.#given = start;
     this.#delivered = start;
     this.#store = store;
   }
@@ -32,16 +38,6 @@ export class Checkpointer {
     return this.#stored;
   }
 
-  /** True when all that was delivered is stored. */
-  get isSettled(): boolean {
-    return comparePositions(this.#stored, this.#delivered) === 0;
-  }
-
-  /** True when nothing as far as this position was delivered yet. */
-  isBehind(position: Position): boolean {
-    return comparePositions(this.#delivered, position) < 0;
-  }
-
   /** True when the child has checkpointed the end of its shard. */
   get reachedShardEnd(): boolean {
     return this.#stored.sequenceNumber === "SHARD_END";
@@ -49,7 +45,20 @@ export class Checkpointer {
 
   /** To be called before the records are handed over: a child may checkpoint while it works on them. */
   delivering(last: Position): void {
+    this.#given = last;
     this.#delivered = last;
+  }
+
+  /**
+   * Goes past records that are left out. Nobody else would checkpoint them: where all before them is checkpointed it is
+   * done now, else with the child's next checkpoint.
+   *
+   * @throws CheckpointError
+   */
+  async pass(last: Position): Promise<void> {
+    const isSettled = comparePositions(this.#stored, this.#delivered) === 0;
+    this.#delivered = last;
+    if (isSettled) await this.#write(last);
   }
 
   /** To be called before `shardEnded` is sent: from now on a checkpoint without arguments means SHARD_END. */
@@ -60,7 +69,11 @@ export class Checkpointer {
   /** @throws CheckpointError whose name the child is told. */
   async checkpoint(request: CheckpointRequest): Promise<void> {
     const position = this.#resolve(request);
-    if (comparePositions(position, this.#stored) === 0) return;
+    if (comparePositions(position, this.#stored) > 0) await this.#write(position);
+    this.#askedFor = position;
+  }
+
+  async #write(position: Position): Promise<void> {
     if ((await this.#store(position)) === "lost") {
       throw new CheckpointError(
         "ShutdownException",
@@ -84,10 +97,11 @@ export class Checkpointer {
   #inRange(position: Position): Position {
     // Java compares the last record's number with the one stored first, and so ignores a child that repeats it at
     // the end of its shard; here it always means the end.
-    if (this.#shardEnded && comparePositions(position, this.#delivered) === 0) return SHARD_END;
-    if (comparePositions(position, this.#stored) < 0) {
+    const isLast = comparePositions(position, this.#given) === 0;
+    if (this.#shardEnded && isLast) return SHARD_END;
+    if (comparePositions(position, this.#askedFor) < 0) {
       throw illegal(
-        `${formatPosition(position)} comes before the last checkpoint, ${formatPosition(this.#stored)}`,
+        `${formatPosition(position)} comes before the last checkpoint, ${formatPosition(this.#askedFor)}`,
       );
     }
     if (!this.#shardEnded && comparePositions(position, this.#delivered) > 0) {
@@ -95,7 +109,7 @@ export class Checkpointer {
         `${formatPosition(position)} comes after the last record delivered, ${formatPosition(this.#delivered)}`,
       );
     }
-    return position;
+    return isLast ? this.#delivered : position;
   }
 }
 

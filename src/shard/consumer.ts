@@ -63,7 +63,7 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
   } finally {
     await processor.stop();
     // What the child was told is stored must be, also when the child is gone.
-    await store.flush().catch(() => undefined);
+    await store.close();
   }
 }
 
@@ -79,7 +79,12 @@ function positionStore(lease: HeldLease, parts: ShardParts, { suspects }: Life):
     }
     return result;
   };
-  return new CoalescedStore(told, settings.checkpointIntervalMs, clock);
+  return new CoalescedStore({
+    store: told,
+    intervalMs: settings.checkpointIntervalMs,
+    clock,
+    told: (error) => tellRefusal(shardId, emit, error),
+  });
 }
 
 /** Resolves with the lease's facts once no parent is in the way; `undefined` when the lease went before. */
@@ -128,9 +133,12 @@ async function tellIfRefused(
   try {
     await checkpoint;
   } catch (error) {
-    if (error instanceof CheckpointError) {
-      emit({ type: "checkpointRefused", shardId, error: error.name, message: error.message });
-    }
+    tellRefusal(shardId, emit, error);
     throw error;
   }
+}
+
+function tellRefusal(shardId: string, emit: Emit, error: unknown): void {
+  if (!(error instanceof CheckpointError)) return;
+  emit({ type: "checkpointRefused", shardId, error: error.name, message: error.message });
 }

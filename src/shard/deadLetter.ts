@@ -31,7 +31,9 @@ export interface DeadLetter {
   /** ISO 8601. */
   readonly buriedAt: string;
   /** Base64, as the service sent it. */
-  readonly data: string;
+  readonly data?: string;
+  /** The destination could not carry the payload: read it from the stream, at this position, while it is kept. */
+  readonly dataOmitted?: true;
 }
 
 /** Keeps dead letters. */

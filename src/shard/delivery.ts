@@ -26,11 +26,11 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<void> {
     if (!parts.settings.callProcessRecordsEvenForEmptyRecordList) return;
     return handOver(records, undefined, millisBehindLatest, delivery);
   }
-  for (const part of life.suspects.cut(records)) {
+  for (const { records: part, buried } of life.suspects.cut(records)) {
     if (!lease.trusted) return;
-    await handOver(part, part.last, millisBehindLatest, delivery);
+    if (buried) await pass(part.last ?? last, delivery);
+    else await handOver(part, part.last, millisBehindLatest, delivery);
   }
-  await passBuried(last, delivery);
 }
 
 async function handOver(
@@ -59,21 +59,19 @@ async function handOver(
   if (settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);
 }
 
-/**
- * Goes past records at the end of a batch that are left out. Nobody will checkpoint them; where all before them is
- * checkpointed we do, so that they are not investigated again after a restart.
- */
-async function passBuried(last: Position, { checkpointer }: Delivery): Promise<void> {
-  if (!checkpointer.isBehind(last)) return;
-  const allStored = checkpointer.isSettled;
-  checkpointer.delivering(last);
-  if (allStored) await checkpointForChild(checkpointer);
+/** Goes past buried records, so that they are not investigated again after a restart. */
+async function pass(last: Position, { checkpointer }: Delivery): Promise<void> {
+  await unlessRefused(checkpointer.pass(last));
 }
 
-/** A checkpoint that no child asked for. One that fails is made up for by the next. */
 export async function checkpointForChild(checkpointer: Checkpointer): Promise<void> {
+  await unlessRefused(checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null }));
+}
+
+/** A checkpoint that no child asked for: one that fails is made up for by the next. */
+async function unlessRefused(checkpoint: Promise<void>): Promise<void> {
   try {
-    await checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null });
+    await checkpoint;
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
   }

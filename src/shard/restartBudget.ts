@@ -2,7 +2,7 @@
 
 import { backoffMs } from "../retry.ts";
 
-const BACKOFF = { baseMs: 1_000, capMs: 30_000 };
+export const RESTART_BACKOFF = { baseMs: 1_000, capMs: 30_000 };
 
 export interface BudgetSettings {
   readonly maxChildRestarts: number;
@@ -24,6 +24,6 @@ export class RestartBudget {
     this.#restartsAtMs = this.#restartsAtMs.filter((atMs) => atMs > windowStartMs);
     if (this.#restartsAtMs.length >= maxChildRestarts) return undefined;
     this.#restartsAtMs.push(nowMs);
-    return backoffMs(this.#restartsAtMs.length - 1, BACKOFF, random);
+    return backoffMs(this.#restartsAtMs.length - 1, RESTART_BACKOFF, random);
   }
 }

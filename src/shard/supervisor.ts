@@ -6,7 +6,7 @@ import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
 import { consumeShard, type Life, type ShardParts } from "./consumer.ts";
 import { type DeadLetterDestination, type DeadLetterOrigin, deadLetters } from "./deadLetter.ts";
-import { RestartBudget } from "./restartBudget.ts";
+import { RESTART_BACKOFF, RestartBudget } from "./restartBudget.ts";
 import { ShardEndNotCheckpointed } from "./shardEndNotCheckpointed.ts";
 import { type Sentence, Suspects } from "./suspects.ts";
 
@@ -79,8 +79,7 @@ async function shouldGoOn(
     tell("restart", 0);
     return bury(error, life, sentence, lease, parts);
   }
-  const waitMs =
-    sentence?.verdict === "split" ? 0 : budget.spend(clock.monotonicMs(), parts.random);
+  const waitMs = waitBeforeNext(sentence, budget, parts);
   if (waitMs === undefined) {
     tell("releaseLease");
     return false;
@@ -88,6 +87,19 @@ async function shouldGoOn(
   tell("restart", waitMs);
   await clock.sleep(waitMs, over);
   return !over.aborted;
+}
+
+/** @returns `undefined` when another worker should try. */
+function waitBeforeNext(
+  sentence: Sentence | undefined,
+  budget: RestartBudget,
+  { settings, clock, random, deadLetters: place }: SupervisedParts,
+): number | undefined {
+  if (sentence?.verdict === "split") return 0;
+  // Retries of a suspect that may be condemned have a limit of their own, whatever the budget is.
+  const isLimited = place !== undefined && settings.maximumRetryAttempts >= 0;
+  if (sentence && isLimited) return backoffMs(sentence.failures - 1, RESTART_BACKOFF, random);
+  return budget.spend(clock.monotonicMs(), random);
 }
 
 function judge(error: Failure, life: Life, parts: SupervisedParts): Sentence | undefined {

@@ -32,6 +32,13 @@ interface Suspect extends Range {
   failures: number;
 }
 
+/** Records that belong together in what is known of them. */
+export interface Part {
+  readonly records: RecordBatch;
+  /** They are safe in the destination, and are to be left out. */
+  readonly buried: boolean;
+}
+
 /** What is to be done about a delivery that failed. */
 export type Sentence =
   | { readonly verdict: "retry"; readonly failures: number }
@@ -47,16 +54,18 @@ export class Suspects {
     this.#settings = settings;
   }
 
-  /** The parts in which a batch is to be delivered, in order; records that were buried are in none. */
-  cut(records: RecordBatch): RecordBatch[] {
+  /** The parts in which a batch is to be delivered, in order. */
+  cut(records: RecordBatch): readonly Part[] {
+    if (records.count === 0) return [];
     if (this.#suspects.length === 0 && this.#buried.length === 0) {
-      return records.count === 0 ? [] : [records];
+      return [{ records, buried: false }];
     }
     const owners = Array.from({ length: records.count }, (_, i) => this.#ownerOf(records, i));
     const starts = owners.flatMap((owner, i) => (i === 0 || owner !== owners[i - 1] ? [i] : []));
-    return starts.flatMap((from, i) =>
-      owners[from] === BURIED ? [] : [records.slice(from, starts[i + 1] ?? records.count)],
-    );
+    return starts.map((from, i) => ({
+      records: records.slice(from, starts[i + 1] ?? records.count),
+      buried: owners[from] === BURIED,
+    }));
   }
 
   /** A child failed while it had these records. */
@@ -102,11 +111,6 @@ export class Suspects {
     const isAhead = ({ last }: Range) => comparePositions(last, checkpoint) > 0;
     this.#suspects = this.#suspects.filter(isAhead);
     this.#buried = this.#buried.filter(isAhead);
-  }
-
-  /** True while a suspect is known: failures are then expected, and have a limit of their own. */
-  get investigating(): boolean {
-    return this.#suspects.length > 0 || this.#buried.length > 0;
   }
 
   #ownerOf(records: RecordBatch, index: number): Suspect | typeof BURIED | undefined {

@@ -1,0 +1,45 @@
+// Dead letters to a bucket of S3: an object for those that were condemned together, one JSON object a line.
+
+import type { DeadLetter } from "../shard/deadLetter.ts";
+import type { OpenDestination } from "./destination.ts";
+import { letterText } from "./letterText.ts";
+import type { Destination } from "./place.ts";
+import { clientOptions, installed, type Reach } from "./reach.ts";
+
+export async function openBucket(
+  { bucket, prefix }: Extract<Destination, { type: "s3" }>,
+  reach: Reach,
+): Promise<OpenDestination> {
+  const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
+  const options = await clientOptions("s3", undefined, reach);
+  // Names of buckets as names of hosts need DNS, which an emulator has not.
+  const client = new S3({ ...options, forcePathStyle: options.endpoint !== undefined });
+  return {
+    // An object may have 5 TiB, 5 GiB of them in one call: nothing has to be left out.
+    async send(letters, signal) {
+      const [first] = letters;
+      if (!first) return;
+      await client.putObject(
+        {
+          Bucket: bucket,
+          Key: [...(prefix ? [prefix] : []), objectName(first, letters.at(-1) ?? first)].join("/"),
+          Body: letters.map((letter) => `${letterText(letter)}\n`).join(""),
+          ContentType: "application/x-ndjson",
+        },
+        { abortSignal: signal },
+      );
+    },
+    close: () => client.destroy(),
+  };
+}
+
+/** Named after its records: what is sent twice is there once. */
+function objectName(first: DeadLetter, last: DeadLetter): string {
+  const { applicationName, streamName, shardId } = first;
+  const records = `${place(first)}-${place(last)}.ndjson`;
+  return [applicationName, streamName, shardId, records].map(encodeURIComponent).join("/");
+}
+
+function place({ sequenceNumber, subSequenceNumber }: DeadLetter): string {
+  return `${sequenceNumber}.${subSequenceNumber}`;
+}
