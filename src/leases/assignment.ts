@@ -21,6 +21,7 @@
 
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import type { Observation, ObservedLease } from "./observation.ts";
+import { longestRestMs } from "./pace.ts";
 
 export interface AssignmentSettings {
   readonly failoverTimeMillis: number;
@@ -56,10 +57,10 @@ export interface Assignment {
   readonly spillover: number;
 }
 
-/** Without an owner for this part of the failover time while others had room: neglected. */
-const NEGLECTED_UNOWNED = 1 / 3;
 /** As Java: an expired lease is neglected after three failover times. */
 const NEGLECTED_EXPIRED = 3;
+/** A lease without owner is neglected when everybody has had time to look at it, and a little more. */
+const NEGLECTED_LOOKS = 1.5;
 
 export function assign(view: AssignmentView, settings: AssignmentSettings): Assignment {
   const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
@@ -148,12 +149,12 @@ function isAvailable(
 
 function isNeglected(
   { changedMs, ownerlessSinceMs }: ObservedLease,
-  { nowMs }: AssignmentView,
+  { nowMs, leases }: AssignmentView,
   { failoverTimeMillis }: AssignmentSettings,
 ): boolean {
   return ownerlessSinceMs === undefined
     ? nowMs - changedMs > NEGLECTED_EXPIRED * failoverTimeMillis
-    : nowMs - ownerlessSinceMs > NEGLECTED_UNOWNED * failoverTimeMillis;
+    : nowMs - ownerlessSinceMs > NEGLECTED_LOOKS * longestRestMs(leases.size, failoverTimeMillis);
 }
 
 /** Live workers and what each has; this one is always among them. */

@@ -38,7 +38,8 @@ const KILL_RELEASE_MS = 1_000;
 export class Holdings {
   readonly #parts: HoldingsParts;
   readonly #tenures = new Map<string, Tenure>();
-  readonly #consumers = new Set<Promise<void>>();
+  /** All that is under way, so that nothing is left running. */
+  readonly #running = new Set<Promise<void>>();
   /** Shards that a consumer left without reason, and until when not to take them again. */
   readonly #restingUntilMs = new Map<string, number>();
   readonly #killed = sharedController();
@@ -73,8 +74,10 @@ export class Holdings {
     for (const [shardId, tenure] of this.#tenures) {
       const row = byId.get(shardId);
       const owner = row && actualOwner(row);
-      if (row && row.counter > tenure.lease.counter && owner && owner !== this.#parts.workerId) {
-        tenure.lose(`worker "${owner}" took it`);
+      if (row && row.counter > tenure.lease.counter && owner !== undefined) {
+        if (owner !== this.#parts.workerId) tenure.lose(`worker "${owner}" took it`);
+        // Under our own name: a write of ours that is still under way, or a double. Reading it again will tell.
+        else this.#check(tenure);
       }
       const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
       if (parents.every((parent) => !parent || hasEnded(parent))) tenure.ring();
@@ -91,8 +94,8 @@ export class Holdings {
     emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
     const tenure = new Tenure(taken.lease, taken.takenMs, this.#tenureParts());
     this.#tenures.set(lease.shardId, tenure);
-    const consumer = this.#serve(tenure).finally(() => this.#consumers.delete(consumer));
-    this.#consumers.add(consumer);
+    const consumer = this.#serve(tenure).finally(() => this.#running.delete(consumer));
+    this.#running.add(consumer);
   }
 
   /** Asks every consumer to finish. */
@@ -103,7 +106,7 @@ export class Holdings {
 
   /** Resolves when no consumer is left; nothing may be taken any more. */
   async ended(): Promise<void> {
-    await Promise.all(this.#consumers);
+    await Promise.all(this.#running);
   }
 
   /** Withdraws every lease from its consumer without waiting for it, and releases it if that can be done at once. */
@@ -116,6 +119,11 @@ export class Holdings {
     );
     await Promise.race([released, clock.sleep(KILL_RELEASE_MS, limit.signal)]);
     limit.abort();
+  }
+
+  #check(tenure: Tenure): void {
+    const check = this.#guard(tenure.read()).finally(() => this.#running.delete(check));
+    this.#running.add(check);
   }
 
   async #tryToTake(lease: Lease): Promise<Taken | undefined> {

@@ -6,10 +6,14 @@ const SOONEST_MS = 800;
 /** A lease takes about 300 bytes: some 13 of them cost half a read unit. This spends at most about 4 units a second. */
 const MS_PER_LEASE = 10;
 
-/** The wait until the next scan; random, so that the workers of a fleet do not scan, and take, in step. */
-export function rescanMs(leases: number, failoverTimeMillis: number, random: () => number): number {
+/** The longest wait between two scans of one worker. */
+export function longestRestMs(leases: number, failoverTimeMillis: number): number {
   const slowest = 2 * failoverTimeMillis;
   const soonest = Math.min(SOONEST_MS, failoverTimeMillis / 3);
-  const ms = Math.min(slowest, Math.max(soonest, leases * MS_PER_LEASE));
-  return ms * (0.75 + random() / 4);
+  return Math.min(slowest, Math.max(soonest, leases * MS_PER_LEASE));
+}
+
+/** The wait until the next scan; random, so that the workers of a fleet do not scan, and take, in step. */
+export function rescanMs(leases: number, failoverTimeMillis: number, random: () => number): number {
+  return longestRestMs(leases, failoverTimeMillis) * (0.75 + random() / 4);
 }

@@ -66,6 +66,12 @@ describe("one decision", () => {
     expect(take(owned("peer", "a"))).toEqual([]);
   });
 
+  test("it does not steal from somebody below the target, when free leases must rest", () => {
+    const resting = ["w", "x", "y", "z"].map((id) => lease(id));
+    const leases = [...owned("peer", "a", "b"), ...resting];
+    expect(take(leases, busy("w", "x", "y", "z"))).toEqual([]);
+  });
+
   test("a lack of two is mended even if nobody is above the target", () => {
     const leases = [...owned("p", "a", "b"), ...owned("q", "c", "d"), ...owned("r", "e")];
     expect(take(leases)).toHaveLength(1);

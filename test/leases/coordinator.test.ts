@@ -5,11 +5,13 @@ import { UserError } from "../../src/model/errors.ts";
 import { SHARD_END } from "../../src/model/position.ts";
 import type { Shard, ShardFilter } from "../../src/model/shard.ts";
 import { leaseItems, until } from "../support/emulators.ts";
+import { ClockByHand } from "./clockByHand.ts";
 import {
   never,
   openClient,
   openTable,
   over,
+  parentsOf,
   shardsSideBySide,
   Worker,
   type WorkerOptions,
@@ -25,7 +27,7 @@ function start(options: WorkerOptions): Worker {
 }
 
 afterEach(async () => {
-  await Promise.allSettled(running.splice(0).map((worker) => worker.stop()));
+  await Promise.allSettled(running.splice(0).map((worker) => worker.kill()));
 });
 
 describe("a start", () => {
@@ -121,7 +123,7 @@ test("a finished shard's children get leases before its end is stored, and start
     shards: [parent],
     settings: { initialPosition: { type: "TRIM_HORIZON" } },
     consume: async (lease) => {
-      while (!(await lease.parentsEnded())) await lease.parentsChanged(600_000);
+      await parentsOf(lease);
       order.push(lease.shardId);
       if (lease.shardId !== parent.shardId) return over(lease);
       expect(await lease.addChildren(children)).toBe("added");
@@ -212,13 +214,18 @@ describe("a stop", () => {
     const slow = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    const settings = { failoverTimeMillis: 400 };
-    const worker = start({ table, shards: shardsSideBySide(1), settings, consume: () => slow });
-    await worker.until(() => worker.held.size === 1);
+    const clock = new ClockByHand();
+    const worker = start({ table, shards: shardsSideBySide(1), clock, consume: () => slow });
+    await until("the lease", () => {
+      clock.advance(10);
+      return worker.held.size === 1;
+    });
     const stopped = worker.stop();
-    const before = worker.all("leaseRenewed").length;
     // More renewals than a lease lasts.
-    await worker.until(() => worker.all("leaseRenewed").length > before + 6);
+    for (let renewals = 1; renewals <= 6; renewals++) {
+      clock.advance(700);
+      await worker.until(() => worker.all("leaseRenewed").length >= renewals);
+    }
     expect([...worker.held.values()].every((lease) => lease.trusted)).toBe(true);
     letGo();
     await stopped;
@@ -306,19 +313,21 @@ test("a consumer that returns without cause does not get its shard back at once"
     },
   });
   await worker.untilEvent("leaseReleased");
-  const shards = shardsSideBySide(2);
-  const [, second] = shards;
-  // Another lease appears: by the time it is taken, a whole pass has left the first alone.
-  if (second) await table.create({ ...second, checkpoint: at("1") }, never);
-  await worker.untilEvent("leaseTaken", ({ shardId }) => shardId === second?.shardId);
-  expect(calls).toBe(2);
-  expect(worker.all("leaseTaken")).toHaveLength(2);
+  // Others appear: by the time the last one is taken, whole passes have left the first alone.
+  const [first, ...others] = shardsSideBySide(4);
+  for (const other of others) {
+    await table.create({ ...other, checkpoint: at("1") }, never);
+    await worker.untilEvent("leaseReleased", ({ shardId }) => shardId === other.shardId);
+  }
+  expect(calls).toBe(4);
+  const taken = worker.all("leaseTaken").filter(({ shardId }) => shardId === first?.shardId);
+  expect(taken).toHaveLength(1);
 });
 
 test("a lease row that is damaged while the worker runs costs that shard alone", async () => {
   const table = await openTable();
   const shards = shardsSideBySide(2);
-  const worker = start({ table, shards, settings: { failoverTimeMillis: 600 } });
+  const worker = start({ table, shards, settings: { failoverTimeMillis: 3_000 } });
   await worker.until(() => worker.held.size === 2);
   const damaged = shards[0]?.shardId ?? "";
   await (await openClient()).updateItem({
@@ -329,7 +338,8 @@ test("a lease row that is damaged while the worker runs costs that shard alone",
   });
   await worker.untilEvent("leaseLost", ({ shardId }) => shardId === damaged);
   await worker.untilEvent("serviceTrouble", ({ operation }) => operation === "read lease");
-  await until("renewals to go on", () => worker.all("leaseRenewed").length > 6);
+  const renewals = worker.all("leaseRenewed").length;
+  await worker.until(() => worker.all("leaseRenewed").length > renewals);
   expect([...worker.held.keys()]).toEqual([shards[1]?.shardId]);
 });
 

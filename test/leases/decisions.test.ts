@@ -100,6 +100,13 @@ describe("holes", () => {
     );
   });
 
+  test("a range inside another ends nothing", () => {
+    const [left, right] = shardsSideBySide(2).map((each) => each.hashKeyRange);
+    if (!left || !right) throw new Error("no ranges");
+    const inner = { startingHashKey: "5", endingHashKey: "9" };
+    expect(findHole([left, inner, right])).toBeUndefined();
+  });
+
   test("one key is a hole too", () => {
     const last = String(LAST_HASH_KEY);
     const before = String(LAST_HASH_KEY - 1n);

@@ -2,15 +2,29 @@
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { UserError } from "../../src/model/errors.ts";
-import { never, openTable, over, shardsSideBySide, Worker, type WorkerOptions } from "./fleet.ts";
+import { type Position, type SequenceNumber, SHARD_END } from "../../src/model/position.ts";
+import type { Shard } from "../../src/model/shard.ts";
+import { until } from "../support/emulators.ts";
+import {
+  never,
+  openTable,
+  over,
+  parentsOf,
+  shardsSideBySide,
+  Worker,
+  type WorkerOptions,
+} from "./fleet.ts";
 import { DynamoProxy } from "./proxy.ts";
 
-const F = 1_500;
+/** Long enough that no lease is lost to a busy machine where none should be. */
+const LONG = 20_000;
+/** For tests in which a lease must run out. */
+const SHORT = 1_500;
 const running: Worker[] = [];
 let proxy: DynamoProxy;
 
 function start(options: WorkerOptions): Worker {
-  const settings = { failoverTimeMillis: F, ...options.settings };
+  const settings = { failoverTimeMillis: LONG, ...options.settings };
   const worker = new Worker({ ...options, settings });
   running.push(worker);
   return worker;
@@ -21,7 +35,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await Promise.allSettled(running.splice(0).map((worker) => worker.stop()));
+  await Promise.allSettled(running.splice(0).map((worker) => worker.kill()));
   await proxy.stop();
 });
 
@@ -62,17 +76,48 @@ test("three workers that start together on a new application end up within one o
   expect(created).toHaveLength(10);
 });
 
+test("a shard begins when its parent has ended at another worker, long before the next poll", async () => {
+  const { tableName } = await openTable();
+  const [parent] = shardsSideBySide(1) as [Shard];
+  const children = shardsSideBySide(3)
+    .slice(1)
+    .map((shard) => ({ ...shard, parentShardIds: [parent.shardId] }));
+  const begun: string[] = [];
+  const elder: Worker = start({
+    table: await openTable(tableName),
+    shards: [parent],
+    settings: { maxLeasesForWorker: 1 },
+    consume: async (lease) => {
+      await lease.addChildren(children);
+      await younger.until(() => younger.held.size === 2);
+      expect(begun).toEqual([]);
+      await lease.checkpoint(SHARD_END);
+    },
+  });
+  await elder.until(() => elder.held.size === 1);
+  const younger: Worker = start({
+    table: await openTable(tableName),
+    consume: async (lease) => {
+      await parentsOf(lease);
+      begun.push(lease.shardId);
+      await over(lease);
+    },
+  });
+  await until("both children to begin", () => begun.length === 2);
+});
+
 test("a worker cut off from the table stops trusting its leases before another takes them", async () => {
   const { tableName } = await openTable();
   const shards = shardsSideBySide(2);
-  const cutOff = start({ table: await openTable(tableName, proxy.url), shards });
+  const settings = { failoverTimeMillis: SHORT };
+  const cutOff = start({ table: await openTable(tableName, proxy.url), shards, settings });
   await cutOff.until(() => cutOff.held.size === 2);
   const leases = [...cutOff.held.values()];
   proxy.fate = () => "cut";
   const heir = start({
     table: await openTable(tableName),
     shards,
-    settings: { maxLeasesToStealAtOneTime: 1 },
+    settings,
     consume: async (lease) => {
       const before = leases.find((each) => each.shardId === lease.shardId);
       if (
@@ -100,6 +145,7 @@ test("a lone worker that was cut off for longer than its leases resumes them", a
   const worker = start({
     table: await openTable(tableName, proxy.url),
     shards: shardsSideBySide(2),
+    settings: { failoverTimeMillis: SHORT },
   });
   await worker.until(() => worker.held.size === 2);
   proxy.fate = () => "cut";
@@ -127,9 +173,19 @@ test("lost answers, throttling and broken connections cost no lease", async () =
   const worker = start({
     table: await openTable(tableName, proxy.url),
     shards: shardsSideBySide(3),
+    consume: async (lease) => {
+      for (let i = 1; i <= 20; i++) expect(await lease.checkpoint(at(i))).toBe("stored");
+      await over(lease);
+    },
   });
-  await worker.until(() => worker.all("leaseRenewed").length >= 20 && worker.held.size === 3);
+  const stored = async () => (await table.scan(never)).leases.map((lease) => lease.checkpoint);
+  const table = await openTable(tableName);
+  await worker.until(() => worker.held.size === 3);
+  await until("every checkpoint", async () => {
+    return JSON.stringify(await stored()) === JSON.stringify([at(20), at(20), at(20)]);
+  });
   expect(worker.all("leaseLost")).toEqual([]);
+  expect(worker.all("serviceTrouble").length).toBeGreaterThan(0);
 });
 
 test("a second worker of the same name that starts later ends the first, and says why", async () => {
@@ -141,6 +197,26 @@ test("a second worker of the same name that starts later ends the first, and say
   await expect(first.ended).rejects.toThrow(UserError);
   await expect(first.ended).rejects.toThrow(/Another live process uses the workerId "twin"/);
   await second.until(() => second.held.size === 2);
+});
+
+test("a stranger who renews other leases under our name is noticed by his renewals", async () => {
+  const table = await openTable();
+  const settings = { maxLeasesForWorker: 1 };
+  const worker = start({ table, shards: shardsSideBySide(2), workerId: "twin", settings });
+  await worker.until(() => worker.held.size === 1);
+  const other = (await table.scan(never)).leases.find(({ shardId }) => !worker.held.has(shardId));
+  if (!other) throw new Error("no other lease");
+  await table.take(other, "twin", never);
+  let ended = false;
+  worker.ended.catch(() => {
+    ended = true;
+  });
+  await until("the worker to end", async () => {
+    const row = await table.read(other.shardId, never);
+    if (row) await table.renew(row, never);
+    return ended;
+  });
+  await expect(worker.ended).rejects.toThrow(/Another live process uses the workerId "twin"/);
 });
 
 test("two workers of one name that start together do not both stay", async () => {
@@ -189,3 +265,7 @@ test("leases of a worker that left are taken by those that stay, though they hav
     true,
   );
 });
+
+function at(n: number): Position {
+  return { sequenceNumber: String(n) as SequenceNumber, subSequenceNumber: 0 };
+}

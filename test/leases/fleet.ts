@@ -54,6 +54,13 @@ export function over(lease: HeldLease): Promise<void> {
   });
 }
 
+/** Waits for the parents as long as there is sense in it, without ever asking for the sake of asking. */
+export async function parentsOf(lease: HeldLease): Promise<void> {
+  while (!lease.lost.aborted && !lease.stopRequested.aborted && !(await lease.parentsEnded())) {
+    await lease.parentsChanged(3_600_000);
+  }
+}
+
 export interface WorkerOptions {
   readonly table: LeaseTable;
   readonly workerId?: string;

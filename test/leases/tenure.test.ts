@@ -66,9 +66,16 @@ test("a take whose answer was lost is found to have succeeded", async () => {
 
 test("writes of one lease stand in line, however many are asked for at once", async () => {
   const tenure = await hold("a");
+  const calls: string[] = [];
+  proxy.fate = ({ operation }) => {
+    calls.push(operation);
+    return "pass";
+  };
   const results = await Promise.all([AT, AT, AT, AT].map((at) => tenure.checkpoint(at)));
   expect(results).toEqual(Array(4).fill("stored"));
   expect(await direct.read("a", never)).toMatchObject({ counter: 5 });
+  // None was refused and had to be explained.
+  expect(calls).toEqual(Array(4).fill("UpdateItem"));
 });
 
 test("another worker's take ends it, and the checkpoint that notices is not stored", async () => {
@@ -125,6 +132,14 @@ test("after a stopped process the first question tells the truth, before any tim
   expect(events.map((event) => event.type)).toEqual(["leaseLost"]);
 });
 
+test("after a stopped process a checkpoint is refused though nobody has asked the clock", async () => {
+  const tenure = await hold("a");
+  clock.skip(F);
+  expect(await tenure.checkpoint(AT)).toBe("lost");
+  expect(tenure.lost.aborted).toBe(true);
+  expect(await direct.read("a", never)).toMatchObject({ counter: 1 });
+});
+
 test("when time runs out it is lost on the stroke, though a renewal hangs", async () => {
   const tenure = await hold("a");
   let letGo = () => {};
@@ -143,8 +158,9 @@ test("when time runs out it is lost on the stroke, though a renewal hangs", asyn
   clock.advance(0.56 * F);
   expect(tenure.lost.aborted).toBe(false);
   clock.advance(0.02 * F);
-  await kept;
+  await new Promise((resolve) => setImmediate(resolve));
   expect(tenure.lost.aborted).toBe(true);
+  await kept;
   letGo();
 });
 
