@@ -16,6 +16,7 @@ interface Options {
 export function conformanceCommand(): Command {
   return new Command("conformance")
     .description("Judge a record processor by the transcripts of the protocol; needs no AWS.")
+    .passThroughOptions()
     .argument("<command...>", "the processor, after --: conformance -- python3 app.py")
     .option("--json", "one JSON object for all, on STDOUT")
     .option("--only <words>", "only transcripts whose name contains this")

@@ -13,6 +13,7 @@ export function recordCommand(): Command {
     .description(
       "Run a record processor and write its conversation with the daemon to a transcript.",
     )
+    .passThroughOptions()
     .argument("<command...>", "the processor, after --")
     .requiredOption(
       "--out <file>",

@@ -12,6 +12,7 @@ export function replayCommand(): Command {
       "Play a transcript to a record processor; exit code 0 when it answers as it did then.",
     )
     .argument("<file>", "a transcript, as `record` writes it")
+    .passThroughOptions()
     .argument("<command...>", "the processor, after --")
     .option(
       "--step-limit <ms>",
@@ -19,12 +20,16 @@ export function replayCommand(): Command {
       numberFrom({ min: 1, max: 3_600_000, integer: true }),
       DEFAULT_STEP_LIMIT_MS,
     )
-    .action(async (file: string, argv: string[], { stepLimit }: { readonly stepLimit: number }) => {
-      const transcript = await readTranscript(file);
-      const difference = await replay(transcript, { argv, stepLimitMs: stepLimit });
-      console.log(difference ? describe(file, difference) : `${file}: no difference`);
-      if (difference) process.exitCode = 1;
-    });
+    .action(
+      async (file: string, words: string[], { stepLimit }: { readonly stepLimit: number }) => {
+        // Behind the file's name, commander leaves the mark in.
+        const argv = words[0] === "--" ? words.slice(1) : words;
+        const transcript = await readTranscript(file);
+        const difference = await replay(transcript, { argv, stepLimitMs: stepLimit });
+        console.log(difference ? describe(file, difference) : `${file}: no difference`);
+        if (difference) process.exitCode = 1;
+      },
+    );
 }
 
 function describe(file: string, { line, expected, came, after, lastWords }: Difference): string {

@@ -3,10 +3,11 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../clock.ts";
 import type { CheckpointErrorName } from "../model/errors.ts";
+import { ENDS, type End } from "../try/queueReader.ts";
 import { eventLine, isComplete, summary } from "../try/report.ts";
 import { ENCODINGS, type Encoding, FORMATS, type Format, openRecords } from "../try/sources.ts";
 import { Tally } from "../try/tally.ts";
-import { ENDS, type End, Trial } from "../try/trial.ts";
+import { Trial } from "../try/trial.ts";
 import { numberFrom } from "./numbers.ts";
 
 interface Options {
@@ -37,6 +38,7 @@ export function tryCommand(): Command {
     .description(
       "Run a record processor on records from a file; needs no AWS. Exit code 0: all was checkpointed.",
     )
+    .passThroughOptions()
     .argument("<command...>", "the processor, after --: try --records words.txt -- python3 app.py")
     .option("--records <path>", "a file, a folder (each file is a record), or - for STDIN", "-")
     .addOption(new Option("--format <format>", "by the file's name when absent").choices(FORMATS))

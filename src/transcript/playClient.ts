@@ -3,16 +3,12 @@
 // specification asks of every processor: one status for each action, checkpoints in good form and order, and an exit at the end.
 
 import { Candidate } from "./candidate.ts";
-import { brief, type CheckpointLine, type Fault, readChildLine } from "./childLine.ts";
-import { checkpointFault, silence, statusFault, unannounced } from "./clientFaults.ts";
-import { answerTo, type ScriptedAction, scriptOf } from "./script.ts";
+import { Play } from "./play.ts";
+import { scriptOf } from "./script.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** How long a client may be silent within a step. Samples of official clients pause 5 s before a second try. */
 export const DEFAULT_STEP_LIMIT_MS = 10_000;
-
-/** Lines that are no messages which a report repeats. */
-const KEPT_NOISE_LINES = 3;
 
 export interface Verdict {
   readonly transcript: string;
@@ -33,12 +29,6 @@ export interface PlayOptions {
   readonly stepLimitMs?: number;
   readonly env?: NodeJS.ProcessEnv;
 }
-
-/** Errors after which a child may ask again. */
-const CURABLE: ReadonlySet<string> = new Set([
-  "ThrottlingException",
-  "KinesisClientLibDependencyException",
-]);
 
 /** Variables that announce the daemon to its children; protocol/README.md lists them. */
 const ANNOUNCEMENT = {
@@ -75,143 +65,4 @@ function environment(transcript: Transcript, base: NodeJS.ProcessEnv = process.e
   const env = { ...base };
   for (const name of Object.keys(ANNOUNCEMENT)) delete env[name];
   return transcript.announced ? { ...env, ...ANNOUNCEMENT } : env;
-}
-
-class Play {
-  readonly noise: string[] = [];
-  readonly #candidate: Candidate;
-  readonly #script: readonly ScriptedAction[];
-  readonly #announced: boolean;
-  readonly #stepLimitMs: number;
-  /** Sub-sequence numbers delivered, by sequence number. */
-  readonly #delivered = new Map<string, Set<number>>();
-  #scriptedAnswers = 0;
-  #answered = 0;
-  /** A checkpoint was refused for good: the child may give up. */
-  #refused = false;
-  #gaveUp = false;
-
-  constructor(
-    candidate: Candidate,
-    script: readonly ScriptedAction[],
-    announced: boolean,
-    stepLimitMs: number,
-  ) {
-    this.#candidate = candidate;
-    this.#script = script;
-    this.#announced = announced;
-    this.#stepLimitMs = stepLimitMs;
-  }
-
-  /** False when the transcript is about checkpoints, and the client asked for none where it could have been answered. */
-  get exercised(): boolean {
-    return this.#scriptedAnswers === 0 || this.#answered > 0;
-  }
-
-  async run(): Promise<Fault | undefined> {
-    for (const action of this.#script) {
-      const fault = await this.#act(action);
-      if (fault) return fault;
-      if (this.#gaveUp) return undefined;
-    }
-    return this.#end();
-  }
-
-  async #act(action: ScriptedAction): Promise<Fault | undefined> {
-    for (const { sequenceNumber, subSequenceNumber } of action.positions) {
-      const subs = this.#delivered.get(sequenceNumber) ?? new Set([0]);
-      this.#delivered.set(sequenceNumber, subs.add(subSequenceNumber));
-    }
-    this.#scriptedAnswers += action.answers.length;
-    this.#candidate.say(action.text);
-    let checkpoints = 0;
-    for (;;) {
-      const heard = await this.#nextMessage(action.action);
-      switch (heard.type) {
-        case "fault":
-          return heard.fault;
-        case "end":
-          return this.#ended(action.action);
-        case "checkpoint": {
-          const fault = this.#answer(heard, action, checkpoints++);
-          if (fault) return fault;
-          break;
-        }
-        case "status":
-          return statusFault(heard.responseFor, action.action, checkpoints);
-      }
-    }
-  }
-
-  /** Skips what is no message; logs are welcome where they were announced. */
-  async #nextMessage(action: string) {
-    const deadline = performance.now() + this.#stepLimitMs;
-    for (;;) {
-      const heard = await this.#candidate.hear(Math.max(0, deadline - performance.now()));
-      if (heard.type === "end") return heard;
-      if (heard.type === "silence") {
-        return { type: "fault", fault: silence(action, this.#stepLimitMs) } as const;
-      }
-      const message = readChildLine(heard.line);
-      if (message.type === "log" && !this.#announced) {
-        return { type: "fault", fault: unannounced(heard.line) } as const;
-      }
-      if (message.type === "noise") this.#note(heard.line);
-      else if (message.type !== "log") return message;
-    }
-  }
-
-  #answer(asked: CheckpointLine, action: ScriptedAction, index: number): Fault | undefined {
-    const { sequenceNumber, subSequenceNumber } = asked;
-    const fault = checkpointFault(asked, action.action, this.#delivered);
-    if (fault) return fault;
-    const error = answerTo(action, index);
-    if (action.answers.length > 0) this.#answered++;
-    if (error !== null && !CURABLE.has(error)) this.#refused = true;
-    const answer = { action: "checkpoint", sequenceNumber, subSequenceNumber, error };
-    this.#candidate.say(JSON.stringify(answer));
-    return undefined;
-  }
-
-  /** Closes STDIN and sees the process off. */
-  async #end(): Promise<Fault | undefined> {
-    this.#candidate.endInput();
-    const exit = await this.#candidate.exit(this.#stepLimitMs);
-    if (!exit) {
-      return {
-        sentence: "E8",
-        expected: `an exit within ${this.#stepLimitMs} ms of the end of STDIN`,
-        came: "the process lives on",
-      };
-    }
-    if (exit.signal !== null) {
-      return { sentence: "E8", expected: "an exit at the end of STDIN", came: exit.signal };
-    }
-    for (;;) {
-      const heard = await this.#candidate.hear(this.#stepLimitMs);
-      if (heard.type !== "line") return undefined;
-      const message = readChildLine(heard.line);
-      if (message.type === "noise") this.#note(heard.line);
-      else if (message.type !== "log") {
-        return {
-          sentence: "O3",
-          expected: "nothing after the last status",
-          came: brief(heard.line),
-        };
-      }
-    }
-  }
-
-  #note(line: string): void {
-    if (line.trim() !== "" && this.noise.length < KEPT_NOISE_LINES) this.noise.push(brief(line));
-  }
-
-  /** STDOUT ended within an action: a failure, unless the child gave up after a refusal, with an exit code that says so. */
-  async #ended(action: string): Promise<Fault | undefined> {
-    const exit = await this.#candidate.exit(this.#stepLimitMs);
-    this.#gaveUp = this.#refused && exit !== undefined && exit.code !== 0;
-    if (this.#gaveUp) return undefined;
-    const came = exit ? `exit with ${exit.signal ?? exit.code}` : "the end of STDOUT";
-    return { sentence: "E9", expected: `a status for ${action}`, came };
-  }
 }

@@ -3,28 +3,21 @@
 import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
 import { startProcessor } from "../child/startProcessor.ts";
 import type { Clock } from "../clock.ts";
-import type { Emit } from "../events.ts";
-import { RecordBatch } from "../model/batch.ts";
 import type { CheckpointErrorName } from "../model/errors.ts";
 import type { Position } from "../model/position.ts";
-import type { ReadShard } from "../stream/reader.ts";
 import { consumeOnce, failingCheckpoints } from "./consumeOnce.ts";
 import { MemoryLease } from "./memoryLease.ts";
+import { type QueueReading, readQueue } from "./queueReader.ts";
 import { ShardQueue } from "./shardQueue.ts";
 import { Sharder } from "./shardRecords.ts";
 import type { GivenRecord } from "./sources.ts";
 
-/** How a shard's life ends when its records are through. */
-export const ENDS = ["shardEnded", "leaseLost", "shutdownRequested"] as const;
-export type End = (typeof ENDS)[number];
-
-export interface TrialOptions {
+export interface TrialOptions extends QueueReading {
   readonly argv: readonly [string, ...string[]];
   readonly shards: number;
   readonly batchSize: number;
   /** Records a second over all shards; as fast as they are taken when absent. */
   readonly rate?: number;
-  readonly end: End;
   readonly failCheckpoints: readonly {
     readonly error: CheckpointErrorName;
     readonly times: number;
@@ -32,9 +25,6 @@ export interface TrialOptions {
   /** How long a child may owe an answer; for ever when absent. */
   readonly timeoutMs?: number;
   readonly clock: Clock;
-  readonly emit: Emit;
-  /** Told the records of each batch before the child is. */
-  readonly delivering: (shardId: string, positions: readonly Position[]) => void;
 }
 
 /** One shard after its trial. */
@@ -57,9 +47,6 @@ interface TrialShard {
   readonly lease: MemoryLease;
   readonly queue: ShardQueue;
 }
-
-/** A batch that is not full waits so long for more. */
-const LINGER_MS = 500;
 
 const STOP_MS = { closeGraceMs: 5_000, terminateGraceMs: 2_000 } as const;
 
@@ -146,7 +133,12 @@ export class Trial {
         this.#processors.add(processor);
         return processor;
       };
-      await consumeOnce(lease, { read: this.#reader(lease, queue), startProcessor, clock, emit });
+      await consumeOnce(lease, {
+        read: readQueue(lease, queue, this.#options),
+        startProcessor,
+        clock,
+        emit,
+      });
       return { shardId, stored: lease.stored };
     } catch (error) {
       return { shardId, stored: lease.stored, error };
@@ -171,33 +163,5 @@ export class Trial {
       Array.from({ length: times }, () => error),
     );
     return failingCheckpoints(start, failures, emit);
-  }
-
-  #reader(lease: MemoryLease, queue: ShardQueue): ReadShard {
-    const { end, emit, delivering } = this.#options;
-    const { shardId } = lease;
-    return async function* (_shard, _from, signal) {
-      for (;;) {
-        const records = await queue.take(LINGER_MS, signal);
-        if (!records) break;
-        const { count, json } = records;
-        delivering(
-          shardId,
-          Array.from({ length: count }, (_, index) => records.position(index)),
-        );
-        emit({ type: "fetched", shardId, records: count, bytes: json.length });
-        yield { records, millisBehindLatest: 0 };
-      }
-      if (signal.aborted) return;
-      if (end === "leaseLost") lease.lose();
-      else if (end === "shutdownRequested") lease.requestStop();
-      else {
-        yield {
-          records: RecordBatch.empty,
-          millisBehindLatest: undefined,
-          shardEnd: { children: [] },
-        };
-      }
-    };
   }
 }
