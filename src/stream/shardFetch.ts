@@ -44,7 +44,7 @@ export class ShardFetch {
   readonly #cursor: ShardCursor;
   readonly #pace: Pace;
   readonly #disaggregate: Disaggregate;
-  /** Until a record beyond the starting position was seen. */
+  /** The first record may be the one that the position names, or the aggregate that it is inside of. */
   #dropping: boolean;
   #behind: boolean;
   #recordBytes = GUESSED_RECORD_BYTES;
@@ -130,9 +130,8 @@ export class ShardFetch {
   /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
   #wanted(records: RecordBatch): RecordBatch {
     if (!this.#dropping || records.count === 0) return records;
-    const wanted = records.after(this.#from);
-    this.#dropping = wanted.count === 0;
-    return wanted;
+    this.#dropping = false;
+    return records.after(this.#from);
   }
 
   /** Decides what an error means and when to go on. Gives the last batch when it means that the shard is gone. */

@@ -26,8 +26,7 @@ function numberToMs(text: string): number | undefined {
 }
 
 function timeOf(ms: number): number | undefined {
-  if (!(Math.abs(ms) <= MAX_MS)) return undefined;
-  return ms === 0 ? 0 : ms; // not -0, which JSON writes differently
+  return Math.abs(ms) <= MAX_MS ? ms : undefined;
 }
 
 /** The way without a string: digits, a fraction, an exponent that leaves whole milliseconds. Else `undefined`. */

@@ -179,6 +179,10 @@ describe("an answer of GetRecords", () => {
   test.each([
     ["a record without a sequence number", '{"Records":[{"Data":""}]}'],
     ["a sequence number that is none", '{"Records":[{"SequenceNumber":"12x"}]}'],
+    [
+      "a sequence number that is none, of the same length as the one before",
+      '{"Records":[{"SequenceNumber":"123456"},{"SequenceNumber":"123:56"}]}',
+    ],
     ["an empty sequence number", '{"Records":[{"SequenceNumber":""}]}'],
     ["a sequence number that is a number", '{"Records":[{"SequenceNumber":12}]}'],
     ["data that is no string", '{"Records":[{"SequenceNumber":"1","Data":{}}]}'],
