@@ -8,7 +8,7 @@ export interface Fault {
   readonly came: string;
 }
 
-export interface StatusLine {
+interface StatusLine {
   readonly type: "status";
   readonly responseFor: string;
 }

@@ -3,7 +3,7 @@
 import { StringDecoder } from "node:string_decoder";
 
 /** What a child says is short; the rest of a longer line is dropped. */
-export const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
+const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 /** The lines of a stream; what stands after the last line end is a line too. */
 export async function* linesOf(
