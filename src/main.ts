@@ -13,6 +13,10 @@ const EXIT = { ok: 0, failed: 1 } as const;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   sample: async () => (await import("./commands/sample.ts")).sampleCommand(),
   put: async () => (await import("./commands/put.ts")).putCommand(),
+  try: async () => (await import("./commands/try.ts")).tryCommand(),
+  conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
+  record: async () => (await import("./commands/record.ts")).recordCommand(),
+  replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   init: async () => (await import("./commands/init.ts")).initCommand(),
   local: async () => (await import("./commands/local.ts")).localCommand(),
