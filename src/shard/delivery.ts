@@ -23,7 +23,8 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<void> {
   const { records, millisBehindLatest } = batch;
   const { last } = records;
   if (!last) {
-    if (!parts.settings.callProcessRecordsEvenForEmptyRecordList) return;
+    // As with Java, the end of a shard brings no empty call of its own.
+    if (batch.shardEnd || !parts.settings.callProcessRecordsEvenForEmptyRecordList) return;
     return handOver(records, undefined, millisBehindLatest, delivery);
   }
   for (const { records: part, buried } of life.suspects.cut(records)) {
