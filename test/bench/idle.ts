@@ -7,6 +7,7 @@ import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
 import { startFakeKinesis } from "./services.ts";
 import type { Column } from "./table.ts";
+import { preciseNowMs } from "./wait.ts";
 
 export interface IdleOptions {
   readonly shards: readonly number[];
@@ -16,6 +17,8 @@ export interface IdleOptions {
   readonly child: Command;
   readonly dynamoUrl: string;
   readonly properties: Readonly<Record<string, string>>;
+  /** Called with each run that is over, and the times between which it was measured. */
+  readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
 export const IDLE_COLUMNS: readonly Column[] = [
@@ -39,17 +42,21 @@ async function measure(daemon: Daemon, shards: number, options: IdleOptions): Pr
     streamName: "bench",
     applicationName: uniqueName(),
   });
+  let fromMs = preciseNowMs();
   try {
     await run.waitFor("init", shards);
     await sleep(options.settleSeconds * 1000);
-    const before = { cpu: run.cpuSeconds(), ms: performance.now() };
+    fromMs = preciseNowMs();
+    const cpuBefore = run.cpuSeconds();
     await sleep(options.seconds * 1000);
-    const cpu = run.cpuSeconds() - before.cpu;
-    const seconds = (performance.now() - before.ms) / 1000;
+    const cpu = run.cpuSeconds() - cpuBefore;
+    const seconds = (preciseNowMs() - fromMs) / 1000;
     run.program.mustRun();
     return { cpuPercent: (cpu / seconds) * 100, ...run.memory() };
   } finally {
+    const toMs = preciseNowMs();
     await run.stop();
     await fake.stop();
+    options.after(daemon, run, fromMs, toMs);
   }
 }

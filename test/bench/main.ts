@@ -6,7 +6,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../../src/model/errors.ts";
 import { Scope } from "../../src/sample/scope.ts";
 import { chooseDaemons, type Daemon, machine } from "./daemons.ts";
-import { IDLE_COLUMNS, idleCases } from "./idle.ts";
+import { IDLE_COLUMNS, type IdleOptions, idleCases } from "./idle.ts";
 import { INSTALL_COLUMNS, installCases } from "./install.ts";
 import { type IdleTime, LATENCY_COLUMNS, latencyCases } from "./latency.ts";
 import { RUNS, WORK } from "./paths.ts";
@@ -51,7 +51,7 @@ interface Bench {
 
 type Prepare = (options: Options, scope: Scope, daemons: readonly Daemon[]) => Promise<Bench>;
 
-const throughput: Prepare = async (options, scope) => ({
+const throughput: Prepare = async (options, scope, daemons) => ({
   mode: "throughput",
   columns: THROUGHPUT_COLUMNS,
   cases: throughputCases({
@@ -62,12 +62,7 @@ const throughput: Prepare = async (options, scope) => ({
     child: await processorCommand(options.child),
     properties: options.set,
     dynamoUrl: await useDynamo(scope, options.java),
-    after: (daemon, run) => {
-      if (!options.profile || daemon.label.startsWith("Java")) return;
-      const [init] = run.notes.of("init");
-      const last = run.notes.of("batch").at(-1);
-      console.log(profileTable(PROFILES, run.sinceLaunch(init?.atMs), run.sinceLaunch(last?.atMs)));
-    },
+    after: showProfile(options, daemons),
   }),
 });
 
@@ -85,7 +80,7 @@ const startup =
     }),
   });
 
-const idle: Prepare = async (options, scope) => ({
+const idle: Prepare = async (options, scope, daemons) => ({
   mode: "idle",
   columns: IDLE_COLUMNS,
   cases: idleCases({
@@ -95,6 +90,7 @@ const idle: Prepare = async (options, scope) => ({
     child: await processorCommand(options.child),
     dynamoUrl: await useDynamo(scope, options.java),
     properties: options.set,
+    after: showProfile(options, daemons),
   }),
 });
 
@@ -118,6 +114,14 @@ const install: Prepare = async () => ({
 });
 
 const PROFILES = join(WORK, "profiles");
+
+/** Only the first daemon writes one. */
+function showProfile({ profile }: Options, [profiled]: readonly Daemon[]): IdleOptions["after"] {
+  return (daemon, run, fromMs, toMs) => {
+    if (!profile || daemon !== profiled) return;
+    console.log(profileTable(PROFILES, run.sinceLaunch(fromMs), run.sinceLaunch(toMs)));
+  };
+}
 
 async function run(prepare: Prepare, options: Options): Promise<void> {
   mkdirSync(RUNS, { recursive: true });
@@ -210,6 +214,7 @@ function modes(): readonly Command[] {
     ),
     command("idle", "memory and CPU while all shards are empty", idle)
       .addOption(counts("--shards <n...>", "numbers of shards", [1, 4, 16]))
+      .option("--profile", "show where our daemon's CPU goes", false)
       .addOption(count("--seconds <n>", "how long to watch", 20))
       .addOption(count("--settle <n>", "how long to wait before", 5)),
     command("latency", "from a put to the child", latency)

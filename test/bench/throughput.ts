@@ -19,8 +19,8 @@ export interface ThroughputOptions {
   readonly child: Command;
   readonly properties: Readonly<Record<string, string>>;
   readonly dynamoUrl: string;
-  /** Called with each run that is over, while its figures are still warm. */
-  readonly after?: (daemon: Daemon, run: DaemonRun) => void;
+  /** Called with each run that is over, and the times between which it was measured. */
+  readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
 export const THROUGHPUT_COLUMNS: readonly Column[] = [
@@ -69,9 +69,10 @@ async function measure(
   try {
     return await drain(run, fake, recordsPerShard * shards * Math.max(1, aggregate), bytes);
   } finally {
+    const { beganMs, endedMs } = spanOf(run);
     await run.stop();
     await fake.stop();
-    options.after?.(daemon, run);
+    options.after(daemon, run, beganMs, endedMs);
   }
 }
 
@@ -98,8 +99,7 @@ async function drain(
   }
   const cpuAfter = run.cpuSeconds();
   const cpu = cpuAfter - cpuBefore;
-  const beganMs = Math.min(...run.notes.of("init").map(({ atMs }) => atMs));
-  const endedMs = Math.max(...run.notes.of("batch").map(({ atMs }) => atMs));
+  const { beganMs, endedMs } = spanOf(run);
   const seconds = (endedMs - beganMs) / 1000;
   const warm = half && ((cpuAfter - half.cpu) / (seen - half.records)) * 1e6;
   return {
@@ -113,6 +113,13 @@ async function drain(
     serviceCpu: cpuSeconds([fake.pid]) - serviceCpuBefore,
     childrenCpu: run.processorsCpuSeconds(),
   };
+}
+
+/** From the first child's `initialize` to the last batch of any. */
+function spanOf({ notes }: DaemonRun): { readonly beganMs: number; readonly endedMs: number } {
+  const beganMs = Math.min(...notes.of("init").map(({ atMs }) => atMs));
+  const endedMs = Math.max(...notes.of("batch").map(({ atMs }) => atMs));
+  return { beganMs, endedMs };
 }
 
 function sum(values: readonly number[]): number {
