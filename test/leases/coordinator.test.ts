@@ -145,6 +145,60 @@ test("a finished shard's children get leases before its end is stored, and start
   expect(worker.all("leaseTaken")).toHaveLength(3);
 });
 
+describe("without waiting", () => {
+  /** A worker whose clock stands still from the moment on that it holds its leases. */
+  async function standStill(options: Omit<WorkerOptions, "clock" | "table">, count: number) {
+    const clock = new ClockByHand();
+    const table = await openTable();
+    const settings = { failoverTimeMillis: 20_000 };
+    const worker = start({ settings, ...options, table, clock });
+    await until("the leases", () => {
+      // Only the pause after the first scan of an empty table has to pass.
+      if (worker.held.size < count) clock.advance(1);
+      return worker.held.size === count;
+    });
+    return { worker, table, clock };
+  }
+
+  test("children are held as soon as they are made, and begin as soon as their parent has ended", async () => {
+    const [parent, ...children] = family();
+    const begun: string[] = [];
+    const { worker } = await standStill(
+      {
+        shards: [parent],
+        consume: async (lease) => {
+          await parentsOf(lease);
+          begun.push(lease.shardId);
+          await over(lease);
+        },
+      },
+      1,
+    );
+    const held = worker.held.get(parent.shardId);
+    await held?.addChildren(children);
+    await worker.until(() => worker.held.size === 3);
+    expect(begun).toEqual([parent.shardId]);
+    expect(await held?.checkpoint(SHARD_END)).toBe("stored");
+    await until("the children to begin", () => begun.length === 3);
+  });
+
+  test("a lease that a peer took is lost with the next scan, before its renewal is due", async () => {
+    const { worker, table, clock } = await standStill({ shards: shardsSideBySide(1) }, 1);
+    const [row] = (await table.scan(never)).leases;
+    if (row) await table.take(row, "peer", never);
+    clock.advance(1_000);
+    await worker.untilEvent("leaseLost");
+  });
+
+  test("a double is noticed with the next scan, before a renewal is due", async () => {
+    const { worker, table, clock } = await standStill({ shards: shardsSideBySide(1) }, 1);
+    const [row] = (await table.scan(never)).leases;
+    if (row) await table.renew(row, never);
+    clock.advance(1_000);
+    await expect(worker.ended).rejects.toThrow(/Another live process/);
+  });
+});
+
 test("housekeeping deletes a finished lease when its children have got somewhere", async () => {
   const table = await openTable();
   const [parent, ...children] = family();
