@@ -37,7 +37,7 @@ KCL_LONGEST_WAIT_MS=5000
 
 # checkpoint [SEQUENCE_NUMBER [SUB_SEQUENCE_NUMBER]]: without arguments at the end of all records delivered so far.
 # Throttling and failures of the lease table are tried again for about 12 s. Where it fails, KCL_ERROR is the daemon's
-# word for why: with ShutdownException another worker has the lease, and lease_lost follows.
+# word for why: with ShutdownException another worker has the lease, or the daemon has gone.
 checkpoint() {
   local request attempt longest=$KCL_FIRST_WAIT_MS
   # shellcheck disable=SC2016
@@ -142,23 +142,22 @@ kcl_read_line() {
   KCL_REST=${piece#*$'\n'}
 }
 
-# Sets KCL_ERROR to the error of the answer, empty when there is none. The records of the batch stay where they are.
+# Sets KCL_ERROR to the error of the answer, empty when there is none.
 kcl_read_answer() {
-  local batch=${KCL_RECORDS-}
-  KCL_RECORDS=
-  KCL_ERROR=InvalidStateException
+  KCL_ERROR=ShutdownException # the daemon has gone
   while kcl_read; do
     case ${KCL_MESSAGE[0]} in
       checkpoint)
         KCL_ERROR=${KCL_MESSAGE[1]#null}
         break
         ;;
-      initialize | processRecords | leaseLost | shardEnded | shutdownRequested) break ;;
+      initialize | processRecords | leaseLost | shardEnded | shutdownRequested)
+        KCL_ERROR=InvalidStateException
+        break
+        ;;
       *) kcl_ignore "${KCL_MESSAGE[0]}" ;;
     esac
   done
-  [[ -z $KCL_RECORDS ]] || exec {KCL_RECORDS}<&-
-  KCL_RECORDS=$batch
 }
 
 # A line break in front keeps the message whole behind anything that got onto STDOUT without one.

@@ -84,7 +84,7 @@ type Log func(level, message string) error
 const (
 	Throttling      = "ThrottlingException"
 	Dependency      = "KinesisClientLibDependencyException"
-	Shutdown        = "ShutdownException" // another worker has the lease: stop, LeaseLost follows
+	Shutdown        = "ShutdownException" // another worker has the lease, or the daemon has gone: stop
 	InvalidState    = "InvalidStateException"
 	IllegalArgument = "IllegalArgumentException"
 )
@@ -94,7 +94,7 @@ type CheckpointError struct{ Value string }
 
 func (e *CheckpointError) Error() string { return "checkpoint not stored: " + e.Value }
 
-// IsShutdown reports whether a checkpoint failed because another worker has the lease now.
+// IsShutdown reports whether a checkpoint failed because another worker has the lease, or the daemon has gone.
 func IsShutdown(err error) bool {
 	var failed *CheckpointError
 	return errors.As(err, &failed) && failed.Value == Shutdown
@@ -160,12 +160,17 @@ type checkpoint struct {
 }
 
 // Main runs a processor on STDIN and STDOUT until STDIN is closed, and ends the process with status 1 when that
-// fails. From then on os.Stdout is STDERR, so that nothing that the program prints gets between the messages.
-// (Code that writes to file descriptor 1 itself, such as C code, is not kept away from it.)
+// fails. From then on os.Stdout is STDERR and os.Stdin is empty, so that nothing that the program prints gets between
+// the messages and nothing that it reads takes them away. (Code that uses file descriptors 0 and 1 by number, such as
+// C code, is not kept from them.)
 func Main(processor RecordProcessor) {
-	stdout := os.Stdout
+	stdin, stdout := os.Stdin, os.Stdout
 	os.Stdout = os.Stderr
-	if err := NewDriver(processor, os.Stdin, stdout, os.Stderr).Run(); err != nil {
+	var err error
+	if os.Stdin, err = os.Open(os.DevNull); err == nil {
+		err = NewDriver(processor, stdin, stdout, os.Stderr).Run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kcl: the record processor failed:", err)
 		os.Exit(1)
 	}
@@ -270,7 +275,7 @@ func (d *Driver) readAnswer() (string, error) {
 		action, line, err := d.read()
 		switch {
 		case err == io.EOF:
-			return "", fmt.Errorf("no answer, but the end of the input: %w", &CheckpointError{InvalidState})
+			return "", fmt.Errorf("the daemon has gone: %w", &CheckpointError{Shutdown})
 		case err != nil:
 			return "", err
 		case action == "checkpoint":

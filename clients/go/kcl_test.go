@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"reflect"
@@ -170,12 +171,11 @@ func TestDoesNotTryAgainWhatCannotSucceed(t *testing.T) {
 }
 
 func TestAnotherMessageThanTheAnswerIsAnError(t *testing.T) {
-	for _, messages := range [][]string{{process, process}, {process}} {
-		result := play(checkpointing(), messages...)
-		var reason *CheckpointError
-		equal(t, errors.As(result.err, &reason) && reason.Value == InvalidState, true)
-		equal(t, len(result.written), 1)
-	}
+	result := play(checkpointing(), process, process)
+	var reason *CheckpointError
+	equal(t, errors.As(result.err, &reason) && reason.Value == InvalidState, true)
+	equal(t, len(result.written), 1)
+	equal(t, IsShutdown(play(checkpointing(), process).err), true)
 	equal(t, play(checkpointing(), process, `{"action":"dance"}`, ok).err, nil)
 }
 
@@ -242,7 +242,11 @@ func TestLogGoesToADaemonThatUnderstandsIt(t *testing.T) {
 func TestMain(m *testing.M) {
 	switch os.Getenv("KCL_TEST_PROGRAM") {
 	case "prints":
-		Main(processing(func(ProcessRecordsInput) error { fmt.Println("hello"); return nil }))
+		Main(processing(func(ProcessRecordsInput) error {
+			fmt.Println("hello")
+			_, err := io.Copy(os.Stdout, os.Stdin)
+			return err
+		}))
 	case "fails":
 		Main(processing(func(ProcessRecordsInput) error { return errors.New("no such file") }))
 	case "panics":
@@ -255,7 +259,7 @@ func TestMain(m *testing.M) {
 func program(name string) (string, string, int) {
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), "KCL_TEST_PROGRAM="+name)
-	command.Stdin = strings.NewReader(process + "\n")
+	command.Stdin = strings.NewReader(process + "\n" + `{"action":"leaseLost","longerThanAnyBuffer":"` + strings.Repeat("A", 300_000) + "\"}\n")
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	_ = command.Run()
@@ -264,7 +268,8 @@ func program(name string) (string, string, int) {
 
 func TestPrintsStayOffStdout(t *testing.T) {
 	out, errs, code := program("prints")
-	equal(t, []interface{}{out, errs, code}, []interface{}{processed, "hello\n", 0})
+	lost := `{"action":"status","responseFor":"leaseLost"}`
+	equal(t, []interface{}{out, errs, code}, []interface{}{processed + "\n\n" + lost, "hello\n", 0})
 }
 
 func TestFailuresEndTheProcess(t *testing.T) {

@@ -27,7 +27,7 @@ export type CheckpointErrorName =
 /** Rejects a checkpoint, after the retries where trying again could help. */
 export declare class CheckpointError extends Error {
   constructor(value: CheckpointErrorName, message?: string);
-  /** `ShutdownException`: another worker has the lease now; stop, `leaseLost` follows. */
+  /** `ShutdownException`: another worker has the lease, or the daemon has gone; stop. */
   readonly value: CheckpointErrorName;
 }
 

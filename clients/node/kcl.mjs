@@ -186,8 +186,9 @@ class Protocol {
         this.warn(`ignoring an action that this client does not know: ${message.action}`);
         continue;
       }
-      const came = message ? message.action : "the end of the input";
-      throw new CheckpointError("InvalidStateException", `no answer to a checkpoint, but ${came}`);
+      if (!message) throw new CheckpointError("ShutdownException", "the daemon has gone");
+      const text = `no answer to a checkpoint, but ${message.action}`;
+      throw new CheckpointError("InvalidStateException", text);
     }
   }
 

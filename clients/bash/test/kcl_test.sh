@@ -106,6 +106,10 @@ for error in ShutdownException InvalidStateException IllegalArgumentException Nu
   expect "$error unhandled ends the process" "$written $status" "$request 1"
 done
 
+play tells "$process" "$process"
+expect 'another message than the answer is an invalid state' "${errors%%$'\n'*}" InvalidStateException
+play tells "$process"
+expect 'no answer means that the daemon has gone' "$errors" ShutdownException
 play checkpoints "$process" "$process"
 expect 'another message than the answer is an error' "$written $status" "$request 1"
 play checkpoints "$process"
@@ -137,7 +141,8 @@ for line in null 7 '{' '{"action":"initialize"'; do
 done
 
 prints() { process_records() { echo hello; bash -c 'echo child'; cat; }; initialize() { cat; }; }
-play prints "$initialize" "$process"
+# Longer than what is read at once: the rest is still in the pipe, where it could be eaten.
+play prints "$initialize" "${process/Y2F0/$(head -c 100000 /dev/zero | tr '\0' A)}"
 expect 'prints stay off STDOUT' "$(wc -l <<<"$written") $(head -n 2 <<<"$errors" | xargs)" '2 hello child'
 expect 'and nothing eats the next message' "$status $(tail -n 1 <<<"$written")" "0 $processed"
 

@@ -11,7 +11,7 @@ require 'json'
 module Aws
   module KCLrb
     # A checkpoint that was not stored. {#value} is the daemon's word for why: with `ShutdownException` another
-    # worker has the lease, and `lease_lost` follows.
+    # worker has the lease, or the daemon has gone.
     class CheckpointError < RuntimeError
       # @return [String]
       attr_reader :value
@@ -209,11 +209,11 @@ module Aws
       def read_answer
         while (message = read)
           return message if message['action'] == 'checkpoint'
-          break if ACTIONS.include?(message['action'])
+          raise CheckpointError, 'InvalidStateException' if ACTIONS.include?(message['action'])
 
           ignore(message)
         end
-        raise CheckpointError, 'InvalidStateException'
+        raise CheckpointError, 'ShutdownException' # the daemon has gone
       end
 
       # A line break in front keeps the message whole behind anything that got onto STDOUT without one.
@@ -231,17 +231,17 @@ module Aws
       end
     end
 
-    # The main loop. With STDOUT (the default), that belongs to the protocol from now on: what Ruby, C code or child
-    # processes print there goes to STDERR.
+    # The main loop. With STDIN and STDOUT (the defaults), those belong to the protocol from now on: what Ruby, C code
+    # or child processes print goes to STDERR, and for them STDIN is empty.
     class KCLProcess
       # @param processor [V2::RecordProcessorBase, RecordProcessorBase]
       # @param sleeper [#call] waits between attempts to checkpoint, given seconds
-      def initialize(processor, input = $stdin, output = nil, error = $stderr, sleeper: Kernel.method(:sleep))
+      def initialize(processor, input = nil, output = nil, error = $stderr, sleeper: Kernel.method(:sleep))
         @processor = processor
         @legacy = processor.respond_to?(:shutdown) && !processor.respond_to?(:shard_ended)
         @error = error
         @sleeper = sleeper
-        @lines = Lines.new(input, output || take_stdout, error)
+        @lines = Lines.new(input || take($stdin, File::NULL), output || take($stdout, $stderr), error)
       end
 
       # Answers one action after the other until the end of the input.
@@ -266,10 +266,10 @@ module Aws
 
       private
 
-      def take_stdout
-        private_stdout = $stdout.dup
-        $stdout.reopen($stderr)
-        private_stdout
+      def take(stream, replacement)
+        ours = stream.dup
+        stream.reopen(replacement)
+        ours
       end
 
       def call(action, checkpointer)

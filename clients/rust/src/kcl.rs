@@ -72,7 +72,7 @@ pub struct Record {
 pub struct CheckpointError(pub String);
 
 impl CheckpointError {
-    /// Another worker has the lease: stop, `lease_lost` follows.
+    /// Another worker has the lease, or the daemon has gone: stop.
     pub fn is_shutdown(&self) -> bool {
         self.0 == "ShutdownException"
     }
@@ -222,11 +222,14 @@ impl<'b> Daemon<'b> {
         while let Some(message) = self.read()? {
             match message.get("action").as_str().unwrap_or_default() {
                 "checkpoint" => return Ok(message),
-                action if ACTIONS.contains(&action) => break,
+                action if ACTIONS.contains(&action) => {
+                    return Err(CheckpointError("InvalidStateException".to_owned()).into())
+                }
                 action => self.ignore(action)?,
             }
         }
-        Err(CheckpointError("InvalidStateException".to_owned()).into())
+        // The daemon has gone.
+        Err(CheckpointError("ShutdownException".to_owned()).into())
     }
 
     /// A line break in front keeps the message whole behind anything that got onto STDOUT without one.
@@ -294,13 +297,13 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
     (count < 6).then_some(bytes)
 }
 
-/// Runs a processor on STDIN and STDOUT until STDIN is closed; return the code from `main`. On Unix descriptor 1
-/// points to STDERR from then on, so that nothing that the program, C code or a child process prints gets between
-/// the messages.
+/// Runs a processor on STDIN and STDOUT until STDIN is closed; return the code from `main`. On Unix descriptor 1 is
+/// STDERR and descriptor 0 is empty from then on, so that nothing that the program, C code or a child process prints
+/// gets between the messages, and nothing that they read takes messages away.
 pub fn run(mut processor: impl RecordProcessor) -> ExitCode {
-    let served = private_stdout()
+    let served = private_pipes()
         .map_err(Into::into)
-        .and_then(|output| Daemon::new(io::stdin().lock(), output, io::stderr()).serve(&mut processor));
+        .and_then(|(input, output)| Daemon::new(input, output, io::stderr()).serve(&mut processor));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -311,23 +314,29 @@ pub fn run(mut processor: impl RecordProcessor) -> ExitCode {
 }
 
 #[cfg(unix)]
-fn private_stdout() -> io::Result<impl Write> {
-    use std::os::fd::AsFd;
+fn private_pipes() -> io::Result<(impl BufRead, impl Write)> {
+    use std::fs::File;
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
     use std::os::raw::c_int;
     extern "C" {
         // The standard library links the C library anyway, but has no name for this.
         fn dup2(from: c_int, to: c_int) -> c_int;
     }
-    let private = std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    // SAFETY: two descriptors that are open, no memory.
-    if unsafe { dup2(2, 1) } < 0 {
-        return Err(io::Error::last_os_error());
+    fn take(stream: BorrowedFd, replacement: BorrowedFd) -> io::Result<File> {
+        let ours = stream.try_clone_to_owned()?;
+        // SAFETY: two descriptors that are open, no memory.
+        if unsafe { dup2(replacement.as_raw_fd(), stream.as_raw_fd()) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(ours.into())
     }
-    Ok(private)
+    let input = take(io::stdin().as_fd(), File::open("/dev/null")?.as_fd())?;
+    let output = take(io::stdout().as_fd(), io::stderr().as_fd())?;
+    Ok((io::BufReader::with_capacity(1 << 16, input), output))
 }
 
 /// Elsewhere `println!` still reaches STDOUT: use `eprintln!`.
 #[cfg(not(unix))]
-fn private_stdout() -> io::Result<impl Write> {
-    Ok(io::stdout())
+fn private_pipes() -> io::Result<(impl BufRead, impl Write)> {
+    Ok((io::stdin().lock(), io::stdout()))
 }

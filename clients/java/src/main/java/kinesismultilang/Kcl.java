@@ -64,7 +64,7 @@ public final class Kcl {
         }
     }
 
-    /** Another worker has the lease: stop, {@code leaseLost} follows. */
+    /** Another worker has the lease, or the daemon has gone: stop. */
     public static final class ShutdownException extends CheckpointException {
         ShutdownException() {
             super("ShutdownException", "");
@@ -265,14 +265,17 @@ public final class Kcl {
 
     /**
      * Runs a processor on STDIN and STDOUT until STDIN is closed; whatever it throws ends the process with status 1.
-     * From then on {@code System.out} is STDERR, so that nothing that the program prints gets between the messages.
-     * (Native code and child processes that inherit descriptor 1 are not kept away from it.)
+     * From then on {@code System.out} is STDERR and {@code System.in} is empty, so that nothing that the program
+     * prints gets between the messages and nothing that it reads takes them away. (Native code, and child processes
+     * that inherit descriptors 0 and 1, are not kept from them.)
      */
     public static void run(ShardRecordProcessor processor) {
         OutputStream stdout = new FileOutputStream(FileDescriptor.out);
+        InputStream stdin = System.in;
         System.setOut(System.err);
+        System.setIn(InputStream.nullInputStream());
         try {
-            new Kcl(processor, System.in, stdout, System.err).run();
+            new Kcl(processor, stdin, stdout, System.err).run();
         } catch (Throwable failure) {
             System.err.println("kcl: the record processor failed");
             failure.printStackTrace();
@@ -344,7 +347,7 @@ public final class Kcl {
             }
             ignore(action);
         }
-        throw new CheckpointException("InvalidStateException", ", the input ended");
+        throw new ShutdownException(); // the daemon has gone
     }
 
     /** A line break in front keeps the message whole behind anything that got onto STDOUT without one. */
