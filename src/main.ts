@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import("./commands/config.ts")).configCommand(),
   init: async () => (await import("./commands/init.ts")).initCommand(),
   local: async () => (await import("./commands/local.ts")).localCommand(),
+  leases: async () => (await import("./commands/leases.ts")).leasesCommand(),
 };
 
 async function main(argv: readonly string[]): Promise<number> {

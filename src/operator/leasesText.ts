@@ -1,0 +1,104 @@
+// The lease table as people read it, and as JSON.
+
+import { columns, counted, shortPosition, shortTime } from "./columns.ts";
+import type { Lag } from "./lag.ts";
+import type { LeaseLine, LeaseState } from "./leaseLines.ts";
+import type { Renewal } from "./leaseWatch.ts";
+
+export interface LeasesView {
+  readonly lines: readonly LeaseLine[];
+  /** Absent when it was not asked for. */
+  readonly lags?: ReadonlyMap<string, Lag>;
+  /** About rows that are no leases. */
+  readonly notes: readonly string[];
+  readonly wide: boolean;
+}
+
+export function leasesTable({ lines, lags, notes, wide }: LeasesView): readonly string[] {
+  const heading = ["SHARD", "OWNER", "STATE", "CHECKPOINT", ...(lags ? ["LAG"] : [])];
+  const rows = lines.map((line) => [
+    line.shardId,
+    ownerText(line),
+    line.state,
+    shortPosition(line.checkpoint, wide),
+    ...(lags ? [lagText(lags.get(line.shardId))] : []),
+    renewalText(line),
+    String(line.counter),
+  ]);
+  const align = heading.map((name) => (name === "LAG" ? "right" : "left") as "left" | "right");
+  return [
+    ...columns([[...heading, "RENEWED", "COUNTER"], ...rows], [...align, "right", "right"]),
+    "",
+    summary(lines),
+    ...notes,
+  ];
+}
+
+/** `4 leases of 2 workers: 3 active, 1 ended.` */
+export function summary(lines: readonly LeaseLine[]): string {
+  const owners = new Set(lines.flatMap(({ owner }) => owner ?? []));
+  const states = STATES.map((state) => ({
+    state,
+    count: lines.filter((line) => line.state === state).length,
+  })).filter(({ count }) => count > 0);
+  const told = states.map(({ state, count }) => `${count} ${state}`).join(", ");
+  if (lines.length === 0) return "No leases.";
+  const whose = owners.size === 0 ? ", nobody's" : ` of ${counted(owners.size, "worker")}`;
+  return `${counted(lines.length, "lease")}${whose}: ${told}.`;
+}
+
+const STATES: readonly LeaseState[] = [
+  "active",
+  "held",
+  "handing over",
+  "waiting for parent",
+  "unowned",
+  "expired",
+  "ended",
+];
+
+/** One line, for a log that is written while one watches. */
+export function leaseLineText(line: LeaseLine, lag: Lag | undefined): string {
+  const { shardId, state, checkpoint, counter } = line;
+  const behind =
+    lag === undefined ? "" : ` lag=${typeof lag === "number" ? `${lag}ms` : `"${lag}"`}`;
+  return `${shardId} ${state} owner=${ownerText(line)} checkpoint=${checkpoint}${behind} counter=${counter}`;
+}
+
+export function leaseJson(line: LeaseLine, lag: Lag | undefined): Record<string, unknown> {
+  const { shardId, owner, nextOwner, state, checkpoint, counter, renewal, waitsFor } = line;
+  return {
+    shardId,
+    owner: owner ?? null,
+    ...(nextOwner !== undefined && { nextOwner }),
+    state,
+    ...(waitsFor.length > 0 && { waitsFor }),
+    checkpoint,
+    ...(typeof lag === "number" && { lagMs: lag }),
+    ...(typeof lag === "string" && { lagUnknown: lag }),
+    renewedAtLeastMsAgo: renewal ? Math.round(renewal.atLeastMs) : null,
+    renewedAtMostMsAgo: renewal?.atMostMs === undefined ? null : Math.round(renewal.atMostMs),
+    counter,
+    ownerSwitchesSinceCheckpoint: line.ownerSwitchesSinceCheckpoint,
+  };
+}
+
+function ownerText({ owner, nextOwner }: LeaseLine): string {
+  return nextOwner === undefined ? (owner ?? "-") : `${owner} -> ${nextOwner}`;
+}
+
+function lagText(lag: Lag | undefined): string {
+  if (lag === undefined) return "-";
+  return typeof lag === "number" ? shortTime(lag) : lag;
+}
+
+/** `<0.6 s` = within; `>3.7 s` = not since we began to look. */
+function renewalText({ owner, renewal }: LeaseLine): string {
+  if (owner === undefined || renewal === undefined) return "-";
+  return renewalBounds(renewal);
+}
+
+function renewalBounds({ atLeastMs, atMostMs }: Renewal): string {
+  if (atMostMs !== undefined) return `<${shortTime(atMostMs)}`;
+  return atLeastMs === 0 ? "?" : `>${shortTime(atLeastMs)}`;
+}

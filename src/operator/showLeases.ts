@@ -1,0 +1,145 @@
+// Shows the lease table once, or again and again: drawn over itself on a terminal, line by line for what changed elsewhere.
+
+import { LeaseTableError } from "../leases/table.ts";
+import { UserError } from "../model/errors.ts";
+import { type Lag, measureLags } from "./lag.ts";
+import { isLeaseRow, type LeaseLine, leaseLines, otherRows } from "./leaseLines.ts";
+import { leaseJson, leaseLineText, leasesTable, summary } from "./leasesText.ts";
+import { everyOwnerSeen, type Observed, observe } from "./observe.ts";
+import { openTarget, type Target, type TargetOptions } from "./target.ts";
+
+export interface LeasesRequest extends TargetOptions {
+  /** Seconds; absent = as long as a living worker may take to renew. */
+  readonly observe?: number;
+  readonly lag: boolean;
+  readonly watch: boolean;
+  /** Seconds between two looks. */
+  readonly interval: number;
+  readonly wide: boolean;
+  readonly json: boolean;
+  readonly out: NodeJS.WriteStream;
+  /** Ends the watching. */
+  readonly signal: AbortSignal;
+}
+
+interface Seen {
+  readonly lines: readonly LeaseLine[];
+  readonly lags?: ReadonlyMap<string, Lag>;
+  readonly notes: readonly string[];
+}
+
+/** Workers renew every third of the failover time; some room for a slow one. */
+const RENEWAL_SHARE = 0.37;
+
+/** @throws UserError when there is no such table, or it cannot be read. */
+export async function showLeases(request: LeasesRequest): Promise<void> {
+  const target = await openTarget(request);
+  try {
+    if (request.lag && !target.source) {
+      throw new UserError(
+        "--lag asks the stream, which only a properties file names: use -p FILE.",
+      );
+    }
+    await (request.watch ? watchLeases(target, request) : showOnce(target, request));
+  } catch (error) {
+    if (!request.signal.aborted) throw explained(error);
+  } finally {
+    target.close();
+  }
+}
+
+async function showOnce(target: Target, request: LeasesRequest): Promise<void> {
+  const { observe: seconds, signal } = request;
+  const forMs = seconds === undefined ? target.failoverTimeMillis * RENEWAL_SHARE : seconds * 1_000;
+  const observed = await observe({ ...target, signal }, forMs, everyOwnerSeen);
+  const seen = await see(observed, target, request);
+  request.out.write(`${request.json ? json(seen, target, 2) : table(seen, target, request)}\n`);
+}
+
+async function watchLeases(target: Target, request: LeasesRequest): Promise<void> {
+  const { signal, interval, out, json: asJson } = request;
+  const { clock } = target;
+  let observed: Observed | undefined;
+  let before: ReadonlyMap<string, string> = new Map();
+  while (!signal.aborted) {
+    const options = { ...target, signal, ...(observed && { watch: observed.watch }) };
+    observed = await observe(options, 0, () => true);
+    const seen = await see(observed, target, request);
+    if (asJson) out.write(`${json(seen, target)}\n`);
+    else if (out.isTTY) out.write(`${HOME}${clipped(table(seen, target, request), out)}${REST}`);
+    else before = writeChanges(seen, before, target, out);
+    await clock.sleep(interval * 1_000, signal);
+  }
+}
+
+async function see(observed: Observed, target: Target, request: LeasesRequest): Promise<Seen> {
+  const { rows, watch } = observed;
+  const lines = leaseLines(rows, watch, target.failoverTimeMillis);
+  const leases = rows.filter(isLeaseRow).map(({ lease }) => lease);
+  const { source } = target;
+  const lags = request.lag && source && (await measureLags(leases, source, request.signal));
+  return { lines, notes: otherRows(rows), ...(lags && { lags }) };
+}
+
+function table(seen: Seen, { where }: Target, { wide }: LeasesRequest): string {
+  return [`Leases in ${where}`, "", ...leasesTable({ ...seen, wide })].join("\n");
+}
+
+function json({ lines, lags, notes }: Seen, { rows, clock }: Target, indent?: number): string {
+  const leases = lines.map((line) => leaseJson(line, lags?.get(line.shardId)));
+  const time = new Date(clock.now()).toISOString();
+  return JSON.stringify({ time, tableName: rows.tableName, leases, notes }, null, indent);
+}
+
+/** A line for each lease that is not as it was; a counter that moves, and a lag, are no news. */
+function writeChanges(
+  seen: Seen,
+  before: ReadonlyMap<string, string>,
+  { clock }: Target,
+  out: NodeJS.WriteStream,
+): ReadonlyMap<string, string> {
+  const time = new Date(clock.now()).toISOString();
+  const now = new Map(
+    seen.lines.map((line) => {
+      const { shardId, state, owner, nextOwner, checkpoint } = line;
+      return [shardId, JSON.stringify([state, owner, nextOwner, checkpoint])] as const;
+    }),
+  );
+  for (const line of seen.lines) {
+    if (before.get(line.shardId) === now.get(line.shardId)) continue;
+    out.write(`${time} ${leaseLineText(line, seen.lags?.get(line.shardId))}\n`);
+  }
+  for (const shardId of before.keys()) {
+    if (!now.has(shardId)) out.write(`${time} ${shardId} deleted\n`);
+  }
+  if (before.size === 0) out.write(`${time} ${summary(seen.lines)}\n`);
+  return now;
+}
+
+/** The terminal's upper left corner, and the end of what was there. */
+const HOME = "\x1b[H\x1b[2J";
+const REST = "\x1b[J";
+
+function clipped(text: string, { columns = 80, rows = 24 }: NodeJS.WriteStream): string {
+  const lines = text.split("\n").map((line) => line.slice(0, columns));
+  const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), "…"];
+  return `${shown.join("\n")}\n`;
+}
+
+function explained(error: unknown): unknown {
+  return error instanceof LeaseTableError
+    ? new UserError(tableTrouble(error), { cause: error })
+    : error;
+}
+
+/** What went wrong with the table, and what to do. */
+export function tableTrouble({ trouble, message }: LeaseTableError): string {
+  switch (trouble) {
+    case "tableMissing":
+      return `${message}. There is no such table: check its name (tableName, else applicationName), the region and the account; the first daemon makes it.`;
+    case "denied":
+      return `${message}. Check the credentials, and that they allow this on the table.`;
+    default:
+      return `${message}.`;
+  }
+}

@@ -1,0 +1,120 @@
+// Which lease table and stream a command is about, and the clients to reach them: from a properties file, or from a
+// table's name alone, for tables of daemons whose file is not at hand.
+
+import { awsOptions } from "../aws.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { loadSettings } from "../config/loadSettings.ts";
+import type { ServiceSettings, Settings } from "../config/settings.ts";
+import type { Event } from "../events.ts";
+import { dynamoClient } from "../leases/dynamoClient.ts";
+import { type LeaseRows, leaseRows } from "../leases/rows.ts";
+import { UserError } from "../model/errors.ts";
+import type { InitialPosition } from "../model/shard.ts";
+import type { CallOptions } from "../stream/calls.ts";
+import { kinesisClient } from "../stream/client.ts";
+import type { StreamId } from "../stream/streamId.ts";
+
+export interface TargetOptions {
+  readonly propertiesFile?: string;
+  readonly table?: string;
+  readonly region?: string;
+  readonly endpoint?: string;
+}
+
+/** The stream as a reader of it needs it. */
+export interface TargetStream {
+  readonly stream: StreamId;
+  readonly name: string;
+  readonly initialPosition: InitialPosition;
+  readonly calls: CallOptions;
+}
+
+export interface Target {
+  readonly rows: LeaseRows;
+  /** How long a lease lasts without renewal: the file's, else KCL's default. */
+  readonly failoverTimeMillis: number;
+  /** Absent where only a table is known. */
+  readonly source?: TargetStream;
+  /** `table words in eu-west-1`, with the endpoint if it is not AWS. */
+  readonly where: string;
+  readonly clock: Clock;
+  close(): void;
+}
+
+const DEFAULT_FAILOVER_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** @throws UserError when it is not clear what is meant, or the configuration is wrong. */
+export async function openTarget(options: TargetOptions): Promise<Target> {
+  const { propertiesFile, table } = options;
+  if (propertiesFile && table)
+    throw new UserError("Give either -p FILE or --table NAME, not both.");
+  if (propertiesFile && (options.region || options.endpoint)) {
+    throw new UserError(
+      "--region and --endpoint go with --table NAME; with -p FILE the file says it.",
+    );
+  }
+  if (propertiesFile) {
+    const { settings } = loadSettings({ file: propertiesFile });
+    return open(settings.tableName, settings, settings);
+  }
+  if (!table)
+    throw new UserError("Name a properties file (-p FILE), or a lease table (--table NAME).");
+  return open(table, servicesOf(options), undefined);
+}
+
+function servicesOf({ region, endpoint }: TargetOptions): Pick<Settings, "services"> {
+  const service: ServiceSettings = {
+    credentials: [{ type: "default" }],
+    ...(region !== undefined && { region }),
+    ...(endpoint !== undefined && { endpoint }),
+  };
+  return { services: { kinesis: service, dynamodb: service, cloudwatch: service } };
+}
+
+async function open(
+  tableName: string,
+  services: Pick<Settings, "services">,
+  settings: Settings | undefined,
+): Promise<Target> {
+  quietSdk();
+  const reach = await awsOptions(services, "dynamodb", { emit: tellNotes });
+  const dynamo = await dynamoClient(reach);
+  const source = settings && (await openStream(settings));
+  return {
+    rows: leaseRows(dynamo, tableName),
+    failoverTimeMillis: settings?.failoverTimeMillis ?? DEFAULT_FAILOVER_MS,
+    ...(source && { source }),
+    where: `table ${tableName} in ${reach.region}${reach.endpoint ? ` (${reach.endpoint})` : ""}`,
+    clock: systemClock,
+    close: () => {
+      dynamo.destroy();
+      source?.calls.client.destroy();
+    },
+  };
+}
+
+async function openStream(settings: Settings): Promise<TargetStream> {
+  const { streamName: name, streamArn, initialPosition } = settings;
+  const client = kinesisClient(await awsOptions(settings, "kinesis", { emit: tellNotes }));
+  return {
+    stream: streamArn ? { streamARN: streamArn.arn } : { streamName: name },
+    name,
+    initialPosition,
+    calls: { client, clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+  };
+}
+
+/** The SDK's note about Node 20 would stand among what people asked for. These commands start no children. */
+export function quietSdk(): void {
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+}
+
+const told = new Set<string>();
+
+/** On STDERR, once each. */
+function tellNotes(event: Event): void {
+  if (event.type !== "configWarning" || told.has(event.message)) return;
+  told.add(event.message);
+  console.error(`note: ${event.message}`);
+}
