@@ -5,17 +5,20 @@
 import type { Clock } from "../clock.ts";
 import { type Conflict, explain } from "./conflict.ts";
 import type { Lease } from "./lease.ts";
+import { within } from "./signals.ts";
 import { type LeaseTable, LeaseTableError, type WriteResult } from "./table.ts";
+import { renewalIntervalMs } from "./trust.ts";
 
 export interface HeldRowParts {
   readonly table: LeaseTable;
   readonly workerId: string;
   readonly clock: Clock;
+  readonly failoverTimeMillis: number;
 }
 
 /** One conditional write, and what the row is after it (the counter is raised by HeldRow). */
 export interface RowWrite {
-  readonly write: (lease: Lease) => Promise<WriteResult>;
+  readonly write: (lease: Lease, signal: AbortSignal) => Promise<WriteResult>;
   readonly after: (lease: Lease) => Lease;
 }
 
@@ -65,7 +68,7 @@ export class HeldRow {
   async write({ write, after }: RowWrite, signal: AbortSignal): Promise<"written" | RowLost> {
     for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt++) {
       const startMs = this.#parts.clock.monotonicMs();
-      if ((await this.#attempt(write)) === "written") {
+      if ((await this.#attempt(write, signal)) === "written") {
         this.#lease = after({ ...this.#lease, counter: this.#lease.counter + 1 });
         this.#inDoubt = false;
         this.#writtenMs = startMs;
@@ -100,9 +103,12 @@ export class HeldRow {
     return conflict;
   }
 
-  async #attempt(write: RowWrite["write"]): Promise<WriteResult> {
+  async #attempt(write: RowWrite["write"], signal: AbortSignal): Promise<WriteResult> {
+    const { clock, failoverTimeMillis } = this.#parts;
+    // A write that gets no answer is given up while there is still time for another one.
+    const limitMs = renewalIntervalMs(failoverTimeMillis);
     try {
-      return await write(this.#lease);
+      return await within(limitMs, clock, signal, (limited) => write(this.#lease, limited));
     } catch (error) {
       if (!(error instanceof LeaseTableError) || error.trouble === "unavailable") {
         this.#inDoubt = true;

@@ -137,7 +137,7 @@ export class Tenure implements HeldLease {
 
   async checkpoint(position: Position): Promise<"stored" | "lost"> {
     const write: RowWrite = {
-      write: (lease) => this.#parts.table.checkpoint(lease, position, this.lost),
+      write: (lease, signal) => this.#parts.table.checkpoint(lease, position, signal),
       after: (lease) => ({ ...lease, checkpoint: position, ownerSwitchesSinceCheckpoint: 0 }),
     };
     const result = await storeCheckpoint(this, () => this.#guarded(write), this.#parts);
@@ -166,7 +166,7 @@ export class Tenure implements HeldLease {
     const { clock, table, emit, failoverTimeMillis } = this.#parts;
     const intervalMs = renewalIntervalMs(failoverTimeMillis);
     const renewal: RowWrite = {
-      write: (lease) => table.renew(lease, this.lost),
+      write: (lease, signal) => table.renew(lease, signal),
       after: (lease) => lease,
     };
     while (!ended.aborted) {
@@ -215,7 +215,7 @@ export class Tenure implements HeldLease {
   async #releaseRow(signal: AbortSignal): Promise<void> {
     const result = await this.#row.write(
       {
-        write: (lease) => this.#parts.table.release(lease, signal),
+        write: (lease, limited) => this.#parts.table.release(lease, limited),
         after: ({ owner: _, ...lease }) => lease,
       },
       signal,

@@ -11,8 +11,10 @@ import { isHousekeeper } from "../../src/leases/housekeeping.ts";
 import type { Lease } from "../../src/leases/lease.ts";
 import { NOTHING_SEEN, observe } from "../../src/leases/observation.ts";
 import { rescanMs } from "../../src/leases/pace.ts";
+import { within } from "../../src/leases/signals.ts";
 import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/trust.ts";
-import { shardsSideBySide } from "./fleet.ts";
+import { ClockByHand } from "./clockByHand.ts";
+import { never, shardsSideBySide } from "./fleet.ts";
 import { lease } from "./leases.ts";
 
 describe("a write that failed its condition", () => {
@@ -195,6 +197,24 @@ test("a stranger under our name is seen by counters that move without us", () =>
   expect(watchStrangers(seen, at(7), "me", new Set()).get("a")?.moves).toBe(2);
   expect(watchStrangers(seen, at(7), "me", new Set(["a"])).size).toBe(0);
   expect(watchStrangers(seen, at(7), "other", new Set()).size).toBe(0);
+});
+
+test("an attempt is told to end when its time is over, or when it no longer matters", async () => {
+  const clock = new ClockByHand();
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<string>((resolve) => {
+      if (signal.aborted) resolve(String(signal.reason));
+      signal.addEventListener("abort", () => resolve(String(signal.reason)), { once: true });
+    });
+  const slow = within(1_000, clock, never, untilAborted);
+  clock.advance(1_000);
+  expect(await slow).toMatch(/no answer within 1000 ms/);
+  const over = new AbortController();
+  const idle = within(1_000, clock, over.signal, untilAborted);
+  over.abort("lost");
+  expect(await idle).toBe("lost");
+  expect(await within(1_000, clock, over.signal, untilAborted)).toBe("lost");
+  expect(await within(1_000, clock, never, async () => "done")).toBe("done");
 });
 
 test("scans of a small table come often, those of a large one as seldom as Java's", () => {

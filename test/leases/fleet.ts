@@ -43,7 +43,7 @@ export function shardsSideBySide(count: number): readonly Shard[] {
 }
 
 /** Keeps the lease until it is lost or a stop is requested. */
-export const holdOn: Consume = (lease) => over(lease);
+const holdOn: Consume = (lease) => over(lease);
 
 export function over(lease: HeldLease): Promise<void> {
   return new Promise((resolve) => {

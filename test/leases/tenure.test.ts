@@ -164,6 +164,21 @@ test("when time runs out it is lost on the stroke, though a renewal hangs", asyn
   letGo();
 });
 
+test("a write without an answer is given up in time for another one", async () => {
+  const tenure = await hold("a");
+  const fates: Fate[] = [{ until: new Promise(() => {}) }];
+  const asked = new Promise<void>((resolve) => {
+    proxy.fate = () => {
+      resolve();
+      return fates.shift() ?? "pass";
+    };
+  });
+  const stored = tenure.checkpoint(AT);
+  await asked;
+  clock.advance(F / 3);
+  expect(await stored).toBe("stored");
+});
+
 test("trust counts from the start of the write, not from its answer", async () => {
   const tenure = await hold("a");
   clock.skip(1_000);
