@@ -176,6 +176,22 @@ type ShardEvent =
       readonly next: "restart" | "releaseLease" | "exit" | "stop";
       readonly retryInMs: number | undefined;
     }
+  /** A shard did not move for `progressTimeoutSeconds`; what is done about it stands in `step`. */
+  | {
+      readonly type: "shardStuck";
+      readonly shardId: string;
+      /** What did not come: records from the service, or the child's answer. */
+      readonly waitingFor: "records" | "child";
+      readonly step: "restartFetcher" | "restartChild" | "releaseLease";
+      readonly quietMs: number;
+    }
+  /** A child is long about its work, but shows signs of life: it is left alone. Told once for each action. */
+  | {
+      readonly type: "childSlow";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly elapsedMs: number;
+    }
   /** Records that no child could process are safe in the destination for such records, and left out from now on. */
   | {
       readonly type: "recordsBuried";
@@ -196,5 +212,5 @@ type ShardEvent =
   | {
       readonly type: "shardStopped";
       readonly shardId: string;
-      readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "failed";
+      readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "stuck" | "failed";
     };

@@ -86,6 +86,16 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => (e.next === "stop" ? "warn" : "error"),
     (e) => `${e.error.message}\n${inHand(e)}${NEXT[e.next]}${inSeconds(e.retryInMs)}`,
   ],
+  shardStuck: [
+    "error",
+    (e) =>
+      `${e.waitingFor === "records" ? "no records and no news came from the stream" : "the child did not answer, wrote nothing and used no CPU time"} for ${Math.round(e.quietMs / 1000)} s: ${STEPS[e.step]}`,
+  ],
+  childSlow: [
+    "warn",
+    (e) =>
+      `child ${e.pid} is at it for ${Math.round(e.elapsedMs / 1000)} s and shows signs of life: it is left alone`,
+  ],
   recordsBuried: [
     "error",
     (e) =>
@@ -114,6 +124,12 @@ const NEXT = {
   releaseLease: "The lease is given to another worker",
   exit: "The daemon ends",
   stop: "The shard is stopping anyway",
+} as const;
+
+const STEPS = {
+  restartFetcher: "reading begins anew",
+  restartChild: "the child is replaced",
+  releaseLease: "the lease is given to another worker",
 } as const;
 
 function inHand(event: EventOf<"childFailed">): string {

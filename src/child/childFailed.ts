@@ -12,10 +12,11 @@ export interface ChildExit {
  * - `spawn`: it could not be started;
  * - `exit`: it ended, with whatever code, while it was still needed;
  * - `timeout`: it did not answer in time, and is still running;
+ * - `stuck`: it showed no sign of life, and is still there;
  * - `protocol`: it answered what was not asked;
  * - `pipe`: it closed STDIN or STDOUT, and is still running.
  */
-export type ChildFailure = "spawn" | "exit" | "timeout" | "protocol" | "pipe";
+export type ChildFailure = "spawn" | "exit" | "timeout" | "stuck" | "protocol" | "pipe";
 
 export interface ChildFailedFacts extends ChildExit {
   readonly shardId: string;

@@ -20,12 +20,18 @@ export class Output {
   readonly #lines: LineSplitter;
   readonly #lastWords = new LastWords();
   readonly #take: TakeLine;
+  #bytes = 0;
 
   constructor(stream: AsyncIterable<Buffer>, limitBytes: number, take: TakeLine) {
     this.#limitBytes = limitBytes;
     this.#lines = new LineSplitter(limitBytes);
     this.#take = take;
     this.ended = this.#read(stream);
+  }
+
+  /** How much has been read. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The last 50 lines, oldest first, and what stands after the last line end. */
@@ -39,6 +45,7 @@ export class Output {
   async #read(stream: AsyncIterable<Buffer>): Promise<void> {
     try {
       for await (const chunk of stream) {
+        this.#bytes += chunk.length;
         for (const line of this.#lines.push(chunk)) {
           // Only for what takes time: nobody gets a turn between two lines that came together.
           const busy = this.#hear(line);

@@ -75,6 +75,11 @@ export class ChildProcess {
     return this.#stdout.ended;
   }
 
+  /** On both streams, since its start. */
+  get writtenBytes(): number {
+    return this.#stdout.bytes + this.#stderr.bytes;
+  }
+
   get shardId(): string {
     return this.#options.shardId;
   }

@@ -18,6 +18,16 @@ export interface CheckpointRequest {
  */
 export type AnswerCheckpoint = (request: CheckpointRequest) => Promise<void>;
 
+/** What can be seen of a child from outside. Two looks tell whether it did something in between. */
+export interface SignsOfLife {
+  /** All that it has written on STDOUT and STDERR. */
+  readonly writtenBytes: number;
+  /** CPU time that it and all that it started have used; `undefined` where the system does not tell. */
+  readonly cpuMs: number | undefined;
+  /** It asked for a checkpoint, and the answer is still to come. */
+  readonly waitsForUs: boolean;
+}
+
 /**
  * One child process. Calls are made one at a time. Every call rejects with a ChildFailed when the child exits,
  * closes a pipe, answers another action than it was asked, or (with a time limit) does not answer.
@@ -36,6 +46,9 @@ export interface RecordProcessor {
   shutdownRequested(): Promise<void>;
   leaseLost(): Promise<void>;
   shardEnded(): Promise<void>;
+  signsOfLife(): Promise<SignsOfLife>;
+  /** Has the call under way, if there is one, reject with a ChildFailed `stuck`. `what` ends its sentence. */
+  giveUp(what: string): void;
   /** Closes STDIN, waits, then SIGTERM, waits, then SIGKILL to the child's process group. Safe to call again. */
   stop(): Promise<void>;
   /** SIGKILL to the process group, now. */

@@ -5,10 +5,11 @@ import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { ChildExit } from "./childFailed.ts";
+import { groupCpuMs } from "./cpuTime.ts";
 import { childEnvironment, type EnvironmentRules } from "./environment.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
 import { ChildProcess } from "./process.ts";
-import type { RecordProcessor, StartProcessor } from "./recordProcessor.ts";
+import type { RecordProcessor, SignsOfLife, StartProcessor } from "./recordProcessor.ts";
 import type { Command } from "./spawn.ts";
 import { Talk } from "./talk.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -95,6 +96,16 @@ class ChildRecordProcessor implements RecordProcessor {
 
   shardEnded(): Promise<void> {
     return this.#talk.act("shardEnded", [toLine({ action: "shardEnded" })]);
+  }
+
+  async signsOfLife(): Promise<SignsOfLife> {
+    const { writtenBytes, pid } = this.#child;
+    const waitsForUs = this.#talk.isAnswering;
+    return { writtenBytes, waitsForUs, cpuMs: await groupCpuMs(pid) };
+  }
+
+  giveUp(what: string): void {
+    this.#talk.giveUp(what);
   }
 
   stop(): Promise<void> {

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { CheckpointError } from "../model/errors.ts";
 import type { Position } from "../model/position.ts";
-import { KEEP_PIPES, ONE_STATUS, SEE_WHY, STAY, TOO_SLOW } from "./advice.ts";
+import { KEEP_PIPES, ONE_STATUS, SEE_WHY, STAY, STUCK, TOO_SLOW } from "./advice.ts";
 import { type ChildExit, ChildFailed, type ChildFailure, describeExit } from "./childFailed.ts";
 import { Conversation, type Heard } from "./conversation.ts";
 import { type Action, toLine } from "./messages.ts";
@@ -57,6 +57,16 @@ export class Talk {
   /** Aborted with the ChildFailed, when the child fails unasked. */
   get failed(): AbortSignal {
     return this.#failed.signal;
+  }
+
+  /** The child has asked for a checkpoint that is being stored. */
+  get isAnswering(): boolean {
+    return this.#answering !== undefined;
+  }
+
+  /** Fails the action under way, if there is one. */
+  giveUp(what: string): void {
+    if (this.#turn) this.#fail("stuck", what, STUCK);
   }
 
   /** @throws ChildFailed when the child does not get through the action. */

@@ -12,6 +12,7 @@ import type { ReadShard } from "../stream/reader.ts";
 import { Checkpointer, type StorePosition } from "./checkpointer.ts";
 import { type Delivery, deliver } from "./delivery.ts";
 import { sayGoodbye } from "./endings.ts";
+import type { LatestMoment } from "./latest.ts";
 import type { ShardSettings } from "./settings.ts";
 import { CoalescedStore, patiently } from "./store.ts";
 import type { Suspects } from "./suspects.ts";
@@ -29,6 +30,9 @@ export interface Life {
   /** 1 for the first child of this tenure. */
   readonly attempt: number;
   readonly suspects: Suspects;
+  readonly latest: LatestMoment;
+  /** A batch was processed. */
+  moved: boolean;
   /** The records that the child has been given and not answered for. */
   inHand: RecordBatch | undefined;
 }
@@ -37,7 +41,8 @@ export interface Life {
 export type Ending =
   | { readonly why: "shardEnded"; readonly children: readonly ChildShard[] }
   | { readonly why: "leaseLost" }
-  | { readonly why: "stopRequested" };
+  /** Also when nothing comes from the stream any more: another worker should try. */
+  | { readonly why: "stopRequested" | "stuck" };
 
 /**
  * Consumes the shard until it ends, its lease is lost or a stop is requested.
@@ -105,17 +110,25 @@ async function waitForParents(
 
 /** Hands batch after batch to the child; a batch that it has begun is always finished. */
 async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
-  const { processor, lease, parts } = delivery;
+  const { processor, lease, parts, life } = delivery;
   const over = AbortSignal.any([lease.lost, lease.stopRequested, processor.failed]);
   const { hashKeyRange } = facts;
-  const shard = hashKeyRange ? { shardId: lease.shardId, hashKeyRange } : lease;
-  const batches = parts.read(shard, facts.checkpoint, over)[Symbol.asyncIterator]();
+  const { shardId } = lease;
+  const shard = {
+    shardId,
+    ...(hashKeyRange && { hashKeyRange }),
+    ...(life.attempt > 1 && { latestSinceMs: life.latest.sinceMs }),
+  };
+  const from = life.latest.startFor(facts.checkpoint);
+  const batches = parts.read(shard, from, over)[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await batches.next();
       processor.failed.throwIfAborted();
       if (!lease.trusted) return { why: "leaseLost" };
-      if (next.done || over.aborted) return { why: "stopRequested" };
+      if (over.aborted) return { why: "stopRequested" };
+      if (next.done) return { why: "stuck" };
+      life.latest.saw(next.value.records);
       await deliver(next.value, delivery);
       if (!lease.trusted) return { why: "leaseLost" };
       if (next.value.shardEnd) return { why: "shardEnded", ...next.value.shardEnd };

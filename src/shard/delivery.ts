@@ -46,6 +46,7 @@ async function handOver(
   life.inHand = records;
   await processor.processRecords(records, millisBehindLatest);
   life.inHand = undefined;
+  life.moved = true;
   life.suspects.acquit(records);
   emit({
     type: "batchProcessed",

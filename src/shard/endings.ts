@@ -16,6 +16,7 @@ export async function sayGoodbye(ending: Ending, farewell: Delivery): Promise<vo
       await processor.leaseLost();
       break;
     case "stopRequested":
+    case "stuck":
       // The child may checkpoint while it answers. After it, Java drops the lease and says `leaseLost`.
       await processor.shutdownRequested();
       await processor.leaseLost();

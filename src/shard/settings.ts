@@ -15,3 +15,11 @@ export interface ShardSettings extends BudgetSettings, SuspectSettings {
   /** 0 = a checkpoint is acknowledged when it is stored; else at once, and stored at most so often. */
   readonly checkpointIntervalMs: number;
 }
+
+export interface SupervisionSettings extends ShardSettings {
+  /** Without progress for so long a shard that should move is healed; absent = never. */
+  readonly progressTimeoutSeconds?: number | undefined;
+  /** Waits of the reader that are no lack of progress. */
+  readonly idleTimeBetweenReadsInMillis: number;
+  readonly millisBehindLatestThresholdForReducedTps: number;
+}

@@ -4,143 +4,153 @@
 import { ChildFailed } from "../child/childFailed.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
+import { type Burial, buryRecords, type DeadLetterPlace } from "./burial.ts";
 import { consumeShard, type Life, type ShardParts } from "./consumer.ts";
-import { type DeadLetterDestination, type DeadLetterOrigin, deadLetters } from "./deadLetter.ts";
+import { heedful } from "./heedChild.ts";
+import { heedfulReader } from "./heedReader.ts";
+import { LatestMoment } from "./latest.ts";
 import { RESTART_BACKOFF, RestartBudget } from "./restartBudget.ts";
+import type { SupervisionSettings } from "./settings.ts";
 import { ShardEndNotCheckpointed } from "./shardEndNotCheckpointed.ts";
 import { type Sentence, Suspects } from "./suspects.ts";
 
 export interface SupervisedParts extends ShardParts {
+  readonly settings: SupervisionSettings;
   /** Absent: what cannot be processed blocks its shard. */
-  readonly deadLetters?: {
-    readonly destination: DeadLetterDestination;
-    readonly origin: Omit<DeadLetterOrigin, "shardId">;
-  };
+  readonly deadLetters?: DeadLetterPlace;
   readonly random: () => number;
 }
 
 /** A failure of a child; anything else is a fault of ours and ends the daemon. */
 type Failure = ChildFailed | ShardEndNotCheckpointed;
 
-const DESTINATION_BACKOFF = { baseMs: 500, capMs: 30_000 };
+/** What comes after a failure. */
+type Next =
+  | { readonly next: "restart"; readonly retryInMs: number; readonly bury?: Burial }
+  | { readonly next: "releaseLease" | "exit" | "stop" };
+
+/** A second child that shows no sign of life has not been unlucky: another worker may do better. */
+const STUCK_CHILDREN_MAX = 2;
 
 /**
  * Returns when the shard ended, the lease was lost, a stop was requested, or the lease should go to another worker.
  *
  * @throws the child's failure when the person wants that to end the daemon (`onChildFailure = exit`).
  */
-export async function superviseShard(lease: HeldLease, parts: SupervisedParts): Promise<void> {
-  const budget = new RestartBudget(parts.settings);
+export async function superviseShard(lease: HeldLease, given: SupervisedParts): Promise<void> {
+  const parts = heeding(given);
+  const tenure = new Tenure(lease, parts);
   const suspects = new Suspects(parts.settings);
+  const latest = new LatestMoment(parts.clock.now());
   for (let attempt = 1; ; attempt += 1) {
-    const life: Life = { attempt, suspects, inHand: undefined };
+    const life: Life = { attempt, suspects, latest, inHand: undefined, moved: false };
     try {
       return await consumeShard(lease, parts, life);
     } catch (error) {
       if (!(error instanceof ChildFailed || error instanceof ShardEndNotCheckpointed)) throw error;
-      if (!(await shouldGoOn(error, life, lease, budget, parts))) return;
+      if (!(await tenure.goOnAfter(error, life))) return;
     }
   }
 }
 
-/** Does what the failure calls for. @returns whether a new child should try. */
-async function shouldGoOn(
-  error: Failure,
-  life: Life,
-  lease: HeldLease,
-  budget: RestartBudget,
-  parts: SupervisedParts,
-): Promise<boolean> {
-  const { settings, clock, emit } = parts;
-  const over = AbortSignal.any([lease.lost, lease.stopRequested]);
-  const tell = (next: "restart" | "releaseLease" | "exit" | "stop", retryInMs?: number) =>
+/** What one worker remembers of a shard's failures while it holds the lease. */
+class Tenure {
+  readonly #lease: HeldLease;
+  readonly #parts: SupervisedParts;
+  readonly #budget: RestartBudget;
+  readonly #over: AbortSignal;
+  #stuckInARow = 0;
+
+  constructor(lease: HeldLease, parts: SupervisedParts) {
+    this.#lease = lease;
+    this.#parts = parts;
+    this.#budget = new RestartBudget(parts.settings);
+    this.#over = AbortSignal.any([lease.lost, lease.stopRequested]);
+  }
+
+  /** Does what the failure calls for. @returns whether a new child should try. */
+  async goOnAfter(error: Failure, life: Life): Promise<boolean> {
+    const after = this.#decide(error, life);
+    this.#tell(error, life, after);
+    if (after.next === "exit") throw error;
+    if (after.next !== "restart") return false;
+    const { clock } = this.#parts;
+    if (after.bury) await buryRecords(after.bury, life.suspects, this.#parts, this.#over);
+    await clock.sleep(after.retryInMs, this.#over);
+    return !this.#over.aborted;
+  }
+
+  #decide(error: Failure, life: Life): Next {
+    const { settings, random } = this.#parts;
+    if (this.#over.aborted) return { next: "stop" };
+    if (error instanceof ShardEndNotCheckpointed) return this.#restartWithin(this.#budget);
+    if (settings.onChildFailure !== "restart") return { next: settings.onChildFailure };
+    const sentence = this.#judge(life);
+    if (sentence?.verdict === "split") return { next: "restart", retryInMs: 0 };
+    const place = this.#parts.deadLetters;
+    if (sentence?.verdict === "condemn" && place && life.inHand) {
+      const { shardId } = this.#lease;
+      const bury = { records: life.inHand, shardId, place, error, sentence };
+      return { next: "restart", retryInMs: 0, bury };
+    }
+    // Retries of a suspect that may be condemned have a limit of their own, whatever the others are.
+    if (sentence && place && settings.maximumRetryAttempts >= 0) {
+      const retryInMs = backoffMs(sentence.failures - 1, RESTART_BACKOFF, random);
+      return { next: "restart", retryInMs };
+    }
+    if (error.reason === "stuck") {
+      this.#stuckInARow = life.moved ? 1 : this.#stuckInARow + 1;
+      if (this.#stuckInARow >= STUCK_CHILDREN_MAX) return { next: "releaseLease" };
+    } else {
+      this.#stuckInARow = 0;
+    }
+    return this.#restartWithin(this.#budget);
+  }
+
+  #restartWithin(budget: RestartBudget): Next {
+    const { clock, random } = this.#parts;
+    const retryInMs = budget.spend(clock.monotonicMs(), random);
+    return retryInMs === undefined ? { next: "releaseLease" } : { next: "restart", retryInMs };
+  }
+
+  #judge({ inHand, suspects }: Life): Sentence | undefined {
+    return inHand && suspects.accuse(inHand, this.#parts.clock.now());
+  }
+
+  #tell(error: Failure, { attempt, inHand }: Life, after: Next): void {
+    const { emit, settings } = this.#parts;
+    const { shardId } = this.#lease;
     emit({
       type: "childFailed",
-      shardId: lease.shardId,
-      attempt: life.attempt,
+      shardId,
+      attempt,
       error,
-      records: life.inHand?.count ?? 0,
-      first: life.inHand?.first,
-      last: life.inHand?.last,
-      next,
-      retryInMs,
+      records: inHand?.count ?? 0,
+      first: inHand?.first,
+      last: inHand?.last,
+      next: after.next,
+      retryInMs: after.next === "restart" ? after.retryInMs : undefined,
     });
-  if (over.aborted) {
-    tell("stop");
-    return false;
+    if (!(error instanceof ChildFailed) || error.reason !== "stuck") return;
+    const step = after.next === "restart" ? "restartChild" : "releaseLease";
+    const quietMs = (settings.progressTimeoutSeconds ?? 0) * 1000;
+    emit({ type: "shardStuck", shardId, waitingFor: "child", step, quietMs });
   }
-  if (error instanceof ChildFailed && settings.onChildFailure !== "restart") {
-    tell(settings.onChildFailure);
-    if (settings.onChildFailure === "exit") throw error;
-    return false;
-  }
-  const sentence = judge(error, life, parts);
-  if (sentence?.verdict === "condemn" && error instanceof ChildFailed) {
-    tell("restart", 0);
-    return bury(error, life, sentence, lease, parts);
-  }
-  const waitMs = waitBeforeNext(sentence, budget, parts);
-  if (waitMs === undefined) {
-    tell("releaseLease");
-    return false;
-  }
-  tell("restart", waitMs);
-  await clock.sleep(waitMs, over);
-  return !over.aborted;
 }
 
-/** @returns `undefined` when another worker should try. */
-function waitBeforeNext(
-  sentence: Sentence | undefined,
-  budget: RestartBudget,
-  { settings, clock, random, deadLetters: place }: SupervisedParts,
-): number | undefined {
-  if (sentence?.verdict === "split") return 0;
-  // Retries of a suspect that may be condemned have a limit of their own, whatever the budget is.
-  const isLimited = place !== undefined && settings.maximumRetryAttempts >= 0;
-  if (sentence && isLimited) return backoffMs(sentence.failures - 1, RESTART_BACKOFF, random);
-  return budget.spend(clock.monotonicMs(), random);
-}
-
-function judge(error: Failure, life: Life, parts: SupervisedParts): Sentence | undefined {
-  if (!life.inHand || !(error instanceof ChildFailed)) return undefined;
-  const sentence = life.suspects.accuse(life.inHand, parts.clock.now());
-  // Without a place for them, records are never given up.
-  return sentence.verdict === "condemn" && !parts.deadLetters ? undefined : sentence;
-}
-
-/** Brings the records into safety, however long that takes: the shard waits, the data does not go. */
-async function bury(
-  error: ChildFailed,
-  { inHand, suspects }: Life,
-  sentence: Extract<Sentence, { verdict: "condemn" }>,
-  lease: HeldLease,
-  { deadLetters: place, clock, emit }: SupervisedParts,
-): Promise<boolean> {
-  if (!inHand || !place) return true;
-  const { shardId } = lease;
-  const over = AbortSignal.any([lease.lost, lease.stopRequested]);
-  const letters = deadLetters(inHand, { ...place.origin, shardId }, error, sentence, clock.now());
-  for (let attempt = 0; !over.aborted; attempt += 1) {
-    try {
-      await place.destination.send(letters, over);
-      suspects.bury(inHand);
-      const { first, last, count } = inHand;
-      emit({
-        type: "recordsBuried",
-        shardId,
-        records: count,
-        first,
-        last,
-        condition: sentence.why,
-      });
-      return true;
-    } catch (cause) {
-      if (over.aborted) return false;
-      const retryInMs = backoffMs(attempt, DESTINATION_BACKOFF);
-      emit({ type: "destinationTrouble", shardId, error: cause, attempt: attempt + 1, retryInMs });
-      await clock.sleep(retryInMs, over);
-    }
-  }
-  return false;
+/** Where the person wants that, nothing is waited for without end. */
+function heeding(parts: SupervisedParts): SupervisedParts {
+  const { settings, clock, emit, read, startProcessor } = parts;
+  const { progressTimeoutSeconds: seconds } = settings;
+  if (seconds === undefined) return parts;
+  const timeoutMs = seconds * 1000;
+  const idleMs = Math.max(
+    settings.idleTimeBetweenReadsInMillis,
+    settings.millisBehindLatestThresholdForReducedTps,
+  );
+  return {
+    ...parts,
+    read: heedfulReader(read, { timeoutMs: timeoutMs + idleMs, clock, emit }),
+    startProcessor: heedful(startProcessor, { timeoutMs, clock, emit }),
+  };
 }

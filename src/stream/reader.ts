@@ -8,6 +8,8 @@ import type { HashKeyRange } from "../model/shard.ts";
 export interface ShardToRead {
   readonly shardId: string;
   readonly hashKeyRange?: HashKeyRange;
+  /** The moment that LATEST means, by our clock in milliseconds since 1970; absent = now. */
+  readonly latestSinceMs?: number;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { InitialPosition } from "../model/shard.ts";
 import { type CallOptions, getShardIterator, type IteratorPlace, placeOf } from "./calls.ts";
 import type { StreamId } from "./streamId.ts";
 
-/** How far our clock may be ahead of the service's, when the service does not tell its own. */
+/** How far our clock may be ahead of the service's, where nothing is known of the service's own. */
 const CLOCK_MARGIN_MS = 10_000;
 
 export class ShardCursor {
@@ -24,11 +24,16 @@ export class ShardCursor {
     shardId: string,
     from: Position,
     initial: InitialPosition,
+    latestSinceMs?: number,
   ) {
     this.#calls = calls;
     this.#stream = stream;
     this.#shardId = shardId;
-    this.#place = placeOf(from, initial);
+    const place = placeOf(from, initial);
+    const isPast = place.type === "LATEST" && latestSinceMs !== undefined;
+    this.#place = isPast
+      ? { type: "AT_TIMESTAMP", timestamp: new Date(latestSinceMs - CLOCK_MARGIN_MS) }
+      : place;
   }
 
   /** Whether reading is at the shard's tip, as far as one can know before an answer says more. */

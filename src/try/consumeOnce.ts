@@ -6,6 +6,7 @@ import type { Emit } from "../events.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { CheckpointError, type CheckpointErrorName } from "../model/errors.ts";
 import { consumeShard, type ShardParts } from "../shard/consumer.ts";
+import { LatestMoment } from "../shard/latest.ts";
 import type { ShardSettings } from "../shard/settings.ts";
 import { Suspects } from "../shard/suspects.ts";
 
@@ -30,7 +31,8 @@ export function consumeOnce(
   settings: Partial<ShardSettings> = {},
 ): Promise<void> {
   const all = { ...STRICT, ...settings };
-  const life = { attempt: 1, suspects: new Suspects(all), inHand: undefined };
+  const latest = new LatestMoment(parts.clock.now());
+  const life = { attempt: 1, suspects: new Suspects(all), inHand: undefined, latest, moved: false };
   return consumeShard(lease, { ...parts, settings: all }, life);
 }
 
