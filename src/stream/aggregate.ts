@@ -1,18 +1,29 @@
 // Takes the aggregates of the Kinesis Producer Library apart: F3 89 9A C2, a protobuf message with many records, and
 // the message's MD5. Anything that only looks like one is a plain record, as for the Java daemon.
 
-import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
 import type { HashKeyRange } from "../model/shard.ts";
 import type { BatchWriter } from "./batchWriter.ts";
-import { ByteSource, sourceOf } from "./byteSource.ts";
-import type { Disaggregate } from "./getRecordsAnswer.ts";
-import { type HashRange, hashRange } from "./hashRange.ts";
-import { quoteForLines } from "./jsonCursor.ts";
+import { ByteSource } from "./byteSource.ts";
+import { HashRange } from "./hashRange.ts";
+import { KeyTable } from "./keyTable.ts";
 import { LENGTH_DELIMITED, MalformedMessage, MessageReader, VARINT } from "./protobuf.ts";
+import type { TextPiece } from "./textPiece.ts";
 
 const MAGIC_BYTES = 4;
 const DIGEST_BYTES = 16;
+
+/**
+ * Takes an aggregate apart and writes its records.
+ *
+ * @returns false when the payload turns out to be no aggregate: nothing was written then.
+ */
+export type Disaggregate = (
+  payload: Buffer,
+  sequenceNumber: TextPiece,
+  arrivalMs: number,
+  writer: BatchWriter,
+) => boolean;
 
 /** Something is wrong inside an aggregate: what came before it is delivered, the rest is not. As in the Java daemon. */
 export type OnMalformed = (fault: {
@@ -26,17 +37,16 @@ export function disaggregator(
   range: HashKeyRange | undefined,
   onMalformed: OnMalformed,
 ): Disaggregate {
-  const hashes = hashRange(range);
-  return (data, record, writer) => {
-    const aggregate = parseAggregate(data);
+  const hashes = new HashRange(range);
+  return (payload, sequenceNumber, arrivalMs, writer) => {
+    const aggregate = parseAggregate(payload);
     if (!aggregate) return false;
     const before = writer.count;
-    const outcome = write(aggregate, record, writer, hashes);
+    const outcome = write(aggregate, sequenceNumber, arrivalMs, writer, hashes);
     if (outcome === "foreign") writer.truncate(before);
     else if (outcome !== "written") {
-      const { sequenceNumber, sequenceStart, sequenceEnd } = record;
       onMalformed({
-        sequenceNumber: sequenceNumber.bytes.toString("latin1", sequenceStart, sequenceEnd),
+        sequenceNumber: sequenceNumber.toString(),
         reason: outcome.fault,
         delivered: writer.count - before,
       });
@@ -45,20 +55,16 @@ export function disaggregator(
   };
 }
 
-interface Text {
-  readonly start: number;
-  readonly end: number;
-}
-
+/** An aggregate as places in its bytes: flat lists of numbers, since there are many and they live shortly. */
 interface Aggregate {
   readonly bytes: Buffer;
-  readonly partitionKeys: readonly Text[];
-  readonly explicitHashKeys: readonly Text[];
+  /** Start and end of each key. */
+  readonly partitionKeys: readonly number[];
+  readonly explicitHashKeys: readonly number[];
   /** For each record: index of its partition key, index of its hash key or -1, start and end of its data. */
   readonly records: readonly number[];
 }
 
-/** Numbers of `Aggregate.records` for each record. */
 const RECORD_SIZE = 4;
 
 /** `undefined` when it is none: too short, another digest, or no such message. The magic was seen already. */
@@ -75,21 +81,21 @@ function parseAggregate(bytes: Buffer): Aggregate | undefined {
   }
 }
 
-function parseMessage(bytes: Buffer, end: number): Aggregate {
-  const partitionKeys: Text[] = [];
-  const explicitHashKeys: Text[] = [];
+function parseMessage(bytes: Buffer, messageEnd: number): Aggregate {
+  const partitionKeys: number[] = [];
+  const explicitHashKeys: number[] = [];
   const records: number[] = [];
-  const message = new MessageReader(bytes, MAGIC_BYTES, end);
+  const message = new MessageReader(bytes, MAGIC_BYTES, messageEnd);
   const inner = new MessageReader(bytes, 0, 0);
   const tag = new MessageReader(bytes, 0, 0);
   while (message.next()) {
     // A known number with another wire type is an unknown field.
     if (message.wireType !== LENGTH_DELIMITED) continue;
-    const { field, start, end: fieldEnd } = message;
-    if (field === 1) partitionKeys.push({ start, end: fieldEnd });
-    else if (field === 2) explicitHashKeys.push({ start, end: fieldEnd });
+    const { field, start, end } = message;
+    if (field === 1) partitionKeys.push(start, end);
+    else if (field === 2) explicitHashKeys.push(start, end);
     else if (field === 3) {
-      inner.reset(start, fieldEnd);
+      inner.reset(start, end);
       parseRecord(inner, tag, records);
     }
   }
@@ -130,71 +136,34 @@ type Outcome = "written" | "foreign" | { readonly fault: string };
 
 function write(
   { bytes, partitionKeys, explicitHashKeys, records }: Aggregate,
-  { sequenceNumber, sequenceStart, sequenceEnd, arrivalMs }: Parameters<Disaggregate>[1],
+  sequenceNumber: TextPiece,
+  arrivalMs: number,
   writer: BatchWriter,
   hashes: HashRange,
 ): Outcome {
-  const source = new ByteSource(bytes);
-  const keys: (Key | undefined)[] = new Array(partitionKeys.length);
+  const keys = new KeyTable(new ByteSource(bytes), partitionKeys, hashes);
   for (let at = 0, sub = 0; at < records.length; at += RECORD_SIZE, sub += 1) {
     const keyIndex = records[at] ?? 0;
-    const text = partitionKeys[keyIndex];
-    if (!text) return { fault: `record ${sub} has partition key ${keyIndex} of ${keys.length}` };
-    let key = keys[keyIndex];
-    if (!key) {
-      key = { ...inJson(source, text), held: undefined };
-      keys[keyIndex] = key;
-    }
+    if (!keys.has(keyIndex)) return { fault: `record ${sub} has no partition key` };
     const hashIndex = records[at + 1] ?? -1;
-    if (hashIndex >= 0) {
-      const hashKey = explicitHashKeys[hashIndex];
-      const number = hashKey && integerOf(bytes.toString("utf8", hashKey.start, hashKey.end));
-      if (number === undefined) return { fault: `record ${sub} has no usable explicit hash key` };
-      if (!hashes.holdsHashKey(number)) return "foreign";
-    } else if (!hashes.full) {
-      key.held ??= hashes.holdsPartitionKey(utf8(bytes, text));
-      if (!key.held) return "foreign";
+    if (hashIndex < 0) {
+      if (!keys.isHeld(keyIndex)) return "foreign";
+    } else {
+      const hashKey = integerAt(bytes, explicitHashKeys, hashIndex);
+      if (hashKey === undefined) {
+        return { fault: `record ${sub} has no usable explicit hash key` };
+      }
+      if (!hashes.holdsHashKey(hashKey)) return "foreign";
     }
     writer.rawData(bytes, records[at + 2] ?? 0, records[at + 3] ?? 0);
-    writer.close(
-      key.source,
-      key.start,
-      key.end,
-      sequenceNumber,
-      sequenceStart,
-      sequenceEnd,
-      arrivalMs,
-      sub,
-    );
+    writer.close(keys.inJson(keyIndex), sequenceNumber, arrivalMs, sub);
   }
   return "written";
 }
 
-/** A partition key as the inside of a JSON string, and whether the shard holds it, once that was asked. */
-interface Key extends Text {
-  readonly source: ByteSource;
-  held: boolean | undefined;
-}
-
-/** Printable ASCII without quotes and backslashes stands for itself. */
-function inJson(source: ByteSource, text: Text): Text & { readonly source: ByteSource } {
-  const { bytes } = source;
-  for (let at = text.start; at < text.end; at += 1) {
-    const byte = bytes[at] ?? 0;
-    if (byte < 0x20 || byte > 0x7e || byte === 0x22 || byte === 0x5c) {
-      const quoted = sourceOf(quoteForLines(bytes.toString("utf8", text.start, text.end)));
-      return { source: quoted, start: 1, end: quoted.bytes.length - 1 };
-    }
-  }
-  return { source, start: text.start, end: text.end };
-}
-
-/** What Java hashes: the key as text again, in which broken UTF-8 has become U+FFFD. */
-function utf8(bytes: Buffer, { start, end }: Text): Uint8Array {
-  const key = bytes.subarray(start, end);
-  return isUtf8(key) ? key : Buffer.from(key.toString("utf8"));
-}
-
-function integerOf(text: string): bigint | undefined {
+function integerAt(bytes: Buffer, places: readonly number[], index: number): bigint | undefined {
+  const start = places[2 * index];
+  if (start === undefined) return undefined;
+  const text = bytes.toString("utf8", start, places[2 * index + 1]);
   return /^[+-]?\d+$/.test(text) ? BigInt(text.replace(/^\+/, "")) : undefined;
 }

@@ -1,7 +1,9 @@
 // Renders records into one buffer, in the form that RecordBatch describes and a child reads.
 
 import { RecordBatch } from "../model/batch.ts";
+import { encodeBase64, SHORT_PAYLOAD_BYTES } from "./base64.ts";
 import { ByteSource, sourceOf } from "./byteSource.ts";
+import type { TextPiece } from "./textPiece.ts";
 
 const DATA = sourceOf('{"data":"');
 const PARTITION_KEY = sourceOf('","partitionKey":"');
@@ -28,23 +30,23 @@ export class BatchWriter {
   }
 
   /** Opens a record and writes its payload: base64 text that needs no escapes. */
-  data(source: ByteSource, start: number, end: number): void {
-    this.#open(end - start);
-    this.#copy(source, start, end);
+  data(text: TextPiece): void {
+    this.#open(text.length);
+    this.#copy(text);
   }
 
   /** Opens a record and encodes its payload. */
   rawData(bytes: Buffer, start: number, end: number): void {
     const length = Math.ceil((end - start) / 3) * 4;
     this.#open(length);
-    if (end - start > RAW_LOOP_BYTES) {
+    if (end - start > SHORT_PAYLOAD_BYTES) {
       this.#length += this.#out.bytes.write(
         bytes.toString("base64", start, end),
         this.#length,
         "latin1",
       );
     } else {
-      this.#length = encodeBase64(bytes, start, end, this.#out.bytes, this.#length);
+      this.#length = encodeBase64(bytes, start, end, this.#out, this.#length);
     }
   }
 
@@ -55,20 +57,16 @@ export class BatchWriter {
    * @param sequenceNumber decimal digits.
    */
   close(
-    key: ByteSource,
-    keyStart: number,
-    keyEnd: number,
-    sequenceNumber: ByteSource,
-    sequenceStart: number,
-    sequenceEnd: number,
+    key: TextPiece,
+    sequenceNumber: TextPiece,
     arrivalMs: number,
     subSequenceNumber: number,
   ): void {
-    this.#ensure(keyEnd - keyStart + sequenceEnd - sequenceStart + FRAME_BYTES);
+    this.#ensure(key.length + sequenceNumber.length + FRAME_BYTES);
     this.#constant(PARTITION_KEY);
-    this.#copy(key, keyStart, keyEnd);
+    this.#copy(key);
     this.#constant(SEQUENCE_NUMBER);
-    this.#copy(sequenceNumber, sequenceStart, sequenceEnd);
+    this.#copy(sequenceNumber);
     this.#constant(ARRIVAL);
     this.#integer(arrivalMs);
     if (subSequenceNumber === 0) {
@@ -115,7 +113,7 @@ export class BatchWriter {
     this.#length = source.copy(0, source.bytes.length, this.#out, this.#length);
   }
 
-  #copy(source: ByteSource, start: number, end: number): void {
+  #copy({ source, start, end }: TextPiece): void {
     this.#length = source.copy(start, end, this.#out, this.#length);
   }
 
@@ -160,36 +158,4 @@ export class BatchWriter {
     bytes.copy(larger, 0, 0, this.#length);
     this.#out = new ByteSource(larger);
   }
-}
-
-/** Below this a loop encodes faster than two calls of the runtime. */
-const RAW_LOOP_BYTES = 300;
-const ALPHABET = Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-const PAD = 0x3d;
-
-function encodeBase64(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  out: Buffer,
-  outStart: number,
-): number {
-  let to = outStart;
-  let from = start;
-  for (; from + 2 < end; from += 3, to += 4) {
-    const three =
-      ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
-    out[to] = ALPHABET[three >> 18] ?? 0;
-    out[to + 1] = ALPHABET[(three >> 12) & 63] ?? 0;
-    out[to + 2] = ALPHABET[(three >> 6) & 63] ?? 0;
-    out[to + 3] = ALPHABET[three & 63] ?? 0;
-  }
-  if (from === end) return to;
-  const two = from + 2 === end;
-  const last = ((bytes[from] ?? 0) << 16) | (two ? (bytes[from + 1] ?? 0) << 8 : 0);
-  out[to] = ALPHABET[last >> 18] ?? 0;
-  out[to + 1] = ALPHABET[(last >> 12) & 63] ?? 0;
-  out[to + 2] = two ? (ALPHABET[(last >> 6) & 63] ?? 0) : PAD;
-  out[to + 3] = PAD;
-  return to + 4;
 }

@@ -45,10 +45,10 @@ export async function collectBody(message: IncomingMessage): Promise<Buffer> {
     });
     message.once("end", resolve);
     message.once("error", reject);
-    // After "end" this changes nothing; without it, the connection was cut.
-    message.once("close", () =>
-      reject(new InvalidResponse("Kinesis closed the connection in the middle of an answer.")),
-    );
+    // Also comes after "end"; without it, the connection was cut.
+    message.once("close", () => {
+      if (!message.complete) reject(new InvalidResponse("Kinesis cut its answer off."));
+    });
   });
   return body.subarray(0, length);
 }

@@ -9,13 +9,10 @@ import {
 import type { Clock } from "../clock.ts";
 import { isSentinel, type Position } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
+import type { Disaggregate } from "./aggregate.ts";
 import { reuseBody } from "./body.ts";
 import { InvalidResponse } from "./errors.ts";
-import {
-  type Disaggregate,
-  type GetRecordsAnswer,
-  readGetRecordsAnswer,
-} from "./getRecordsAnswer.ts";
+import { type GetRecordsAnswer, readGetRecordsAnswer } from "./getRecordsAnswer.ts";
 import type { RawGetRecordsOutput, ServiceTime } from "./protocol.ts";
 import { type StreamId, streamParameters } from "./streamId.ts";
 
@@ -104,7 +101,7 @@ class CallTimeout extends Error {
 }
 
 export async function limited<T>(
-  { clock, requestTimeoutMs }: CallOptions,
+  { requestTimeoutMs }: CallOptions,
   operation: string,
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<T>,
@@ -114,13 +111,12 @@ export async function limited<T>(
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  const done = new AbortController();
   let late = false;
-  const timer = clock.sleep(requestTimeoutMs, done.signal).then(() => {
-    if (done.signal.aborted) return;
+  // A plain timer: `Clock.sleep` makes an error for each call that ends in time.
+  const timer = setTimeout(() => {
     late = true;
     controller.abort();
-  });
+  }, requestTimeoutMs);
   try {
     return await call(controller.signal);
   } catch (cause) {
@@ -129,8 +125,7 @@ export async function limited<T>(
       cause,
     });
   } finally {
-    done.abort();
+    clearTimeout(timer);
     signal.removeEventListener("abort", abort);
-    await timer;
   }
 }

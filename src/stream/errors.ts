@@ -7,6 +7,12 @@ export class InvalidResponse extends Error {
   override readonly name = "InvalidResponse";
 }
 
+/** @throws InvalidResponse for anything but the `null` that may stand where a value is missing. */
+export function nullOnly(value: unknown, name: string): void {
+  if (value === null) return;
+  throw new InvalidResponse(`Kinesis answered with a ${name} of an unexpected type.`);
+}
+
 /** The stream itself is not there. */
 export class StreamNotFound extends UserError {}
 

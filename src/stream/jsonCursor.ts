@@ -2,9 +2,10 @@
 // their end is found by `indexOf`, so that a payload's bytes pass through the processor's cache once. Control characters,
 // which JSON forbids in strings, are looked for in short ones only; line ends, which would break a message in two, in all.
 
-import { isAscii, isUtf8 } from "node:buffer";
+import { isUtf8 } from "node:buffer";
 import { ByteSource } from "./byteSource.ts";
 import { InvalidResponse } from "./errors.ts";
+import { RareBytes } from "./rareBytes.ts";
 
 export const QUOTE = 0x22;
 export const COMMA = 0x2c;
@@ -15,8 +16,6 @@ export const OPEN_OBJECT = 0x7b;
 export const CLOSE_OBJECT = 0x7d;
 
 const BACKSLASH = 0x5c;
-const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 /** First byte of U+2028 and U+2029 (E2 80 A8, E2 80 A9), which line readers of some languages take for line ends. */
 const SEPARATOR_FIRST = 0xe2;
@@ -34,17 +33,12 @@ export class JsonCursor {
   /** Whether the last string may be copied as it is: no escapes, and no character that line readers stumble over. */
   plain = true;
 
-  readonly #isAscii: boolean;
-  // Where the next such byte stands at or after the place last asked for; mostly nowhere, which is found out once.
-  #backslashAt = -1;
-  #newlineAt = -1;
-  #returnAt = -1;
-  #separatorAt = -1;
+  readonly #rare: RareBytes;
 
   constructor(json: Buffer) {
-    this.#isAscii = isAscii(json);
     // Every JSON reader takes broken UTF-8 as U+FFFD; so do we, before anything else is decided.
-    this.bytes = this.#isAscii || isUtf8(json) ? json : Buffer.from(json.toString("utf8"));
+    this.bytes = isUtf8(json) ? json : Buffer.from(json.toString("utf8"));
+    this.#rare = new RareBytes(this.bytes);
     this.source = new ByteSource(this.bytes);
   }
 
@@ -112,12 +106,12 @@ export class JsonCursor {
     const { bytes } = this;
     const quoteAt = bytes.indexOf(QUOTE, start);
     if (quoteAt < 0) throw this.#truncated();
-    if (this.#nextBackslash(start) < quoteAt) {
+    if (this.#rare.hasBackslash(start, quoteAt)) {
       this.#escapedString(start);
       return;
     }
-    if (this.#nextLineEnd(start) < quoteAt) throw this.#lineEndInString();
-    if (!this.#isAscii) this.plain = !this.#separatorWithin(start, quoteAt);
+    if (this.#rare.hasLineEnd(start, quoteAt)) throw this.#lineEndInString();
+    this.plain = !this.#rare.hasSeparator(start, quoteAt);
     this.#close(quoteAt);
   }
 
@@ -236,34 +230,6 @@ export class JsonCursor {
       const message = `Kinesis answered with JSON that is not valid, between bytes ${start} and ${end} of ${this.bytes.length}.`;
       throw new InvalidResponse(message, { cause });
     }
-  }
-
-  #nextBackslash(from: number): number {
-    if (this.#backslashAt < from) this.#backslashAt = this.#find(BACKSLASH, from);
-    return this.#backslashAt;
-  }
-
-  // A raw line end inside a string is not JSON, and passed on it would break the child's message in two.
-  #nextLineEnd(from: number): number {
-    if (this.#newlineAt < from) this.#newlineAt = this.#find(NEWLINE, from);
-    if (this.#returnAt < from) this.#returnAt = this.#find(CARRIAGE_RETURN, from);
-    return Math.min(this.#newlineAt, this.#returnAt);
-  }
-
-  #separatorWithin(start: number, end: number): boolean {
-    const { bytes } = this;
-    for (let from = start; from < end; from = this.#separatorAt + 1) {
-      if (this.#separatorAt < from) this.#separatorAt = this.#find(SEPARATOR_FIRST, from);
-      const at = this.#separatorAt;
-      if (at >= end) return false;
-      if (bytes[at + 1] === 0x80 && (bytes[at + 2] === 0xa8 || bytes[at + 2] === 0xa9)) return true;
-    }
-    return false;
-  }
-
-  #find(byte: number, from: number): number {
-    const at = this.bytes.indexOf(byte, from);
-    return at < 0 ? Number.POSITIVE_INFINITY : at;
   }
 
   #truncated(): InvalidResponse {
