@@ -7,19 +7,25 @@ import { InvalidResponse } from "./errors.ts";
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const FIRST_BYTES = 16 * 1024;
 
-/** The largest buffer that is not in use. Fresh memory has to be cleared by the kernel and found again by the collector. */
-let spare: Buffer | undefined;
+/** As much memory is kept for bodies to come: one large answer, or many small ones. */
+const MAX_SPARE_BYTES = 20 * 1024 * 1024;
+
+/** Buffers that are not in use. Fresh memory has to be cleared by the kernel and found again by the collector. */
+const spares: Buffer[] = [];
+let spareBytes = 0;
 
 /** A body's buffer that nobody looks at any more, for one that comes. */
 export function reuseBody(body: Buffer): void {
-  if (body.buffer.byteLength > (spare?.length ?? 0)) spare = Buffer.from(body.buffer);
+  const buffer = Buffer.from(body.buffer);
+  spares.push(buffer);
+  spareBytes += buffer.length;
+  while (spareBytes > MAX_SPARE_BYTES) spareBytes -= spares.shift()?.length ?? 0;
 }
 
 function bufferOf(bytes: number): Buffer {
-  if (!spare || spare.length < bytes || spare.length > 4 * bytes)
-    return Buffer.allocUnsafeSlow(bytes);
-  const buffer = spare;
-  spare = undefined;
+  const fitting = spares.findLastIndex(({ length }) => length >= bytes && length <= 4 * bytes);
+  const [buffer = Buffer.allocUnsafeSlow(bytes)] = fitting < 0 ? [] : spares.splice(fitting, 1);
+  if (fitting >= 0) spareBytes -= buffer.length;
   return buffer;
 }
 

@@ -77,9 +77,14 @@ export interface ByteShare {
   readonly heldBytes: number;
   /** How large the next batch should be at most; less while many shards hold much. */
   batchBytes(): number;
-  /** Resolves when `bytes` more may be held, or the signal is aborted. */
-  room(bytes: number, signal: AbortSignal): Promise<void>;
-  /** Counts bytes that have arrived, more than were asked for or less. */
+  /**
+   * Waits until the next batch may be fetched, and holds what it may come to, so that others count on it.
+   *
+   * @param small it is not expected to have a size that matters: it only waits.
+   * @returns the bytes now held for it; 0 as well when the signal is aborted.
+   */
+  reserve(small: boolean, signal: AbortSignal): Promise<number>;
+  /** Counts bytes that have arrived beyond what was reserved; negative when there were less. */
   hold(bytes: number): void;
   release(bytes: number): void;
   /** Gives everything back. */
@@ -102,10 +107,16 @@ class Share implements ByteShare {
     return this.#budget.batchBytes(this);
   }
 
-  async room(bytes: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !this.#budget.mayHold(this, bytes)) {
+  async reserve(small: boolean, signal: AbortSignal): Promise<number> {
+    while (!signal.aborted) {
+      const bytes = small ? 0 : this.batchBytes();
+      if (this.#budget.mayHold(this, bytes)) {
+        this.hold(bytes);
+        return bytes;
+      }
       await this.#budget.changed(signal);
     }
+    return 0;
   }
 
   hold(bytes: number): void {

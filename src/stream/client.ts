@@ -23,6 +23,8 @@ export interface KinesisOptions {
 /** Calls are short, so this many connections serve hundreds of shards; more calls wait for a free one. */
 const MAX_CONNECTIONS = 64;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Without one the SDK writes to STDERR when calls wait for a connection, which with many shards is as it should be. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * A client for every operation of Kinesis. GetRecords alone answers with bytes (`RawGetRecordsOutput`): use `getRecords`.
@@ -39,6 +41,7 @@ export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
         protocol: RawRecordsProtocol,
         requestHandler: new NodeHttpHandler({
           connectionTimeout: CONNECT_TIMEOUT_MS,
+          logger: SILENT,
           httpAgent: agent,
           httpsAgent: agent,
         }),

@@ -1,7 +1,16 @@
 // A GetRecords answer, from the service's JSON to records as the child reads them, in one pass over the bytes.
 //
 // Why JSON and not CBOR, which the service speaks too: a child wants base64 in JSON, and that is what the JSON answer
-// holds already, so a payload is found by its closing quote and copied. From CBOR it would have to be encoded.
+// holds already, so a payload is found by its closing quote and copied. CBOR is a quarter shorter, but must be encoded.
+// Measured from loopback socket to batch, on Node 20 (µs of CPU per record, the HTTP client included):
+//
+//            JSON   CBOR        JSON parsed and written again (the obvious way)
+//   100 B    0.9    0.5         3
+//   1 KiB    3.8    3.2         14
+//   25 KiB   66     59          270
+//
+// So CBOR would save 0.4 to 0.6 µs of the 2 to 6 that a small record costs until a child has it. For that it would take a
+// second reader, errors in a second form, and emulators and proxies that understand it: not yet worth it.
 
 import { RecordBatch } from "../model/batch.ts";
 import { isSequenceNumber, type SequenceNumber } from "../model/position.ts";

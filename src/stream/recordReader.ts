@@ -10,9 +10,15 @@ import { secondsToMs, textToMs } from "./timestamp.ts";
 const UNKNOWN_ARRIVAL_MS = 0;
 /** A payload that is longer than this is expected to be followed by others like it. */
 const LONG_DATA_BYTES = 64;
-/** In the order in which the service sends them. */
+/** Known by their bytes, in the order in which the service sends them; the last in encrypted streams only. */
 const NAMES = (
-  ["SequenceNumber", "ApproximateArrivalTimestamp", "Data", "PartitionKey"] as const
+  [
+    "SequenceNumber",
+    "ApproximateArrivalTimestamp",
+    "Data",
+    "PartitionKey",
+    "EncryptionType",
+  ] as const
 ).map((name) => ({ name, quoted: sourceOf(`"${name}"`) }));
 
 export class RecordReader {
@@ -84,7 +90,7 @@ export class RecordReader {
     return sixth >= 0x67 && sixth <= 0x76;
   }
 
-  /** Passes a name and its colon. The four that matter are known by their bytes; only others become text. */
+  /** Passes a name and its colon. Only an unknown one becomes text. */
   #name(): string {
     const json = this.#json;
     if (json.peek() === QUOTE) {

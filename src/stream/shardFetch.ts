@@ -47,6 +47,8 @@ export class ShardFetch {
   /** The first record may be the one that the position names, or the aggregate that it is inside of. */
   #dropping: boolean;
   #behind: boolean;
+  /** What the next answer should come to at most. */
+  #batchBytes = 0;
   #recordBytes = GUESSED_RECORD_BYTES;
   #nextCallMs = Number.NEGATIVE_INFINITY;
   /** In a row. */
@@ -78,12 +80,11 @@ export class ShardFetch {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#queue.room(signal);
-      // At the tip an answer is small, and is counted when its size is known.
-      const reserved = this.#behind ? this.#share.batchBytes() : 0;
-      await this.#share.room(reserved, signal);
       await sleepUntil(this.#nextCallMs, this.#context.clock, signal);
+      // At the tip an answer is small, and is counted when its size is known.
+      const reserved = await this.#share.reserve(!this.#behind, signal);
       if (signal.aborted) return;
-      this.#share.hold(reserved);
+      this.#batchBytes = reserved || this.#share.batchBytes();
       const batch = await this.#fetch(signal);
       this.#share.hold((batch?.records.json.length ?? 0) - reserved);
       if (batch) this.#queue.put(batch);
@@ -185,7 +186,7 @@ export class ShardFetch {
 
   /** As many records as fit into what this shard may hold, judged by the last ones. */
   #limit(): number {
-    const fitting = Math.floor(this.#share.batchBytes() / this.#recordBytes);
+    const fitting = Math.floor(this.#batchBytes / this.#recordBytes);
     return Math.max(1, Math.min(fitting, this.#context.settings.maxRecords, MAX_RECORDS));
   }
 }

@@ -26,21 +26,21 @@ beforeEach(async () => {
 });
 afterEach(() => proxy.stop());
 
-/** Reads ten records in batches of three, with a fault in the way of the second batch. */
+/** Reads four records in batches of two, with a fault in the way of the second batch. */
 async function readThrough(
   operation: string,
   fault: Fault,
   times = 1,
 ): Promise<{ batches: Batch[]; events: Event[] }> {
   const streamName = await createStream("trouble", 1);
-  await put(streamName, words("word", 10));
-  const { read, events } = localReader(streamName, { endpoint: proxy.url, maxRecords: 3 });
+  await put(streamName, words("word", 4));
+  const { read, events } = localReader(streamName, { endpoint: proxy.url, maxRecords: 2 });
   if (operation === "GetShardIterator") proxy.next(operation, fault, times);
   else {
     proxy.next(operation, { type: "delay", until: Promise.resolve() });
     proxy.next(operation, fault, times);
   }
-  const batches = await take(read(shard, HORIZON, new AbortController().signal), records(10));
+  const batches = await take(read(shard, HORIZON, new AbortController().signal), records(4));
   return { batches, events };
 }
 
@@ -135,7 +135,7 @@ describe("every record comes once, though", () => {
     ],
   ])("%s", async (_, operation, fault, times, expected) => {
     const { batches, events } = await readThrough(operation, fault, times);
-    expect(wordsOf(batches)).toEqual(words("word", 10));
+    expect(wordsOf(batches)).toEqual(words("word", 4));
     expect(told(events)).toEqual(expected);
     expect(batches.filter(({ shardEnd }) => shardEnd)).toEqual([]);
   });
