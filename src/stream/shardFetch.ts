@@ -67,7 +67,8 @@ export class ShardFetch {
     this.#from = from;
     this.#share = share;
     this.#queue = queue;
-    this.#cursor = new ShardCursor(calls, stream, shard.shardId, from, initialPosition);
+    const { shardId, latestSinceMs } = shard;
+    this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
     this.#pace = new Pace(settings);
     this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
       context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
