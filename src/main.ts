@@ -17,6 +17,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
   record: async () => (await import("./commands/record.ts")).recordCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
+  redrive: async () => (await import("./commands/redrive.ts")).redriveCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   init: async () => (await import("./commands/init.ts")).initCommand(),
   local: async () => (await import("./commands/local.ts")).localCommand(),

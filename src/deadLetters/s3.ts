@@ -11,9 +11,7 @@ export async function openBucket(
   reach: Reach,
 ): Promise<OpenDestination> {
   const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
-  const options = await clientOptions("s3", undefined, reach);
-  // Names of buckets as names of hosts need DNS, which an emulator has not.
-  const client = new S3({ ...options, forcePathStyle: options.endpoint !== undefined });
+  const client = new S3(bucketOptions(await clientOptions("s3", undefined, reach)));
   return {
     // An object may have 5 TiB, 5 GiB of them in one call: nothing has to be left out.
     async send(letters, signal) {
@@ -31,6 +29,11 @@ export async function openBucket(
     },
     close: () => client.destroy(),
   };
+}
+
+/** Names of buckets as names of hosts need DNS, which an emulator has not. */
+export function bucketOptions<T extends { readonly endpoint?: string }>(options: T) {
+  return { ...options, forcePathStyle: options.endpoint !== undefined };
 }
 
 /** Named after its records: what is sent twice is there once. */

@@ -1,7 +1,7 @@
 // Dead letters to a queue of SQS, one message each.
 
 import { createHash } from "node:crypto";
-import type { SendMessageBatchRequestEntry } from "@aws-sdk/client-sqs";
+import type { SendMessageBatchRequestEntry, SQS } from "@aws-sdk/client-sqs";
 import { LetterCalls, type LetterEntry, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import { placeOf } from "./letterText.ts";
@@ -14,19 +14,12 @@ const LIMITS = { maxLetterBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
 export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestination> {
   const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
   const client = new SQS(await clientOptions("sqs", queue.region, reach));
-  let found: string | undefined = "url" in queue ? queue.url : undefined;
-  const findUrl = async (): Promise<string> => {
-    if ("url" in queue) return queue.url;
-    const { name: QueueName, accountId: QueueOwnerAWSAccountId } = queue;
-    const { QueueUrl } = await client.getQueueUrl({ QueueName, QueueOwnerAWSAccountId });
-    if (!QueueUrl) throw new Error(`SQS named no URL for the queue ${QueueName}`);
-    return QueueUrl;
-  };
+  let url: string | undefined;
   const calls = new LetterCalls(LIMITS, async (entries) => {
-    found ??= await findUrl();
-    const isFifo = found.endsWith(".fifo");
+    url ??= await queueUrl(client, queue);
+    const isFifo = url.endsWith(".fifo");
     const { Failed = [] } = await client.sendMessageBatch({
-      QueueUrl: found,
+      QueueUrl: url,
       Entries: entries.map((entry, index) => message(entry, index, isFifo)),
     });
     return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
@@ -38,6 +31,15 @@ export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestina
     send: (letters, signal) => calls.send(letters, signal),
     close: () => client.destroy(),
   };
+}
+
+/** The service knows the URL that belongs to an ARN. */
+export async function queueUrl(client: SQS, queue: Queue): Promise<string> {
+  if ("url" in queue) return queue.url;
+  const { name: QueueName, accountId: QueueOwnerAWSAccountId } = queue;
+  const { QueueUrl } = await client.getQueueUrl({ QueueName, QueueOwnerAWSAccountId });
+  if (!QueueUrl) throw new Error(`SQS named no URL for the queue ${QueueName}`);
+  return QueueUrl;
 }
 
 function message(

@@ -1,0 +1,191 @@
+// `kinesis-multilang redrive`: dead letters back on the stream, or through a processor.
+
+import { Command } from "commander";
+import type { Reach } from "../deadLetters/reach.ts";
+import type { RedriveOutcome, RedriveTarget } from "../deadLetters/redrive.ts";
+import type { LetterSource } from "../deadLetters/source.ts";
+import type { Event } from "../events.ts";
+import { describe } from "../logLines.ts";
+import { UserError } from "../model/errors.ts";
+import { endpointUrl, numberFrom } from "./numbers.ts";
+
+interface Options {
+  readonly propertiesFile?: string;
+  readonly toStream?: string | true;
+  readonly shard?: string;
+  readonly dryRun: boolean;
+  readonly batchSize: number;
+  readonly timeout?: number;
+  readonly endpoint?: string;
+  readonly region?: string;
+}
+
+/** The most that one GetRecords call returns. */
+const MAX_BATCH_SIZE = 10_000;
+const DAY_SECONDS = 86_400;
+
+export function redriveCommand(): Command {
+  return new Command("redrive")
+    .summary("put dead letters back on the stream, or through a processor")
+    .description(
+      "Takes dead letters from a file and puts them back on a stream, or gives them to a processor. " +
+        "What was redriven is noted in FILE.redriven and not redriven again.",
+    )
+    .argument("[file]", "the file with the dead letters, if -p does not say it")
+    .argument("[command...]", "after --: a record processor, as in: redrive FILE -- python3 app.py")
+    .option(
+      "-p, --properties-file <file>",
+      "a daemon's: its onFailureDestination, region, endpoint",
+    )
+    .option("--to-stream [name]", "put the records on this stream, or on the one they came from")
+    .option("--shard <id>", "letters of this shard alone")
+    .option("--dry-run", "show what would be redriven", false)
+    .option(
+      "--batch-size <n>",
+      "records that a processor is given at once",
+      numberFrom({ min: 1, max: MAX_BATCH_SIZE, integer: true }),
+      1,
+    )
+    .option(
+      "--timeout <seconds>",
+      "how long a processor may owe an answer",
+      numberFrom({ min: 0.001, max: DAY_SECONDS }),
+    )
+    .option("--endpoint <url>", "the Kinesis endpoint (or AWS_ENDPOINT_URL_KINESIS)", endpointUrl)
+    .option("-r, --region <name>", "the AWS region (or AWS_REGION)")
+    .action(
+      async (_file: string | undefined, _command: string[], options: Options, command: Command) => {
+        process.exitCode = await run(wordsOf(command), options);
+      },
+    );
+}
+
+interface Words {
+  readonly places: readonly string[];
+  readonly command: readonly string[];
+}
+
+/** What stands before `--` and after it; commander puts both into one list. */
+function wordsOf({ args }: Command): Words {
+  const dashes = process.argv.indexOf("--");
+  const count = dashes < 0 ? 0 : process.argv.length - dashes - 1;
+  const places = args.slice(0, args.length - count);
+  return { places, command: args.slice(places.length) };
+}
+
+/** @returns the exit code: 0 when nothing is left that could have been redriven. */
+async function run({ places, command }: Words, options: Options): Promise<number> {
+  const [place, ...more] = places;
+  const targets = [command.length > 0, options.toStream !== undefined].filter(Boolean).length;
+  if (more.length > 0) throw new UserError(`Expected one file, but found ${places.length}.`);
+  if (targets !== 1 && !(options.dryRun && targets === 0)) {
+    throw new UserError("Say where to: either --to-stream [NAME], or -- COMMAND (a processor).");
+  }
+  const { reach, destination } = await surroundings(options);
+  const from = place ?? destination;
+  if (!from) throw new UserError("Name the file with the dead letters, or -p a properties file.");
+  const { openSource } = await import("../deadLetters/openSource.ts");
+  const source = await openSource(from, reach, Date.now);
+  try {
+    return options.dryRun
+      ? await show(source, options)
+      : await drive(source, await target(command, options, reach), options);
+  } finally {
+    await source.close();
+  }
+}
+
+async function drive(source: LetterSource, to: RedriveTarget, { shard }: Options): Promise<number> {
+  const { redrive } = await import("../deadLetters/redrive.ts");
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  try {
+    const say = (line: string) => console.error(line);
+    const outcome = await redrive({ source, target: to, shardId: shard, signal: stop.signal, say });
+    console.log(summary(outcome, source, to));
+    return outcome.failed + outcome.withoutData > 0 || stop.signal.aborted ? 1 : 0;
+  } finally {
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    await to.close();
+  }
+}
+
+async function show(source: LetterSource, { shard }: Options): Promise<number> {
+  let [count, before] = [0, 0];
+  for await (const { letters, done } of source.find(shard)) {
+    for (const { shardId, sequenceNumber, subSequenceNumber, ...letter } of letters) {
+      const { partitionKey, buriedAt, attempts, condition, cause, data } = letter;
+      const place = `${shardId} ${sequenceNumber}${subSequenceNumber > 0 ? `#${subSequenceNumber}` : ""}`;
+      const size = data === undefined ? "no payload" : `${Buffer.byteLength(data, "base64")} bytes`;
+      const how = cause.exitCode ?? cause.signal ?? cause.reason;
+      console.log(
+        `${place}  key ${JSON.stringify(partitionKey)}, ${size}, ${attempts} attempts (${condition}; ${how}), ${buriedAt}`,
+      );
+    }
+    count += letters.length;
+    before += done;
+  }
+  console.log(`${count} dead letters in ${source.name} would be redriven, ${before} were before.`);
+  return 0;
+}
+
+function summary(
+  { redriven, failed, withoutData, done, torn }: RedriveOutcome,
+  source: LetterSource,
+  to: RedriveTarget,
+): string {
+  const rest = [
+    failed > 0 && `${failed} could not be processed and stay`,
+    withoutData > 0 &&
+      `${withoutData} stay, since they have no payload: read their records from the stream while it keeps them`,
+    done > 0 && `${done} were redriven before`,
+    torn > 0 && `${torn} torn pieces were passed over`,
+  ].filter((part) => part !== false);
+  return [`${redriven} dead letters from ${source.name} went to ${to.name}`, ...rest].join("; ");
+}
+
+async function target(
+  [file, ...args]: readonly string[],
+  options: Options,
+  reach: Reach,
+): Promise<RedriveTarget> {
+  if (file !== undefined) {
+    const { processorTarget } = await import("../deadLetters/processorTarget.ts");
+    const { batchSize, timeout } = options;
+    const timeoutMs = timeout === undefined ? {} : { timeoutMs: timeout * 1000 };
+    return processorTarget({ command: { file, args }, batchSize, ...timeoutMs, emit: reach.emit });
+  }
+  const { awsOptions } = await import("../aws.ts");
+  const { streamTarget } = await import("../deadLetters/streamTarget.ts");
+  const { toStream } = options;
+  const name = typeof toStream === "string" ? toStream : undefined;
+  return streamTarget(await awsOptions(reach.settings, "kinesis", { emit: reach.emit }), name);
+}
+
+/** Region, endpoint and credentials: a daemon's, or those of the command line. */
+async function surroundings(
+  options: Options,
+): Promise<{ readonly reach: Reach; readonly destination?: string }> {
+  const { propertiesFile, endpoint, region } = options;
+  if (propertiesFile !== undefined) {
+    const { loadSettings } = await import("../config/loadSettings.ts");
+    const { settings } = loadSettings({ file: propertiesFile });
+    const { onFailureDestination: destination } = settings;
+    return { reach: { settings, emit }, ...(destination !== undefined && { destination }) };
+  }
+  const service = {
+    ...(endpoint !== undefined && { endpoint }),
+    ...(region !== undefined && { region }),
+    credentials: [{ type: "default" }],
+  } as const;
+  const services = { kinesis: service, dynamodb: service, cloudwatch: service };
+  return { reach: { settings: { services }, emit } };
+}
+
+/** What a processor says, and what a person should know. */
+function emit(event: Event): void {
+  const { level, message } = describe(event);
+  if (event.type === "childOutput") console.error(event.line);
+  else if (level === "warn" || level === "error") console.error(message);
+}

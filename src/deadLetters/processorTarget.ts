@@ -1,0 +1,89 @@
+// Gives dead letters to a record processor, one child for each shard in turn, as if they came from the stream. Its
+// checkpoints are answered and go nowhere.
+
+import { ChildFailed } from "../child/childFailed.ts";
+import type { RecordProcessor } from "../child/recordProcessor.ts";
+import type { Command } from "../child/spawn.ts";
+import { startProcessor } from "../child/startProcessor.ts";
+import { systemClock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import { batchOf } from "../try/recordBatch.ts";
+import type { RedriveTarget, WholeLetter } from "./redrive.ts";
+
+const GRACE = { closeGraceMs: 5_000, terminateGraceMs: 2_000 };
+
+export interface ProcessorTargetOptions {
+  readonly command: Command;
+  /** Letters that a child is given at once. With one, a letter that fails stands for itself. */
+  readonly batchSize: number;
+  readonly timeoutMs?: number;
+  readonly emit: Emit;
+}
+
+export function processorTarget(options: ProcessorTargetOptions): RedriveTarget {
+  const { command, batchSize, timeoutMs, emit } = options;
+  const start = startProcessor({
+    command,
+    workerId: "redrive",
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...GRACE,
+    clock: systemClock,
+    emit,
+  });
+  let current: { readonly shardId: string; readonly processor: RecordProcessor } | undefined;
+
+  const processorFor = async (shardId: string): Promise<RecordProcessor> => {
+    if (current?.shardId === shardId) return current.processor;
+    await end();
+    const processor = await start(shardId, async () => {});
+    current = { shardId, processor };
+    await processor.initialize({ sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 });
+    return processor;
+  };
+  const end = async (): Promise<void> => {
+    const { processor } = current ?? {};
+    current = undefined;
+    try {
+      await processor?.shutdownRequested();
+      await processor?.leaseLost();
+    } finally {
+      await processor?.stop();
+    }
+  };
+  const abandon = async (): Promise<void> => {
+    const { processor } = current ?? {};
+    current = undefined;
+    await processor?.stop();
+  };
+
+  return {
+    name: `processor ${[command.file, ...command.args].join(" ")}`,
+    batchSize,
+    async take(letters) {
+      const [first] = letters;
+      if (!first) return undefined;
+      try {
+        const processor = await processorFor(first.shardId);
+        await processor.processRecords(batchOf(letters.map(recordText)), undefined);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof ChildFailed)) throw error;
+        await abandon();
+        return error.message;
+      }
+    },
+    close: end,
+  };
+}
+
+/** The record as a child reads it: these keys, in this order. */
+function recordText(letter: WholeLetter): string {
+  const { data, partitionKey, sequenceNumber } = letter;
+  const { approximateArrivalTimestamp, subSequenceNumber } = letter;
+  const place = { sequenceNumber, approximateArrivalTimestamp, subSequenceNumber };
+  const record = { data, partitionKey, ...place, action: "record" };
+  // Some readers of lines end a line at these two.
+  return JSON.stringify(record).replace(/[\u2028\u2029]/g, (c) =>
+    c === "\u2028" ? "\\u2028" : "\\u2029",
+  );
+}

@@ -1,0 +1,34 @@
+// Puts dead letters back on a stream: the record's payload under its own partition key, as a new record. What was part
+// of a KPL aggregate comes back as a record of its own.
+
+import { putRecords } from "../producer/putRecords.ts";
+import { type KinesisOptions, kinesisClient } from "../stream/client.ts";
+import type { RedriveTarget } from "./redrive.ts";
+
+/** As many as one call takes. */
+const BATCH = 500;
+
+/** @param streamName absent = the stream that each letter's record came from. */
+export function streamTarget(
+  options: KinesisOptions,
+  streamName: string | undefined,
+): RedriveTarget {
+  const client = kinesisClient(options);
+  return {
+    name: streamName === undefined ? "the stream it came from" : `stream ${streamName}`,
+    batchSize: BATCH,
+    async take(letters) {
+      const names = new Set(letters.map((letter) => streamName ?? letter.streamName));
+      for (const name of names) {
+        const records = letters
+          .filter((letter) => (streamName ?? letter.streamName) === name)
+          .map(({ data, partitionKey }) => ({ data: Buffer.from(data, "base64"), partitionKey }));
+        await putRecords(client, name, records);
+      }
+      return undefined;
+    },
+    async close() {
+      client.destroy();
+    },
+  };
+}
