@@ -34,6 +34,8 @@ KCL_DECODE='
 KCL_ATTEMPTS=8
 KCL_FIRST_WAIT_MS=200
 KCL_LONGEST_WAIT_MS=5000
+KCL_LINES=()   # read and not answered yet
+KCL_UNENDED='' # the beginning of a line whose end is still to come
 
 # checkpoint [SEQUENCE_NUMBER [SUB_SEQUENCE_NUMBER]]: without arguments at the end of all records delivered so far.
 # Throttling and failures of the lease table are tried again for about 12 s. Where it fails, KCL_ERROR is the daemon's
@@ -110,9 +112,10 @@ kcl_call() {
 kcl_read() {
   local decoded
   while kcl_read_line; do
-    [[ $KCL_LINE == *[![:space:]]* ]] || continue
+    [[ -n $KCL_LINE ]] || continue
     decoded=$(jq -r "$KCL_DECODE" <<<"$KCL_LINE") ||
       kcl_fail "the daemon sent something that is not a message: ${KCL_LINE:0:200}"
+    [[ -n $decoded ]] || continue
     [[ -z ${KCL_RECORDS-} ]] || exec {KCL_RECORDS}<&-
     exec {KCL_RECORDS}<<<"$decoded"
     IFS=$'\t' read -r -a KCL_MESSAGE <&"$KCL_RECORDS"
@@ -124,22 +127,34 @@ kcl_read() {
 }
 
 # Sets KCL_LINE to the next line; 1 at the end. (`read` would take a byte at a time from a pipe, and seconds for a
-# batch of 10 MiB.) What was read of the lines behind it waits in KCL_REST.
+# batch of 10 MiB. Patterns that cut a string at a line break take the square of its length.)
 kcl_read_line() {
-  local LC_ALL=C piece=${KCL_REST-}
-  KCL_LINE=
-  until [[ $piece == *$'\n'* ]]; do
-    KCL_LINE+=$piece
+  local LC_ALL=C piece last
+  while ((${#KCL_LINES[@]} == 0)); do
     piece=$(dd bs=65536 count=1 <&"$KCL_IN" 2>/dev/null && printf .)
     piece=${piece%.}
     if [[ -z $piece ]]; then
-      KCL_REST=
+      KCL_LINE=$KCL_UNENDED
+      KCL_UNENDED=
       [[ -n $KCL_LINE ]]
       return
+    elif [[ ${piece:0:${#piece}-1} != *$'\n'* ]]; then # as a rule the only line break is at the end of a message
+      if [[ ${piece: -1} != $'\n' ]]; then
+        KCL_UNENDED+=$piece
+        continue
+      fi
+      KCL_LINES=("$KCL_UNENDED${piece:0:${#piece}-1}")
+      KCL_UNENDED=
+    else
+      mapfile -t KCL_LINES <<<"$piece"
+      KCL_LINES[0]=$KCL_UNENDED${KCL_LINES[0]}
+      last=$((${#KCL_LINES[@]} - 1))
+      KCL_UNENDED=${KCL_LINES[last]}
+      unset "KCL_LINES[last]"
     fi
   done
-  KCL_LINE+=${piece%%$'\n'*}
-  KCL_REST=${piece#*$'\n'}
+  KCL_LINE=${KCL_LINES[0]}
+  KCL_LINES=("${KCL_LINES[@]:1}")
 }
 
 # Sets KCL_ERROR to the error of the answer, empty when there is none.

@@ -160,8 +160,15 @@ unset KINESIS_MULTILANG_PROTOCOL_VERSION
 
 measures() { process_records() { cut -f 5 | head -n 1 | tr -d '\n' | wc -c; }; }
 data=$(head -c 4194304 /dev/zero | tr "\0" A)
-play measures "${process/Y2F0/$data}"
+play measures "${process/Y2F0/$data}" "$initialize" '{"action":"leaseLost"}'
 expect 'a long line' "$errors" 4194304
+expect 'and the lines that came with its end' "$(wc -l <<<"$written")" 3
+
+unended=$(
+  process_records() { :; }
+  kcl_run < <(printf %s "$initialize")
+)
+expect 'a last line without an end' "${unended//$'\n'/}" '{"action":"status","responseFor":"initialize"}'
 
 printf '%s passed, %s failed\n' "$passed" "$failures"
 ((failures == 0))
