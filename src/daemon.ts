@@ -1,6 +1,8 @@
 // Puts the parts together, each once, and runs them until a stop is requested or something fatal happens.
 
 import { awsOptions } from "./aws.ts";
+import { AttachPoint } from "./child/attach.ts";
+import type { AttachAddress } from "./child/attachAddress.ts";
 import type { StartProcessor } from "./child/recordProcessor.ts";
 import { startProcessor } from "./child/startProcessor.ts";
 import { systemClock } from "./clock.ts";
@@ -27,6 +29,8 @@ export interface DaemonContext {
   readonly emit: Emit;
   /** Wait for a stream that does not exist, instead of giving up. */
   readonly waitForStream: boolean;
+  /** Where processors connect that a person starts; absent: children are started. */
+  readonly attach?: AttachAddress;
   /** Finish in order: batches, goodbyes, leases. */
   readonly stop: AbortSignal;
   /** End now: children are killed, and leases released if that can be done at once. */
@@ -44,11 +48,12 @@ const ONLY_POLLING =
 export async function runDaemon(loaded: LoadedSettings, context: DaemonContext): Promise<void> {
   const { settings } = loaded;
   const { emit, stop, kill } = context;
-  checkExecutable(settings.command);
+  if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
   if (settings.retrieval !== "POLLING") emit({ type: "configWarning", message: ONLY_POLLING });
 
+  const attach = context.attach && (await AttachPoint.open(context.attach));
   const deadLetters = await openDeadLetters(settings, emit);
   const stream: StreamId = settings.streamArn
     ? { streamARN: settings.streamArn.arn }
@@ -72,7 +77,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
         emit,
       }),
       startProcessor: killable(kill, startProcessor(processorOptions(settings, emit))),
-      settings,
+      settings: attach ? { ...settings, ...PATIENT } : settings,
       clock: systemClock,
       emit,
       random: Math.random,
@@ -90,11 +95,13 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
       settings,
       clock: systemClock,
       emit,
-      consume: (lease) => consume(lease, parts, kill),
+      consume: (lease) =>
+        consume(lease, attach ? attached(attach, lease, parts, kill) : parts, kill),
       random: Math.random,
     });
     await coordinator.run(stop, kill);
   } finally {
+    attach?.close();
     deadLetters?.close();
     kinesis.destroy();
     dynamo.destroy();
@@ -116,6 +123,29 @@ async function consume(lease: HeldLease, parts: SupervisedParts, kill: AbortSign
   } catch (error) {
     if (!kill.aborted) throw error;
   }
+}
+
+/** A debugger may end its processor as often as the person likes: that is no reason to give anything up. */
+const PATIENT = {
+  onChildFailure: "restart",
+  maxChildRestarts: 1,
+  childRestartWindowMillis: 1,
+  maximumRetryAttempts: -1,
+  maximumRecordAgeInSeconds: -1,
+  bisectBatchOnFunctionError: false,
+  progressTimeoutSeconds: undefined,
+} as const;
+
+/** Processors that a person starts, in place of children. */
+function attached(
+  point: AttachPoint,
+  lease: HeldLease,
+  parts: SupervisedParts,
+  kill: AbortSignal,
+): SupervisedParts {
+  const over = AbortSignal.any([lease.lost, lease.stopRequested, kill]);
+  const { clock, emit } = parts;
+  return { ...parts, startProcessor: killable(kill, point.processors({ over, clock, emit })) };
 }
 
 /** Children end at once when the daemon must. */

@@ -87,6 +87,22 @@ type ChildEvent =
       readonly pid: number;
       readonly argv: readonly string[];
     }
+  /** No child is started: a person will start the processor, and it connects to this address. */
+  | {
+      readonly type: "waitingForAttachment";
+      readonly shardId: string;
+      readonly address: string;
+      /** Shards that come first, for one at a time is attached. */
+      readonly before: number;
+    }
+  | { readonly type: "attached"; readonly shardId: string; readonly address: string }
+  | {
+      readonly type: "detached";
+      readonly shardId: string;
+      readonly address: string;
+      /** Whether we had told it to end. */
+      readonly expected: boolean;
+    }
   /** A line on the child's STDERR, or one on its STDOUT that is no message (`stream: "stdout"`). */
   | {
       readonly type: "childOutput";

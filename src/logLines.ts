@@ -55,6 +55,17 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
       `the aggregated record ${e.sequenceNumber} is damaged (${e.reason}): ${e.delivered} of its records are delivered, the others are lost to every consumer`,
   ],
   childStarted: ["info", (e) => `child ${e.pid} started: ${e.argv.join(" ")}`],
+  waitingForAttachment: [
+    "info",
+    (e) =>
+      `waiting for a processor to connect to ${e.address}${e.before > 0 ? `, after ${e.before} other shards: one is attached at a time` : ""}`,
+  ],
+  attached: ["info", (e) => `a processor has connected to ${e.address}; no timeout applies to it`],
+  detached: [
+    (e) => (e.expected ? "info" : "warn"),
+    (e) =>
+      `the processor at ${e.address} has hung up${e.expected ? "" : " without being asked to"}`,
+  ],
   childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
   childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
   protocolWarning: ["warn", (e) => `child ${e.pid}: ${e.message}`],

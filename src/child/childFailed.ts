@@ -22,6 +22,8 @@ export interface ChildFailedFacts extends ChildExit {
   readonly shardId: string;
   readonly argv: readonly string[];
   readonly pid?: number;
+  /** The address, when a person had started it and it connected to us. */
+  readonly attachedTo?: string;
   /** The action that was not answered, `"start"`, or `"nothing"` between two actions. */
   readonly waitingFor: string;
   readonly reason: ChildFailure;
@@ -62,17 +64,18 @@ export class ChildFailed extends Error {
 }
 
 function tell(facts: ChildFailedFacts, what: string, advice: string): string {
-  const { shardId, argv, pid, waitingFor, reason, lastStdout, lastStderr } = facts;
+  const { shardId, argv, pid, attachedTo, waitingFor, reason, lastStdout, lastStderr } = facts;
   const when =
     reason === "spawn"
       ? ""
       : waitingFor === "nothing"
         ? " between two actions"
         : ` while we waited for it to answer "${waitingFor}"`;
-  const lines = [
-    `${shardId}: the child process ${what}${when}.`,
-    `It was started as: ${argv.map(quote).join(" ")}${pid === undefined ? "" : ` (pid ${pid})`}`,
-  ];
+  const who = attachedTo === undefined ? "child process" : `processor attached to ${attachedTo}`;
+  const lines = [`${shardId}: the ${who} ${what}${when}.`];
+  if (attachedTo !== undefined) return [...lines, advice].join("\n");
+  const id = pid === undefined ? "" : ` (pid ${pid})`;
+  lines.push(`It was started as: ${argv.map(quote).join(" ")}${id}`);
   if (reason !== "spawn") lines.push(...said("STDERR", lastStderr), ...said("STDOUT", lastStdout));
   return [...lines, advice].join("\n");
 }

@@ -4,6 +4,7 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { ChildExit } from "./childFailed.ts";
+import type { Counterpart } from "./counterpart.ts";
 import { Output } from "./output.ts";
 import { forgetGroup, rememberGroup, signalGroup } from "./processGroup.ts";
 import { type Spawned, type SpawnOptions, spawn } from "./spawn.ts";
@@ -29,7 +30,7 @@ export const LAST_WORDS_MS = 1_000;
 /** How long the kernel may take to end a process after SIGKILL: longer only when it hangs in a driver or a file system. */
 const KILL_WAIT_MS = 10_000;
 
-export class ChildProcess {
+export class ChildProcess implements Counterpart {
   readonly pid: number;
   readonly argv: readonly string[];
   /** Its end, all that it wrote having been read. Nothing of its process group is left then. */

@@ -5,6 +5,7 @@ import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { ChildExit } from "./childFailed.ts";
+import type { Counterpart } from "./counterpart.ts";
 import { groupCpuMs } from "./cpuTime.ts";
 import { childEnvironment, type EnvironmentRules } from "./environment.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
@@ -49,18 +50,16 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
       KINESIS_MULTILANG_ATTEMPT: String(attempt),
     };
     const child = await ChildProcess.start({ ...options, shardId, argv, env, watchdog });
-    return new ChildRecordProcessor(
-      child,
-      new Talk(child, { ...options, shardId, answerCheckpoint }),
-    );
+    return new SpokenProcessor(child, new Talk(child, { ...options, shardId, answerCheckpoint }));
   };
 }
 
-class ChildRecordProcessor implements RecordProcessor {
-  readonly #child: ChildProcess;
+/** The port of the record processor, spoken as the protocol. */
+export class SpokenProcessor implements RecordProcessor {
+  readonly #child: Counterpart;
   readonly #talk: Talk;
 
-  constructor(child: ChildProcess, talk: Talk) {
+  constructor(child: Counterpart, talk: Talk) {
     this.#child = child;
     this.#talk = talk;
   }
@@ -101,7 +100,8 @@ class ChildRecordProcessor implements RecordProcessor {
   async signsOfLife(): Promise<SignsOfLife> {
     const { writtenBytes, pid } = this.#child;
     const waitsForUs = this.#talk.isAnswering;
-    return { writtenBytes, waitsForUs, cpuMs: await groupCpuMs(pid) };
+    const cpuMs = pid === 0 ? undefined : await groupCpuMs(pid);
+    return { writtenBytes, waitsForUs, cpuMs };
   }
 
   giveUp(what: string): void {

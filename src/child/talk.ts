@@ -8,8 +8,9 @@ import type { Position } from "../model/position.ts";
 import { KEEP_PIPES, ONE_STATUS, SEE_WHY, STAY, STUCK, TOO_SLOW } from "./advice.ts";
 import { type ChildExit, ChildFailed, type ChildFailure, describeExit } from "./childFailed.ts";
 import { Conversation, type Heard } from "./conversation.ts";
+import type { Counterpart } from "./counterpart.ts";
 import { type Action, toLine } from "./messages.ts";
-import { type ChildProcess, LAST_WORDS_MS } from "./process.ts";
+import { LAST_WORDS_MS } from "./process.ts";
 import type { AnswerCheckpoint, CheckpointRequest } from "./recordProcessor.ts";
 
 export interface TalkOptions {
@@ -32,7 +33,7 @@ interface Turn {
 }
 
 export class Talk {
-  readonly #child: ChildProcess;
+  readonly #child: Counterpart;
   readonly #options: TalkOptions;
   readonly #conversation = new Conversation();
   readonly #failed = new AbortController();
@@ -46,7 +47,7 @@ export class Talk {
   /** The end of the last batch that the child has done. */
   #done: Position | undefined;
 
-  constructor(child: ChildProcess, options: TalkOptions) {
+  constructor(child: Counterpart, options: TalkOptions) {
     this.#child = child;
     this.#options = options;
     child.listen((line) => this.#hear(line));
@@ -196,10 +197,12 @@ export class Talk {
     cause?: unknown,
   ): void {
     if (this.#failure) return;
-    const { pid, argv, toldToEnd } = this.#child;
+    const { pid, argv, attachedTo, toldToEnd } = this.#child;
     const turn = this.#turn;
     const waitingFor = turn?.action ?? "nothing";
-    const facts = { shardId: this.#options.shardId, argv, pid, waitingFor, reason, ...exit };
+    const { shardId } = this.#options;
+    const where = attachedTo === undefined ? { pid } : { attachedTo };
+    const facts = { shardId, argv, ...where, waitingFor, reason, ...exit };
     const options = cause === undefined ? {} : { cause };
     this.#failure = new ChildFailed(
       { ...facts, ...this.#child.lastWords() },

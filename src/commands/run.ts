@@ -2,6 +2,7 @@
 
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { parseAttachAddress } from "../child/attachAddress.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
@@ -14,6 +15,7 @@ interface RunOptions {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly waitForStream: boolean;
+  readonly attach?: string;
 }
 
 export function runCommand(): Command {
@@ -25,6 +27,7 @@ export function runCommand(): Command {
     .addOption(logLevelOption())
     .addOption(logFormatOption())
     .option("--wait-for-stream", "wait for a stream that does not exist yet", false)
+    .option("--attach <address>", "wait for processors that you start: unix:PATH or tcp:PORT")
     .action(async (files: string[], options: RunOptions) => {
       process.exitCode = await run(files, options);
     });
@@ -53,11 +56,12 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
 async function runUntilStopped(
   loaded: LoadedSettings,
   emit: Emit,
-  { waitForStream }: RunOptions,
+  { waitForStream, attach: place }: RunOptions,
 ): Promise<number> {
   const { runDaemon } = await import("../daemon.ts");
   const [stop, kill] = [new AbortController(), new AbortController()];
   const { shutdownGraceMillis: graceMs } = loaded.settings;
+  const attach = place === undefined ? undefined : parseAttachAddress(place);
   let exitCode: number = EXIT_CODE.ok;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
@@ -66,6 +70,8 @@ async function runUntilStopped(
     }
     emit({ type: "stopRequested", reason: signal, graceMs });
     stop.abort();
+    // No time is too long for a person with a debugger: there, only the second signal ends at once.
+    if (attach) return;
     // What is not over by then is cut short, a little early so that leases can still be released in time.
     const limit = setTimeout(() => {
       exitCode = EXIT_CODE.graceExceeded;
@@ -76,7 +82,8 @@ async function runUntilStopped(
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   try {
-    await runDaemon(loaded, { emit, waitForStream, stop: stop.signal, kill: kill.signal });
+    const signals = { stop: stop.signal, kill: kill.signal };
+    await runDaemon(loaded, { emit, waitForStream, ...(attach && { attach }), ...signals });
   } finally {
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }

@@ -1,8 +1,10 @@
 // `try`: runs a processor through the real protocol on records from a file, without AWS.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { AttachPoint } from "../child/attach.ts";
+import { parseAttachAddress } from "../child/attachAddress.ts";
 import { systemClock } from "../clock.ts";
-import type { CheckpointErrorName } from "../model/errors.ts";
+import { type CheckpointErrorName, UserError } from "../model/errors.ts";
 import { ENDS, type End } from "../try/queueReader.ts";
 import { eventLine, isComplete, summary } from "../try/report.ts";
 import { ENCODINGS, type Encoding, FORMATS, type Format, openRecords } from "../try/sources.ts";
@@ -20,6 +22,7 @@ interface Options {
   readonly failCheckpoint: readonly Failure[];
   readonly end: End;
   readonly timeout?: number;
+  readonly attach?: string;
   readonly quiet?: boolean;
 }
 
@@ -39,7 +42,7 @@ export function tryCommand(): Command {
       "Run a record processor on records from a file; needs no AWS. Exit code 0: all was checkpointed.",
     )
     .passThroughOptions()
-    .argument("<command...>", "the processor, after --: try --records words.txt -- python3 app.py")
+    .argument("[command...]", "the processor, after --: try --records words.txt -- python3 app.py")
     .option("--records <path>", "a file, a folder (each file is a record), or - for STDIN", "-")
     .addOption(new Option("--format <format>", "by the file's name when absent").choices(FORMATS))
     .addOption(
@@ -66,6 +69,7 @@ export function tryCommand(): Command {
       "how long it may owe an answer",
       numberFrom({ min: 0.001, max: 86_400 }),
     )
+    .option("--attach <address>", "wait for a processor that you start: unix:PATH or tcp:PORT")
     .option("--quiet", "the summary alone")
     .addHelpText("after", HELP)
     .action(run);
@@ -78,11 +82,44 @@ data, or the whole row as a JSON object. Anything else: a record a line.
 
 Errors: ${Object.keys(errors()).join(", ")}.`;
 
-async function run(argv: [string, ...string[]], options: Options): Promise<void> {
+async function run(argv: readonly string[], options: Options): Promise<void> {
+  const processor = await chooseProcessor(argv, options);
+  try {
+    await tryOn(processor, options);
+  } finally {
+    if ("close" in processor) processor.close();
+  }
+}
+
+/** The command, or the place where a person's processor connects. */
+async function chooseProcessor(
+  [file, ...args]: readonly string[],
+  { attach, shards, timeout }: Options,
+): Promise<AttachPoint | readonly [string, ...string[]]> {
+  if (attach === undefined) {
+    if (file === undefined) throw new UserError(`name a processor: ${EXAMPLE} (or see --attach)`);
+    return [file, ...args];
+  }
+  if (file !== undefined) {
+    throw new UserError(`--attach waits for a processor that you start: leave out "${file}"`);
+  }
+  if (shards > 1) throw new UserError("--attach takes one shard at a time: leave out --shards");
+  if (timeout !== undefined) {
+    throw new UserError("no timeout applies to an attached processor: leave out --timeout");
+  }
+  return AttachPoint.open(parseAttachAddress(attach));
+}
+
+const EXAMPLE = "kinesis-multilang try --records words.txt -- python3 app.py";
+
+async function tryOn(
+  processor: AttachPoint | readonly [string, ...string[]],
+  options: Options,
+): Promise<void> {
   const records = await openRecords(options.records, options.format, options.encoding);
   const tally = new Tally();
   const trial = new Trial({
-    argv,
+    processor,
     shards: options.shards,
     batchSize: options.batchSize,
     ...(options.rate !== undefined && { rate: options.rate }),
@@ -92,7 +129,8 @@ async function run(argv: [string, ...string[]], options: Options): Promise<void>
     clock: systemClock,
     emit: (event) => {
       tally.hear(event);
-      const line = options.quiet ? undefined : eventLine(event);
+      const needed = !options.quiet || event.type === "waitingForAttachment";
+      const line = needed ? eventLine(event) : undefined;
       if (line !== undefined) console.log(line);
     },
     delivering: (shardId, positions) => tally.delivering(shardId, positions),

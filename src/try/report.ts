@@ -10,6 +10,12 @@ export function eventLine(event: Event): string | undefined {
   switch (event.type) {
     case "childStarted":
       return `${event.shardId}  started ${event.argv.join(" ")} (pid ${event.pid})`;
+    case "waitingForAttachment":
+      return `${event.shardId}  waiting for a processor to connect to ${event.address}`;
+    case "attached":
+      return `${event.shardId}  attached`;
+    case "detached":
+      return `${event.shardId}  detached`;
     case "fetched":
       return `${event.shardId}  > ${event.records} ${plural(event.records, "record")}, ${event.bytes} bytes`;
     case "batchProcessed":

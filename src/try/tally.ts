@@ -26,6 +26,7 @@ export class Tally {
   hear(event: Event): void {
     switch (event.type) {
       case "childStarted":
+      case "attached":
         this.#of(event.shardId);
         break;
       case "batchProcessed": {

@@ -1,5 +1,6 @@
 // A trial: the real consumer and real children, with leases in memory and records from a file. What happens is told as events.
 
+import type { AttachPoint } from "../child/attach.ts";
 import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
 import { startProcessor } from "../child/startProcessor.ts";
 import type { Clock } from "../clock.ts";
@@ -13,7 +14,8 @@ import { Sharder } from "./shardRecords.ts";
 import type { GivenRecord } from "./sources.ts";
 
 export interface TrialOptions extends QueueReading {
-  readonly argv: readonly [string, ...string[]];
+  /** The command to start for each shard, or where a processor is waited for: one shard at a time. */
+  readonly processor: readonly [string, ...string[]] | AttachPoint;
   readonly shards: number;
   readonly batchSize: number;
   /** Records a second over all shards; as fast as they are taken when absent. */
@@ -129,7 +131,7 @@ export class Trial {
     const { clock, emit } = this.#options;
     try {
       const startProcessor: StartProcessor = async (...request) => {
-        const processor = await this.#start(...request);
+        const processor = await this.#start(lease)(...request);
         this.#processors.add(processor);
         return processor;
       };
@@ -148,10 +150,21 @@ export class Trial {
     }
   }
 
-  get #start(): StartProcessor {
-    const { argv, timeoutMs, failCheckpoints, clock, emit } = this.#options;
-    const [file, ...args] = argv;
-    const start = startProcessor({
+  #start(lease: MemoryLease): StartProcessor {
+    const { failCheckpoints, emit } = this.#options;
+    const failures = failCheckpoints.flatMap(({ error, times }) =>
+      Array.from({ length: times }, () => error),
+    );
+    return failingCheckpoints(this.#processorsFor(lease), failures, emit);
+  }
+
+  #processorsFor(lease: MemoryLease): StartProcessor {
+    const { processor, timeoutMs, clock, emit } = this.#options;
+    if ("processors" in processor) {
+      return processor.processors({ over: lease.stopRequested, clock, emit });
+    }
+    const [file, ...args] = processor;
+    return startProcessor({
       command: { file, args },
       workerId: "try",
       ...(timeoutMs !== undefined && { timeoutMs }),
@@ -159,9 +172,5 @@ export class Trial {
       clock,
       emit,
     });
-    const failures = failCheckpoints.flatMap(({ error, times }) =>
-      Array.from({ length: times }, () => error),
-    );
-    return failingCheckpoints(start, failures, emit);
   }
 }
