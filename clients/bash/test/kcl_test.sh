@@ -166,6 +166,7 @@ expect 'and the lines that came with its end' "$(wc -l <<<"$written")" 3
 
 unended=$(
   process_records() { :; }
+  shard_ended() { :; }
   kcl_run < <(printf %s "$initialize")
 )
 expect 'a last line without an end' "${unended//$'\n'/}" '{"action":"status","responseFor":"initialize"}'
