@@ -37,7 +37,7 @@ for group in $left; do kill -s KILL -- "-$group"; done
 `;
 
 /** A shell that does not stay is tried again so often in a daemon's life. */
-const RESTARTS_MAX = 10;
+const RESTARTS_MAX = 100;
 
 export interface WatchdogOptions {
   /** How long children may take after the end of their STDIN, and again after SIGTERM. */

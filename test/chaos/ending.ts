@@ -1,0 +1,72 @@
+// The end of a run: everything is put right, what was put is waited for, and the daemons are told to end. Then nothing
+// may be left of them: no process, and no lease that somebody holds.
+
+import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { systemClock } from "../../src/clock.ts";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
+import { nowMs } from "./faultLog.ts";
+import type { Member } from "./fleet.ts";
+import { readJournals } from "./journal.ts";
+import { processesWith } from "./processes.ts";
+import type { PutRecord } from "./putter.ts";
+
+interface Ending {
+  readonly fleet: readonly Member[];
+  readonly journal: string;
+  readonly ledger: readonly PutRecord[];
+  readonly dynamoUrl: string;
+  readonly id: string;
+}
+
+/** For all that was put to arrive in peace. */
+const ARRIVAL_LIMIT_MS = 90_000;
+/** For a process to be gone. */
+const GONE_LIMIT_MS = 10_000;
+const LOOK_EVERY_MS = 1_000;
+
+/** @returns what is wrong. */
+export async function endFleet({ fleet, journal, ledger, dynamoUrl, id }: Ending) {
+  const problems = fleet.flatMap(({ surprises }) => surprises.map((each) => `ENDED: ${each}`));
+  await within(ARRIVAL_LIMIT_MS, async () => {
+    const lives = await readJournals(journal);
+    const seen = new Set(
+      lives.flatMap((life) => life.deliveries.map(({ key, n }) => `${key} ${n}`)),
+    );
+    return ledger.every(({ key, n }) => seen.has(`${key} ${n}`));
+  });
+  for (const member of fleet) {
+    const how = await member.end("SIGTERM");
+    if (how !== "exit code 0") problems.push(`ENDING: ${member.name} ended with ${how}`);
+  }
+  const left = () => processesWith(`CHAOS_RUN=${id}`);
+  if (!(await within(GONE_LIMIT_MS, async () => left().length === 0))) {
+    problems.push(`LEFT: processes ${left().join(", ")} outlived their daemons`);
+  }
+  return [...problems, ...(await heldLeases(dynamoUrl, id))];
+}
+
+async function within(limitMs: number, holds: () => Promise<boolean>): Promise<boolean> {
+  const untilMs = nowMs() + limitMs;
+  while (!(await holds())) {
+    if (nowMs() > untilMs) return false;
+    await systemClock.sleep(LOOK_EVERY_MS);
+  }
+  return true;
+}
+
+async function heldLeases(endpoint: string, TableName: string): Promise<readonly string[]> {
+  const client = new DynamoDBClient({
+    endpoint,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    requestHandler: new NodeHttpHandler(),
+  });
+  const { Items } = await client.send(new ScanCommand({ TableName, ConsistentRead: true }));
+  client.destroy();
+  return (Items ?? []).flatMap(({ leaseKey, leaseOwner, checkpoint }) =>
+    leaseOwner?.S && checkpoint?.S !== "SHARD_END"
+      ? [`HELD: ${leaseKey?.S} is still held by ${leaseOwner.S}`]
+      : [],
+  );
+}

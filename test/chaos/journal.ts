@@ -1,0 +1,109 @@
+// What the processors wrote: one life a file, from its first record to its last word.
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Delivery {
+  readonly key: string;
+  readonly n: number;
+  readonly seq: string;
+  readonly atMs: number;
+  readonly poison: boolean;
+}
+
+interface AskedCheckpoint {
+  readonly askedMs: number;
+  readonly answeredMs: number;
+  /** A sequence number or SHARD_END. */
+  readonly upTo: string;
+  readonly error: string | null;
+}
+
+/** One child process at work on one shard. */
+export interface Life {
+  readonly file: string;
+  readonly shardId: string;
+  readonly pid: number;
+  readonly daemonPid: number;
+  readonly worker: string;
+  readonly initializedMs: number;
+  /** The checkpoint that it was told to start from. */
+  readonly from: string;
+  readonly deliveries: readonly Delivery[];
+  readonly checkpoints: readonly AskedCheckpoint[];
+  /** leaseLost, shardEnded, shutdownRequested, in the order in which they came. */
+  readonly told: readonly string[];
+  /** It saw the end of its STDIN. */
+  readonly ended: boolean;
+}
+
+type Line =
+  | {
+      readonly is: "life";
+      readonly t: number;
+      readonly shardId: string;
+      readonly from: string;
+      readonly pid: number;
+      readonly daemon: number;
+      readonly worker: string;
+    }
+  | {
+      readonly is: "record";
+      readonly t: number;
+      readonly key: string;
+      readonly n: number;
+      readonly seq: string;
+      readonly poison?: string;
+    }
+  | {
+      readonly is: "checkpoint";
+      readonly t: number;
+      readonly asked: number;
+      readonly upTo?: string;
+      readonly error: string | null;
+    }
+  | { readonly is: "told"; readonly t: number; readonly action: string }
+  | { readonly is: "end"; readonly t: number };
+
+/** All lives, in the order in which they began. */
+export async function readJournals(folder: string): Promise<readonly Life[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".jsonl"));
+  const texts = await Promise.all(
+    names.map(async (file) => ({ file, text: await readFile(join(folder, file), "utf8") })),
+  );
+  return texts
+    .flatMap(({ file, text }) => parseLife(file, text) ?? [])
+    .toSorted((a, b) => a.initializedMs - b.initializedMs);
+}
+
+/** @returns `undefined` when the process was killed before it could write who it was. */
+export function parseLife(file: string, text: string): Life | undefined {
+  // A process that is killed may leave half a line, and only at the end.
+  const whole = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  const lines = whole.filter((line) => line !== "").map((line) => JSON.parse(line) as Line);
+  const [first] = lines;
+  if (first?.is !== "life") return undefined;
+  const of = <Is extends Line["is"]>(is: Is) =>
+    lines.filter((line): line is Extract<Line, { is: Is }> => line.is === is);
+  return {
+    file,
+    shardId: first.shardId,
+    pid: first.pid,
+    daemonPid: first.daemon,
+    worker: first.worker,
+    initializedMs: first.t,
+    from: first.from,
+    deliveries: of("record").map(({ key, n, seq, t, poison }) => ({
+      key,
+      n,
+      seq,
+      atMs: t,
+      poison: poison !== undefined,
+    })),
+    checkpoints: of("checkpoint").flatMap(({ asked, t, upTo, error }) =>
+      upTo === undefined ? [] : [{ askedMs: asked, answeredMs: t, upTo, error }],
+    ),
+    told: of("told").map(({ action }) => action),
+    ended: of("end").length > 0,
+  };
+}

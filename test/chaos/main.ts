@@ -1,0 +1,157 @@
+// `npm run chaos`: a fleet of daemons reads a stream while all sorts of things go wrong, and a checker that knows only
+// what was put, what the processors wrote and what was done says whether anything was lost, reordered or repeated for
+// no reason. Exit code 0 when all is well. README.md here tells the faults, and what they have shown.
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CreateStreamCommand, KinesisClient } from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { systemClock } from "../../src/clock.ts";
+import {
+  LOCAL_CREDENTIALS,
+  LOCAL_REGION,
+  startDynamo,
+  startKinesis,
+} from "../../src/local/services.ts";
+import { Scope } from "../../src/sample/scope.ts";
+import { attack } from "./attack.ts";
+import { check } from "./checker.ts";
+import { endFleet } from "./ending.ts";
+import { FaultLog } from "./faultLog.ts";
+import { type FleetOptions, Member } from "./fleet.ts";
+import { readJournals } from "./journal.ts";
+import { type Options, readOptions } from "./options.ts";
+import { WORK } from "./paths.ts";
+import { type PutRecord, putUntil } from "./putter.ts";
+import { Random } from "./random.ts";
+import { untilActive } from "./shards.ts";
+import { tell, type Verdict } from "./verdict.ts";
+import { findGrowth, type Sample, trends, watch } from "./watch.ts";
+
+const FIRST_SHARDS = 3;
+const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
+const PUT_EVERY_MS = 100;
+
+/** No record may wait longer, whatever happens to its shard: the stated bound. */
+const DELAY_BOUND_MS = 60_000;
+
+const PROPERTIES = {
+  initialPositionInStream: "TRIM_HORIZON",
+  retrievalMode: "POLLING",
+  idleTimeBetweenReadsInMillis: 250,
+  maxRecords: 100,
+  failoverTimeMillis: 3_000,
+  parentShardPollIntervalMillis: 500,
+  timeoutInSeconds: 4,
+  shutdownGraceMillis: 8_000,
+  maxChildRestarts: 4,
+  childRestartWindowMillis: 15_000,
+};
+
+async function run(options: Options, scope: Scope): Promise<Verdict> {
+  const id = `chaos-${options.seed}`;
+  const folder = join(WORK, id);
+  const journal = join(folder, "journal");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(journal, { recursive: true });
+  const kinesis = await scope.use(startKinesis(), (service) => service.stop());
+  const dynamo = await scope.use(startDynamo(), (service) => service.stop());
+  const client = kinesisAt(kinesis.url);
+  await client.send(new CreateStreamCommand({ StreamName: id, ShardCount: FIRST_SHARDS }));
+  await untilActive(client, id);
+
+  const log = new FaultLog();
+  const fleet = await startFleet(scope, options, log, {
+    folder,
+    journal,
+    streamName: id,
+    kinesisUrl: kinesis.url,
+    dynamoUrl: dynamo.url,
+    properties: PROPERTIES,
+    mark: { CHAOS_RUN: id, ...(options.sabotage && { SABOTAGE: options.sabotage }) },
+    fakeTime: options.fakeTime,
+  });
+
+  const [ledger, samples]: [PutRecord[], Sample[]] = [[], []];
+  const random = new Random(options.seed);
+  const over = new AbortController();
+  const putRandom = new Random(options.seed + 1);
+  const putting = putUntil(
+    over.signal,
+    {
+      client,
+      streamName: id,
+      random: putRandom,
+      keys: KEYS,
+      roundMs: PUT_EVERY_MS,
+      poisonEvery: 0,
+    },
+    ledger,
+  );
+  const watching = watch(() => fleet[0]?.pid, over.signal, samples);
+  const field = { fleet, random, log, client, streamName: id };
+  await attack(field, options, options.minutes * 60_000);
+  over.abort();
+  await Promise.all([putting, watching]);
+
+  const endings = await endFleet({ fleet, journal, ledger, dynamoUrl: dynamo.url, id });
+  const evidence = { ledger, lives: await readJournals(journal), faults: log.entries };
+  const findings = check(evidence, DELAY_BOUND_MS);
+  const problems = [...findings.problems, ...endings, ...findGrowth(samples)];
+  const verdict: Verdict = {
+    passed: problems.length === 0,
+    seed: options.seed,
+    minutes: options.minutes,
+    ...findings,
+    problems,
+    faults: log.counts(),
+    skipped: options.fakeTime ? [] : ["clock jump: libfaketime is not installed"],
+    trends: trends(samples),
+  };
+  writeFileSync(join(folder, "faults.json"), JSON.stringify(log.entries, null, 1));
+  writeFileSync(join(folder, "ledger.json"), JSON.stringify(ledger));
+  writeFileSync(join(folder, "verdict.json"), `${JSON.stringify(verdict, null, 2)}\n`);
+  return verdict;
+}
+
+async function startFleet(
+  scope: Scope,
+  { daemons }: Options,
+  log: FaultLog,
+  options: FleetOptions,
+) {
+  const names = Array.from({ length: daemons }, (_, index) => String.fromCharCode(97 + index));
+  const fleet: Member[] = [];
+  for (const name of names) {
+    const member = await scope.use(Member.create(name, options), (made) => made.dismiss());
+    member.start(true);
+    // No fault, but a reason to share the leases anew.
+    log.begin("daemon joined", { who: "daemon", worker: name, pid: member.pid ?? 0 })();
+    fleet.push(member);
+    await systemClock.sleep(300);
+  }
+  return fleet;
+}
+
+function kinesisAt(endpoint: string): KinesisClient {
+  return new KinesisClient({
+    endpoint,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    requestHandler: new NodeHttpHandler(),
+  });
+}
+
+const options = readOptions(process.argv.slice(2));
+console.log(`seed ${options.seed}, ${options.minutes} minutes, ${options.daemons} daemons`);
+const scope = new Scope();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void scope.close().then(() => process.exit(130)));
+}
+try {
+  const verdict = await run(options, scope);
+  tell(verdict, join(WORK, `chaos-${options.seed}`, "verdict.json"));
+  process.exitCode = verdict.passed ? 0 : 1;
+} finally {
+  await scope.close();
+}

@@ -1,0 +1,54 @@
+// `npm run chaos -- --minutes N --seed N`.
+
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { FAULTS, type Fault } from "./faults.ts";
+
+export interface Options {
+  readonly minutes: number;
+  readonly seed: number;
+  readonly daemons: number;
+  /** Mean pause between two faults. */
+  readonly pauseMs: number;
+  readonly faults: readonly Fault[];
+  /** A lie that the processors tell, to see the checker notice: lose, reorder or repeat. */
+  readonly sabotage: string | undefined;
+  /** A library that sets clocks; absent = no clock jumps. */
+  readonly fakeTime: string | undefined;
+}
+
+/** Debian's and Alpine's places. */
+const FAKE_TIME = [
+  "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+  "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+  "/usr/lib/faketime/libfaketimeMT.so.1",
+];
+
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: "string", default: "2" },
+      seed: { type: "string", default: String(Date.now() % 2 ** 31) },
+      daemons: { type: "string", default: "3" },
+      "pause-ms": { type: "string", default: "1500" },
+      only: { type: "string" },
+      sabotage: { type: "string" },
+    },
+  });
+  const number = (name: "minutes" | "seed" | "daemons" | "pause-ms") => {
+    const value = Number(values[name]);
+    if (!(value > 0)) throw new Error(`--${name} takes a number above 0, not ${values[name]}`);
+    return value;
+  };
+  const { only } = values;
+  return {
+    minutes: number("minutes"),
+    seed: number("seed"),
+    daemons: number("daemons"),
+    pauseMs: number("pause-ms"),
+    faults: FAULTS.filter(({ name }) => only === undefined || name.includes(only)),
+    sabotage: values.sabotage,
+    fakeTime: FAKE_TIME.find((file) => existsSync(file)),
+  };
+}

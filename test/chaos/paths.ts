@@ -1,0 +1,11 @@
+// Where a run finds and keeps its things. It is started by npm, so the current directory is the repository's root.
+
+import { join } from "node:path";
+
+const ROOT = process.cwd();
+
+/** The built daemon. */
+export const MAIN = join(ROOT, "dist", "main.js");
+export const PROCESSOR = join(ROOT, "test", "chaos", "processor.mjs");
+/** Everything that a run leaves behind; git ignores it. */
+export const WORK = join(ROOT, ".cache", "chaos");

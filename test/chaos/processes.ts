@@ -1,0 +1,68 @@
+// Processes as Linux shows them in /proc.
+
+import { readdirSync, readFileSync } from "node:fs";
+
+export interface Relative {
+  readonly pid: number;
+  /** Our watchdog, and no record processor. */
+  readonly isGuard: boolean;
+}
+
+export function childrenOf(pid: number): readonly Relative[] {
+  const pids = read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean).map(Number);
+  return pids.flatMap((child) => {
+    const command = read(`/proc/${child}/cmdline`);
+    // Between fork and exec it is still its parent; when it has ended it has no command line.
+    const isOther = command === "" || command.includes("\0-p\0");
+    return isOther ? [] : [{ pid: child, isGuard: command.includes("multilang-watchdog") }];
+  });
+}
+
+/** Process ids whose environment holds `NAME=value`. */
+export function processesWith(mark: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => read(`/proc/${pid}/environ`).split("\0").includes(mark))
+    .map(Number);
+}
+
+/** What a process holds; `undefined` when it is gone. */
+export interface Holding {
+  readonly rssMib: number;
+  readonly descriptors: number;
+  readonly children: number;
+}
+
+export function holdingOf(pid: number): Holding | undefined {
+  const rss = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1];
+  if (rss === undefined) return undefined;
+  return {
+    rssMib: Number(rss) / 1024,
+    descriptors: list(`/proc/${pid}/fd`).length,
+    children: childrenOf(pid).length,
+  };
+}
+
+export function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone already.
+  }
+}
+
+function list(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}

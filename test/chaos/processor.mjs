@@ -1,0 +1,73 @@
+// The witness: writes down each record before it does anything else, and what it heard of checkpoints. One file a
+// process, so that no two write into one; times are the machine's, the same for all processes, and never jump.
+// SABOTAGE=lose|reorder|repeat makes it lie, to see that the checker notices.
+import { openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const { JOURNAL_DIR, SABOTAGE, KINESIS_MULTILANG_WORKER_ID: worker } = process.env;
+const POISON_EXIT_CODE = 13;
+const now = () => Number(process.hrtime.bigint() / 1000n) / 1000;
+const startedAt = now();
+const chance = (share) => Math.random() < share;
+const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+
+let file;
+const note = (entry) => writeSync(file, `${JSON.stringify({ t: now(), ...entry })}\n`);
+const send = (message) => process.stdout.write(`\n${JSON.stringify(message)}\n`);
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const hear = async () => {
+  const { value, done } = await lines.next();
+  return done ? undefined : JSON.parse(value);
+};
+
+/** @returns the error's name, `null` when it is stored, `undefined` when nobody answers any more. */
+async function checkpoint(sequenceNumber = null, subSequenceNumber = null) {
+  const asked = now();
+  send({ action: "checkpoint", sequenceNumber, subSequenceNumber });
+  const answer = await hear();
+  if (answer) note({ is: "checkpoint", asked, upTo: sequenceNumber ?? last, error: answer.error });
+  return answer?.error;
+}
+
+let last;
+let ended = false;
+
+function work({ data, partitionKey, sequenceNumber }) {
+  const text = Buffer.from(data, "base64").toString();
+  const [n, poison] = text.split(" ");
+  last = sequenceNumber;
+  if (SABOTAGE === "lose" && chance(0.01)) return;
+  note({ is: "record", key: partitionKey, n: Number(n), seq: sequenceNumber, poison });
+  if (SABOTAGE === "repeat" && chance(0.01)) {
+    note({ is: "record", key: partitionKey, n: Number(n), seq: sequenceNumber });
+  }
+  if (poison) process.exit(POISON_EXIT_CODE);
+  if (chance(0.3)) pause(1);
+}
+
+for (let message = await hear(); message; message = await hear()) {
+  const { action } = message;
+  if (action === "initialize") {
+    const { shardId, sequenceNumber: from } = message;
+    file = openSync(join(JOURNAL_DIR, `${shardId}.${process.pid}.${startedAt}.jsonl`), "a", 0o600);
+    note({ is: "life", startedAt, shardId, from, pid: process.pid, daemon: process.ppid, worker });
+  } else if (action === "processRecords") {
+    const { records } = message;
+    if (SABOTAGE === "reorder" && chance(0.2)) records.reverse();
+    for (const [index, record] of records.entries()) {
+      work(record);
+      if (index < records.length - 1 && chance(0.02)) await checkpoint(last, 0);
+    }
+    // Now and then a batch goes without a checkpoint, as processors do that checkpoint once a minute.
+    if (chance(0.8)) await checkpoint();
+  } else {
+    note({ is: "told", action });
+    ended = action === "shardEnded";
+    if (ended) last = "SHARD_END";
+    if (action !== "leaseLost") await checkpoint();
+  }
+  send({ action: "status", responseFor: action });
+}
+if (file !== undefined) note({ is: "end" });
