@@ -6,23 +6,27 @@
 //   duplicates    a record delivered again although nothing had happened to who had it before;
 //   promises      a child that began before a checkpoint that the table had taken; a checkpoint taken from a worker
 //                 after another one's child had begun;
+//   poison        a record that kills its processors and is not among the dead letters, or one that is, and does not;
 //   delay         a record that waited longer than the bound.
 
 import { explain } from "./explain.ts";
 import type { FaultEntry } from "./faultLog.ts";
 import type { Delivery, Life } from "./journal.ts";
+import type { Letter } from "./letters.ts";
 import type { PutRecord } from "./putter.ts";
 
 export interface Evidence {
   readonly ledger: readonly PutRecord[];
   readonly lives: readonly Life[];
   readonly faults: readonly FaultEntry[];
+  readonly letters: readonly Letter[];
 }
 
 export interface Findings {
   readonly problems: readonly string[];
   readonly records: number;
   readonly lives: number;
+  readonly poison: number;
   /** Deliveries beyond the first of each record. */
   readonly duplicates: number;
   /** Why they came: how many for each cause. */
@@ -35,7 +39,10 @@ interface Made {
   readonly life: Life;
 }
 
-export function check({ ledger, lives, faults }: Evidence, delayBoundMs: number): Findings {
+export function check(
+  { ledger, lives, faults, letters }: Evidence,
+  delayBoundMs: number,
+): Findings {
   const made = deliveriesByRecord(lives);
   const duplicates = judgeDuplicates(made, faults);
   const delays = delaysOf(ledger, made);
@@ -44,6 +51,7 @@ export function check({ ledger, lives, faults }: Evidence, delayBoundMs: number)
       ...findLost(ledger, made),
       ...findInvented(ledger, made),
       ...findDisorder(made),
+      ...judgeLetters(ledger, letters),
       ...duplicates.problems,
       ...findForgottenCheckpoints(lives),
       ...findCheckpointsWithoutLease(lives),
@@ -51,6 +59,7 @@ export function check({ ledger, lives, faults }: Evidence, delayBoundMs: number)
     ],
     records: ledger.length,
     lives: lives.length,
+    poison: ledger.filter(({ poison }) => poison).length,
     duplicates: duplicates.count,
     causes: duplicates.causes,
     delayMs: summary(delays.map(({ delayMs }) => delayMs)),
@@ -87,6 +96,17 @@ function findInvented(ledger: readonly PutRecord[], made: Deliveries): string[] 
   return [...made.keys()]
     .filter((name) => !put.has(name))
     .map((name) => `INVENTED: ${name} was delivered and never put`);
+}
+
+function judgeLetters(ledger: readonly PutRecord[], letters: readonly Letter[]): string[] {
+  const buried = new Set(letters.map(({ key, n }) => nameOf(key, n)));
+  return ledger.flatMap(({ key, n, poison }) => {
+    const name = nameOf(key, n);
+    if (poison === buried.has(name)) return [];
+    return poison
+      ? [`POISON: ${name} kills its processors, and is not among the dead letters`]
+      : [`BURIED: ${name} is among the dead letters, and nothing is wrong with it`];
+  });
 }
 
 function findDisorder(made: Deliveries): string[] {

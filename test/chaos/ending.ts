@@ -8,12 +8,14 @@ import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import { nowMs } from "./faultLog.ts";
 import type { Member } from "./fleet.ts";
 import { readJournals } from "./journal.ts";
+import type { LettersDisk } from "./letters.ts";
 import { processesWith } from "./processes.ts";
 import type { PutRecord } from "./putter.ts";
 
 interface Ending {
   readonly fleet: readonly Member[];
   readonly journal: string;
+  readonly disk: LettersDisk;
   readonly ledger: readonly PutRecord[];
   readonly dynamoUrl: string;
   readonly id: string;
@@ -26,14 +28,14 @@ const GONE_LIMIT_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
 
 /** @returns what is wrong. */
-export async function endFleet({ fleet, journal, ledger, dynamoUrl, id }: Ending) {
+export async function endFleet({ fleet, journal, disk, ledger, dynamoUrl, id }: Ending) {
   const problems = fleet.flatMap(({ surprises }) => surprises.map((each) => `ENDED: ${each}`));
   await within(ARRIVAL_LIMIT_MS, async () => {
     const lives = await readJournals(journal);
-    const seen = new Set(
-      lives.flatMap((life) => life.deliveries.map(({ key, n }) => `${key} ${n}`)),
-    );
-    return ledger.every(({ key, n }) => seen.has(`${key} ${n}`));
+    const name = ({ key, n }: { readonly key: string; readonly n: number }) => `${key} ${n}`;
+    const seen = new Set(lives.flatMap(({ deliveries }) => deliveries.map(name)));
+    const buried = new Set(disk.read().map(name));
+    return ledger.every((put) => (put.poison ? buried : seen).has(name(put)));
   });
   for (const member of fleet) {
     const how = await member.end("SIGTERM");

@@ -53,7 +53,9 @@ function partedInOrder({ told, checkpoints, deliveries, ended }: Life): boolean 
 
 const diedOfPoison = (life: Life) => !life.ended && life.deliveries.at(-1)?.poison === true;
 
-const lostItsLease = ({ told }: Life) => told[0] === "leaseLost";
+/** It was told so, or a checkpoint of its was refused for that reason. */
+const lostItsLease = ({ told, checkpoints }: Life) =>
+  told[0] === "leaseLost" || checkpoints.some(({ error }) => error === "ShutdownException");
 
 /** Somebody came, went, or was out of reach for long enough to be taken for dead. */
 function sharedAnew(againMs: number, faults: readonly FaultEntry[]): string | undefined {

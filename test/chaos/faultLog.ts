@@ -13,7 +13,7 @@ export type Target =
   /** The way from one daemon to a service. */
   | { readonly who: "dynamodb" | "kinesis"; readonly worker: string }
   | { readonly who: "clock"; readonly worker: string }
-  | { readonly who: "disk"; readonly worker: string }
+  | { readonly who: "disk" }
   | { readonly who: "stream" };
 
 export interface FaultEntry {

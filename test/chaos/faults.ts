@@ -6,6 +6,7 @@ import { systemClock } from "../../src/clock.ts";
 import type { Fault as CallFault } from "../support/faultProxy.ts";
 import type { FaultLog } from "./faultLog.ts";
 import type { Member } from "./fleet.ts";
+import type { LettersDisk } from "./letters.ts";
 import { signal } from "./processes.ts";
 import type { Random } from "./random.ts";
 import { reshard } from "./shards.ts";
@@ -14,6 +15,7 @@ export interface Field {
   readonly fleet: readonly Member[];
   readonly random: Random;
   readonly log: FaultLog;
+  readonly disk: LettersDisk;
   readonly client: KinesisClient;
   readonly streamName: string;
   /** Aborted when no more harm is to be done: what lasts is to be ended now. */
@@ -40,6 +42,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "watchdog killed", weight: 1, run: killGuard },
   { name: "reshard", weight: 5, run: changeShards },
   { name: "clock jump", weight: 4, run: jumpClock },
+  { name: "disk full", weight: 3, run: fillDisk },
   { name: "DynamoDB outage", weight: 4, run: dynamoOutage },
   { name: "DynamoDB slow", weight: 3, run: (field, name) => slow(field, name, "dynamo") },
   { name: "Kinesis slow", weight: 3, run: (field, name) => slow(field, name, "kinesis") },
@@ -137,6 +140,14 @@ async function jumpClock({ fleet, random, log, peace }: Field, name: string): Pr
   member.setClock(seconds);
   await systemClock.sleep(random.between(500, 8_000), peace);
   member.setClock(0);
+  end();
+}
+
+async function fillDisk({ disk, random, log, peace }: Field, name: string): Promise<void> {
+  const end = log.begin(name, { who: "disk" });
+  disk.fill();
+  await systemClock.sleep(random.between(1_000, 10_000), peace);
+  disk.free();
   end();
 }
 

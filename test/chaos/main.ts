@@ -20,6 +20,7 @@ import { endFleet } from "./ending.ts";
 import { FaultLog } from "./faultLog.ts";
 import { type FleetOptions, Member } from "./fleet.ts";
 import { readJournals } from "./journal.ts";
+import { LettersDisk } from "./letters.ts";
 import { type Options, readOptions } from "./options.ts";
 import { WORK } from "./paths.ts";
 import { type PutRecord, putUntil } from "./putter.ts";
@@ -31,6 +32,7 @@ import { findGrowth, type Sample, trends, watch } from "./watch.ts";
 const FIRST_SHARDS = 3;
 const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
 const PUT_EVERY_MS = 100;
+const POISON_EVERY = 2_000;
 
 /** No record may wait longer, whatever happens to its shard: the stated bound. */
 const DELAY_BOUND_MS = 60_000;
@@ -44,6 +46,8 @@ const PROPERTIES = {
   parentShardPollIntervalMillis: 500,
   timeoutInSeconds: 4,
   shutdownGraceMillis: 8_000,
+  maximumRetryAttempts: 3,
+  bisectBatchOnFunctionError: true,
   maxChildRestarts: 4,
   childRestartWindowMillis: 15_000,
 };
@@ -56,6 +60,10 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
   mkdirSync(journal, { recursive: true });
   const kinesis = await scope.use(startKinesis(), (service) => service.stop());
   const dynamo = await scope.use(startDynamo(), (service) => service.stop());
+  const disk = await scope.use(
+    Promise.resolve(new LettersDisk(join(folder, "letters"))),
+    async (made) => made.close(),
+  );
   const client = kinesisAt(kinesis.url);
   await client.send(new CreateStreamCommand({ StreamName: id, ShardCount: FIRST_SHARDS }));
   await untilActive(client, id);
@@ -67,7 +75,7 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
     streamName: id,
     kinesisUrl: kinesis.url,
     dynamoUrl: dynamo.url,
-    properties: PROPERTIES,
+    properties: { ...PROPERTIES, onFailureDestination: `file:${disk.file}` },
     mark: { CHAOS_RUN: id, ...(options.sabotage && { SABOTAGE: options.sabotage }) },
     fakeTime: options.fakeTime,
   });
@@ -84,18 +92,19 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
       random: putRandom,
       keys: KEYS,
       roundMs: PUT_EVERY_MS,
-      poisonEvery: 0,
+      poisonEvery: POISON_EVERY,
     },
     ledger,
   );
   const watching = watch(() => fleet[0]?.pid, over.signal, samples);
-  const field = { fleet, random, log, client, streamName: id };
+  const field = { fleet, random, log, disk, client, streamName: id };
   await attack(field, options, options.minutes * 60_000);
   over.abort();
   await Promise.all([putting, watching]);
 
-  const endings = await endFleet({ fleet, journal, ledger, dynamoUrl: dynamo.url, id });
-  const evidence = { ledger, lives: await readJournals(journal), faults: log.entries };
+  const endings = await endFleet({ fleet, journal, disk, ledger, dynamoUrl: dynamo.url, id });
+  const lives = await readJournals(journal);
+  const evidence = { ledger, lives, faults: log.entries, letters: disk.read() };
   const findings = check(evidence, DELAY_BOUND_MS);
   const problems = [...findings.problems, ...endings, ...findGrowth(samples)];
   const verdict: Verdict = {

@@ -30,7 +30,7 @@ export function tell(verdict: Verdict, file: string): void {
   for (const each of skipped) console.log(`SKIPPED ${each}`);
   console.log(`faults: ${list(faults)}`);
   console.log(
-    `${verdict.records} records, ${verdict.lives} processors, ${verdict.duplicates} repeated deliveries (${list(causes)})`,
+    `${verdict.records} records (${verdict.poison} of them poison), ${verdict.lives} processors, ${verdict.duplicates} repeated deliveries (${list(causes)})`,
   );
   console.log(
     `from put to first delivery: p50 ${delayMs.p50}, p99 ${delayMs.p99}, most ${delayMs.max} ms`,
