@@ -197,25 +197,25 @@ func NewDriver(processor RecordProcessor, in io.Reader, out, errs io.Writer) *Dr
 // Run answers one action after the other until the end of the input.
 func (d *Driver) Run() error {
 	for {
-		action, line, err := d.read()
+		message, err := d.read()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if !isKnown(action) {
-			d.warn("ignoring an action that this client does not know: %q", action)
+		if !isKnown(message.Action) {
+			d.warn("ignoring an action that this client does not know: %q", message.Action)
 			continue
 		}
 		checkpointer := &Checkpointer{driver: d}
-		if err := d.call(action, line, checkpointer); err != nil {
-			return fmt.Errorf("%s: %w", action, err)
+		if err := d.call(message, checkpointer); err != nil {
+			return fmt.Errorf("%s: %w", message.Action, err)
 		}
 		checkpointer.mutex.Lock() // waits for a checkpoint of another goroutine
 		checkpointer.finished = true
 		checkpointer.mutex.Unlock()
-		if err := d.write(map[string]string{"action": "status", "responseFor": action}); err != nil {
+		if err := d.write(map[string]string{"action": "status", "responseFor": message.Action}); err != nil {
 			return err
 		}
 	}
@@ -229,20 +229,14 @@ func isKnown(action string) bool {
 	return false
 }
 
-func (d *Driver) call(action string, line []byte, checkpointer *Checkpointer) error {
-	switch action {
+func (d *Driver) call(message *message, checkpointer *Checkpointer) error {
+	switch message.Action {
 	case "initialize":
-		input := InitializeInput{Log: d.Log}
-		if err := json.Unmarshal(line, &input); err != nil {
-			return err
-		}
-		return d.processor.Initialize(input)
+		message.InitializeInput.Log = d.Log
+		return d.processor.Initialize(message.InitializeInput)
 	case "processRecords":
-		input := ProcessRecordsInput{Checkpointer: checkpointer, Log: d.Log}
-		if err := json.Unmarshal(line, &input); err != nil {
-			return err
-		}
-		return d.processor.ProcessRecords(input)
+		message.ProcessRecordsInput.Checkpointer, message.ProcessRecordsInput.Log = checkpointer, d.Log
+		return d.processor.ProcessRecords(message.ProcessRecordsInput)
 	case "leaseLost":
 		return d.processor.LeaseLost(LeaseLostInput{d.Log})
 	case "shardEnded":
@@ -252,19 +246,32 @@ func (d *Driver) call(action string, line []byte, checkpointer *Checkpointer) er
 	}
 }
 
-// read returns the next message and its action; io.EOF at the end of the input. Lines may be of any length.
-func (d *Driver) read() (string, []byte, error) {
+// A message of any action, to be parsed in one go.
+type message struct {
+	Action string `json:"action"`
+	InitializeInput
+	ProcessRecordsInput
+	Error string `json:"error"`
+}
+
+// read returns the next message; io.EOF at the end of the input. Lines may be of any length.
+func (d *Driver) read() (*message, error) {
 	for {
 		line, err := d.in.ReadBytes('\n')
 		if line = bytes.TrimSpace(line); len(line) > 0 {
-			var message struct{ Action string }
-			if err := json.Unmarshal(line, &message); err != nil || line[0] != '{' {
-				return "", nil, fmt.Errorf("the daemon sent something that is not a message: %.200q", line)
+			message := new(message)
+			err := json.Unmarshal(line, message)
+			var wrongType *json.UnmarshalTypeError
+			if errors.As(err, &wrongType) && message.Action != "checkpoint" && !isKnown(message.Action) {
+				err = nil // an action that we do not know may have fields as it likes
 			}
-			return message.Action, line, nil
+			if err != nil || line[0] != '{' {
+				return nil, fmt.Errorf("the daemon sent something that is not a message (%v): %.200q", err, line)
+			}
+			return message, nil
 		}
 		if err != nil {
-			return "", nil, err
+			return nil, err
 		}
 	}
 }
@@ -272,20 +279,18 @@ func (d *Driver) read() (string, []byte, error) {
 // readAnswer returns the error that the answer to a checkpoint names, or nothing.
 func (d *Driver) readAnswer() (string, error) {
 	for {
-		action, line, err := d.read()
+		message, err := d.read()
 		switch {
 		case err == io.EOF:
 			return "", fmt.Errorf("the daemon has gone: %w", &CheckpointError{Shutdown})
 		case err != nil:
 			return "", err
-		case action == "checkpoint":
-			var answer struct{ Error string }
-			err := json.Unmarshal(line, &answer)
-			return answer.Error, err
-		case isKnown(action):
-			return "", fmt.Errorf("no answer, but %s: %w", action, &CheckpointError{InvalidState})
+		case message.Action == "checkpoint":
+			return message.Error, nil
+		case isKnown(message.Action):
+			return "", fmt.Errorf("no answer, but %s: %w", message.Action, &CheckpointError{InvalidState})
 		}
-		d.warn("ignoring an action that this client does not know: %q", action)
+		d.warn("ignoring an action that this client does not know: %q", message.Action)
 	}
 }
 

@@ -207,7 +207,7 @@ func TestAnErrorEndsWithoutAStatus(t *testing.T) {
 }
 
 func TestIgnoresBlankLinesAndUnknownActions(t *testing.T) {
-	result := play(&functions{}, "", "  ", `{"action":"dance"}`, ok, initialize+"\r")
+	result := play(&functions{}, "", "  ", `{"action":"dance","records":7}`, ok, initialize+"\r")
 	equal(t, result.err, nil)
 	equal(t, len(result.written), 1)
 	equal(t, strings.Contains(result.errors, `"dance"`), true)
