@@ -1,6 +1,7 @@
 // Dead letters to a bucket of S3: an object for those that were condemned together, one JSON object a line.
 
 import type { DeadLetter } from "../shard/deadLetter.ts";
+import { withoutVersionWarning } from "../stream/client.ts";
 import type { OpenDestination } from "./destination.ts";
 import { letterText } from "./letterText.ts";
 import type { Destination } from "./place.ts";
@@ -11,7 +12,8 @@ export async function openBucket(
   reach: Reach,
 ): Promise<OpenDestination> {
   const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
-  const client = new S3(bucketOptions(await clientOptions("s3", undefined, reach)));
+  const options = bucketOptions(await clientOptions("s3", undefined, reach));
+  const client = withoutVersionWarning(() => new S3(options));
   return {
     // An object may have 5 TiB, 5 GiB of them in one call: nothing has to be left out.
     async send(letters, signal) {

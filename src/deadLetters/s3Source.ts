@@ -2,6 +2,7 @@
 
 import type { S3 } from "@aws-sdk/client-s3";
 import type { DeadLetter } from "../shard/deadLetter.ts";
+import { withoutVersionWarning } from "../stream/client.ts";
 import { letterText } from "./letterText.ts";
 import type { Destination } from "./place.ts";
 import { clientOptions, installed, type Reach } from "./reach.ts";
@@ -14,7 +15,8 @@ export async function openBucketSource(
   reach: Reach,
 ): Promise<LetterSource> {
   const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
-  const client = new S3(bucketOptions(await clientOptions("s3", undefined, reach)));
+  const options = bucketOptions(await clientOptions("s3", undefined, reach));
+  const client = withoutVersionWarning(() => new S3(options));
   const folder = prefix ? `${prefix}/` : "";
   const settled = new Set<DeadLetter>();
 

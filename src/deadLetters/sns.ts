@@ -1,6 +1,7 @@
 // Dead letters to a topic of SNS, one message each.
 
 import type { PublishBatchRequestEntry } from "@aws-sdk/client-sns";
+import { withoutVersionWarning } from "../stream/client.ts";
 import { LetterCalls, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import type { Destination } from "./place.ts";
@@ -16,7 +17,8 @@ export async function openTopic(
   reach: Reach,
 ): Promise<OpenDestination> {
   const { SNS } = await installed("sns", () => import("@aws-sdk/client-sns"));
-  const client = new SNS(await clientOptions("sns", region, reach));
+  const options = await clientOptions("sns", region, reach);
+  const client = withoutVersionWarning(() => new SNS(options));
   const isFifo = topicArn.endsWith(".fifo");
   const calls = new LetterCalls(LIMITS, async (entries) => {
     const { Failed = [] } = await client.publishBatch({

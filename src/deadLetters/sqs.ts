@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { SendMessageBatchRequestEntry, SQS } from "@aws-sdk/client-sqs";
+import { withoutVersionWarning } from "../stream/client.ts";
 import { LetterCalls, type LetterEntry, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import { placeOf } from "./letterText.ts";
@@ -13,7 +14,8 @@ const LIMITS = { maxLetterBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
 
 export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestination> {
   const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
-  const client = new SQS(await clientOptions("sqs", queue.region, reach));
+  const options = await clientOptions("sqs", queue.region, reach);
+  const client = withoutVersionWarning(() => new SQS(options));
   let url: string | undefined;
   const calls = new LetterCalls(LIMITS, async (entries) => {
     url ??= await queueUrl(client, queue);

@@ -52,7 +52,7 @@ export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
 const WARNING_SWITCH = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
 
 /** The SDK looks once, when the first client is made; children should not inherit the switch. */
-function withoutVersionWarning<T>(make: () => T): T {
+export function withoutVersionWarning<T>(make: () => T): T {
   const before = process.env[WARNING_SWITCH];
   process.env[WARNING_SWITCH] = "true";
   try {

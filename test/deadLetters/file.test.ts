@@ -1,14 +1,6 @@
 // The file for dead letters: what is said to be in it is in it, whoever else writes and whatever was torn.
 
-import {
-  appendFile,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
+import { appendFile, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
