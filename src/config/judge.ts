@@ -125,7 +125,7 @@ export class Judge {
       for (const key of limits) {
         this.#refuse(
           key,
-          "would have records skipped: say where they go with onFailureDestination (such as file:dead-letters.ndjson)",
+          "records would be skipped: say where they go with onFailureDestination (such as file:dead-letters.ndjson)",
         );
       }
     }

@@ -1,6 +1,7 @@
 // Puts dead letters back on a stream: the record's payload under its own partition key, as a new record. What was part
 // of a KPL aggregate comes back as a record of its own.
 
+import { explain } from "../producer/explain.ts";
 import { putRecords } from "../producer/putRecords.ts";
 import { type KinesisOptions, kinesisClient } from "../stream/client.ts";
 import type { RedriveTarget } from "./redrive.ts";
@@ -23,7 +24,12 @@ export function streamTarget(
         const records = letters
           .filter((letter) => (streamName ?? letter.streamName) === name)
           .map(({ data, partitionKey }) => ({ data: Buffer.from(data, "base64"), partitionKey }));
-        await putRecords(client, name, records);
+        try {
+          await putRecords(client, name, records);
+        } catch (error) {
+          const doing = `put dead letters back on stream ${name}`;
+          throw explain(error, { doing, endpoint: options.endpoint ?? "AWS" });
+        }
       }
       return undefined;
     },

@@ -98,7 +98,7 @@ export class Checkpointer {
     // Java compares the last record's number with the one stored first, and so ignores a child that repeats it at
     // the end of its shard; here it always means the end.
     const isLast = comparePositions(position, this.#given) === 0;
-    if (this.#shardEnded && isLast) return SHARD_END;
+    if (isLast) return this.#shardEnded ? SHARD_END : this.#delivered;
     if (comparePositions(position, this.#askedFor) < 0) {
       throw illegal(
         `${formatPosition(position)} comes before the last checkpoint, ${formatPosition(this.#askedFor)}`,
@@ -109,7 +109,7 @@ export class Checkpointer {
         `${formatPosition(position)} comes after the last record delivered, ${formatPosition(this.#delivered)}`,
       );
     }
-    return isLast ? this.#delivered : position;
+    return position;
   }
 }
 

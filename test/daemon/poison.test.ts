@@ -1,12 +1,26 @@
 // Records that kill every child which is given them: nothing else may suffer, and they may not get lost.
 
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { PutRecordCommand } from "@aws-sdk/client-kinesis";
+import { describe, expect, it, vi } from "vitest";
+import { aggregate } from "../stream/kpl.ts";
 import { type DaemonUnderTest, temporaryFolder } from "../support/daemon.ts";
-import { createStream, put, until } from "../support/emulators.ts";
+import {
+  createStream,
+  leaseItems,
+  put,
+  testKinesis,
+  until as untilWithin,
+} from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
-import { startMischief } from "../support/mischief.ts";
+import { keyOfShard, SHARDS, startMischief } from "../support/mischief.ts";
+
+// Each step of a search costs a child or two, and time to think between them.
+const LIMIT_MS = 120_000;
+vi.setConfig({ testTimeout: 3 * LIMIT_MS });
+const until = (what: string, holds: () => boolean | Promise<boolean>) =>
+  untilWithin(what, holds, LIMIT_MS);
 
 const numbered = (count: number, from = 0) =>
   Array.from({ length: count }, (_, index) => `word-${from + index}`);
@@ -34,7 +48,12 @@ async function lettersIn(file: string): Promise<readonly Letter[]> {
 const wordOf = ({ data }: Letter) => Buffer.from(data, "base64").toString();
 
 /** Limits that find the record that kills. */
-const ISOLATE = { bisectBatchOnFunctionError: true, maximumRetryAttempts: 1 };
+const ISOLATE = {
+  bisectBatchOnFunctionError: true,
+  maximumRetryAttempts: 1,
+  // Retries that have a limit of their own are not counted here.
+  maxChildRestarts: 0,
+};
 
 async function deadLetterFile(): Promise<string> {
   return join(await temporaryFolder(), "dead-letters.ndjson");
@@ -104,5 +123,118 @@ describe("with a destination and bisecting", () => {
     await until("the shard to go on", async () => (await journal.words()).includes("after"));
     expect(await third.stop()).toBe(0);
     expect(buried(third)).toBe(0);
+  });
+
+  it("of an aggregate only the records that kill are taken out", async () => {
+    const stream = await createStream("poison-aggregate", 1);
+    const journal = await Journal.create();
+    const file = await deadLetterFile();
+    const words = ["word-0", "poison-1", "word-2", "poison-3", "word-4"];
+    const client = testKinesis();
+    const { SequenceNumber } = await client.send(
+      new PutRecordCommand({
+        StreamName: stream,
+        PartitionKey: "key",
+        Data: aggregate(words.map((word) => ({ partitionKey: "key", data: Buffer.from(word) }))),
+      }),
+    );
+    client.destroy();
+    const daemon = await startMischief({
+      stream,
+      journal,
+      properties: { ...ISOLATE, onFailureDestination: `file:${file}` },
+    });
+    await until("the innocent words", async () => (await journal.words()).length === 3);
+    expect(await daemon.stop()).toBe(0);
+    expect(await journal.words()).toEqual(["word-0", "word-2", "word-4"]);
+    expect(await lettersIn(file)).toMatchObject([
+      { sequenceNumber: SequenceNumber, subSequenceNumber: 1 },
+      { sequenceNumber: SequenceNumber, subSequenceNumber: 3 },
+    ]);
+    expect((await leaseItems(stream)).get(SHARDS[0])).toMatchObject({
+      checkpoint: SequenceNumber,
+      checkpointSubSequenceNumber: "4",
+    });
+  });
+
+  it("what is too old when it fails goes at once, and what is young is tried on", async () => {
+    const stream = await createStream("poison-old", 1);
+    const journal = await Journal.create();
+    const file = await deadLetterFile();
+    await put(stream, ["poison-1"]);
+    const putAtMs = performance.now();
+    await until("it to be old", () => performance.now() - putAtMs > 6_000);
+    await put(stream, ["word-2"]);
+    const daemon = await startMischief({
+      stream,
+      journal,
+      properties: { maximumRecordAgeInSeconds: 5, onFailureDestination: `file:${file}` },
+    });
+    await until("the young word", async () => (await journal.words()).length === 1);
+    expect(await daemon.stop()).toBe(0);
+    expect(await lettersIn(file)).toMatchObject([{ condition: "age", attempts: 1 }]);
+  });
+});
+
+describe("a destination that fails", () => {
+  it("blocks its shard, not the data and not the others, until it is mended", async () => {
+    const stream = await createStream("poison-full", 2);
+    const journal = await Journal.create();
+    const file = await deadLetterFile();
+    const daemon = await startMischief({
+      stream,
+      journal,
+      properties: { ...ISOLATE, onFailureDestination: `file:${file}` },
+    });
+    await daemon.waitFor("shardStarted");
+    await rename(file, `${file}.empty`);
+    await symlink("/dev/full", file);
+    await put(stream, ["poison-1", "word-2"], keyOfShard(0));
+    const trouble = await daemon.waitFor("destinationTrouble");
+    expect(trouble).toMatchObject({ level: "error", shardId: SHARDS[0] });
+    expect(trouble.message).toContain("ENOSPC");
+    await put(stream, ["word-3"], keyOfShard(1));
+    await until("the other shard's word", async () => (await journal.words()).length === 1);
+    expect(await journal.words()).toEqual(["word-3"]);
+    await rm(file);
+    await until("the shard to go on", async () => (await journal.words()).length === 2);
+    expect(await daemon.stop()).toBe(0);
+    expect((await lettersIn(file)).map(wordOf)).toEqual(["poison-1"]);
+  });
+});
+
+describe("without a destination", () => {
+  it("a shard blocks loudly and skips nothing, and the others go on", async () => {
+    const stream = await createStream("poison-blocks", 2);
+    const journal = await Journal.create();
+    const properties = { bisectBatchOnFunctionError: true, maxChildRestarts: 100 };
+    const places = await put(stream, ["word-0", "poison-1", "word-2"], keyOfShard(0));
+    const daemon = await startMischief({ stream, journal, properties });
+    const loud = () =>
+      daemon.events.filter(({ event, level }) => event === "childFailed" && level === "error");
+    await until("six failures", () => loud().length >= 6);
+    await put(stream, numbered(5, 10), keyOfShard(1));
+    await until("the other shard", async () => (await journal.words()).length === 6);
+    await until("another failure", () => loud().length >= 7);
+    expect(await daemon.stop()).toBe(0);
+    expect((await journal.words()).toSorted()).toEqual(["word-0", ...numbered(5, 10)].toSorted());
+    expect((await leaseItems(stream)).get(SHARDS[0])?.["checkpoint"]).toBe(
+      places[0]?.sequenceNumber,
+    );
+  });
+
+  it("limits that would skip records are an error that names them, and what to do", async () => {
+    const journal = await Journal.create();
+    const daemon = await startMischief({
+      stream: "none",
+      journal,
+      properties: { maximumRetryAttempts: 3, maximumRecordAgeInSeconds: 60 },
+    });
+    expect(await daemon.ended).toBe(1);
+    const said = daemon.otherLines.join("\n");
+    for (const key of ["maximumRetryAttempts", "maximumRecordAgeInSeconds"]) {
+      expect(said).toContain(`${key}: records would be skipped`);
+    }
+    expect(said).toContain("onFailureDestination");
   });
 });

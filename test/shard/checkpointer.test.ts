@@ -119,3 +119,45 @@ describe("a checkpoint at the end of a shard", () => {
     expect(checkpointer.reachedShardEnd).toBe(false);
   });
 });
+
+describe("records that are left out", () => {
+  it("are checkpointed as they are passed, where all before them is", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    await checkpointer.pass(at("11"));
+    checkpointer.delivering(at("12"));
+    await ask();
+    await checkpointer.pass(at("14"));
+    expect(stored).toEqual([at("11"), at("12"), at("14")]);
+  });
+
+  it("are else checkpointed with the child's next checkpoint of its last record", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("12"));
+    await checkpointer.pass(at("14"));
+    await ask("11");
+    await ask("12");
+    await ask("12");
+    expect(stored).toEqual([at("11"), at("14")]);
+  });
+
+  it("do not make a child's own last record an illegal argument", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("12"));
+    await ask("12");
+    await checkpointer.pass(at("14"));
+    await ask("12");
+    await expect(ask("11")).rejects.toMatchObject({ name: "IllegalArgumentException" });
+    await expect(ask("15")).rejects.toMatchObject({ name: "IllegalArgumentException" });
+    expect(stored).toEqual([at("12"), at("14")]);
+  });
+
+  it("at the end of a shard do not stand in the way of SHARD_END", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("12"));
+    await ask("12");
+    await checkpointer.pass(at("14"));
+    checkpointer.endShard();
+    await ask("12");
+    expect(stored).toEqual([at("12"), at("14"), at("SHARD_END")]);
+  });
+});

@@ -1,0 +1,178 @@
+// `redrive`, the built program, on a file as daemons write it.
+
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, inject, it } from "vitest";
+import type { DeadLetter } from "../../src/shard/deadLetter.ts";
+import { letter, letters } from "../deadLetters/letters.ts";
+import { MAIN, propertiesFile, temporaryFolder } from "../support/daemon.ts";
+import { createStream, emulatorEnv, wordsIn } from "../support/emulators.ts";
+import { Journal } from "../support/journal.ts";
+import { mischief } from "../support/mischief.ts";
+
+const lines = (given: readonly DeadLetter[]) =>
+  given.map((each) => `${JSON.stringify(each)}\n`).join("");
+
+async function fileWith(given: readonly DeadLetter[]): Promise<string> {
+  const file = join(await temporaryFolder(), "dead.ndjson");
+  await writeFile(file, lines(given));
+  return file;
+}
+
+function redrive(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return execa(process.execPath, [MAIN, "redrive", ...args], {
+    reject: false,
+    env: { ...emulatorEnv(), ...env },
+  });
+}
+
+const word = (text: string) => ({ data: Buffer.from(text).toString("base64") });
+
+describe("redrive --dry-run", () => {
+  it("shows what there is and changes nothing", async () => {
+    const file = await fileWith([...letters(2), letter(3, { shardId: "other" })]);
+    const { stdout, exitCode } = await redrive([file, "--dry-run"]);
+    expect(stdout).toContain('shardId-000000000000 1  key "key-1", 6 bytes, 2 attempts');
+    expect(stdout).toContain("3 dead letters");
+    const shard = await redrive([file, "--dry-run", "--shard", "other"]);
+    expect(shard.stdout).toContain("1 dead letters");
+    expect([exitCode, shard.exitCode]).toEqual([0, 0]);
+    await expect(readFile(`${file}.redriven`)).rejects.toThrow("ENOENT");
+    await expect(readFile(`${file}.lock`)).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("redrive --to-stream", () => {
+  it("puts each record back once, however often it is called", async () => {
+    const stream = await createStream("redrive", 1);
+    const file = await fileWith([...letters(3), letter(2)]);
+    const first = await redrive([file, "--to-stream", stream]);
+    expect(first.stdout).toContain(`3 dead letters from ${file} went to stream ${stream}`);
+    expect(first.exitCode).toBe(0);
+    expect(await wordsIn(stream)).toEqual(["word-1", "word-2", "word-3"]);
+
+    const again = await redrive([file, "--to-stream", stream]);
+    expect(again.stdout).toContain("0 dead letters");
+    expect(again.stdout).toContain("were redriven before");
+    await appendFile(file, lines([letter(4)]));
+    await redrive([file, "--to-stream", stream]);
+    expect(await wordsIn(stream)).toEqual(["word-1", "word-2", "word-3", "word-4"]);
+  });
+
+  it("puts a record back again when it was buried again", async () => {
+    const stream = await createStream("redrive-again", 1);
+    const file = await fileWith([letter(1)]);
+    await redrive([file, "--to-stream", stream]);
+    await appendFile(file, lines([letter(1, { buriedAt: "2999-01-01T00:00:00.000Z" })]));
+    await redrive([file, "--to-stream", stream]);
+    expect(await wordsIn(stream)).toEqual(["word-1", "word-1"]);
+  });
+
+  it("takes one shard's letters, passes over torn ones and leaves those without payload", async () => {
+    const stream = await createStream("redrive-some", 1);
+    const { data, ...bare } = letter(3, { dataOmitted: true });
+    expect(data).toBeDefined();
+    const file = await fileWith([letter(1), letter(2, { shardId: "other" }), bare]);
+    await appendFile(file, lines([letter(4)]).slice(0, 50));
+    const args = [file, "--to-stream", stream, "--shard", "shardId-000000000000"];
+    const { stdout, exitCode } = await redrive(args);
+    expect(stdout).toContain("1 dead letters");
+    expect(stdout).toContain("1 stay, since they have no payload");
+    expect(stdout).toContain("1 torn pieces");
+    expect(exitCode).toBe(1);
+    expect(await wordsIn(stream)).toEqual(["word-1"]);
+  });
+
+  it("finds file, endpoint and the records' own stream by a daemon's properties", async () => {
+    const stream = await createStream("redrive-home", 1);
+    const file = await fileWith(letters(2, { streamName: stream }));
+    const properties = await propertiesFile({
+      executableName: "cat",
+      applicationName: "app",
+      streamName: "elsewhere",
+      kinesisEndpoint: inject("kinesisUrl"),
+      onFailureDestination: `file:${file}`,
+      maximumRetryAttempts: 1,
+    });
+    const { exitCode } = await redrive(["-p", properties, "--to-stream"]);
+    expect(exitCode).toBe(0);
+    expect(await wordsIn(stream)).toEqual(["word-1", "word-2"]);
+  });
+
+  it("that fails leaves the letters where they are", async () => {
+    const file = await fileWith(letters(2));
+    const { exitCode, stderr } = await redrive([file, "--to-stream", "no-such-stream"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("no-such-stream");
+    const { stdout } = await redrive([file, "--dry-run"]);
+    expect(stdout).toContain("2 dead letters");
+  });
+});
+
+describe("redrive -- COMMAND", () => {
+  it("gives records to a processor; what it cannot process stays for another time", async () => {
+    const journal = await Journal.create();
+    const file = await fileWith([
+      letter(1, word("word-1")),
+      letter(2, word("poison-2")),
+      letter(3, word("word-3")),
+      letter(4, { shardId: "other", ...word("word-4"), subSequenceNumber: 5 }),
+    ]);
+    const command = mischief().replaceAll('"', "").split(" ");
+    const first = await redrive([file, "--", ...command], journal.env);
+    expect(first.stdout).toContain("3 dead letters");
+    expect(first.stdout).toContain("1 could not be processed and stay");
+    expect(first.stderr).toContain("cannot digest poison-2");
+    expect(first.exitCode).toBe(1);
+    expect(await journal.words()).toEqual(["word-4", "word-1", "word-3"]);
+
+    const second = await redrive([file, "--", ...command], { ...journal.env, MISCHIEF: "off" });
+    expect(second.stdout).toContain("1 dead letters");
+    expect(second.exitCode).toBe(0);
+    expect((await journal.words()).toSorted()).toEqual(["poison-2", "word-1", "word-3", "word-4"]);
+    expect((await journal.actions("other")).slice(-3)).toEqual([
+      "acknowledged",
+      "leaseLost",
+      "end",
+    ]);
+  });
+
+  it("that always fails is given up, and nothing counts as redriven", async () => {
+    const file = await fileWith(letters(20));
+    const { exitCode, stderr } = await redrive([file, "--", "false"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("5 failures in a row");
+    const { stdout } = await redrive([file, "--dry-run"]);
+    expect(stdout).toContain("20 dead letters");
+  });
+});
+
+describe("redrive", () => {
+  it.each([
+    ["no target", ["FILE"], "either --to-stream"],
+    ["two targets", ["FILE", "--to-stream", "x", "--", "cat"], "either --to-stream"],
+    ["no file", ["--to-stream", "x"], "Name the file"],
+    ["two files", ["FILE", "FILE", "--to-stream", "x"], "Expected one file"],
+    ["a file that is none", ["/no/such/file", "--to-stream", "x"], "cannot be read"],
+    [
+      "a topic",
+      ["sns:arn:aws:sns:eu-west-1:123456789012:x", "--to-stream", "x"],
+      "cannot be taken back",
+    ],
+  ])("with %s says what to do", async (_what, args, message) => {
+    const file = await fileWith(letters(1));
+    const { exitCode, stderr } = await redrive(args.map((arg) => (arg === "FILE" ? file : arg)));
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(message);
+  });
+
+  it("does not begin while another is at work on the same file", async () => {
+    const file = await fileWith(letters(1));
+    await writeFile(`${file}.lock`, "4711\n");
+    const { exitCode, stderr } = await redrive([file, "--to-stream", "x"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Process 4711 is redriving");
+    await rm(`${file}.lock`);
+  });
+});
