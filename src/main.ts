@@ -56,4 +56,8 @@ function report(error: unknown): number {
   return EXIT.failed;
 }
 
+// A reader that went away (`kinesis-multilang --help | head`) is no failure of ours.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
 process.exitCode = await main(process.argv);

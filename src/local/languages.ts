@@ -30,8 +30,8 @@ const inClient = (...path: readonly string[]): string => join(CLIENTS, ...path);
 
 const SAMPLES = {
   python: () => ({
-    checks: [["python3", "-c", "import sys; sys.exit(sys.version_info < (3, 9))"]],
-    missing: "Python 3.9 or newer as python3 (https://www.python.org)",
+    checks: [["python3", "-c", "import sys; sys.exit(sys.version_info < (3, 8))"]],
+    missing: "Python 3.8 or newer as python3 (https://www.python.org)",
     properties: inClient("python", "sample", "sample.properties"),
     executable: ["python3", inClient("python", "sample", "word_count.py")],
   }),
