@@ -125,6 +125,27 @@ describe("with a destination and bisecting", () => {
     expect(buried(third)).toBe(0);
   });
 
+  it("once it is buried it is left behind for good, though no record follows it", async () => {
+    const stream = await createStream("poison-last", 1);
+    const journal = await Journal.create();
+    const file = await deadLetterFile();
+    const properties = { ...ISOLATE, onFailureDestination: `file:${file}`, workerId: "same" };
+    const places = await put(stream, ["word-0", "poison-1"]);
+    const first = await startMischief({ stream, journal, properties });
+    await until("the place behind it to be stored", async () => {
+      const lease = (await leaseItems(stream)).get(SHARDS[0]);
+      return lease?.["checkpoint"] === places[1]?.sequenceNumber;
+    });
+    first.signal("SIGKILL");
+    await first.ended;
+    const second = await startMischief({ stream, journal, properties });
+    await put(stream, ["word-2"]);
+    await until("the next word", async () => (await journal.words()).includes("word-2"));
+    expect(await second.stop()).toBe(0);
+    expect(second.events.filter(({ event }) => event === "childFailed")).toEqual([]);
+    expect(await lettersIn(file)).toHaveLength(1);
+  });
+
   it("of an aggregate only the records that kill are taken out", async () => {
     const stream = await createStream("poison-aggregate", 1);
     const journal = await Journal.create();
