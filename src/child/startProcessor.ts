@@ -9,6 +9,7 @@ import type { Counterpart } from "./counterpart.ts";
 import { groupCpuMs } from "./cpuTime.ts";
 import { childEnvironment, type EnvironmentRules } from "./environment.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
+import { limitOutput } from "./outputLimit.ts";
 import { ChildProcess } from "./process.ts";
 import type { RecordProcessor, SignsOfLife, StartProcessor } from "./recordProcessor.ts";
 import type { Command } from "./spawn.ts";
@@ -49,8 +50,10 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
       KINESIS_MULTILANG_WORKER_ID: options.workerId,
       KINESIS_MULTILANG_ATTEMPT: String(attempt),
     };
-    const child = await ChildProcess.start({ ...options, shardId, argv, env, watchdog });
-    return new SpokenProcessor(child, new Talk(child, { ...options, shardId, answerCheckpoint }));
+    const emit = limitOutput(options);
+    const own = { ...options, shardId, emit };
+    const child = await ChildProcess.start({ ...own, argv, env, watchdog });
+    return new SpokenProcessor(child, new Talk(child, { ...own, answerCheckpoint }));
   };
 }
 
