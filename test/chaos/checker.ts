@@ -46,6 +46,7 @@ export function check(
   const made = deliveriesByRecord(lives);
   const duplicates = judgeDuplicates(made, faults);
   const delays = delaysOf(ledger, made);
+  const shards = byShard(lives, faults);
   return {
     problems: [
       ...findLost(ledger, made),
@@ -53,8 +54,8 @@ export function check(
       ...findDisorder(made),
       ...judgeLetters(ledger, letters),
       ...duplicates.problems,
-      ...findForgottenCheckpoints(lives),
-      ...findCheckpointsWithoutLease(lives),
+      ...findForgottenCheckpoints(shards),
+      ...findCheckpointsWithoutLease(shards),
       ...findSlow(delays, delayBoundMs),
     ],
     records: ledger.length,
@@ -145,10 +146,14 @@ function judgeDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
   return { problems, causes, count };
 }
 
-/** The lives of each shard, in the order in which they began. */
-function byShard(lives: readonly Life[]): readonly (readonly Life[])[] {
+/**
+ * The lives of each shard that were given records, in the order in which they began. One that was stopped on the way
+ * may begin long after its time, and knows nothing of what came in between; nobody listens to it either.
+ */
+function byShard(lives: readonly Life[], faults: readonly FaultEntry[]) {
   const shards = new Map<string, Life[]>();
   for (const life of lives.toSorted((a, b) => a.initializedMs - b.initializedMs)) {
+    if (life.deliveries.length === 0 || wasStoppedAtFirst(life, faults)) continue;
     const list = shards.get(life.shardId) ?? [];
     if (list.length === 0) shards.set(life.shardId, list);
     list.push(life);
@@ -156,9 +161,24 @@ function byShard(lives: readonly Life[]): readonly (readonly Life[])[] {
   return [...shards.values()];
 }
 
+function wasStoppedAtFirst(life: Life, faults: readonly FaultEntry[]): boolean {
+  const untilMs = life.deliveries[0]?.atMs ?? life.initializedMs;
+  return faults.some(
+    (fault) =>
+      fault.name.endsWith(" stopped") &&
+      "pid" in fault.target &&
+      [life.pid, life.daemonPid].includes(fault.target.pid) &&
+      fault.fromMs < untilMs &&
+      (fault.untilMs ?? untilMs) >= life.startedMs - SPAWN_MS,
+  );
+}
+
+/** A daemon reads the lease and then starts the child. */
+const SPAWN_MS = 1_000;
+
 /** A child must begin at the last checkpoint that the table had taken before, or after it. */
-function findForgottenCheckpoints(all: readonly Life[]): string[] {
-  return byShard(all).flatMap((lives) =>
+function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] {
+  return shards.flatMap((lives) =>
     lives.flatMap((life) => {
       const forgotten = lives
         .filter((other) => other !== life)
@@ -177,8 +197,8 @@ function findForgottenCheckpoints(all: readonly Life[]): string[] {
 }
 
 /** Once another worker's child has begun, the lease is its worker's, and nobody else's checkpoint may be taken. */
-function findCheckpointsWithoutLease(all: readonly Life[]): string[] {
-  return byShard(all).flatMap((lives) =>
+function findCheckpointsWithoutLease(shards: ReturnType<typeof byShard>): string[] {
+  return shards.flatMap((lives) =>
     lives.flatMap((life, index) => {
       const successor = lives[index + 1];
       if (!successor) return [];

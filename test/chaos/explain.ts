@@ -22,12 +22,12 @@ export function explain(
 ): string | undefined {
   // Nobody may be given the same record twice.
   if (one === other) return undefined;
-  const before = one.initializedMs < other.initializedMs ? one : other;
+  const before = one.startedMs < other.startedMs ? one : other;
   // A farewell in order, and a checkpoint at its end: whoever comes next has no reason to begin earlier.
   if (partedInOrder(before)) return undefined;
   const during = faults.filter(
     ({ fromMs, untilMs }) =>
-      fromMs <= againMs && (untilMs ?? againMs) + AFTERMATH_MS >= before.initializedMs,
+      fromMs <= againMs && (untilMs ?? againMs) + AFTERMATH_MS >= before.startedMs,
   );
   return (
     during.find(({ target }) => target.who === "child" && target.pid === before.pid)?.name ??

@@ -26,6 +26,8 @@ export interface Life {
   readonly pid: number;
   readonly daemonPid: number;
   readonly worker: string;
+  readonly startedMs: number;
+  /** When it heard of its shard: much later, if it or its daemon was stopped in between. */
   readonly initializedMs: number;
   /** The checkpoint that it was told to start from. */
   readonly from: string;
@@ -41,6 +43,7 @@ type Line =
   | {
       readonly is: "life";
       readonly t: number;
+      readonly startedAt: number;
       readonly shardId: string;
       readonly from: string;
       readonly pid: number;
@@ -73,7 +76,7 @@ export async function readJournals(folder: string): Promise<readonly Life[]> {
   );
   return texts
     .flatMap(({ file, text }) => parseLife(file, text) ?? [])
-    .toSorted((a, b) => a.initializedMs - b.initializedMs);
+    .toSorted((a, b) => a.startedMs - b.startedMs);
 }
 
 /** @returns `undefined` when the process was killed before it could write who it was. */
@@ -91,6 +94,7 @@ export function parseLife(file: string, text: string): Life | undefined {
     pid: first.pid,
     daemonPid: first.daemon,
     worker: first.worker,
+    startedMs: first.startedAt,
     initializedMs: first.t,
     from: first.from,
     deliveries: of("record").map(({ key, n, seq, t, poison }) => ({
