@@ -6,6 +6,7 @@
 //
 //   fails once                      -> delivered again, as it was (a crash is often nobody's fault)
 //   fails again, bisecting          -> two suspects, the halves; splitting does not count as a retry
+//   a half fails                    -> split at once: the killer is in one of them, and each failure costs a new child
 //   one record, or not bisecting    -> delivered again until maximumRetryAttempts is used up, then condemned
 //   older than maximumRecordAge     -> condemned at its first failure; a batch that is old in part is split there
 //
@@ -30,6 +31,8 @@ export interface Range {
 
 interface Suspect extends Range {
   failures: number;
+  /** It came of a split: where it fails, that is hardly by chance. */
+  readonly isPart: boolean;
 }
 
 /** Records that belong together in what is known of them. */
@@ -83,7 +86,7 @@ export class Suspects {
       return { verdict: "split", failures };
     }
     if (bisect && records.count > 1) {
-      const tries = retries === 0 ? 1 : 2;
+      const tries = retries === 0 || suspect.isPart ? 1 : 2;
       if (failures < tries) return { verdict: "retry", failures };
       this.#split(suspect, records, Math.ceil(records.count / 2));
       return { verdict: "split", failures };
@@ -126,7 +129,7 @@ export class Suspects {
   #add(range: Range): Suspect {
     // A batch that overlaps an older suspect was cut otherwise by the service; the newer knowledge counts.
     this.#suspects = this.#suspects.filter((known) => !overlaps(known, range));
-    const suspect = { ...range, failures: 0 };
+    const suspect = { ...range, failures: 0, isPart: false };
     this.#suspects.push(suspect);
     return suspect;
   }
@@ -135,7 +138,7 @@ export class Suspects {
     this.#forget(suspect);
     for (const part of [records.slice(0, at), records.slice(at)]) {
       const range = rangeOf(part);
-      if (range) this.#suspects.push({ ...range, failures: 0 });
+      if (range) this.#suspects.push({ ...range, failures: 0, isPart: true });
     }
   }
 

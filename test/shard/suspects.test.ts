@@ -87,6 +87,19 @@ describe("bisecting", () => {
     expect(parts(suspects, numbered(1, 6))).toEqual([["1", "2", "3"], ["4", "5"], ["6"]]);
   });
 
+  it("halves what it has halved before at once: each failure costs a new child", () => {
+    const suspects = new Suspects({ ...BLOCKING, bisectBatchOnFunctionError: true });
+    for (let time = 0; time < 2; time += 1) suspects.accuse(numbered(1, 8), 0);
+    expect(suspects.accuse(numbered(1, 4), 0).verdict).toBe("split");
+    expect(suspects.accuse(numbered(1, 2), 0).verdict).toBe("split");
+    expect(parts(suspects, numbered(1, 8))).toEqual([
+      ["1"],
+      ["2"],
+      ["3", "4"],
+      ["5", "6", "7", "8"],
+    ]);
+  });
+
   // Plays the supervisor's part: deliver from the last success on, accuse, bury.
   function outcome(poison: ReadonlySet<string>, size: number, retries: number) {
     const suspects = new Suspects({
