@@ -18,7 +18,10 @@ export interface Refusal {
 }
 
 /** Makes one call. @returns what was refused. */
-export type Call = (entries: readonly LetterEntry[]) => Promise<readonly Refusal[]>;
+export type Call = (
+  entries: readonly LetterEntry[],
+  signal: AbortSignal,
+) => Promise<readonly Refusal[]>;
 
 export interface LetterLimits extends CallLimits {
   readonly maxLetterBytes: number;
@@ -49,7 +52,7 @@ export class LetterCalls {
       this.#limits,
     )) {
       signal.throwIfAborted();
-      const refused = await this.#call(entries);
+      const refused = await this.#call(entries, signal);
       const unsafe = new Set(refused.map(({ entry }) => entry));
       for (const entry of entries) if (!unsafe.has(entry)) this.#safe.add(entry.letter);
       refusals.push(...refused);

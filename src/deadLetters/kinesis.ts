@@ -16,12 +16,14 @@ const LIMITS = { maxLetterBytes: 2 ** 20 - KEY_BYTES, maxBytes: 4 * 2 ** 20, max
 export async function openStream(stream: Stream, reach: Reach): Promise<OpenDestination> {
   const client = kinesisClient(await streamOptions(stream, reach));
   const target = "arn" in stream ? { StreamARN: stream.arn } : { StreamName: stream.name };
-  const calls = new LetterCalls(LIMITS, async (entries) => {
+  const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
     const Records = entries.map(({ letter, text }) => ({
       Data: Buffer.from(text),
       PartitionKey: letter.partitionKey,
     }));
-    const answer = await client.send(new PutRecordsCommand({ ...target, Records }));
+    const answer = await client.send(new PutRecordsCommand({ ...target, Records }), {
+      abortSignal,
+    });
     const results = answer.Records ?? [];
     return entries.flatMap((entry, index): Refusal[] => {
       const result = results[index];

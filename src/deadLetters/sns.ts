@@ -20,17 +20,20 @@ export async function openTopic(
   const options = await clientOptions("sns", region, reach);
   const client = withoutVersionWarning(() => new SNS(options));
   const isFifo = topicArn.endsWith(".fifo");
-  const calls = new LetterCalls(LIMITS, async (entries) => {
-    const { Failed = [] } = await client.publishBatch({
-      TopicArn: topicArn,
-      PublishBatchRequestEntries: entries.map(
-        ({ letter, text }, index): PublishBatchRequestEntry => ({
-          Id: String(index),
-          Message: text,
-          ...(isFifo && fifoIds(letter)),
-        }),
-      ),
-    });
+  const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
+    const { Failed = [] } = await client.publishBatch(
+      {
+        TopicArn: topicArn,
+        PublishBatchRequestEntries: entries.map(
+          ({ letter, text }, index): PublishBatchRequestEntry => ({
+            Id: String(index),
+            Message: text,
+            ...(isFifo && fifoIds(letter)),
+          }),
+        ),
+      },
+      { abortSignal },
+    );
     return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
       const entry = entries[Number(Id)];
       return entry ? [{ entry, code: Code, message: Message }] : [];

@@ -17,13 +17,16 @@ export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestina
   const options = await clientOptions("sqs", queue.region, reach);
   const client = withoutVersionWarning(() => new SQS(options));
   let url: string | undefined;
-  const calls = new LetterCalls(LIMITS, async (entries) => {
+  const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
     url ??= await queueUrl(client, queue);
     const isFifo = url.endsWith(".fifo");
-    const { Failed = [] } = await client.sendMessageBatch({
-      QueueUrl: url,
-      Entries: entries.map((entry, index) => message(entry, index, isFifo)),
-    });
+    const { Failed = [] } = await client.sendMessageBatch(
+      {
+        QueueUrl: url,
+        Entries: entries.map((entry, index) => message(entry, index, isFifo)),
+      },
+      { abortSignal },
+    );
     return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
       const entry = entries[Number(Id)];
       return entry ? [{ entry, code: Code, message: Message }] : [];

@@ -39,7 +39,7 @@ const STUCK_CHILDREN_MAX = 2;
  */
 export async function superviseShard(lease: HeldLease, given: SupervisedParts): Promise<void> {
   const parts = heeding(given);
-  const tenure = new Tenure(lease, parts);
+  const failures = new Failures(lease, parts);
   const suspects = new Suspects(parts.settings);
   const latest = new LatestMoment(parts.clock.now());
   for (let attempt = 1; ; attempt += 1) {
@@ -48,13 +48,13 @@ export async function superviseShard(lease: HeldLease, given: SupervisedParts): 
       return await consumeShard(lease, parts, life);
     } catch (error) {
       if (!(error instanceof ChildFailed || error instanceof ShardEndNotCheckpointed)) throw error;
-      if (!(await tenure.goOnAfter(error, life))) return;
+      if (!(await failures.goOnAfter(error, life))) return;
     }
   }
 }
 
 /** What one worker remembers of a shard's failures while it holds the lease. */
-class Tenure {
+class Failures {
   readonly #lease: HeldLease;
   readonly #parts: SupervisedParts;
   readonly #budget: RestartBudget;
@@ -83,7 +83,7 @@ class Tenure {
   #decide(error: Failure, life: Life): Next {
     const { settings, random } = this.#parts;
     if (this.#over.aborted) return { next: "stop" };
-    if (error instanceof ShardEndNotCheckpointed) return this.#restartWithin(this.#budget);
+    if (error instanceof ShardEndNotCheckpointed) return this.#restartWithinBudget();
     if (settings.onChildFailure !== "restart") return { next: settings.onChildFailure };
     const sentence = this.#judge(life);
     if (sentence?.verdict === "split") return { next: "restart", retryInMs: 0 };
@@ -93,8 +93,7 @@ class Tenure {
       const bury = { records: life.inHand, shardId, place, error, sentence };
       return { next: "restart", retryInMs: 0, bury };
     }
-    // Retries of a suspect that may be condemned have a limit of their own, whatever the others are.
-    if (sentence && place && settings.maximumRetryAttempts >= 0) {
+    if (sentence && this.#isLimited(life)) {
       const retryInMs = backoffMs(sentence.failures - 1, RESTART_BACKOFF, random);
       return { next: "restart", retryInMs };
     }
@@ -104,12 +103,19 @@ class Tenure {
     } else {
       this.#stuckInARow = 0;
     }
-    return this.#restartWithin(this.#budget);
+    return this.#restartWithinBudget();
   }
 
-  #restartWithin(budget: RestartBudget): Next {
+  /** Retries that come to an end by themselves, since a suspect is to be halved or condemned, are not counted. */
+  #isLimited({ inHand }: Life): boolean {
+    const { settings, deadLetters } = this.#parts;
+    if (settings.bisectBatchOnFunctionError && inHand && inHand.count > 1) return true;
+    return deadLetters !== undefined && settings.maximumRetryAttempts >= 0;
+  }
+
+  #restartWithinBudget(): Next {
     const { clock, random } = this.#parts;
-    const retryInMs = budget.spend(clock.monotonicMs(), random);
+    const retryInMs = this.#budget.spend(clock.monotonicMs(), random);
     return retryInMs === undefined ? { next: "releaseLease" } : { next: "restart", retryInMs };
   }
 
