@@ -1,8 +1,10 @@
 // The official library and its own sample application, byte by byte as published, under our daemon.
 
+import { fileURLToPath } from "node:url";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
-import { expect, it } from "vitest";
-import { startDaemon } from "../support/daemon.ts";
+import { describe, expect, it } from "vitest";
+import { expectConformance } from "../support/conformance.ts";
+import { type DaemonUnderTest, startDaemon } from "../support/daemon.ts";
 import {
   createStream,
   leaseItems,
@@ -81,6 +83,81 @@ it("amazon_kclpy's sample runs unmodified, through a shard's end to a graceful s
     expect(leases.get(shardId)?.["checkpoint"], shardId).toBe(sequenceNumber);
   }
 });
+
+/** What each style of processor is told at the end of a shard, and when its lease goes. */
+const STYLES = [
+  { style: "v1", shardEnd: "shutdown TERMINATE", leaseLost: "shutdown ZOMBIE" },
+  { style: "v2", shardEnd: "shutdown TERMINATE", leaseLost: "shutdown ZOMBIE" },
+  { style: "v3", shardEnd: "shard_ended", leaseLost: "lease_lost" },
+] as const;
+
+describe.each(STYLES)("amazon_kclpy, processor: $style,", ({ style, shardEnd, leaseLost }) => {
+  const program = fileURLToPath(
+    new URL(`../fixtures/processors/kclpy_${style}.py`, import.meta.url),
+  );
+
+  it("passes the transcripts", { timeout: 240_000 }, async (ctx) => {
+    const kclpy = await officialKclpyOrReason();
+    if ("missing" in kclpy) return ctx.skip(kclpy.missing);
+    await expectConformance([kclpy.python.command, program], { PYTHONPATH: kclpy.libraryPath });
+  });
+
+  it("is told all by the daemon, through a shard's end to a graceful stop", async (ctx) => {
+    const kclpy = await officialKclpyOrReason();
+    if ("missing" in kclpy) return ctx.skip(kclpy.missing);
+    const stream = await createStream("kclpy", 1);
+    await put(stream, ["cat"], "pets");
+    const daemon = await startDaemon({
+      properties: {
+        executableName: `${kclpy.python.command} ${program}`,
+        streamName: stream,
+        applicationName: uniqueName("kclpy"),
+        shardSyncIntervalMillis: 500,
+        parentShardPollIntervalMillis: 200,
+      },
+      env: { PYTHONPATH: kclpy.libraryPath, PYTHONDONTWRITEBYTECODE: "1" },
+    });
+    const told = (shardId: string, line: string) =>
+      daemon.waitFor(
+        (event) =>
+          event.event === "childOutput" &&
+          event.shardId === shardId &&
+          event["line"] === `${style} ${line}`,
+      );
+    const [parent, first, second] = [0, 1, 2].map((index) => `shardId-00000000000${index}`);
+    if (!parent || !first || !second) throw new Error("three shards");
+    await told(parent, `initialize ${parent}`);
+    await told(parent, style === "v1" ? "record pets Y2F0" : "record pets cat");
+    await split(stream, parent);
+    await told(parent, shardEnd);
+    for (const shardId of [first, second]) await told(shardId, `initialize ${shardId}`);
+    await Promise.all([first, second].map((shardId) => started(daemon, shardId)));
+    expect(await daemon.stop()).toBe(0);
+    for (const shardId of [first, second]) {
+      await told(shardId, "shutdown_requested");
+      await told(shardId, leaseLost);
+    }
+    expect(daemon.events.filter(({ event }) => event === "childFailed")).toEqual([]);
+  });
+});
+
+function started(daemon: DaemonUnderTest, shardId: string) {
+  return daemon.waitFor((event) => event.event === "shardStarted" && event.shardId === shardId);
+}
+
+async function split(stream: string, shardId: string): Promise<void> {
+  const kinesis = testKinesis();
+  const middle = (2n ** 127n).toString();
+  await kinesis.send(
+    new SplitShardCommand({
+      StreamName: stream,
+      ShardToSplit: shardId,
+      NewStartingHashKey: middle,
+    }),
+  );
+  kinesis.destroy();
+  await streamActive(stream);
+}
 
 function lastSequenceNumbers(records: readonly PutRecord[]): ReadonlyMap<string, string> {
   const last = new Map<string, bigint>();
