@@ -12,6 +12,7 @@ import { type IdleTime, LATENCY_COLUMNS, latencyCases } from "./latency.ts";
 import { RUNS, WORK } from "./paths.ts";
 import { PROCESSORS, type Processor, processorCommand } from "./processors.ts";
 import { profileTable } from "./profile.ts";
+import { protocolCommand } from "./protocol.ts";
 import { saveTable } from "./readme.ts";
 import { type Case, runSeries } from "./series.ts";
 import { useDynamo, useKinesis } from "./services.ts";
@@ -222,6 +223,7 @@ function modes(): readonly Command[] {
       .addOption(count("--rate <n>", "records a second", 5))
       .addOption(count("--seconds <n>", "how long to put", 30)),
     command("install", "size of a production install", install),
+    protocolCommand(),
   ];
 }
 

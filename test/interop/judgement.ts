@@ -1,0 +1,57 @@
+// Which transcripts the Java daemon can be shown, and what came of it, as a table for people.
+
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Transcript } from "../../src/transcript/transcript.ts";
+
+const TABLE = fileURLToPath(new URL("../../protocol/java.md", import.meta.url));
+
+/** What no emulator, or no real stream, brings about. */
+const OUT_OF_REACH: Readonly<Record<string, string>> = {
+  "behind-unknown": "the service always says how far behind a batch is",
+  "initialize-at-timestamp": "a daemon of its own would have to begin at a time",
+  "empty-batch": "with the setting that it needs, empty batches come at any time",
+  "huge-record-line": "a record of the emulated stream has at most 1 MiB",
+};
+
+/** Why a transcript is not played; `undefined` when it is. */
+export function outOfReach({ name, steps, java }: Transcript): string | undefined {
+  const fails = steps.some(
+    (step) => step.from === "event" && step.event.type === "checkpoint fails",
+  );
+  if (!java?.startsWith("same")) return "a stated deviation";
+  return fails ? "the lease table would have to fail on demand" : OUT_OF_REACH[name];
+}
+
+/** The child's failure ends the whole Java daemon, so it needs one of its own. */
+export function endsTheDaemon({ steps }: Transcript): boolean {
+  return steps.some((step) => step.from === "event" && step.event.type === "child fails");
+}
+
+/** `undefined`: as written. */
+export type Outcomes = ReadonlyMap<string, string | undefined>;
+
+export function writeTable(version: string, all: readonly Transcript[], outcomes: Outcomes): void {
+  const rows = all.map((transcript) => {
+    const { name, java = "" } = transcript;
+    if (java.startsWith("deviation:")) return row(name, "deviation", java.slice(11));
+    if (!outcomes.has(name)) return row(name, "not played", outOfReach(transcript) ?? "");
+    const fault = outcomes.get(name);
+    return fault ? row(name, "differs", fault) : row(name, "same", java.slice(4).trim());
+  });
+  const count = [...outcomes.values()].filter((fault) => fault === undefined).length;
+  const text = `# The transcripts and the Java daemon
+
+Played against the MultiLangDaemon ${version} by \`INTEROP=write npx vitest run --config .vitest.config.ts test/interop\`: every line
+byte by byte, but for sequence numbers (which the stream gives) and times. ${count} of ${outcomes.size} played came as written.
+
+| Transcript | Java | Why, or how |
+| --- | --- | --- |
+${rows.join("\n")}
+`;
+  writeFileSync(TABLE, text);
+}
+
+function row(...cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
