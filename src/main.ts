@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import("./commands/init.ts")).initCommand(),
   local: async () => (await import("./commands/local.ts")).localCommand(),
   leases: async () => (await import("./commands/leases.ts")).leasesCommand(),
+  checkpoints: async () => (await import("./commands/checkpoints.ts")).checkpointsCommand(),
 };
 
 async function main(argv: readonly string[]): Promise<number> {

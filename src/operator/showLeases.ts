@@ -1,12 +1,12 @@
 // Shows the lease table once, or again and again: drawn over itself on a terminal, line by line for what changed elsewhere.
 
-import { LeaseTableError } from "../leases/table.ts";
 import { UserError } from "../model/errors.ts";
 import { type Lag, measureLags } from "./lag.ts";
 import { isLeaseRow, type LeaseLine, leaseLines, otherRows } from "./leaseLines.ts";
 import { leaseJson, leaseLineText, leasesTable, summary } from "./leasesText.ts";
 import { everyOwnerSeen, type Observed, observe } from "./observe.ts";
 import { openTarget, type Target, type TargetOptions } from "./target.ts";
+import { explainTable } from "./trouble.ts";
 
 export interface LeasesRequest extends TargetOptions {
   /** Seconds; absent = as long as a living worker may take to renew. */
@@ -42,7 +42,7 @@ export async function showLeases(request: LeasesRequest): Promise<void> {
     }
     await (request.watch ? watchLeases(target, request) : showOnce(target, request));
   } catch (error) {
-    if (!request.signal.aborted) throw explained(error);
+    if (!request.signal.aborted) throw explainTable(error);
   } finally {
     target.close();
   }
@@ -124,22 +124,4 @@ function clipped(text: string, { columns = 80, rows = 24 }: NodeJS.WriteStream):
   const lines = text.split("\n").map((line) => line.slice(0, columns));
   const shown = lines.length < rows ? lines : [...lines.slice(0, rows - 2), "…"];
   return `${shown.join("\n")}\n`;
-}
-
-function explained(error: unknown): unknown {
-  return error instanceof LeaseTableError
-    ? new UserError(tableTrouble(error), { cause: error })
-    : error;
-}
-
-/** What went wrong with the table, and what to do. */
-export function tableTrouble({ trouble, message }: LeaseTableError): string {
-  switch (trouble) {
-    case "tableMissing":
-      return `${message}. There is no such table: check its name (tableName, else applicationName), the region and the account; the first daemon makes it.`;
-    case "denied":
-      return `${message}. Check the credentials, and that they allow this on the table.`;
-    default:
-      return `${message}.`;
-  }
 }

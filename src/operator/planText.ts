@@ -1,0 +1,38 @@
+// A plan as people read it before it is carried out.
+
+import { formatPosition, type Position } from "../model/position.ts";
+import { columns, counted } from "./columns.ts";
+import type { Held } from "./living.ts";
+import type { Plan } from "./plan.ts";
+
+export function planText({ steps, unchanged, notes }: Plan, title: string): string {
+  const rows = steps.map(({ shardId, now, to, why }) => [shardId, shown(now), shown(to), why]);
+  const rest =
+    unchanged.length > 0 ? [`${counted(unchanged.length, "lease")} stay as they are.`] : [];
+  return [
+    title,
+    "",
+    ...(rows.length > 0 ? [...columns([["SHARD", "NOW", "BECOMES", "WHY"], ...rows]), ""] : []),
+    ...(steps.length > 0 ? rest : []),
+    ...notes,
+  ]
+    .join("\n")
+    .replace(/\n$/, "");
+}
+
+export function heldText(living: readonly Held[], force: boolean, yes: boolean): string {
+  const owners = [...new Set(living.map(({ owner }) => owner))];
+  const each = owners.map((owner) => {
+    const shards = living.filter((held) => held.owner === owner).map(({ shardId }) => shardId);
+    return `  ${owner}: ${shards.join(", ")}`;
+  });
+  const what = `${counted(living.length, "lease")} of these ${living.length === 1 ? "is" : "are"} in the hands of living workers, which renewed while we watched:`;
+  const advice = force
+    ? `${yes ? "They are" : "With --yes they are"} fenced off (--force): they lose these leases at their next write, checkpoint nothing more, and read on from the new place once somebody takes the leases.`
+    : "Nothing is written. Stop these workers first, or fence them off with --force.";
+  return [what, ...each, advice].join("\n");
+}
+
+function shown(position: Position | undefined): string {
+  return position ? formatPosition(position) : "(no lease)";
+}

@@ -1,0 +1,53 @@
+// Back to what a backup holds. Pure. The rules of plan.ts hold here too: time has passed since, so shards may have been
+// split, and leases may have come and gone.
+
+import { hasEnded, type Lease } from "../leases/lease.ts";
+import { comparePositions, type Position, SHARD_END } from "../model/position.ts";
+import type { Backup } from "./backup.ts";
+import { Lineage } from "./lineage.ts";
+import { BEGINNING, inOrder, type Plan, type Step, stateAfter } from "./plan.ts";
+
+/** @param leases as they are now. */
+export function planRestore(backup: Backup, leases: readonly Lease[]): Plan {
+  const now = new Map(leases.map((lease) => [lease.shardId, lease]));
+  const saved = backup.rows.map(({ lease }) => lease);
+  const lineage = new Lineage(backup.shards, [...leases, ...saved]);
+  const steps: Step[] = [];
+  const unchanged: string[] = [];
+  const move = (
+    shardId: string,
+    to: Position,
+    why: string,
+    rest: Partial<Step> = {},
+    owner?: string,
+  ) => {
+    const is = now.get(shardId)?.checkpoint;
+    // A finished lease that was cleaned up is as good as one that is there.
+    const isThere = is ? comparePositions(is, to) === 0 : to.sequenceNumber === "SHARD_END";
+    if (isThere && owner === undefined) unchanged.push(shardId);
+    else steps.push({ shardId, now: is, to, why, ...rest });
+  };
+
+  for (const { lease, stored } of backup.rows) {
+    move(lease.shardId, lease.checkpoint, "as it was saved", { stored });
+  }
+  for (const { shardId, undo } of backup.made) {
+    if (!now.has(shardId) || !undo) continue;
+    const to = undo === "SHARD_END" ? SHARD_END : BEGINNING;
+    move(shardId, to, undo === "SHARD_END" ? "was finished then" : "had not begun then");
+  }
+  const touched = new Set([...saved, ...backup.made].map(({ shardId }) => shardId));
+  const unfinished = saved.filter((lease) => !hasEnded(lease)).map(({ shardId }) => shardId);
+  const isToCome = lineage.descendants(unfinished);
+  for (const { shardId, owner } of leases.filter((lease) => !touched.has(lease.shardId))) {
+    // Also one at its beginning, if somebody may be reading there.
+    if (isToCome.has(shardId)) move(shardId, BEGINNING, "had not begun then", {}, owner);
+  }
+  const shards = new Map(backup.shards.map((shard) => [shard.shardId, shard]));
+  for (const shardId of lineage.gaps(stateAfter(leases, steps))) {
+    const shard = shards.get(shardId);
+    const create = shard && { ...shard, checkpoint: BEGINNING };
+    if (create) move(shardId, BEGINNING, "had not begun then", { create });
+  }
+  return { steps: inOrder(steps, lineage), unchanged, notes: [], refusals: [] };
+}

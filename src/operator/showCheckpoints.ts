@@ -1,0 +1,48 @@
+// Every checkpoint in full, with the shards that it depends on.
+
+import { formatPosition } from "../model/position.ts";
+import { columns } from "./columns.ts";
+import { isLeaseRow, otherRows } from "./leaseLines.ts";
+import { openTarget, type TargetOptions } from "./target.ts";
+import { explainTable } from "./trouble.ts";
+
+export interface ShowOptions extends TargetOptions {
+  /** Only these; empty = all. */
+  readonly shard: readonly string[];
+  readonly json: boolean;
+}
+
+/** @throws UserError when there is no such table, or it cannot be read. */
+export async function showCheckpoints(options: ShowOptions, signal: AbortSignal): Promise<string> {
+  const target = await openTarget(options);
+  try {
+    const rows = await target.rows.scan(signal, true);
+    const leases = rows
+      .filter(isLeaseRow)
+      .map(({ lease }) => lease)
+      .filter(({ shardId }) => options.shard.length === 0 || options.shard.includes(shardId))
+      .toSorted((a, b) => (a.shardId < b.shardId ? -1 : 1));
+    if (options.json) {
+      const { tableName } = target.rows;
+      return JSON.stringify({ tableName, leases, notes: otherRows(rows) }, null, 2);
+    }
+    const cells = leases.map((lease) => [
+      lease.shardId,
+      formatPosition(lease.checkpoint),
+      lease.owner ?? "-",
+      lease.parentShardIds.join(", ") || "-",
+      lease.childShardIds.join(", ") || "-",
+    ]);
+    const heading = ["SHARD", "CHECKPOINT", "OWNER", "PARENTS", "CHILDREN"];
+    return [
+      `Checkpoints in ${target.where}`,
+      "",
+      ...(cells.length > 0 ? columns([heading, ...cells]) : ["No leases."]),
+      ...otherRows(rows).flatMap((note) => ["", note]),
+    ].join("\n");
+  } catch (error) {
+    throw explainTable(error);
+  } finally {
+    target.close();
+  }
+}

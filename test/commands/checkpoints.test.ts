@@ -1,0 +1,377 @@
+// `kinesis-multilang checkpoints` against real services: what is delivered after a move, who is in the way, what is saved.
+
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { SplitShardCommand } from "@aws-sdk/client-kinesis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { javaLease, kinesisMultilang, tableByHand } from "../operator/tables.ts";
+import { propertiesFile, startDaemon, temporaryFolder } from "../support/daemon.ts";
+import {
+  createStream,
+  leaseItems,
+  put,
+  shardsOf,
+  streamActive,
+  testKinesis,
+  uniqueName,
+  until,
+} from "../support/emulators.ts";
+import { Journal } from "../support/journal.ts";
+
+const FIRST = "shardId-000000000000";
+const HALF = "170141183460469231731687303715884105728";
+
+interface Application {
+  readonly streamName: string;
+  readonly table: string;
+  readonly file: string;
+  readonly folder: string;
+  readonly journal: Journal;
+  /** Runs a daemon until it has given its child all of these words. */
+  readUntil(words: readonly string[]): Promise<void>;
+  start(): ReturnType<typeof startDaemon>;
+  run(args: readonly string[]): ReturnType<typeof kinesisMultilang>;
+}
+
+async function application(shards: number): Promise<Application> {
+  const streamName = await createStream("move", shards);
+  const journal = await Journal.create();
+  const table = uniqueName("move");
+  const properties = {
+    streamName,
+    applicationName: table,
+    executableName: journal.command(),
+    initialPositionInStream: "TRIM_HORIZON",
+    failoverTimeMillis: 1_500,
+    parentShardPollIntervalMillis: 200,
+  };
+  const file = await propertiesFile(properties);
+  const folder = await temporaryFolder();
+  const start = () => startDaemon({ properties, env: journal.env });
+  return {
+    ...{ streamName, table, file, folder, journal, start },
+    async readUntil(words) {
+      const daemon = await start();
+      await until(`the words ${words}`, async () => {
+        const read = await journal.words();
+        return words.every((word) => read.includes(word));
+      });
+      expect(await daemon.stop()).toBe(0);
+    },
+    run: (args) => kinesisMultilang(["checkpoints", ...args, "-p", file]),
+  };
+}
+
+async function split(streamName: string): Promise<void> {
+  const client = testKinesis();
+  await client.send(
+    new SplitShardCommand({
+      StreamName: streamName,
+      ShardToSplit: FIRST,
+      NewStartingHashKey: HALF,
+    }),
+  );
+  client.destroy();
+  await streamActive(streamName);
+}
+
+/** A moment between what was put before and what is put after. */
+async function moment(): Promise<string> {
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const time = new Date().toISOString();
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  return time;
+}
+
+describe("reset", () => {
+  it("goes back through a split, tells first, saves, and can be undone", async () => {
+    const app = await application(1);
+    await put(app.streamName, ["a", "b"], "k");
+    await split(app.streamName);
+    await put(app.streamName, ["c", "d", "e", "f"]);
+    await app.readUntil(["a", "b", "c", "d", "e", "f"]);
+    const before = await leaseItems(app.table);
+    expect(before.get(FIRST)).toMatchObject({ checkpoint: "SHARD_END" });
+
+    const dry = await app.run(["reset", "--to", "trim-horizon"]);
+    expect(dry.exitCode).toBe(0);
+    expect(dry.stdout).toMatch(/shardId-000000000000 +SHARD_END +TRIM_HORIZON/);
+    expect(dry.stdout).toContain("nothing was written");
+    expect(await leaseItems(app.table)).toEqual(before);
+
+    const backup = join(app.folder, "saved.json");
+    const done = await app.run(["reset", "--to", "trim-horizon", "--yes", "--backup", backup]);
+    expect({ code: done.exitCode, err: done.stderr }).toMatchObject({ code: 0 });
+    expect(done.stdout).toContain(backup);
+    expect((await stat(backup)).mode & 0o777).toBe(0o600);
+    for (const { checkpoint } of (await leaseItems(app.table)).values()) {
+      expect(checkpoint).toBe("TRIM_HORIZON");
+    }
+
+    const undone = await app.run(["restore", backup, "--yes", "--backup", join(app.folder, "2")]);
+    expect(undone.exitCode).toBe(0);
+    for (const [shardId, row] of await leaseItems(app.table)) {
+      expect(row).toMatchObject({ checkpoint: before.get(shardId)?.["checkpoint"] });
+      expect(Number(row["leaseCounter"])).toBeGreaterThan(
+        Number(before.get(shardId)?.["leaseCounter"]),
+      );
+    }
+    await app.run(["reset", "--to", "trim-horizon", "--yes", "--backup", join(app.folder, "3")]);
+    await put(app.streamName, ["end 1", "end 2", "end 3", "end 4"]);
+    await app.readUntil(["end 1", "end 2", "end 3", "end 4"]);
+    const words = await app.journal.words();
+    for (const word of ["a", "b", "c", "d", "e", "f"]) {
+      expect(words.filter((read) => read === word)).toHaveLength(2);
+    }
+  });
+
+  it("goes to a time: exactly what was put from then on is read again", async () => {
+    const app = await application(2);
+    await put(app.streamName, ["old 1", "old 2", "old 3", "old 4"]);
+    const time = await moment();
+    await put(app.streamName, ["new 1", "new 2", "new 3", "new 4"]);
+    await app.readUntil(["new 1", "new 2", "new 3", "new 4"]);
+    const done = await app.run(["reset", "--to", time, "--yes", "--backup", join(app.folder, "b")]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    await put(app.streamName, ["end 1", "end 2", "end 3", "end 4"]);
+    await app.readUntil(["end 1", "end 2", "end 3", "end 4"]);
+    const words = await app.journal.words();
+    const times = (word: string) => words.filter((read) => read === word).length;
+    for (const i of [1, 2, 3, 4]) {
+      expect([times(`old ${i}`), times(`new ${i}`)]).toEqual([1, 2]);
+    }
+  });
+
+  it("to latest passes over what is there, and nothing that comes later", async () => {
+    const app = await application(1);
+    await put(app.streamName, ["first"], "k");
+    await app.readUntil(["first"]);
+    await put(app.streamName, ["passed over"], "k");
+    await split(app.streamName);
+    await put(app.streamName, ["over 1", "over 2", "over 3", "over 4"]);
+    const done = await app.run([
+      "reset",
+      "--to",
+      "latest",
+      "--yes",
+      "--backup",
+      join(app.folder, "b"),
+    ]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect((await leaseItems(app.table)).get(FIRST)).toMatchObject({ checkpoint: "SHARD_END" });
+    // Put before any daemon runs: LATEST in the lease would pass these over too.
+    await put(app.streamName, ["end 1", "end 2", "end 3", "end 4"]);
+    await app.readUntil(["end 1", "end 2", "end 3", "end 4"]);
+    expect([...(await app.journal.words())].sort()).toEqual([
+      "end 1",
+      "end 2",
+      "end 3",
+      "end 4",
+      "first",
+    ]);
+  });
+
+  it("makes the leases of an application that has not run yet", async () => {
+    const app = await application(1);
+    await put(app.streamName, ["old"], "k");
+    const table = await tableByHand([], app.table);
+    const done = await app.run([
+      "reset",
+      "--to",
+      "latest",
+      "--yes",
+      "--backup",
+      join(app.folder, "b"),
+    ]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect(await table.item(FIRST)).toMatchObject({ leaseCounter: { N: "0" } });
+    await put(app.streamName, ["new"], "k");
+    await app.readUntil(["new"]);
+    expect(await app.journal.words()).toEqual(["new"]);
+  });
+});
+
+describe("a living worker", () => {
+  it("stands in the way, and is fenced off by --force: it loses its lease and reads on from the new place", async () => {
+    const app = await application(1);
+    await put(app.streamName, ["a", "b"], "k");
+    const daemon = await app.start();
+    await until("both words", async () => (await app.journal.words()).length === 2);
+    await daemon.waitFor("checkpointed");
+    const refused = await app.run(["reset", "--to", "trim-horizon", "--yes"]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stdout).toMatch(
+      /in the hands of living workers.*\n.*shardId-000000000000\n.*--force/,
+    );
+    expect((await leaseItems(app.table)).get(FIRST)).not.toMatchObject({
+      checkpoint: "TRIM_HORIZON",
+    });
+
+    const backup = join(app.folder, "b");
+    const forced = await app.run([
+      ...["reset", "--to", "trim-horizon", "--yes", "--force", "--backup", backup],
+    ]);
+    expect(forced.exitCode, forced.stderr).toBe(0);
+    await daemon.waitFor("leaseLost");
+    await until("both words again", async () => (await app.journal.words()).length === 4);
+    expect(await app.journal.actions(FIRST)).toContain("leaseLost");
+    expect(await daemon.stop()).toBe(0);
+  });
+
+  it("that is dead does not", async () => {
+    const app = await application(1);
+    const [record] = await put(app.streamName, ["a"], "k");
+    const number = record?.sequenceNumber ?? "";
+    const table = await tableByHand(
+      [javaLease({ key: FIRST, owner: "dead", checkpoint: number, counter: 7 })],
+      app.table,
+    );
+    const done = await app.run([
+      ...["reset", "--to", "trim-horizon", "--yes", "--backup", join(app.folder, "b")],
+    ]);
+    expect(done.exitCode, done.stdout).toBe(0);
+    const row = await table.item(FIRST);
+    expect(row).toMatchObject({
+      checkpoint: { S: "TRIM_HORIZON" },
+      leaseCounter: { N: "8" },
+      throughputKBps: { N: expect.any(String) },
+    });
+    expect(row).not.toHaveProperty("leaseOwner");
+  });
+});
+
+describe("set", () => {
+  it("writes one checkpoint, of a record that is there", async () => {
+    const app = await application(1);
+    const [first, second] = await put(app.streamName, ["a", "b", "c"], "k");
+    await app.readUntil(["a", "b", "c"]);
+    const to = first?.sequenceNumber ?? "";
+    const backup = join(app.folder, "b");
+    const set = ["set", "--shard", FIRST, "--to"];
+    const done = await app.run([...set, `${to}#0`, "--yes", "--backup", backup]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    expect((await leaseItems(app.table)).get(FIRST)).toMatchObject({ checkpoint: to });
+    await put(app.streamName, ["d"], "k");
+    await app.readUntil(["d"]);
+    expect([...(await app.journal.words())].sort()).toEqual(["a", "b", "b", "c", "c", "d"]);
+
+    const occupied = await app.run([...set, "trim-horizon", "--yes", "--backup", backup]);
+    expect(occupied).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/exists already/),
+    });
+    const unknown = await app.run([...set, `${BigInt(second?.sequenceNumber ?? 0) + 1n}`]);
+    expect(unknown).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/knows no record/),
+    });
+    const elsewhere = await app.run([...set, "1".repeat(20)]);
+    expect(elsewhere.stderr).toMatch(/is not in shardId-000000000000, whose numbers go from/);
+  });
+
+  it("is refused where children would have to go back too", async () => {
+    const app = await application(1);
+    await put(app.streamName, ["a"], "k");
+    await split(app.streamName);
+    await put(app.streamName, ["b", "c", "d", "e"]);
+    await app.readUntil(["a", "b", "c", "d", "e"]);
+    const refused = await app.run(["set", "--shard", FIRST, "--to", "trim-horizon", "--yes"]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(
+      /came of shardId-000000000000 and have begun.*reset --shard shardId-000000000000/,
+    );
+    const closed = await app.run(["set", "--shard", FIRST, "--to", "latest", "--yes"]);
+    expect(closed.stderr).toMatch(/shardId-000000000000 was closed before that moment/);
+    expect(await shardsOf(app.streamName)).toHaveLength(3);
+  });
+});
+
+describe("a backup", () => {
+  it("keeps bytes, and puts back a row that was deleted", async () => {
+    const app = await application(1);
+    const state = Buffer.from([0, 255, 7]);
+    const table = await tableByHand(
+      [
+        {
+          ...javaLease({ key: FIRST, checkpoint: "LATEST", counter: 7 }),
+          pendingCheckpoint: { S: "TRIM_HORIZON" },
+          pendingCheckpointState: { B: state },
+        },
+      ],
+      app.table,
+    );
+    const backup = join(app.folder, "b");
+    const reset = ["reset", "--to", "trim-horizon", "--yes", "--backup", backup];
+    expect(await app.run(reset)).toMatchObject({ exitCode: 0 });
+    expect(await table.item(FIRST)).not.toHaveProperty("pendingCheckpointState");
+    await table.client.deleteItem({ TableName: table.name, Key: { leaseKey: { S: FIRST } } });
+    const done = await app.run(["restore", backup, "--yes", "--backup", join(app.folder, "2")]);
+    expect(done.exitCode, done.stderr).toBe(0);
+    const row = await table.item(FIRST);
+    expect(row).toMatchObject({
+      checkpoint: { S: "LATEST" },
+      pendingCheckpoint: { S: "TRIM_HORIZON" },
+    });
+    expect(Buffer.from(row?.["pendingCheckpointState"]?.B ?? [])).toEqual(state);
+    expect(Number(row?.["leaseCounter"]?.N)).toBeGreaterThan(8);
+  });
+
+  it.each([
+    ["that is not there", "nowhere.json", /nowhere\.json cannot be read/],
+    ["that is something else", "package.json", /package\.json is no backup/],
+  ])("%s is explained", async (_, file, message) => {
+    const app = await application(1);
+    const ended = await app.run(["restore", file, "--yes"]);
+    expect(ended).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(message) });
+  });
+
+  it("of another table is refused", async () => {
+    const app = await application(1);
+    const other = await application(1);
+    await tableByHand([javaLease({ key: FIRST, checkpoint: "LATEST" })], app.table);
+    const backup = join(app.folder, "b");
+    await app.run(["reset", "--to", "trim-horizon", "--yes", "--backup", backup]);
+    expect(JSON.parse(await readFile(backup, "utf8"))).toMatchObject({ tableName: app.table });
+    await tableByHand([], other.table);
+    const ended = await other.run(["restore", backup, "--yes"]);
+    expect(ended.stderr).toMatch(new RegExp(`${app.table}, not of ${other.table}`));
+  });
+});
+
+describe("show", () => {
+  it("prints checkpoints in full, and as JSON", async () => {
+    const number = "49680494083067037051925639100855486988620203423317360642";
+    const app = await application(1);
+    await tableByHand(
+      [
+        javaLease({ key: FIRST, checkpoint: number, sub: 3, owner: "w" }),
+        javaLease({ key: "shardId-000000000001", parents: [FIRST] }, "2.x"),
+      ],
+      app.table,
+    );
+    const { stdout } = await app.run(["show"]);
+    expect(stdout).toMatch(new RegExp(`${FIRST} +${number}#3 +w +- +-`));
+    const json = await app.run(["show", "--json", "--shard", FIRST]);
+    expect(JSON.parse(json.stdout).leases).toMatchObject([{ shardId: FIRST, owner: "w" }]);
+  });
+});
+
+it.each([
+  ["a place that is none", ["reset", "--to", "noon"], /--to noon: not understood.*trim-horizon/],
+  ["a time without a zone", ["reset", "--to", "2026-01-01T10:00:00"], /not understood.*10:15:00Z/],
+  ["a time to come", ["reset", "--to", "2999-01-01"], /yet to come.*latest/],
+  ["a record without a shard", ["reset", "--to", "1".repeat(30)], /--shard/],
+  ["no place", ["reset"], /--to/],
+  ["set without a shard", ["set", "--to", "latest"], /--shard/],
+  ["a shard that is none", ["reset", "--to", "latest", "--shard", "x"], /x is no shard/],
+])("explains %s", async (_, args, message) => {
+  const streamName = await createStream("move", 1);
+  const table = await tableByHand([]);
+  onTestFinished(() => table.client.destroy());
+  const properties = { streamName, applicationName: table.name, executableName: "cat" };
+  const file = await propertiesFile(properties);
+  const { exitCode, stderr } = await kinesisMultilang(["checkpoints", ...args, "-p", file]);
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/\n\s+at /);
+});

@@ -1,0 +1,298 @@
+// Plans for moving checkpoints, tried out on a small model of a stream and of how KCL reads one: shards that split and
+// merge, leases half-way through them, and consumers that go on from what the plan has written, or from half of it.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Lease } from "../../src/leases/lease.ts";
+import { Lineage } from "../../src/operator/lineage.ts";
+import {
+  BEGINNING,
+  begunTooEarly,
+  type Plan,
+  planReset,
+  planSet,
+  type Step,
+} from "../../src/operator/plan.ts";
+import { planRestore } from "../../src/operator/restorePlan.ts";
+import {
+  apply,
+  consume,
+  frontAt,
+  type ModelLease,
+  type ModelRecord,
+  type ModelStream,
+  positionBefore,
+  progress,
+  stream as streamOf,
+  toLease,
+  toShard,
+} from "./streamModel.ts";
+
+interface Case {
+  readonly stream: ModelStream;
+  readonly leases: ReadonlyMap<string, ModelLease>;
+  readonly processed: ReadonlySet<ModelRecord>;
+  readonly time: number;
+}
+
+/** A stream with a history, read up to somewhere. */
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    events: fc.array(fc.nat(1_000), { maxLength: 7 }),
+    progress: fc.array(fc.nat(1_000), { minLength: 1, maxLength: 60 }),
+    cleaned: fc.boolean(),
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+  })
+  .map(({ events, progress: choices, cleaned, at }) => {
+    const stream = streamOf(events);
+    const { leases, processed } = progress(stream, choices, cleaned);
+    return { stream, leases, processed, time: Math.round(at * stream.now) };
+  });
+
+function viewOf({ stream, leases }: Case, time: number, asked?: readonly string[]) {
+  const shards = stream.shards.map(toShard);
+  const rows = [...leases.values()].map(toLease);
+  const front = frontAt(stream, time);
+  const positions = new Map(
+    front.map((shard) => [shard.id, positionBefore(stream, shard, time)] as const),
+  );
+  return {
+    leases: rows,
+    shards,
+    lineage: new Lineage(shards, rows),
+    front: new Set(front.map(({ id }) => id)),
+    positions,
+    asked,
+  };
+}
+
+/** Each key's records in the order in which they were delivered. */
+function expectOrder(delivered: readonly ModelRecord[]): void {
+  const last = new Map<number, number>();
+  for (const { key, time } of delivered) {
+    expect(time).toBeGreaterThan(last.get(key) ?? -1);
+    last.set(key, time);
+  }
+}
+
+describe("a reset of everything", () => {
+  it("delivers exactly what came at or after the moment, each key in order", () => {
+    fc.assert(
+      fc.property(cases, (each) => {
+        const plan = planReset(viewOf(each, each.time));
+        expect(plan.refusals).toEqual([]);
+        const delivered = consume(each.stream, apply(each.leases, plan.steps));
+        expectOrder(delivered);
+        const wanted = each.stream.records.filter(({ time }) => time >= each.time);
+        expect(new Set(delivered)).toEqual(new Set(wanted));
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("loses and overtakes nothing when it stops half-way", () => {
+    fc.assert(
+      fc.property(cases, fc.nat(20), (each, stop) => {
+        const { steps } = planReset(viewOf(each, each.time));
+        const delivered = consume(each.stream, apply(each.leases, steps.slice(0, stop)));
+        // What was processed before may come again beside it.
+        expectOrder(delivered.filter((record) => !each.processed.has(record)));
+        const unread = each.stream.records.filter(
+          (record) => record.time >= each.time && !each.processed.has(record),
+        );
+        expect(unread.filter((record) => !delivered.includes(record))).toEqual([]);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("is undone by a restore of what it changed", () => {
+    fc.assert(
+      fc.property(cases, fc.nat(8), (each, reads) => {
+        const { steps } = planReset(viewOf(each, each.time));
+        const later = apply(each.leases, steps);
+        const delivered = consume(each.stream, later, reads);
+        const restored = apply(later, restorePlan(each, steps, later).steps);
+        for (const [id, { at }] of each.leases) {
+          if (steps.some(({ shardId }) => shardId === id)) expect(restored.get(id)?.at).toBe(at);
+        }
+        const rows = [...restored.values()].map(toLease);
+        expect(begunTooEarly(rows, new Lineage(each.stream.shards.map(toShard), rows))).toEqual([]);
+        const again = consume(each.stream, restored);
+        expectOrder(again);
+        const unread = each.stream.records.filter((record) => !each.processed.has(record));
+        const read = new Set([...delivered, ...again]);
+        expect(unread.filter((record) => !read.has(record))).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("a reset of some shards", () => {
+  it("passes over nothing that it was not asked for, and keeps each key's order", () => {
+    fc.assert(
+      fc.property(cases, fc.nat(1_000), (each, choice) => {
+        const asked = [each.stream.shards[choice % each.stream.shards.length]?.id ?? ""];
+        const view = viewOf(each, each.time, asked);
+        const plan = planReset(view);
+        if (plan.refusals.length > 0) return;
+        const delivered = consume(each.stream, apply(each.leases, plan.steps));
+        expectOrder(delivered);
+        const scope = new Set([...asked, ...view.lineage.descendants(asked)]);
+        const unread = each.stream.records.filter((record) =>
+          scope.has(record.shardId) ? record.time >= each.time : !each.processed.has(record),
+        );
+        expect(unread.filter((record) => !delivered.includes(record))).toEqual([]);
+      }),
+      { numRuns: 600 },
+    );
+  });
+
+  it("is refused where an unfinished parent would be passed over", () => {
+    // shard-0 was merged with shard-1 into shard-2; shard-1 is half-way.
+    const leases = [
+      lease("0", "SHARD_END"),
+      lease("1", "5"),
+      lease("2", "TRIM_HORIZON", ["0", "1"]),
+    ];
+    const shards = [shard("0", [], true), shard("1", [], true), shard("2", ["0", "1"])];
+    const lineage = new Lineage(shards, leases);
+    const positions = new Map([["2", { sequenceNumber: "9" as never, subSequenceNumber: 0 }]]);
+    const view = { leases, shards, lineage, front: new Set(["2"]), positions };
+    expect(planReset({ ...view, asked: ["0"] }).refusals).toEqual([
+      expect.stringMatching(/^2 also continues 1.*passed over.*--shard 1/),
+    ]);
+    expect(planReset({ ...view, asked: ["0", "1"] }).steps.map(told)).toEqual([
+      "2 9",
+      "1 SHARD_END",
+    ]);
+  });
+
+  it("is refused for a shard that is not there", () => {
+    const plan = planReset({ ...viewOfTwo(), asked: ["7"] });
+    expect(plan.refusals).toEqual([expect.stringMatching(/^7 is no shard that the stream lists/)]);
+  });
+});
+
+describe("a lease in somebody's hands", () => {
+  it("at its beginning goes back with its parent: it may be being read", () => {
+    const owned = { ...lease("1", "TRIM_HORIZON", ["0"]), owner: "w" };
+    const view = viewOfTwo([lease("0", "SHARD_END"), owned]);
+    expect(planReset(view).steps.map(told)).toEqual(["0 TRIM_HORIZON", "1 TRIM_HORIZON"]);
+    const free = viewOfTwo([lease("0", "SHARD_END"), lease("1", "TRIM_HORIZON", ["0"])]);
+    expect(planReset(free)).toMatchObject({ unchanged: ["1"] });
+  });
+});
+
+describe("set", () => {
+  const at = (sequenceNumber: string) =>
+    new Map([["0", { sequenceNumber: sequenceNumber as never, subSequenceNumber: 0 }]]);
+
+  it("writes what it is told, and only that", () => {
+    const view = viewOfTwo([lease("0", "5"), lease("1", "TRIM_HORIZON", ["0"])]);
+    const plan = planSet({ ...view, positions: at("3"), asked: ["0"] });
+    expect(plan.steps.map(told)).toEqual(["0 3"]);
+  });
+
+  it.each([
+    [
+      "a child has begun",
+      [lease("0", "SHARD_END"), lease("1", "8", ["0"])],
+      /^1 came of 0 and has begun.*reset --shard 0/,
+    ],
+    [
+      "a child may have begun",
+      [lease("0", "SHARD_END"), { ...lease("1", "TRIM_HORIZON", ["0"]), owner: "w" }],
+      /^1 came of 0/,
+    ],
+    ["there is no lease", [lease("1", "8", ["0"])], /^0 has no lease/],
+  ])("is refused where %s", (_, leases, message) => {
+    const plan = planSet({ ...viewOfTwo(leases), positions: at("3"), asked: ["0"] });
+    expect(plan.steps).toEqual([]);
+    expect(plan.refusals).toEqual([expect.stringMatching(message)]);
+  });
+
+  it("is refused where a cleaned-up child would let a grandchild go ahead", () => {
+    const shards = [shard("0", [], true), shard("1", ["0"], true), shard("2", ["1"])];
+    const leases = [lease("0", "SHARD_END"), lease("2", "TRIM_HORIZON", ["1"])];
+    const lineage = new Lineage(shards, leases);
+    const view = { leases, shards, lineage, front: new Set(["0"]), positions: at("3") };
+    expect(planSet({ ...view, asked: ["0"] }).refusals).toEqual([
+      expect.stringMatching(/^2 came of 0/),
+    ]);
+  });
+
+  it("is refused beyond an unfinished parent", () => {
+    const view = viewOfTwo([lease("0", "5"), lease("1", "TRIM_HORIZON", ["0"])]);
+    const positions = new Map([["1", { sequenceNumber: "9" as never, subSequenceNumber: 0 }]]);
+    expect(planSet({ ...view, positions, asked: ["1"] }).refusals).toEqual([
+      expect.stringMatching(/^1 also continues 0/),
+    ]);
+    const beginning = new Map([["1", BEGINNING]]);
+    expect(planSet({ ...view, positions: beginning, asked: ["1"] }).refusals).toEqual([]);
+  });
+});
+
+it("leases that have begun before what they come of is finished are found", () => {
+  const leases = [lease("0", "5"), lease("1", "8", ["0"]), lease("2", "LATEST", ["0"])];
+  expect(begunTooEarly(leases, new Lineage([], leases))).toEqual(["1"]);
+  const finished = [lease("0", "SHARD_END"), lease("1", "8", ["0"])];
+  expect(begunTooEarly(finished, new Lineage([], finished))).toEqual([]);
+});
+
+function told({ shardId, to }: Step): string {
+  return `${shardId} ${to.sequenceNumber}`;
+}
+
+function viewOfTwo(leases: readonly Lease[] = []) {
+  const shards = [shard("0", [], true), shard("1", ["0"])];
+  const lineage = new Lineage(shards, leases);
+  return { leases, shards, lineage, front: new Set(["0"]), positions: new Map(), asked: undefined };
+}
+
+function shard(shardId: string, parentShardIds: readonly string[], closed = false) {
+  const hashKeyRange = { startingHashKey: "0", endingHashKey: "1" };
+  const end = closed ? { endingSequenceNumber: "9" } : {};
+  return { shardId, parentShardIds, hashKeyRange, startingSequenceNumber: "0", ...end };
+}
+
+function lease(shardId: string, checkpoint: string, parentShardIds: readonly string[] = []): Lease {
+  return {
+    shardId,
+    counter: 1,
+    checkpoint: { sequenceNumber: checkpoint as never, subSequenceNumber: 0 },
+    ownerSwitchesSinceCheckpoint: 0,
+    parentShardIds,
+    childShardIds: [],
+  };
+}
+
+function restorePlan(
+  { leases, stream: { shards } }: Case,
+  steps: readonly Step[],
+  now: ReadonlyMap<string, ModelLease>,
+): Plan {
+  const rows = steps.flatMap(({ shardId }) => {
+    const before = leases.get(shardId);
+    return before
+      ? [{ type: "lease", key: shardId, lease: toLease(before), stored: {} } as const]
+      : [];
+  });
+  const made = steps
+    .filter(({ shardId }) => !leases.has(shardId))
+    .map(({ shardId, undo }) => ({ shardId, ...(undo && { undo }) }));
+  const backup = {
+    tableName: "t",
+    savedAt: "",
+    command: "",
+    rows,
+    made,
+    shards: shards.map(toShard),
+  };
+  const plan = planRestore(backup, [...now.values()].map(toLease));
+  expect(plan.steps.every((step) => step.stored || step.create || now.has(step.shardId))).toBe(
+    true,
+  );
+  return plan;
+}
