@@ -166,6 +166,7 @@ function pollingSettings({ settings, sources }: LoadedSettings) {
   return {
     maxRecords: settings.maxRecords,
     // Without the person's word the pace follows the shard.
+    millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
     idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
   };
 }

@@ -12,6 +12,7 @@ import {
 } from "./names.ts";
 import type { PropertyEntry } from "./propertiesText.ts";
 import { resolveReferences } from "./references.ts";
+import { withoutEffect } from "./withoutEffect.ts";
 
 /** One value as written, references resolved. */
 export interface Given {
@@ -69,7 +70,8 @@ export function gather(layers: Layers): Gathered {
     const value: Given = { writtenName, writtenText, text, source, secret };
     if (isKey(key)) given.set(key, value);
     else ignored.set(key, value);
-    if (!isKey(key)) notices.push(ignoredNotice(key, value));
+    const idle = isKey(key) ? withoutEffect(key) : ignoredNotice(key);
+    if (idle) notices.push({ ...idle, source, key: writtenName });
   }
   return { given, ignored, problems, notices };
 }
@@ -138,9 +140,9 @@ function unknown(name: string, source: Source): string {
   return `unknown key, ignored; did you mean ${meant}?`;
 }
 
-function ignoredNotice(key: string, { source, writtenName }: Given): ConfigNotice {
+function ignoredNotice(key: string): Pick<ConfigNotice, "level" | "message"> {
   const { level, reason } = ignoredKeys[key] ?? { level: "warning", reason: "" };
-  return { level, source, key: writtenName, message: `has no effect: ${reason}` };
+  return { level, message: `has no effect: ${reason}` };
 }
 
 /** Two names of one setting in the same file: Java applies them in an order nobody knows. */

@@ -23,6 +23,26 @@ export interface KinesisRecord {
 export class RecordBatch {
   static readonly empty = new RecordBatch(Buffer.alloc(0), new Uint32Array(1));
 
+  /** All records of the batches in order, copied into one. */
+  static concat(batches: readonly RecordBatch[]): RecordBatch {
+    const [only] = batches;
+    if (only && batches.length === 1) return only;
+    const parts = batches.filter(({ count }) => count > 0);
+    const starts = new Uint32Array(parts.reduce((sum, { count }) => sum + count, 1));
+    let index = 0;
+    let offset = 0;
+    for (const part of parts) {
+      for (let record = 0; record < part.count; record += 1) {
+        starts[index] = offset + part.#start(record) - part.#start(0);
+        index += 1;
+      }
+      offset += part.json.length + 1;
+    }
+    starts[index] = offset;
+    const pieces = parts.flatMap(({ json }) => [json, COMMA]);
+    return new RecordBatch(Buffer.concat(pieces), starts);
+  }
+
   readonly #json: Buffer;
   /** Where each record begins, and one past the comma that would follow the last. */
   readonly #starts: Uint32Array;
@@ -97,6 +117,8 @@ export class RecordBatch {
     return start;
   }
 }
+
+const COMMA = Buffer.from(",");
 
 const TAIL =
   /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":-?\d+,"subSequenceNumber":(\d+),"action":"record"\}$/;

@@ -14,6 +14,7 @@ import { type Delivery, deliver } from "./delivery.ts";
 import { sayGoodbye } from "./endings.ts";
 import type { LatestMoment } from "./latest.ts";
 import type { ShardSettings } from "./settings.ts";
+import { gathered } from "./shape.ts";
 import { CoalescedStore, patiently } from "./store.ts";
 import type { Suspects } from "./suspects.ts";
 
@@ -120,7 +121,10 @@ async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
     ...(life.attempt > 1 && { latestSinceMs: life.latest.sinceMs }),
   };
   const from = life.latest.startFor(facts.checkpoint);
-  const batches = parts.read(shard, from, over)[Symbol.asyncIterator]();
+  const { settings, clock } = parts;
+  const read = parts.read(shard, from, over);
+  const shaped = settings.maxBatchWindowMs > 0 ? gathered(read, settings, clock, over) : read;
+  const batches = shaped[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await batches.next();
@@ -129,8 +133,9 @@ async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
       if (over.aborted) return { why: "stopRequested" };
       if (next.done) return { why: "stuck" };
       life.latest.saw(next.value.records);
-      await deliver(next.value, delivery);
+      const all = await deliver(next.value, delivery);
       if (!lease.trusted) return { why: "leaseLost" };
+      if (!all) return { why: "stopRequested" };
       if (next.value.shardEnd) return { why: "shardEnded", ...next.value.shardEnd };
     }
   } finally {

@@ -7,6 +7,7 @@ import { CheckpointError } from "../model/errors.ts";
 import type { Position } from "../model/position.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { Life, ShardParts } from "./consumer.ts";
+import { limited } from "./shape.ts";
 
 /** A child at work, and all that its deliveries touch. */
 export interface Delivery {
@@ -17,21 +18,30 @@ export interface Delivery {
   readonly life: Life;
 }
 
-/** Returns when the child has answered for every part; or when the lease went between two parts. */
-export async function deliver(batch: Batch, delivery: Delivery): Promise<void> {
+/**
+ * Returns when the child has answered for every part; or between two parts, when the lease went or a stop is requested.
+ *
+ * @returns whether all of the batch was delivered.
+ */
+export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean> {
   const { lease, parts, life } = delivery;
   const { records, millisBehindLatest } = batch;
   const { last } = records;
   if (!last) {
     // As with Java, the end of a shard brings no empty call of its own.
-    if (batch.shardEnd || !parts.settings.callProcessRecordsEvenForEmptyRecordList) return;
-    return handOver(records, undefined, millisBehindLatest, delivery);
+    if (!batch.shardEnd && parts.settings.callProcessRecordsEvenForEmptyRecordList) {
+      await handOver(records, undefined, millisBehindLatest, delivery);
+    }
+    return true;
   }
-  for (const { records: part, buried } of life.suspects.cut(records)) {
-    if (!lease.trusted) return;
+  const wanted = limited(records, parts.settings);
+  const cut = wanted.flatMap((part) => life.suspects.cut(part));
+  for (const [index, { records: part, buried }] of cut.entries()) {
+    if (!lease.trusted || (index > 0 && lease.stopRequested.aborted)) return false;
     if (buried) await pass(part.last ?? last, delivery);
     else await handOver(part, part.last, millisBehindLatest, delivery);
   }
+  return true;
 }
 
 async function handOver(

@@ -1,9 +1,10 @@
 // The settings that one shard's consumption depends on. Names and meanings are the configuration's.
 
 import type { BudgetSettings } from "./restartBudget.ts";
+import type { ShapeSettings } from "./shape.ts";
 import type { SuspectSettings } from "./suspects.ts";
 
-export interface ShardSettings extends BudgetSettings, SuspectSettings {
+export interface ShardSettings extends BudgetSettings, ShapeSettings, SuspectSettings {
   /** Wait between looks at a parent that has not ended. */
   readonly parentShardPollIntervalMillis: number;
   readonly callProcessRecordsEvenForEmptyRecordList: boolean;

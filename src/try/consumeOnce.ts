@@ -22,6 +22,7 @@ const STRICT: ShardSettings = {
   bisectBatchOnFunctionError: false,
   checkpointPolicy: "processor",
   checkpointIntervalMs: 0,
+  maxBatchWindowMs: 0,
 };
 
 /** @throws ChildFailed or ShardEndNotCheckpointed when the child fails. */

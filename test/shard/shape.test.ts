@@ -1,0 +1,104 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { type Batch, RecordBatch } from "../../src/model/batch.ts";
+import { gathered, limited } from "../../src/shard/shape.ts";
+import { numbered, sequenceNumbers } from "../support/batches.ts";
+
+const batch = (from: number, to: number): Batch => ({
+  records: numbered(from, to),
+  millisBehindLatest: 0,
+});
+
+async function* stream(...batches: readonly Batch[]): AsyncGenerator<Batch> {
+  yield* batches;
+}
+
+async function all(batches: AsyncIterable<Batch>): Promise<readonly (readonly string[])[]> {
+  const found: (readonly string[])[] = [];
+  for await (const { records } of batches) found.push(sequenceNumbers(records));
+  return found;
+}
+
+const never = new AbortController().signal;
+
+describe("a limit", () => {
+  it("on records cuts a batch into parts of that many", () => {
+    const parts = limited(numbered(1, 5), { maxBatchRecords: 2, maxBatchWindowMs: 0 });
+    expect(parts.map(sequenceNumbers)).toEqual([["1", "2"], ["3", "4"], ["5"]]);
+  });
+
+  it("on bytes or records loses and reorders nothing, and is kept by every part of two or more", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 1, max: 2000 }),
+        (count, maxBatchRecords, maxBatchBytes) => {
+          const records = numbered(1, count);
+          const parts = limited(records, { maxBatchRecords, maxBatchBytes, maxBatchWindowMs: 0 });
+          expect(parts.flatMap(sequenceNumbers)).toEqual(sequenceNumbers(records));
+          for (const part of parts) {
+            expect(part.count).toBeLessThanOrEqual(maxBatchRecords);
+            if (part.count > 1) expect(part.json.length).toBeLessThanOrEqual(maxBatchBytes);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("gathering", () => {
+  it("puts small batches together", async () => {
+    const settings = { maxBatchWindowMs: 60_000 };
+    const end: Batch = { ...batch(5, 5), shardEnd: { children: [] } };
+    const found = await all(
+      gathered(stream(batch(1, 2), batch(3, 4), end), settings, systemClock, never),
+    );
+    expect(found).toEqual([["1", "2", "3", "4", "5"]]);
+  });
+
+  it("ends when enough is there", async () => {
+    const settings = { maxBatchWindowMs: 60_000, maxBatchRecords: 3 };
+    const source = stream(batch(1, 2), batch(3, 4), batch(5, 8), batch(9, 9));
+    const found = await all(gathered(source, settings, systemClock, never));
+    expect(found).toEqual([["1", "2", "3", "4"], ["5", "6", "7", "8"], ["9"]]);
+  });
+
+  it("ends with its window, and what comes later is in the next batch", async () => {
+    let release: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    async function* slow(): AsyncGenerator<Batch> {
+      yield batch(1, 2);
+      await gate;
+      yield batch(3, 4);
+    }
+    const found = gathered(slow(), { maxBatchWindowMs: 1 }, systemClock, never);
+    const first = await found.next();
+    expect(first.done ? [] : sequenceNumbers(first.value.records)).toEqual(["1", "2"]);
+    release();
+    const second = await found.next();
+    expect(second.done ? [] : sequenceNumbers(second.value.records)).toEqual(["3", "4"]);
+    expect((await found.next()).done).toBe(true);
+  });
+});
+
+describe("batches put together", () => {
+  it("read like one that was always whole", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 6 }), (sizes) => {
+        let next = 1;
+        const parts = sizes.map((size) => {
+          next += size;
+          return numbered(next - size, next - 1);
+        });
+        const whole = RecordBatch.concat(parts);
+        const expected = numbered(1, next - 1);
+        expect(whole.json.toString()).toBe(expected.json.toString());
+        expect(sequenceNumbers(whole)).toEqual(sequenceNumbers(expected));
+      }),
+    );
+  });
+});
