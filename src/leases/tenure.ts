@@ -65,7 +65,7 @@ export class Tenure implements HeldLease {
   get trusted(): boolean {
     if (this.lost.aborted) return false;
     const nowMs = this.#parts.clock.monotonicMs();
-    if (nowMs < this.#trustedUntilMs) return true;
+    if (nowMs < this.trustedUntilMs) return true;
     this.lose(
       `it could not be renewed for ${Math.round(nowMs - this.#row.writtenMs)} ms; failoverTimeMillis is ${this.#parts.failoverTimeMillis}`,
     );
@@ -184,11 +184,12 @@ export class Tenure implements HeldLease {
   /** Fires `lost` on time when nobody asks. */
   async #watch(ended: AbortSignal): Promise<void> {
     while (!ended.aborted && this.trusted) {
-      await this.#parts.clock.sleep(this.#trustedUntilMs - this.#parts.clock.monotonicMs(), ended);
+      await this.#parts.clock.sleep(this.trustedUntilMs - this.#parts.clock.monotonicMs(), ended);
     }
   }
 
-  get #trustedUntilMs(): number {
+  /** Monotonic time at which trust runs out, unless the lease is lost or renewed before. */
+  get trustedUntilMs(): number {
     return trustedUntilMs(this.#row.writtenMs, this.#parts.failoverTimeMillis);
   }
 

@@ -1,0 +1,157 @@
+// What must hold in every moment of every run. The first thing that does not is the verdict of the run.
+
+import type { HeldLease } from "../../src/leases/heldLease.ts";
+import { Tenure } from "../../src/leases/tenure.ts";
+import { comparePositions, formatPosition } from "../../src/model/position.ts";
+import type { Process } from "./process.ts";
+import type { Schedule } from "./schedule.ts";
+import { nextIndex, type SimShard, type SimStream } from "./stream.ts";
+import type { Write } from "./table.ts";
+
+/** A consumer at work, or what was one when its process died. */
+export interface Holding {
+  readonly shardId: string;
+  readonly process: Process;
+  readonly lease: HeldLease;
+  readonly how: string;
+}
+
+export class Invariants {
+  violation: string | undefined;
+  readonly holdings = new Map<string, Set<Holding>>();
+  /** True time when a shard was last served by a worker that trusts its lease. */
+  readonly servedMs = new Map<string, number>();
+  /** The longest that a worker went on after its lease was stolen. */
+  longestOverlapMs = 0;
+  readonly #contested = new Map<string, { newest: Holding; sinceMs: number }>();
+  /** Shards that ever had a lease. */
+  readonly #leased = new Set<string>();
+  readonly #takenBy = new Map<string, Process>();
+  readonly #schedule: Schedule;
+  readonly #stream: SimStream;
+
+  constructor(schedule: Schedule, stream: SimStream) {
+    this.#schedule = schedule;
+    this.#stream = stream;
+  }
+
+  violated(what: string): void {
+    this.violation ??= what;
+  }
+
+  /** A consumer was given a lease. */
+  held(holding: Holding): void {
+    const { shardId } = holding;
+    const all = this.holdings.get(shardId) ?? new Set();
+    for (const other of all) if (other.process.dead) all.delete(other);
+    if (all.size > 0) {
+      this.#contested.set(shardId, { newest: holding, sinceMs: this.#schedule.nowMs });
+    }
+    all.add(holding);
+    this.holdings.set(shardId, all);
+  }
+
+  /** A consumer has returned; its lease may still be held for a moment. */
+  left(holding: Holding): void {
+    const all = this.holdings.get(holding.shardId);
+    all?.delete(holding);
+    if (all && all.size < 2) this.#contested.delete(holding.shardId);
+  }
+
+  /** One worker at most trusts a lease. Only a worker that was robbed may not know it yet, until its next renewal. */
+  checkTrust(): void {
+    for (const [shardId, { newest, sinceMs }] of this.#contested) {
+      if (!trusts(newest)) continue;
+      for (const other of this.holdings.get(shardId) ?? []) {
+        if (other === newest || !trusts(other)) continue;
+        if (newest.how === "stolen") {
+          const overlapMs = this.#schedule.nowMs - sinceMs;
+          this.longestOverlapMs = Math.max(this.longestOverlapMs, overlapMs);
+          continue;
+        }
+        this.violated(
+          `${shardId} is trusted by ${other.process.name} and by ${newest.process.name}, who took it (${newest.how})`,
+        );
+      }
+    }
+  }
+
+  written({ operation, by, before, after }: Write): void {
+    const shardId = (after ?? before)?.shardId ?? "";
+    this.#leased.add(shardId);
+    const shard = this.#stream.shards.get(shardId);
+    if (!shard) return this.violated(`a row for ${shardId}, which does not exist`);
+    if (operation === "take") this.#takenBy.set(shardId, by);
+    if (operation === "delete") this.#deleted(shard);
+    if (!before || !after) return;
+    if ((operation === "renew" || operation === "checkpoint") && this.#takenBy.get(shardId) !== by) {
+      this.violated(`${by.name} wrote (${operation}) to ${shardId}, which is not his`);
+    }
+    if (comparePositions(after.checkpoint, before.checkpoint) < 0) {
+      this.violated(
+        `the checkpoint of ${shardId} went back from ${formatPosition(before.checkpoint)} to ${formatPosition(after.checkpoint)}`,
+      );
+    }
+    if (operation === "checkpoint") this.#checkpointed(shard, nextIndex(shard, after.checkpoint));
+  }
+
+  /** The parents' records have all been consumed, and nobody reads them any more. */
+  begins(shard: SimShard, by: Process): void {
+    for (const parent of shard.parents) {
+      if (parent.consumed < this.#total(parent)) {
+        this.violated(
+          `${by.name} begins ${shard.shardId} while its parent ${parent.shardId} is at ${parent.consumed} of ${this.#total(parent)}`,
+        );
+      }
+    }
+  }
+
+  consumed(shard: SimShard, from: number, to: number, by: Process): void {
+    if (from > shard.consumed) {
+      this.violated(
+        `${by.name} read ${shard.shardId} from ${from}; ${shard.consumed} to ${from} were never consumed`,
+      );
+    }
+    shard.consumed = Math.max(shard.consumed, to);
+  }
+
+  serving(shardId: string): Holding | undefined {
+    for (const holding of this.holdings.get(shardId) ?? []) if (trusts(holding)) return holding;
+    return undefined;
+  }
+
+  #checkpointed(shard: SimShard, next: number): void {
+    if (next !== Number.POSITIVE_INFINITY) {
+      if (next > shard.consumed) this.violated(`${shard.shardId} was checkpointed beyond its records`);
+      return;
+    }
+    if (shard.consumed < this.#total(shard)) this.violated(`${shard.shardId} ended before its end`);
+    for (const child of shard.children) {
+      if (this.#leased.has(child.shardId)) continue;
+      this.violated(`${shard.shardId} ended before its child ${child.shardId} had a lease`);
+    }
+  }
+
+  #deleted(shard: SimShard): void {
+    if (shard.consumed < this.#total(shard)) {
+      this.violated(`the lease of ${shard.shardId} was deleted before all records were consumed`);
+    }
+    for (const child of shard.children) {
+      if (!this.#leased.has(child.shardId)) {
+        this.violated(`the lease of ${shard.shardId} was deleted before ${child.shardId} had one`);
+      }
+    }
+  }
+
+  #total(shard: SimShard): number {
+    if (shard.closedMs === undefined) return Number.POSITIVE_INFINITY;
+    return this.#stream.tip(shard, this.#schedule.nowMs);
+  }
+}
+
+/** What the worker believes by its own clock, without telling it anything. */
+function trusts({ process, lease }: Holding): boolean {
+  if (process.dead || !(lease instanceof Tenure) || lease.lost.aborted) return false;
+  return process.monotonicMs() < lease.trustedUntilMs;
+}
+

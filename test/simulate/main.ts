@@ -1,0 +1,63 @@
+// `npm run simulate -- [options]`: runs seeds until one fails, and says how to run that one again.
+
+import { parseArgs } from "node:util";
+import { type Outcome, run } from "./run.ts";
+import type { Size } from "./scenario.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    seeds: { type: "string", default: "1000" },
+    from: { type: "string", default: "1" },
+    workers: { type: "string" },
+    shards: { type: "string" },
+    trace: { type: "boolean", default: false },
+    "keep-going": { type: "boolean", default: false },
+  },
+});
+
+const size: Size = {
+  ...(values.workers !== undefined && { workers: Number(values.workers) }),
+  ...(values.shards !== undefined && { shards: Number(values.shards) }),
+};
+
+async function simulate(seed: number): Promise<Outcome> {
+  const trace = values.trace ? { trace: (line: string) => console.log(line) } : {};
+  const outcome = await run({ seed, ...size, ...trace });
+  if (outcome.violation !== undefined) {
+    const asked = (["workers", "shards"] as const).flatMap((name) =>
+      values[name] === undefined ? [] : ` --${name} ${values[name]}`,
+    );
+    console.log(`seed ${seed} FAILED: ${outcome.violation}`);
+    console.log(`  again, with everything that happened: npm run simulate -- --seed ${seed}${asked.join("")} --trace`);
+  }
+  return outcome;
+}
+
+const began = performance.now();
+const first = Number(values.seed ?? values.from);
+const count = values.seed === undefined ? Number(values.seeds) : 1;
+let failed = 0;
+let done = 0;
+let events = 0;
+let virtualMs = 0;
+let overlapMs = 0;
+let servedAfter = 0;
+for (let seed = first; seed < first + count; seed++) {
+  const outcome = await simulate(seed);
+  done++;
+  events += outcome.events;
+  virtualMs += outcome.virtualMs;
+  overlapMs = Math.max(overlapMs, outcome.longestOverlapMs / outcome.scenario.settings.failoverTimeMillis);
+  servedAfter = Math.max(servedAfter, outcome.servedAfterMs / outcome.scenario.settings.failoverTimeMillis);
+  if (outcome.violation === undefined) continue;
+  failed++;
+  if (!values["keep-going"]) break;
+}
+const seconds = (performance.now() - began) / 1000;
+console.log(
+  `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} held, ${failed} failed; ` +
+    `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} a second); ` +
+    `longest overlap after a theft ${overlapMs.toFixed(2)} leases, all served after at most ${servedAfter.toFixed(2)} leases of calm`,
+);
+process.exitCode = failed > 0 ? 1 : 0;

@@ -1,0 +1,80 @@
+// What a seed means: how large the fleet is, what the weather is like, and what befalls it. Small numbers mostly, for
+// they find the most; the command line can ask for large ones.
+
+import { LEASE_DEFAULTS, type LeaseSettings } from "../../src/leases/settings.ts";
+import type { Pace } from "./consumer.ts";
+import type { Random } from "./random.ts";
+import { CALM, type Climate } from "./weather.ts";
+
+export interface Size {
+  readonly workers?: number;
+  readonly shards?: number;
+  /** Nothing befalls the fleet: for measurements. */
+  readonly calm?: boolean;
+}
+
+export interface Scenario {
+  readonly workers: number;
+  readonly shards: number;
+  readonly settings: LeaseSettings;
+  readonly climate: Climate;
+  /** Clocks run at rates between 1 − skew and 1 + skew. */
+  readonly skew: number;
+  readonly rowsPerPage: number;
+  readonly recordsPerSecond: number;
+  readonly pace: Pace;
+  /** For how long things happen; then all is calm. */
+  readonly troubledMs: number;
+  /** The mean time between two things that happen. */
+  readonly incidentEveryMs: number;
+  readonly faults: boolean;
+  /** The stream's listing shows children of shards that are still open, sometimes. */
+  readonly reshards: boolean;
+}
+
+export function scenarioOf(random: Random, size: Size): Scenario {
+  const workers = size.workers ?? random.int(1, random.chance(0.2) ? 10 : 5);
+  const shards = size.shards ?? random.int(1, random.chance(0.2) ? 50 : 12);
+  const calm = size.calm ?? false;
+  const failoverTimeMillis = calm ? 10_000 : (random.pick([1_000, 3_000, 10_000]) ?? 10_000);
+  const faults = !calm && random.chance(0.9);
+  const rough = faults && random.chance(0.7);
+  const large = workers * shards > 10_000;
+  return {
+    workers,
+    shards,
+    settings: {
+      ...LEASE_DEFAULTS,
+      failoverTimeMillis,
+      initialPosition: { type: "TRIM_HORIZON" },
+      maxLeasesToStealAtOneTime: random.chance(0.7) ? 1 : random.int(2, 5),
+      enablePriorityLeaseAssignment: random.chance(0.8),
+      auditIntervalMs: calm ? 120_000 : failoverTimeMillis,
+      cleanupIntervalMs: calm ? 300_000 : failoverTimeMillis * 2,
+      garbageIntervalMs: calm ? 1_800_000 : failoverTimeMillis * 3,
+    },
+    climate: rough
+      ? {
+          throttled: random.chance(0.5) ? random.between(0, 0.1) : 0,
+          lost: random.chance(0.6) ? random.between(0, 0.1) : 0,
+          slow: random.chance(0.6) ? random.between(0, 0.1) : 0,
+          failed: random.chance(0.5) ? random.between(0, 0.1) : 0,
+          stale: random.between(0, 0.5),
+        }
+      : CALM,
+    skew: faults && random.chance(0.7) ? 0.05 : 0,
+    rowsPerPage: shards > 100 ? 3_000 : (random.pick([2, 5, 3_000]) ?? 3_000),
+    recordsPerSecond: large ? 0.1 : random.between(0.5, 20),
+    pace: {
+      parentPollMs: random.pick([100, 1_000, 10_000]) ?? 1_000,
+      readMs: large ? failoverTimeMillis : random.between(0.05, 0.3) * failoverTimeMillis,
+      workMs: random.between(1, 0.1 * failoverTimeMillis),
+      maxRecords: random.int(1, 500) + 20 * failoverTimeMillis,
+      checkpoints: random.between(0.2, 1),
+    },
+    troubledMs: failoverTimeMillis * (calm ? 6 : large ? 10 : random.int(5, 25)),
+    incidentEveryMs: failoverTimeMillis * random.between(0.3, 3),
+    faults,
+    reshards: !calm && random.chance(0.6),
+  };
+}

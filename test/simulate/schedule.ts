@@ -1,0 +1,90 @@
+// Virtual time: a queue of events, run one after the other. After each event that wakes somebody, everything that the
+// program can do without time passing is done (promises settle) before the next one begins. So a run is a function
+// of its seed.
+
+import type { Process } from "./process.ts";
+
+export interface Event {
+  readonly atMs: number;
+  readonly order: number;
+  /** Whose code it runs; none for what happens in the services and in the world. */
+  readonly process: Process | undefined;
+  run: (() => void) | undefined;
+}
+
+export class Schedule {
+  /** Milliseconds of true time since the run began. */
+  nowMs = 0;
+  events = 0;
+  #order = 0;
+  readonly #heap: Event[] = [];
+
+  at(atMs: number, run: () => void, process?: Process): Event {
+    const event = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, process, run };
+    this.#push(event);
+    return event;
+  }
+
+  in(ms: number, run: () => void, process?: Process): Event {
+    return this.at(this.nowMs + ms, run, process);
+  }
+
+  /** Runs until nothing is left before `untilMs`, or `over` says so after an event. */
+  async runUntil(untilMs: number, after: () => boolean): Promise<void> {
+    for (let next = this.#heap[0]; next && next.atMs <= untilMs; next = this.#heap[0]) {
+      this.#pop();
+      const { process, run } = next;
+      if (!run || process?.dead) continue;
+      this.nowMs = next.atMs;
+      if (process?.paused) {
+        process.defer(next);
+        continue;
+      }
+      this.events++;
+      run();
+      if (process) await settle();
+      if (after()) return;
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let i = heap.push(event) - 1;
+    while (i > 0) {
+      const up = (i - 1) >> 1;
+      const parent = heap[up];
+      if (!parent || before(parent, event)) break;
+      heap[i] = parent;
+      i = up;
+    }
+    heap[i] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (!last || heap.length === 0) return;
+    let i = 0;
+    for (;;) {
+      let down = 2 * i + 1;
+      let child = heap[down];
+      if (!child) break;
+      const right = heap[down + 1];
+      if (right && before(right, child)) [down, child] = [down + 1, right];
+      if (before(last, child)) break;
+      heap[i] = child;
+      i = down;
+    }
+    heap[i] = last;
+  }
+}
+
+function before(a: Event, b: Event): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
+
+/** All promises that can settle have: an immediate runs when no microtask is left. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
