@@ -26,6 +26,9 @@ export interface ConsumerParts {
   readonly nowMs: () => number;
 }
 
+/** Nothing will come any more: no need to look often. */
+const QUIET_MS = 3_600_000;
+
 export async function consumeVirtually(lease: HeldLease, parts: ConsumerParts): Promise<void> {
   const { process, stream, pace, invariants } = parts;
   const shard = stream.shards.get(lease.shardId);
@@ -55,11 +58,13 @@ async function work(
   let done = from;
   let stored = from;
   for (;;) {
-    await process.sleep(pace.readMs * process.random.between(0.5, 1.5), over);
+    const quiet = stream.isOver(shard, done, nowMs());
+    await process.sleep(quiet ? QUIET_MS : pace.readMs * process.random.between(0.5, 1.5), over);
     if (!lease.trusted) return undefined;
     if (over.aborted) {
       // A child may checkpoint when it is told that it will stop.
-      if (done > stored && process.random.chance(0.7)) await store(lease, positionOf(shard, done - 1));
+      if (done > stored && process.random.chance(0.7))
+        await store(lease, positionOf(shard, done - 1));
       return undefined;
     }
     const closed = shard.closedMs !== undefined;

@@ -3,6 +3,7 @@
 import type { Event } from "../../src/events.ts";
 import { Coordinator } from "../../src/leases/coordinator.ts";
 import type { HeldLease } from "../../src/leases/heldLease.ts";
+import { Tenure } from "../../src/leases/tenure.ts";
 import type { Shard, ShardFilter } from "../../src/model/shard.ts";
 import { consumeVirtually } from "./consumer.ts";
 import type { Invariants } from "./invariants.ts";
@@ -101,7 +102,9 @@ export class Fleet {
       await coordinator.run(worker.stop.signal, worker.kill.signal);
       if (worker.stoppingMs === undefined) invariants.violated(`${process.name} ended unasked`);
     } catch (error) {
-      invariants.violated(`${process.name} failed: ${error instanceof Error ? error.stack : error}`);
+      invariants.violated(
+        `${process.name} failed: ${error instanceof Error ? error.stack : error}`,
+      );
     }
     worker.ended = true;
     process.dead = true;
@@ -110,7 +113,8 @@ export class Fleet {
 
   async #consume(lease: HeldLease, how: string, process: Process): Promise<void> {
     const { invariants, stream, schedule, scenario } = this.#parts;
-    const holding = { shardId: lease.shardId, process, lease, how };
+    const counter = lease instanceof Tenure ? lease.lease.counter : 0;
+    const holding = { shardId: lease.shardId, process, lease, how, counter };
     invariants.held(holding);
     const nowMs = () => schedule.nowMs;
     try {

@@ -14,6 +14,8 @@ export interface Holding {
   readonly process: Process;
   readonly lease: HeldLease;
   readonly how: string;
+  /** The counter that the taking gave the lease: later takings have higher ones. */
+  readonly counter: number;
 }
 
 export class Invariants {
@@ -23,7 +25,10 @@ export class Invariants {
   readonly servedMs = new Map<string, number>();
   /** The longest that a worker went on after its lease was stolen. */
   longestOverlapMs = 0;
-  readonly #contested = new Map<string, { newest: Holding; sinceMs: number }>();
+  /** Shards with more than one consumer. */
+  readonly #contested = new Set<string>();
+  /** The last theft of each lease: who took it before was robbed, and learns it from his next write. */
+  readonly #thefts = new Map<string, { readonly counter: number; readonly atMs: number }>();
   /** Shards that ever had a lease. */
   readonly #leased = new Set<string>();
   readonly #takenBy = new Map<string, Process>();
@@ -41,14 +46,14 @@ export class Invariants {
 
   /** A consumer was given a lease. */
   held(holding: Holding): void {
-    const { shardId } = holding;
+    const { shardId, counter } = holding;
     const all = this.holdings.get(shardId) ?? new Set();
     for (const other of all) if (other.process.dead) all.delete(other);
-    if (all.size > 0) {
-      this.#contested.set(shardId, { newest: holding, sinceMs: this.#schedule.nowMs });
-    }
     all.add(holding);
     this.holdings.set(shardId, all);
+    if (all.size > 1) this.#contested.add(shardId);
+    if (holding.how !== "stolen" || counter < (this.#thefts.get(shardId)?.counter ?? 0)) return;
+    this.#thefts.set(shardId, { counter, atMs: this.#schedule.nowMs });
   }
 
   /** A consumer has returned; its lease may still be held for a moment. */
@@ -60,18 +65,19 @@ export class Invariants {
 
   /** One worker at most trusts a lease. Only a worker that was robbed may not know it yet, until its next renewal. */
   checkTrust(): void {
-    for (const [shardId, { newest, sinceMs }] of this.#contested) {
-      if (!trusts(newest)) continue;
-      for (const other of this.holdings.get(shardId) ?? []) {
-        if (other === newest || !trusts(other)) continue;
-        if (newest.how === "stolen") {
-          const overlapMs = this.#schedule.nowMs - sinceMs;
-          this.longestOverlapMs = Math.max(this.longestOverlapMs, overlapMs);
-          continue;
-        }
-        this.violated(
-          `${shardId} is trusted by ${other.process.name} and by ${newest.process.name}, who took it (${newest.how})`,
+    for (const shardId of this.#contested) {
+      const trusting = [...(this.holdings.get(shardId) ?? [])].filter(trusts);
+      if (trusting.length < 2) continue;
+      const theft = this.#thefts.get(shardId);
+      const owners = trusting.filter(({ counter }) => counter >= (theft?.counter ?? 0));
+      if (owners.length > 1) {
+        const told = owners.map(
+          ({ process, how, counter }) => `${process.name} (${how} at ${counter})`,
         );
+        this.violated(`${shardId} is trusted by ${told.join(" and ")}`);
+      } else if (theft) {
+        const overlapMs = this.#schedule.nowMs - theft.atMs;
+        this.longestOverlapMs = Math.max(this.longestOverlapMs, overlapMs);
       }
     }
   }
@@ -80,11 +86,17 @@ export class Invariants {
     const shardId = (after ?? before)?.shardId ?? "";
     this.#leased.add(shardId);
     const shard = this.#stream.shards.get(shardId);
-    if (!shard) return this.violated(`a row for ${shardId}, which does not exist`);
+    if (!shard) {
+      this.violated(`a row for ${shardId}, which does not exist`);
+      return;
+    }
     if (operation === "take") this.#takenBy.set(shardId, by);
     if (operation === "delete") this.#deleted(shard);
     if (!before || !after) return;
-    if ((operation === "renew" || operation === "checkpoint") && this.#takenBy.get(shardId) !== by) {
+    if (
+      (operation === "renew" || operation === "checkpoint") &&
+      this.#takenBy.get(shardId) !== by
+    ) {
       this.violated(`${by.name} wrote (${operation}) to ${shardId}, which is not his`);
     }
     if (comparePositions(after.checkpoint, before.checkpoint) < 0) {
@@ -122,7 +134,8 @@ export class Invariants {
 
   #checkpointed(shard: SimShard, next: number): void {
     if (next !== Number.POSITIVE_INFINITY) {
-      if (next > shard.consumed) this.violated(`${shard.shardId} was checkpointed beyond its records`);
+      if (next > shard.consumed)
+        this.violated(`${shard.shardId} was checkpointed beyond its records`);
       return;
     }
     if (shard.consumed < this.#total(shard)) this.violated(`${shard.shardId} ended before its end`);
@@ -154,4 +167,3 @@ function trusts({ process, lease }: Holding): boolean {
   if (process.dead || !(lease instanceof Tenure) || lease.lost.aborted) return false;
   return process.monotonicMs() < lease.trustedUntilMs;
 }
-

@@ -29,7 +29,9 @@ async function simulate(seed: number): Promise<Outcome> {
       values[name] === undefined ? [] : ` --${name} ${values[name]}`,
     );
     console.log(`seed ${seed} FAILED: ${outcome.violation}`);
-    console.log(`  again, with everything that happened: npm run simulate -- --seed ${seed}${asked.join("")} --trace`);
+    console.log(
+      `  again, with everything that happened: npm run simulate -- --seed ${seed}${asked.join("")} --trace`,
+    );
   }
   return outcome;
 }
@@ -48,8 +50,14 @@ for (let seed = first; seed < first + count; seed++) {
   done++;
   events += outcome.events;
   virtualMs += outcome.virtualMs;
-  overlapMs = Math.max(overlapMs, outcome.longestOverlapMs / outcome.scenario.settings.failoverTimeMillis);
-  servedAfter = Math.max(servedAfter, outcome.servedAfterMs / outcome.scenario.settings.failoverTimeMillis);
+  overlapMs = Math.max(
+    overlapMs,
+    outcome.longestOverlapMs / outcome.scenario.settings.failoverTimeMillis,
+  );
+  servedAfter = Math.max(
+    servedAfter,
+    outcome.servedAfterMs / outcome.scenario.settings.failoverTimeMillis,
+  );
   if (outcome.violation === undefined) continue;
   failed++;
   if (!values["keep-going"]) break;

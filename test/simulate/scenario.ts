@@ -67,7 +67,7 @@ export function scenarioOf(random: Random, size: Size): Scenario {
     recordsPerSecond: large ? 0.1 : random.between(0.5, 20),
     pace: {
       parentPollMs: random.pick([100, 1_000, 10_000]) ?? 1_000,
-      readMs: large ? failoverTimeMillis : random.between(0.05, 0.3) * failoverTimeMillis,
+      readMs: large ? failoverTimeMillis : random.between(0.1, 0.6) * failoverTimeMillis,
       workMs: random.between(1, 0.1 * failoverTimeMillis),
       maxRecords: random.int(1, 500) + 20 * failoverTimeMillis,
       checkpoints: random.between(0.2, 1),

@@ -67,9 +67,17 @@ export class SimStream {
     return Math.max(0, Math.floor((untilMs - openedMs) * this.#recordsPerMs));
   }
 
+  /** The shard stays open and gets no more records, and these were all. */
+  isOver(shard: SimShard, done: number, nowMs: number): boolean {
+    return (
+      nowMs > this.putUntilMs && shard.closedMs === undefined && done >= this.tip(shard, nowMs)
+    );
+  }
+
   list(filter: ShardFilter): readonly Shard[] {
     const all = [...this.shards.values()];
-    if (filter?.type === "AT_TRIM_HORIZON") return all.filter((s) => s.parents.length === 0).map(asListed);
+    if (filter?.type === "AT_TRIM_HORIZON")
+      return all.filter((s) => s.parents.length === 0).map(asListed);
     if (filter?.type === "AT_LATEST") return this.open.map(asListed);
     return all.map(asListed);
   }

@@ -2,7 +2,12 @@
 // scans that come in pages and may show rows as they were a moment ago.
 
 import { actualOwner, hasEnded, type Lease } from "../../src/leases/lease.ts";
-import { type LeaseTable, LeaseTableError, type Scan, type WriteResult } from "../../src/leases/table.ts";
+import {
+  type LeaseTable,
+  LeaseTableError,
+  type Scan,
+  type WriteResult,
+} from "../../src/leases/table.ts";
 import type { Process } from "./process.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Weather } from "./weather.ts";
@@ -92,7 +97,12 @@ export class SimTable {
       create: (lease, signal) =>
         this.#call(process, "create", signal, () => {
           if (this.rows.has(lease.shardId)) return "exists";
-          const after = { ...lease, counter: 0, ownerSwitchesSinceCheckpoint: 0, childShardIds: [] };
+          const after = {
+            ...lease,
+            counter: 0,
+            ownerSwitchesSinceCheckpoint: 0,
+            childShardIds: [],
+          };
           this.#put(lease.shardId, { operation: "create", by: process, before: undefined, after });
           return "created";
         }),
@@ -119,7 +129,13 @@ export class SimTable {
           signal,
         ),
       release: (lease, signal) =>
-        conditional("release", lease.shardId, lease.counter, ({ owner: _, ...row }) => next(row), signal),
+        conditional(
+          "release",
+          lease.shardId,
+          lease.counter,
+          ({ owner: _, ...row }) => next(row),
+          signal,
+        ),
       noteChildren: (shardId, childShardIds, signal) =>
         conditional("note", shardId, undefined, (row) => ({ ...row, childShardIds }), signal),
       noteHashKeyRange: (shardId, hashKeyRange, signal) =>
@@ -137,7 +153,8 @@ export class SimTable {
   #put(shardId: string, write: Write): void {
     this.#written(write);
     const { before, after } = write;
-    if (after) this.rows.set(shardId, { lease: after, previous: before, changedMs: this.#schedule.nowMs });
+    if (after)
+      this.rows.set(shardId, { lease: after, previous: before, changedMs: this.#schedule.nowMs });
     else this.rows.delete(shardId);
   }
 

@@ -1,0 +1,25 @@
+// A few hundred small fleets; `npm run simulate` runs as many as one likes. See README.md beside this file.
+
+import { expect, test } from "vitest";
+import { run } from "./run.ts";
+
+const SEEDS = 100;
+
+test("fleets of every kind keep the promises of leases", async () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const { violation } = await run({ seed });
+    expect(violation, `npm run simulate -- --seed ${seed} --trace`).toBeUndefined();
+  }
+});
+
+test("the same seed is the same run", async () => {
+  const traces = await Promise.all(
+    [1, 2].map(async () => {
+      const lines: string[] = [];
+      await run({ seed: 7, trace: (line) => lines.push(line) });
+      return lines;
+    }),
+  );
+  expect(traces[0]?.length).toBeGreaterThan(50);
+  expect(traces[0]).toEqual(traces[1]);
+});
