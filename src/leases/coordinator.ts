@@ -168,7 +168,8 @@ export class Coordinator {
   #lookForDuplicate(leases: readonly Lease[]): void {
     const { workerId } = this.#parts;
     const held = this.#holdings.shardIds;
-    this.#strangers = watchStrangers(this.#strangers, leases, workerId, held);
+    const ours = (shardId: string) => this.#holdings.ownCounter(shardId);
+    this.#strangers = watchStrangers(this.#strangers, leases, workerId, held, ours);
     for (const [shardId, { moves }] of this.#strangers) {
       if (moves > this.#strangerMovesTolerated) this.#failAsDuplicate(shardId);
     }

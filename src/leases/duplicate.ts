@@ -9,23 +9,26 @@ export type Strangers = ReadonlyMap<string, { readonly counter: number; readonly
 
 export const NO_STRANGERS: Strangers = new Map();
 
-/** A write of ours that was still under way when we gave the lease up can move a counter once. */
+/** Somebody of our name may have died a moment ago, with a write under way. */
 export const MOVES_TO_TOLERATE = 1;
 
+/** @param ours the highest counter that a write of ours can have given a lease, heard or unheard. */
 export function watchStrangers(
   before: Strangers,
   leases: readonly Lease[],
   workerId: string,
   held: ReadonlySet<string>,
+  ours: (shardId: string) => number = () => 0,
 ): Strangers {
   const now = new Map<string, { counter: number; moves: number }>();
   for (const { shardId, owner, checkpointOwner, counter } of leases) {
     if (owner !== workerId || checkpointOwner !== undefined || held.has(shardId)) continue;
     const known = before.get(shardId);
-    // A scan may be older than the last one: only growth counts.
+    // A scan may be older than the last one: only growth counts, and only beyond what we may have written ourselves.
+    const seen = Math.max(known?.counter ?? counter, ours(shardId));
     now.set(shardId, {
-      counter: Math.max(counter, known?.counter ?? counter),
-      moves: (known?.moves ?? 0) + (known && counter > known.counter ? 1 : 0),
+      counter: Math.max(counter, seen),
+      moves: (known?.moves ?? 0) + (known && counter > seen ? 1 : 0),
     });
   }
   return now;

@@ -42,6 +42,8 @@ export class Holdings {
   readonly #running = new Set<Promise<void>>();
   /** Shards that a consumer left without reason, and until when not to take them again. */
   readonly #restingUntilMs = new Map<string, number>();
+  /** The highest counters that our own writes can have made, of leases held before or wanted in vain. */
+  readonly #counters = new Map<string, number>();
   readonly #killed = sharedController();
   #stopping = false;
 
@@ -60,6 +62,11 @@ export class Holdings {
       if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
     }
     return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys()]);
+  }
+
+  /** The highest counter that a write of ours can have given the lease: it may have come through unheard, or late. */
+  ownCounter(shardId: string): number {
+    return this.#counters.get(shardId) ?? 0;
   }
 
   /** The row as it is by all that we know: a scan may be older than our own writes. */
@@ -82,12 +89,16 @@ export class Holdings {
       const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
       if (parents.every((parent) => !parent || hasEnded(parent))) tenure.ring();
     }
+    for (const shardId of this.#counters.keys()) {
+      if (!byId.has(shardId)) this.#counters.delete(shardId);
+    }
   }
 
   /** Takes a lease, if nobody was faster, and sets a consumer to work on it. */
   async take({ lease, how }: Take): Promise<void> {
     if (this.#stopping) return;
     const { emit } = this.#parts;
+    this.#counters.set(lease.shardId, lease.counter + 1);
     const taken = await this.#tryToTake(lease);
     if (!taken) return;
     const from = actualOwner(lease);
@@ -149,6 +160,7 @@ export class Holdings {
     await kept;
     if (tenure.trusted && !hasEnded(tenure.lease)) this.#rest(tenure.shardId);
     await this.#release(tenure);
+    this.#counters.set(tenure.shardId, tenure.lease.counter + 1);
     this.#tenures.delete(tenure.shardId);
     this.#parts.news();
   }

@@ -199,6 +199,20 @@ test("a stranger under our name is seen by counters that move without us", () =>
   expect(watchStrangers(seen, at(7), "other", new Set()).size).toBe(0);
 });
 
+test("a counter that our own writes can have moved is no sign of a double", () => {
+  const at = (counter: number) => [lease("a", { owner: "me", counter })];
+  const none = new Set<string>();
+  // A renewal that was given up came through late, and an old scan was followed by a new one.
+  let seen = watchStrangers(NO_STRANGERS, at(4), "me", none, () => 6);
+  seen = watchStrangers(seen, at(5), "me", none, () => 6);
+  seen = watchStrangers(seen, at(6), "me", none, () => 6);
+  expect(seen.get("a")?.moves).toBe(0);
+  // Then we tried to take it, and never heard that we did.
+  seen = watchStrangers(seen, at(7), "me", none, () => 7);
+  expect(seen.get("a")?.moves).toBe(0);
+  expect(watchStrangers(seen, at(8), "me", none, () => 7).get("a")?.moves).toBe(1);
+});
+
 test("an attempt is told to end when its time is over, or when it no longer matters", async () => {
   const clock = new ClockByHand();
   const untilAborted = (signal: AbortSignal) =>
