@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Outcome, run } from "./run.ts";
+import { printCosts } from "./scale.ts";
 import type { Size } from "./scenario.ts";
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     workers: { type: "string" },
     shards: { type: "string" },
+    scale: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
   },
@@ -36,36 +38,48 @@ async function simulate(seed: number): Promise<Outcome> {
   return outcome;
 }
 
-const began = performance.now();
-const first = Number(values.seed ?? values.from);
-const count = values.seed === undefined ? Number(values.seeds) : 1;
-let failed = 0;
-let done = 0;
-let events = 0;
-let virtualMs = 0;
-let overlapMs = 0;
-let servedAfter = 0;
-for (let seed = first; seed < first + count; seed++) {
-  const outcome = await simulate(seed);
-  done++;
-  events += outcome.events;
-  virtualMs += outcome.virtualMs;
-  overlapMs = Math.max(
-    overlapMs,
-    outcome.longestOverlapMs / outcome.scenario.settings.failoverTimeMillis,
-  );
-  servedAfter = Math.max(
-    servedAfter,
-    outcome.servedAfterMs / outcome.scenario.settings.failoverTimeMillis,
-  );
-  if (outcome.violation === undefined) continue;
-  failed++;
-  if (!values["keep-going"]) break;
+function told(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([what, count]) => `${what} ${count}`).join(", ");
 }
-const seconds = (performance.now() - began) / 1000;
-console.log(
-  `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} held, ${failed} failed; ` +
-    `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} a second); ` +
-    `longest overlap after a theft ${overlapMs.toFixed(2)} leases, all served after at most ${servedAfter.toFixed(2)} leases of calm`,
-);
-process.exitCode = failed > 0 ? 1 : 0;
+
+async function simulateAll(): Promise<void> {
+  const began = performance.now();
+  const first = Number(values.seed ?? values.from);
+  const count = values.seed === undefined ? Number(values.seeds) : 1;
+  let failed = 0;
+  let done = 0;
+  let events = 0;
+  let virtualMs = 0;
+  let overlapMs = 0;
+  let servedAfter = 0;
+  for (let seed = first; seed < first + count; seed++) {
+    const outcome = await simulate(seed);
+    done++;
+    events += outcome.events;
+    virtualMs += outcome.virtualMs;
+    overlapMs = Math.max(
+      overlapMs,
+      outcome.longestOverlapMs / outcome.scenario.settings.failoverTimeMillis,
+    );
+    servedAfter = Math.max(
+      servedAfter,
+      outcome.servedAfterMs / outcome.scenario.settings.failoverTimeMillis,
+    );
+    if (count === 1)
+      console.log(
+        `requests ${told(outcome.requests)}, of these ${outcome.conflicts} lost races; ${told(outcome.counts)}`,
+      );
+    if (outcome.violation === undefined) continue;
+    failed++;
+    if (!values["keep-going"]) break;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  console.log(
+    `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} held, ${failed} failed; ` +
+      `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} a second); ` +
+      `longest overlap after a theft ${overlapMs.toFixed(2)} leases, all served after at most ${servedAfter.toFixed(2)} leases of calm`,
+  );
+  process.exitCode = failed > 0 ? 1 : 0;
+}
+
+await (values.scale ? printCosts() : simulateAll());

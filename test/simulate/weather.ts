@@ -16,7 +16,7 @@ export interface Climate {
   readonly throttled: number;
   /** It takes effect, and its answer is lost. */
   readonly lost: number;
-  /** It takes effect late: up to twice the lease. */
+  /** It takes effect late, up to twice the lease; or it takes effect at once and is answered late. */
   readonly slow: number;
   readonly failed: number;
   /** A row of a scan is as it was a moment ago. */
@@ -66,6 +66,10 @@ export class Weather {
     if (dice < throttled + broken + lost) {
       const answeredInMs = random.chance(0.5) ? thereMs + backMs : REQUEST_TIMEOUT_MS;
       return { appliesInMs: thereMs, answeredInMs, trouble: "unavailable" };
+    }
+    if (dice < throttled + broken + lost + slow / 2) {
+      const answeredInMs = random.between(thereMs, REQUEST_TIMEOUT_MS);
+      return { appliesInMs: thereMs, answeredInMs };
     }
     if (dice < throttled + broken + lost + slow) {
       const appliesInMs = random.between(100, 2 * this.#failoverTimeMillis);
