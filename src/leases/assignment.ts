@@ -83,11 +83,12 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     view.random,
   );
   const neglected = free.filter((seen) => isNeglected(seen, view, settings));
+  const isLate = new Set(neglected);
   const need = target - mine;
   if (free.length > 0) {
     // The neglected first: they are the ones whose records have waited longest.
     const wanted = settings.enablePriorityLeaseAssignment
-      ? [...neglected, ...free.filter((seen) => !neglected.includes(seen))]
+      ? [...neglected, ...free.filter((seen) => !isLate.has(seen))]
       : free;
     const forced = settings.enablePriorityLeaseAssignment ? Math.min(neglected.length, room) : 0;
     const chosen = wanted.slice(0, Math.max(need, forced, 0));
