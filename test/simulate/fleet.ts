@@ -92,7 +92,10 @@ export class Fleet {
       settings: scenario.settings,
       clock: process,
       emit: (event) => {
-        if (event.type === "leaseTaken") taken.set(event.shardId, event.how);
+        if (event.type === "leaseTaken") {
+          taken.set(event.shardId, event.how);
+          if (event.how === "stolen") invariants.stole(event.shardId, process);
+        }
         this.#heard(process, event);
       },
       consume: (lease) => this.#consume(lease, taken.get(lease.shardId) ?? "", process),

@@ -32,6 +32,8 @@ export class Invariants {
   /** Shards that ever had a lease. */
   readonly #leased = new Set<string>();
   readonly #takenBy = new Map<string, Process>();
+  /** Worker and shard → the counter that its last taking made. */
+  readonly #takes = new Map<string, number>();
   readonly #schedule: Schedule;
   readonly #stream: SimStream;
 
@@ -46,13 +48,18 @@ export class Invariants {
 
   /** A consumer was given a lease. */
   held(holding: Holding): void {
-    const { shardId, counter } = holding;
+    const { shardId } = holding;
     const all = this.holdings.get(shardId) ?? new Set();
     for (const other of all) if (other.process.dead) all.delete(other);
     all.add(holding);
     this.holdings.set(shardId, all);
     if (all.size > 1) this.#contested.add(shardId);
-    if (holding.how !== "stolen" || counter < (this.#thefts.get(shardId)?.counter ?? 0)) return;
+  }
+
+  /** A worker says that it stole a lease; perhaps it will give it up at once. */
+  stole(shardId: string, by: Process): void {
+    const counter = this.#takes.get(`${by.name} ${shardId}`) ?? 0;
+    if (counter < (this.#thefts.get(shardId)?.counter ?? 0)) return;
     this.#thefts.set(shardId, { counter, atMs: this.#schedule.nowMs });
   }
 
@@ -90,7 +97,10 @@ export class Invariants {
       this.violated(`a row for ${shardId}, which does not exist`);
       return;
     }
-    if (operation === "take") this.#takenBy.set(shardId, by);
+    if (operation === "take") {
+      this.#takenBy.set(shardId, by);
+      this.#takes.set(`${by.name} ${shardId}`, after?.counter ?? 0);
+    }
     if (operation === "delete") this.#deleted(shard);
     if (!before || !after) return;
     if (

@@ -7,21 +7,29 @@ import { run } from "./run.ts";
 const SEEDS = 40;
 const LIMIT_MS = 300_000;
 
-test("fleets of every kind keep the promises of leases", async () => {
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const { violation } = await run({ seed });
-    expect(violation, `npm run simulate -- --seed ${seed} --trace`).toBeUndefined();
-  }
-}, LIMIT_MS);
+test(
+  "fleets of every kind keep the promises of leases",
+  async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { violation } = await run({ seed });
+      expect(violation, `npm run simulate -- --seed ${seed} --trace`).toBeUndefined();
+    }
+  },
+  LIMIT_MS,
+);
 
-test("the same seed is the same run", async () => {
-  const traces = await Promise.all(
-    [1, 2].map(async () => {
-      const lines: string[] = [];
-      await run({ seed: 7, trace: (line) => lines.push(line) });
-      return lines;
-    }),
-  );
-  expect(traces[0]?.length).toBeGreaterThan(50);
-  expect(traces[0]).toEqual(traces[1]);
-}, LIMIT_MS);
+test(
+  "the same seed is the same run",
+  async () => {
+    const traces = await Promise.all(
+      [1, 2].map(async () => {
+        const lines: string[] = [];
+        await run({ seed: 7, trace: (line) => lines.push(line) });
+        return lines;
+      }),
+    );
+    expect(traces[0]?.length).toBeGreaterThan(50);
+    expect(traces[0]).toEqual(traces[1]);
+  },
+  LIMIT_MS,
+);
