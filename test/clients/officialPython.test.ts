@@ -141,6 +141,14 @@ describe.each(STYLES)("amazon_kclpy, processor: $style,", ({ style, shardEnd, le
   });
 });
 
+/** Its sample checkpoints an empty batch at the word "None". */
+it("amazon_kclpy's sample passes the transcripts but one", { timeout: 300_000 }, async (ctx) => {
+  const kclpy = await officialKclpyOrReason();
+  if ("missing" in kclpy) return ctx.skip(kclpy.missing);
+  const command = [kclpy.python.command, kclpy.sampleApp] as const;
+  await expectConformance(command, { PYTHONPATH: kclpy.libraryPath }, ["empty-batch"]);
+});
+
 function started(daemon: DaemonUnderTest, shardId: string) {
   return daemon.waitFor((event) => event.event === "shardStarted" && event.shardId === shardId);
 }

@@ -33,7 +33,7 @@ export async function startJava(
     shardSyncIntervalMillis: "1000",
     parentShardPollIntervalMillis: "1000",
     idleTimeBetweenReadsInMillis: "500",
-    shutdownGraceMillis: "60000",
+    shutdownGraceMillis: "20000",
     ...properties,
   };
   const file = join(RUNS, `${name}.properties`);

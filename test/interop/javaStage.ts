@@ -60,7 +60,12 @@ class Player {
     }
     void first.obey().catch(() => {});
     if (/^\d/.test(sequenceNumber)) {
-      await this.#put([{ data: "Y2F0", partitionKey: "before", sequenceNumber }]);
+      const done = { data: "Y2F0", partitionKey: "before", sequenceNumber };
+      // The first batch is there before its child is, or it would come in parts.
+      await this.#put([
+        ...Array.from({ length: subSequenceNumber + 1 }, () => done),
+        ...firstBatch(steps),
+      ]);
     }
     const second = puppets.next(world.shardId);
     await world.takeLease([this.#real(sequenceNumber), subSequenceNumber]);
@@ -109,7 +114,9 @@ class Player {
   }
 
   async #put(records: readonly SpokenRecord[]): Promise<void> {
-    for (const [ours, theirs] of await this.#stage.world.put(records))
+    const missing = records.filter(({ sequenceNumber }) => !this.#numbers.has(sequenceNumber));
+    if (missing.length === 0) return;
+    for (const [ours, theirs] of await this.#stage.world.put(missing))
       this.#numbers.set(ours, theirs);
   }
 
@@ -153,6 +160,15 @@ class Player {
     const [ours, theirs] = known.filter(([each]) => each < wanted).at(-1) ?? known[0] ?? [0n, 0n];
     return (theirs + (wanted - ours)).toString();
   }
+}
+
+function firstBatch(steps: readonly Step[]): readonly SpokenRecord[] {
+  for (const step of steps) {
+    if (step.from !== "daemon") continue;
+    const { records } = JSON.parse(spoken(step)) as Line;
+    if (records) return records;
+  }
+  return [];
 }
 
 export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
