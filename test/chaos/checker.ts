@@ -13,6 +13,7 @@ import { explain } from "./explain.ts";
 import type { FaultEntry } from "./faultLog.ts";
 import type { Delivery, Life } from "./journal.ts";
 import type { Letter } from "./letters.ts";
+import { findBrokenPromises } from "./promises.ts";
 import type { PutRecord } from "./putter.ts";
 
 export interface Evidence {
@@ -46,7 +47,6 @@ export function check(
   const made = deliveriesByRecord(lives);
   const duplicates = judgeDuplicates(made, faults);
   const delays = delaysOf(ledger, made);
-  const shards = byShard(lives, faults);
   return {
     problems: [
       ...findLost(ledger, made),
@@ -54,8 +54,7 @@ export function check(
       ...findDisorder(made),
       ...judgeLetters(ledger, letters),
       ...duplicates.problems,
-      ...findForgottenCheckpoints(shards),
-      ...findCheckpointsWithoutLease(shards),
+      ...findBrokenPromises(lives, faults),
       ...findSlow(delays, delayBoundMs),
     ],
     records: ledger.length,
@@ -145,81 +144,6 @@ function judgeDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
   }
   return { problems, causes, count };
 }
-
-/**
- * The lives of each shard that were given records, in the order in which they began. One that was stopped on the way
- * may begin long after its time, and knows nothing of what came in between; nobody listens to it either.
- */
-function byShard(lives: readonly Life[], faults: readonly FaultEntry[]) {
-  const shards = new Map<string, Life[]>();
-  for (const life of lives.toSorted((a, b) => a.initializedMs - b.initializedMs)) {
-    if (life.deliveries.length === 0 || wasStoppedAtFirst(life, faults)) continue;
-    const list = shards.get(life.shardId) ?? [];
-    if (list.length === 0) shards.set(life.shardId, list);
-    list.push(life);
-  }
-  return [...shards.values()];
-}
-
-function wasStoppedAtFirst(life: Life, faults: readonly FaultEntry[]): boolean {
-  const untilMs = life.deliveries[0]?.atMs ?? life.initializedMs;
-  return faults.some(
-    (fault) =>
-      fault.name.endsWith(" stopped") &&
-      "pid" in fault.target &&
-      [life.pid, life.daemonPid].includes(fault.target.pid) &&
-      fault.fromMs < untilMs &&
-      (fault.untilMs ?? untilMs) >= life.startedMs - SPAWN_MS,
-  );
-}
-
-/** A daemon reads the lease and then starts the child. */
-const SPAWN_MS = 1_000;
-
-/** A child must begin at the last checkpoint that the table had taken before, or after it. */
-function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] {
-  return shards.flatMap((lives) =>
-    lives.flatMap((life) => {
-      const forgotten = lives
-        .filter((other) => other !== life)
-        .flatMap((other) => other.checkpoints.map((asked) => ({ ...asked, file: other.file })))
-        .find(
-          ({ error, answeredMs, upTo }) =>
-            error === null && answeredMs < life.initializedMs && isBefore(life.from, upTo),
-        );
-      if (!forgotten) return [];
-      const { upTo, file } = forgotten;
-      return [
-        `FORGOTTEN: ${life.file} began at ${life.from}, though ${upTo} was stored for ${file}`,
-      ];
-    }),
-  );
-}
-
-/** Once another worker's child has begun, the lease is its worker's, and nobody else's checkpoint may be taken. */
-function findCheckpointsWithoutLease(shards: ReturnType<typeof byShard>): string[] {
-  return shards.flatMap((lives) =>
-    lives.flatMap((life, index) => {
-      const successor = lives[index + 1];
-      if (!successor) return [];
-      return life.checkpoints
-        .filter(({ askedMs, error }) => error === null && askedMs > successor.initializedMs)
-        .map(
-          ({ upTo }) => `STOLEN: ${upTo} was taken of ${life.file} after ${successor.file} began`,
-        );
-    }),
-  );
-}
-
-const WORDS = ["AT_TIMESTAMP", "TRIM_HORIZON", "LATEST"];
-
-function isBefore(a: string, b: string): boolean {
-  const rank = (text: string) =>
-    WORDS.includes(text) ? -1n : text === "SHARD_END" ? END : BigInt(text);
-  return rank(a) < rank(b);
-}
-
-const END = 10n ** 200n;
 
 interface Delay {
   readonly name: string;

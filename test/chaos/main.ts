@@ -119,6 +119,7 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
   };
   writeFileSync(join(folder, "faults.json"), JSON.stringify(log.entries, null, 1));
   writeFileSync(join(folder, "ledger.json"), JSON.stringify(ledger));
+  writeFileSync(join(folder, "letters.json"), JSON.stringify(evidence.letters));
   writeFileSync(join(folder, "verdict.json"), `${JSON.stringify(verdict, null, 2)}\n`);
   return verdict;
 }
