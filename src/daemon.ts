@@ -11,11 +11,13 @@ import type { LoadedSettings } from "./config/loadSettings.ts";
 import { maskWords } from "./config/secrets.ts";
 import type { Settings } from "./config/settings.ts";
 import { type OpenDestination, openDestination } from "./deadLetters/destination.ts";
+import type { Drain } from "./drain.ts";
 import type { Emit } from "./events.ts";
 import { Coordinator } from "./leases/coordinator.ts";
 import { dynamoClient } from "./leases/dynamoClient.ts";
 import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
+import type { ShardFilter } from "./model/shard.ts";
 import { type SupervisedParts, superviseShard } from "./shard/supervisor.ts";
 import { ByteBudget } from "./stream/byteBudget.ts";
 import { kinesisClient } from "./stream/client.ts";
@@ -35,6 +37,8 @@ export interface DaemonContext {
   readonly stop: AbortSignal;
   /** End now: children are killed, and leases released if that can be done at once. */
   readonly kill: AbortSignal;
+  /** Gives up all leases, and takes them again. */
+  readonly drain: Drain;
 }
 
 /** How long a child may take to end when its STDIN is closed, and again when it got SIGTERM. */
@@ -88,18 +92,20 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
         },
       }),
     };
-    const coordinator = new Coordinator({
+    const coordinatorParts = {
       table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
-      listShards: (filter) => listShards(calls, stream, filter),
+      listShards: (filter: ShardFilter) => listShards(calls, stream, filter),
       workerId,
       settings,
       clock: systemClock,
       emit,
-      consume: (lease) =>
+      consume: (lease: HeldLease) =>
         consume(lease, attach ? attached(attach, lease, parts, kill) : parts, kill),
       random: Math.random,
-    });
-    await coordinator.run(stop, kill);
+    };
+    await context.drain.workUntil(stop, (pause) =>
+      new Coordinator(coordinatorParts).run(pause, kill),
+    );
   } finally {
     attach?.close();
     deadLetters?.close();

@@ -5,7 +5,9 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { parseAttachAddress } from "../child/attachAddress.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
+import { Drain } from "../drain.ts";
 import type { Emit } from "../events.ts";
+import { reapAsProcessOne } from "../init.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
 import { UserError } from "../model/errors.ts";
 
@@ -35,12 +37,16 @@ export function runCommand(): Command {
 
 /** @returns the exit code. */
 async function run(files: readonly string[], options: RunOptions): Promise<number> {
+  const advice = reapAsProcessOne();
+  // Whoever read our log may end before us: that must not end us, nor the shards.
+  process.stderr.on("error", () => {});
   const emit = logEvents({
     level: options.logLevel,
     format: options.logFormat,
     now: Date.now,
     write: (line) => process.stderr.write(line),
   });
+  if (advice) emit({ type: "configNotice", message: advice });
   const file = chooseFile(files, options, emit);
   await lookAtLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
@@ -52,7 +58,10 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
   return runUntilStopped(loaded, emit, options);
 }
 
-/** The first SIGTERM or SIGINT asks for an orderly end, for which there is time; the second ends at once. */
+/**
+ * The first SIGTERM or SIGINT asks for an orderly end, for which there is time; the second ends at once. SIGUSR2 has
+ * all leases given up, and the next one has them taken again.
+ */
 async function runUntilStopped(
   loaded: LoadedSettings,
   emit: Emit,
@@ -62,6 +71,8 @@ async function runUntilStopped(
   const [stop, kill] = [new AbortController(), new AbortController()];
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const attach = place === undefined ? undefined : parseAttachAddress(place);
+  const drain = new Drain(emit);
+  const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);
   let exitCode: number = EXIT_CODE.ok;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stop.signal.aborted) {
@@ -81,10 +92,12 @@ async function runUntilStopped(
     limit.unref();
   };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
+  process.on(DRAIN_SIGNAL, onDrain);
   try {
-    const signals = { stop: stop.signal, kill: kill.signal };
+    const signals = { stop: stop.signal, kill: kill.signal, drain };
     await runDaemon(loaded, { emit, waitForStream, ...(attach && { attach }), ...signals });
   } finally {
+    process.off(DRAIN_SIGNAL, onDrain);
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
   emit({ type: "daemonStopped", exitCode });
@@ -92,6 +105,7 @@ async function runUntilStopped(
 }
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const DRAIN_SIGNAL = "SIGUSR2";
 
 /** How much of the grace period the children get; the rest is for ending them and releasing leases. */
 const GRACE_SHARE = 0.8;

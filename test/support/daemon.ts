@@ -39,6 +39,8 @@ interface DaemonOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** A program and arguments that the daemon's whole command line is given to. */
+  readonly under?: readonly string[];
 }
 
 const DEFAULT_LIMIT_MS = 30_000;
@@ -79,9 +81,10 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonUnderTe
 /** The same with a command line of one's own. */
 export async function runDaemon(
   args: readonly string[],
-  { env = {}, cwd }: Pick<DaemonOptions, "env" | "cwd"> = {},
+  { env = {}, cwd, under = [] }: Pick<DaemonOptions, "env" | "cwd" | "under"> = {},
 ): Promise<DaemonUnderTest> {
-  const child = execa(process.execPath, [MAIN, ...args], {
+  const [program = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...args];
+  const child = execa(program, rest, {
     env: { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local", ...env },
     ...(cwd === undefined ? {} : { cwd }),
     stdin: "ignore",

@@ -44,7 +44,9 @@ export class Journal {
     return new Map(
       await Promise.all(
         files.map(async (name): Promise<[string, readonly JournalEntry[]]> => {
-          const lines = (await readFile(join(this.folder, name), "utf8")).trim().split("\n");
+          // A file may just have been begun.
+          const text = await readFile(join(this.folder, name), "utf8");
+          const lines = text.split("\n").filter((line) => line !== "");
           return [name.slice(0, -6), lines.map((line) => JSON.parse(line) as JournalEntry)];
         }),
       ),
