@@ -101,23 +101,27 @@ describe.each(["unix", "tcp"])("over a socket (%s)", (kind) => {
   });
 });
 
-it("one shard at a time is attached, the next when that one has ended", async () => {
+it("one shard at a time is attached, the next when that processor has ended", async () => {
   const stream = await createStream("attach", 2);
   const daemon = await startDaemon({
     properties: { executableName: "x", streamName: stream, applicationName: uniqueName("attach") },
     args: ["--attach", "tcp:0"],
   });
-  const second = await daemon.waitFor(
-    (e) => e.event === "waitingForAttachment" && e["before"] === 1,
+  const inLine = await daemon.waitFor(
+    (event) => event.event === "waitingForAttachment" && event["before"] === 1,
   );
-  expect(second.message).toContain("after 1 other");
-  const address = String(second["address"]);
-  const both = [startProcessor(address), startProcessor(address)];
-  await daemon.waitFor("shardStarted");
-  expect(daemon.events.filter(({ event }) => event === "attached")).toHaveLength(1);
-  // The second shard is given up in its turn, with the stop: what connected early is sent away.
+  expect(inLine.message).toContain("after 1 other");
+  const turns = () => daemon.events.filter((event) => event["before"] === 0).length;
+  const address = String(inLine["address"]);
+  const first = execa(process.execPath, [PROCESSOR, address], { reject: false });
+  const { shardId } = await daemon.waitFor("shardStarted");
+  const second = startProcessor(address);
+  expect(turns()).toBe(1);
+  first.kill("SIGKILL");
+  await daemon.waitFor((event) => event.event === "attached" && event.shardId !== shardId);
+  expect(turns()).toBe(2);
   expect(await daemon.stop()).toBe(0);
-  await Promise.all(both);
+  await Promise.all([first, second]);
 });
 
 it("any processor may be attached by a shell that knows /dev/tcp", async () => {
