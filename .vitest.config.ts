@@ -2,10 +2,13 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    // Interoperability with the Java daemon takes Java, Maven and minutes: `npm run test:interop`.
+    include: process.env["INTEROP"]
+      ? ["test/interop/*.test.ts"]
+      : ["test/!(interop)/**/*.test.ts", "test/*.test.ts"],
     globalSetup: "./test/support/globalSetup.ts",
-    // The services are shared; each file has its own processes, streams and tables; two cores carry two files.
-    maxWorkers: 2,
+    // The services are shared; each file has its own processes, streams and tables. Most of them mostly wait.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ["default", "./test/support/countReporter.ts"],
