@@ -21,7 +21,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   config: async () => (await import("./commands/config.ts")).configCommand(),
   init: async () => (await import("./commands/init.ts")).initCommand(),
   local: async () => (await import("./commands/local.ts")).localCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   leases: async () => (await import("./commands/leases.ts")).leasesCommand(),
+  "iam-policy": async () => (await import("./commands/iamPolicy.ts")).iamPolicyCommand(),
   checkpoints: async () => (await import("./commands/checkpoints.ts")).checkpointsCommand(),
 };
 

@@ -1,0 +1,42 @@
+// `kinesis-multilang doctor`: what is wrong, and what to do about it, before the daemon is started.
+
+import { Command } from "commander";
+import { UserError } from "../model/errors.ts";
+import type { Finding } from "../operator/doctor/finding.ts";
+
+interface DoctorArguments {
+  readonly propertiesFile?: string;
+  readonly json: boolean;
+}
+
+export function doctorCommand(): Command {
+  return new Command("doctor")
+    .summary("check everything that a daemon needs, and say what to do")
+    .description(
+      "Checks, in this order: properties, executable, credentials, region, stream, each permission, lease table, clock, limits. " +
+        "Nothing is changed: permissions are tried by reads, by writes whose condition cannot hold, and by questions about things " +
+        "that do not exist. The exit code is 1 if a check failed.",
+    )
+    .argument("[file]", "the properties file, if it is not given with -p")
+    .option("-p, --properties-file <file>", "the properties file")
+    .option("--json", "print JSON", false)
+    .action(async (file: string | undefined, { propertiesFile = file, json }: DoctorArguments) => {
+      if (!propertiesFile) throw new UserError("Name a properties file: doctor -p FILE");
+      process.exitCode = await examineAll(propertiesFile, json);
+    });
+}
+
+async function examineAll(file: string, json: boolean): Promise<number> {
+  const { examine } = await import("../operator/doctor/doctor.ts");
+  const { findingText, summaryText } = await import("../operator/doctor/text.ts");
+  const coloured = process.stdout.isTTY && !process.env["NO_COLOR"];
+  const findings: Finding[] = [];
+  for await (const finding of examine(file, new AbortController().signal)) {
+    findings.push(finding);
+    if (!json) console.log(findingText(finding, coloured));
+  }
+  const healthy = findings.every(({ verdict }) => verdict !== "failed");
+  if (json) console.log(JSON.stringify({ healthy, findings }, null, 2));
+  else console.log(`\n${summaryText(findings)}`);
+  return healthy ? 0 : 1;
+}

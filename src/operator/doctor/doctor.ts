@@ -1,0 +1,101 @@
+// The doctor's round: one check after the other, each with its remedy; what depends on a failed one is not checked.
+
+import { systemClock } from "../../clock.ts";
+import type { LoadedSettings } from "../../config/loadSettings.ts";
+import { dynamoClient } from "../../leases/dynamoClient.ts";
+import { kinesisClient } from "../../stream/client.ts";
+import { quietSdk } from "../target.ts";
+import { ClockSkew } from "./clockSkew.ts";
+import { type Finding, notChecked } from "./finding.ts";
+import { checkCredentials, checkRegion } from "./identity.ts";
+import { checkLeaseTable } from "./leaseTable.ts";
+import { checkConsumers, checkThroughput } from "./limits.ts";
+import { checkChildProgram, checkProperties } from "./local.ts";
+import { checkPermissions } from "./permissions.ts";
+import { checkStream } from "./stream.ts";
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const AFTER_PROPERTIES = ["executable", "credentials", "region"];
+const AFTER_REGION = [
+  "stream",
+  "permissions",
+  "lease table",
+  "clock",
+  "consumer limit",
+  "read limit",
+];
+
+/** Findings in the order of the round, each as soon as it is there. */
+export async function* examine(file: string, signal: AbortSignal): AsyncIterable<Finding> {
+  quietSdk();
+  const { finding, loaded } = checkProperties(file);
+  yield finding;
+  if (!loaded) {
+    yield* skipped([...AFTER_PROPERTIES, ...AFTER_REGION], "the properties are not in order");
+    return;
+  }
+  yield checkChildProgram(loaded.settings);
+  const region = await checkRegion(loaded.settings);
+  const credentials = await checkCredentials(
+    loaded.settings,
+    region.reached?.kinesis.region,
+    signal,
+  );
+  yield* credentials;
+  yield region.finding;
+  const hasFailed = credentials.some(({ verdict }) => verdict === "failed");
+  if (!region.reached || hasFailed) {
+    yield* skipped(
+      AFTER_REGION,
+      hasFailed ? "there are no credentials that AWS accepts" : "there is no region",
+    );
+    return;
+  }
+  yield* examineServices(loaded, region.reached, signal);
+}
+
+type Reached = NonNullable<Awaited<ReturnType<typeof checkRegion>>["reached"]>;
+
+async function* examineServices(
+  { settings }: LoadedSettings,
+  reached: Reached,
+  signal: AbortSignal,
+): AsyncIterable<Finding> {
+  const kinesis = kinesisClient({ ...reached.kinesis, maxAttempts: 2 });
+  const dynamo = await dynamoClient(reached.dynamodb);
+  const clock = new ClockSkew();
+  const innermost = { step: "deserialize", priority: "low" } as const;
+  kinesis.middlewareStack.add((next) => (args) => clock.timed(() => next(args)), innermost);
+  dynamo.middlewareStack.add((next) => (args) => clock.timed(() => next(args)), innermost);
+  try {
+    const calls = { client: kinesis, clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+    const { streamArn, streamName } = settings;
+    const stream = streamArn ? { streamARN: streamArn.arn } : { streamName };
+    const streamCheck = await checkStream(settings, stream, calls, signal);
+    yield streamCheck.finding;
+    const table = await checkLeaseTable(settings, dynamo, streamCheck.facts?.shards, signal);
+    const { unusable: noTable, description } = table;
+    const hasTable = description !== undefined;
+    yield* await checkPermissions({
+      settings,
+      stream,
+      calls,
+      dynamo,
+      streamCheck,
+      noTable,
+      hasTable,
+      signal,
+    });
+    yield* table.findings;
+    yield clock.check();
+    yield checkConsumers(settings, streamCheck.facts);
+    yield* checkThroughput(settings, streamCheck.facts, table);
+  } finally {
+    kinesis.destroy();
+    dynamo.destroy();
+  }
+}
+
+function* skipped(checks: readonly string[], why: string): Iterable<Finding> {
+  for (const check of checks) yield notChecked(check, why);
+}

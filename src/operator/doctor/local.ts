@@ -1,0 +1,54 @@
+// What can be checked without asking anybody: the properties file, and the program that it names.
+
+import { ConfigError, formatProblem } from "../../config/configError.ts";
+import { checkExecutable } from "../../config/executable.ts";
+import { type LoadedSettings, loadSettings } from "../../config/loadSettings.ts";
+import type { Settings } from "../../config/settings.ts";
+import { type Finding, failed, ok, warning } from "./finding.ts";
+
+export function checkProperties(file: string): {
+  readonly finding: Finding;
+  readonly loaded?: LoadedSettings;
+} {
+  try {
+    const loaded = loadSettings({ file });
+    return { finding: judged(file, loaded), loaded };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const problems = error.problems.map(formatProblem).join("\n");
+    return {
+      finding: failed(
+        "properties",
+        problems,
+        "Mend what is named; config -p FILE shows what takes effect.",
+      ),
+    };
+  }
+}
+
+function judged(file: string, { settings, given, warnings }: LoadedSettings): Finding {
+  const serious = warnings.filter(({ level }) => level === "warning");
+  const summary = `${file}: ${given.size} settings; application ${settings.applicationName}, stream ${settings.streamName}, ${readingOf(settings)}`;
+  if (serious.length === 0) return ok("properties", summary);
+  const told = serious.map(formatProblem).join("\n");
+  return warning("properties", `${summary}\n${told}`, "config -p FILE shows what takes effect.");
+}
+
+function readingOf({ retrieval, initialPosition }: Settings): string {
+  const how = { POLLING: "polling", FANOUT: "enhanced fan-out", AUTO: "fan-out, else polling" };
+  return `${how[retrieval]}, from ${initialPosition.type}`;
+}
+
+export function checkChildProgram({ command }: Settings): Finding {
+  try {
+    return ok("executable", `${[checkExecutable(command), ...command.args].join(" ")}`);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const [problem] = error.problems;
+    return failed(
+      "executable",
+      problem?.message ?? error.message,
+      "Correct executableName, or start the daemon where the program is: a name with a slash is relative to the working directory, any other is looked up on PATH.",
+    );
+  }
+}

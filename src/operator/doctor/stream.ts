@@ -1,0 +1,161 @@
+// The stream: whether it is there, and what it is like.
+
+import {
+  DescribeStreamSummaryCommand,
+  type StreamDescriptionSummary,
+} from "@aws-sdk/client-kinesis";
+import type { Settings } from "../../config/settings.ts";
+import type { Shard } from "../../model/shard.ts";
+import { type CallOptions, limited } from "../../stream/calls.ts";
+import { kindOfTrouble, StreamNotFound } from "../../stream/errors.ts";
+import { listShardsOnce } from "../../stream/listShards.ts";
+import { namingStream, type StreamId, streamParameters } from "../../stream/streamId.ts";
+import { counted } from "../columns.ts";
+import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
+
+export interface StreamFacts {
+  /** Absent when they may not be asked for: the daemon needs them for fan-out alone. */
+  readonly summary?: StreamDescriptionSummary;
+  /** Absent when they cannot be listed. */
+  readonly shards?: readonly Shard[];
+}
+
+/** A kind of trouble in which asking more would only repeat it. */
+export interface StreamCheck {
+  readonly finding: Finding;
+  /** Absent when the stream is not there or cannot be reached. */
+  readonly facts?: StreamFacts;
+  /** What became of DescribeStreamSummary and ListShards, for the permissions. */
+  readonly described?: unknown;
+  readonly listed?: unknown;
+}
+
+export async function checkStream(
+  settings: Settings,
+  stream: StreamId,
+  calls: CallOptions,
+  signal: AbortSignal,
+): Promise<StreamCheck> {
+  const [described, listed] = await Promise.all([
+    attempt(() => describe(stream, calls, signal)),
+    attempt(() => listShardsOnce(calls, stream, undefined, signal)),
+  ]);
+  signal.throwIfAborted();
+  const summary = "value" in described ? described.value : undefined;
+  const shards = "value" in listed ? listed.value : undefined;
+  const results = {
+    ...("error" in described && { described: described.error }),
+    ...("error" in listed && { listed: listed.error }),
+  };
+  const trouble = [results.listed, results.described].find(isFinal);
+  if (trouble) return { finding: unreachable(trouble), ...results };
+  const facts = { ...(summary && { summary }), ...(shards && { shards }) };
+  if (!summary && !shards) {
+    const [text, remedy] = [errorText(results.listed), "See the permissions below."];
+    return {
+      finding: failed("stream", `may not be looked at (${text})`, remedy),
+      facts,
+      ...results,
+    };
+  }
+  return {
+    finding: summary ? judge(settings, summary, shards) : listing(shards),
+    facts,
+    ...results,
+  };
+}
+
+type Attempt<T> = { readonly value: T } | { readonly error: unknown };
+
+async function attempt<T>(call: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { value: await call() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function describe(stream: StreamId, calls: CallOptions, signal: AbortSignal) {
+  return namingStream(stream, () =>
+    limited(calls, "DescribeStreamSummary", signal, async (abortSignal) => {
+      const command = new DescribeStreamSummaryCommand(streamParameters(stream));
+      const { StreamDescriptionSummary } = await calls.client.send(command, { abortSignal });
+      return StreamDescriptionSummary;
+    }),
+  );
+}
+
+/** More calls would say the same. */
+function isFinal(error: unknown): boolean {
+  if (error === undefined) return false;
+  return error instanceof StreamNotFound || !["denied", "throttled"].includes(kindOfTrouble(error));
+}
+
+function unreachable(error: unknown): Finding {
+  if (error instanceof StreamNotFound) {
+    const [what = "", ...remedy] = error.message.split(/(?<=\.) /);
+    return failed(
+      "stream",
+      what,
+      [...remedy, "Or correct streamName, regionName or the credentials' account."].join(" "),
+    );
+  }
+  const text = errorText(error);
+  return kindOfTrouble(error) === "unreachable"
+    ? failed(
+        "stream",
+        `Kinesis cannot be reached (${text})`,
+        "Check kinesisEndpoint and regionName, and whether this machine may connect to it (proxy, VPC endpoint, security group).",
+      )
+    : failed(
+        "stream",
+        `Kinesis answered ${text}`,
+        "Try again; if it stays, look at the stream in the AWS console.",
+      );
+}
+
+function judge(
+  { initialPosition }: Settings,
+  summary: StreamDescriptionSummary,
+  shards: readonly Shard[] | undefined,
+): Finding {
+  const status = summary.StreamStatus ?? "of unknown status";
+  const message = [
+    `${summary.StreamName} is ${status}`,
+    counted(summary.OpenShardCount ?? 0, "open shard") + closedOf(shards),
+    `${(summary.StreamModeDetails?.StreamMode ?? "PROVISIONED").toLowerCase().replace("_", "-")}`,
+    `keeps records for ${summary.RetentionPeriodHours ?? 24} h`,
+    summary.EncryptionType === "KMS"
+      ? `encrypted with ${summary.KeyId ?? "a key of KMS"}`
+      : "not encrypted",
+  ].join(", ");
+  if (status === "DELETING")
+    return failed("stream", message, "It is being deleted: create it anew, or name another.");
+  if (status === "CREATING")
+    return warning(
+      "stream",
+      message,
+      "Wait until it is ACTIVE, or start the daemon with --wait-for-stream.",
+    );
+  if (initialPosition.type === "AT_TIMESTAMP" && initialPosition.timestamp.getTime() > Date.now()) {
+    return warning(
+      "stream",
+      `${message}; initialPositionInStreamExtended is yet to come`,
+      "Records before that time are passed over.",
+    );
+  }
+  return ok("stream", message);
+}
+
+function listing(shards: readonly Shard[] | undefined): Finding {
+  const open = shards?.filter(({ endingSequenceNumber }) => endingSequenceNumber === undefined);
+  return ok(
+    "stream",
+    `is there, ${counted(open?.length ?? 0, "open shard")}${closedOf(shards)} (kinesis:DescribeStreamSummary, which would say more, is not allowed)`,
+  );
+}
+
+function closedOf(shards: readonly Shard[] | undefined): string {
+  const closed = shards?.filter(({ endingSequenceNumber }) => endingSequenceNumber !== undefined);
+  return closed && closed.length > 0 ? ` and ${closed.length} closed` : "";
+}

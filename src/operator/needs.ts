@@ -1,0 +1,158 @@
+// What a daemon with these settings asks of AWS: each action and what it acts on. The policy is made of it, and the
+// doctor tries it. What the code does not call is not in it.
+
+import type { Service, Settings } from "../config/settings.ts";
+import { type Destination, parseDestination } from "../deadLetters/place.ts";
+
+/** What an action is allowed on; `any`: it knows no resources. */
+export type Resource =
+  | "stream"
+  | "consumer"
+  | "table"
+  | "index"
+  | "fleetTables"
+  | "letters"
+  | "any";
+
+export interface Need {
+  /** A statement's id: letters and digits. */
+  readonly sid: string;
+  /** Whose credentials make the calls. */
+  readonly service: Service;
+  readonly actions: readonly string[];
+  readonly resources: readonly Resource[];
+  /** One namespace of CloudWatch alone. */
+  readonly namespace?: string;
+}
+
+export interface NeedOptions {
+  /** False when somebody else makes the lease table. */
+  readonly createTable: boolean;
+  /** Workers of KCL 3.x share the application. */
+  readonly javaFleet: boolean;
+}
+
+export function needsOf(settings: Settings, options: NeedOptions): readonly Need[] {
+  return [
+    ...streamNeeds(settings),
+    ...tableNeeds(settings, options),
+    ...metricsNeeds(settings),
+    ...letterNeeds(settings),
+  ];
+}
+
+/** Reading by GetRecords is also what AUTO falls back to. ListShards comes first in either way. */
+function streamNeeds({ retrieval, fanoutConfig }: Settings): readonly Need[] {
+  const polls = retrieval !== "FANOUT";
+  const read: Need = {
+    sid: "ReadStream",
+    service: "kinesis",
+    actions: ["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"],
+    resources: ["stream"],
+  };
+  if (polls && retrieval === "POLLING") return [read];
+  const registers = fanoutConfig.consumerArn === undefined;
+  return [
+    // The end of a shard, and the tip at the start, are asked for by GetRecords in either way.
+    read,
+    ...(registers ? [registration()] : []),
+    {
+      sid: "SubscribeToShards",
+      service: "kinesis",
+      actions: ["kinesis:SubscribeToShard"],
+      resources: ["consumer"],
+    },
+  ];
+}
+
+function registration(): Need {
+  return {
+    sid: "RegisterConsumer",
+    service: "kinesis",
+    actions: [
+      "kinesis:DescribeStreamSummary",
+      "kinesis:DescribeStreamConsumer",
+      "kinesis:RegisterStreamConsumer",
+    ],
+    resources: ["stream", "consumer"],
+  };
+}
+
+function tableNeeds(
+  { leaseTablePitrEnabled }: Settings,
+  { createTable, javaFleet }: NeedOptions,
+): readonly Need[] {
+  const creation = ["dynamodb:CreateTable"];
+  const recovery = leaseTablePitrEnabled ? ["dynamodb:UpdateContinuousBackups"] : [];
+  return [
+    {
+      sid: "ShareLeases",
+      service: "dynamodb",
+      actions: [
+        ...["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem", "dynamodb:PutItem"],
+        ...["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+        ...recovery,
+      ],
+      resources: ["table"],
+    },
+    ...(createTable ? [table("CreateLeaseTable", creation, ["table"])] : []),
+    ...(javaFleet ? fleetNeeds() : []),
+  ];
+}
+
+/** The tables of KCL 3.0 to 3.4, and the index by which a worker finds what it was given. */
+function fleetNeeds(): readonly Need[] {
+  return [
+    table("FindLeasesGiven", ["dynamodb:Query"], ["index"]),
+    table(
+      "JoinJavaFleet",
+      [
+        ...["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem", "dynamodb:PutItem"],
+        ...["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+      ],
+      ["fleetTables"],
+    ),
+  ];
+}
+
+function table(sid: string, actions: readonly string[], resources: readonly Resource[]): Need {
+  return { sid, service: "dynamodb", actions, resources };
+}
+
+/** The daemon's metrics carry the application's name as their namespace; PutMetricData knows no resources. */
+function metricsNeeds({ metricsLevel, applicationName }: Settings): readonly Need[] {
+  if (metricsLevel === "NONE") return [];
+  return [
+    {
+      sid: "PublishMetrics",
+      service: "cloudwatch",
+      actions: ["cloudwatch:PutMetricData"],
+      resources: ["any"],
+      namespace: applicationName,
+    },
+  ];
+}
+
+function letterNeeds(settings: Settings): readonly Need[] {
+  const letters = lettersOf(settings);
+  const actions = letters && LETTER_ACTIONS[letters.type](letters);
+  if (!actions || actions.length === 0) return [];
+  return [{ sid: "SendDeadLetters", service: "kinesis", actions, resources: ["letters"] }];
+}
+
+/** Where records go that no child could process; `undefined` = nowhere. */
+export function lettersOf({ onFailureDestination: text }: Settings): Destination | undefined {
+  const destination = text === undefined ? undefined : parseDestination(text);
+  return typeof destination === "string" ? undefined : destination;
+}
+
+const LETTER_ACTIONS = {
+  file: () => [],
+  sqs: (to) =>
+    to.type === "sqs" && "name" in to.queue
+      ? ["sqs:GetQueueUrl", "sqs:SendMessage"]
+      : ["sqs:SendMessage"],
+  sns: () => ["sns:Publish"],
+  s3: () => ["s3:PutObject"],
+  kinesis: () => ["kinesis:PutRecords"],
+} satisfies Record<Destination["type"], (to: Destination) => readonly string[]>;

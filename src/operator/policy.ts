@@ -1,0 +1,211 @@
+// The least that a daemon with these settings must be allowed, as an IAM policy.
+
+import type { Settings } from "../config/settings.ts";
+import type { Destination } from "../deadLetters/place.ts";
+import { lettersOf, type NeedOptions, needsOf, type Resource } from "./needs.ts";
+
+export interface PolicyOptions extends NeedOptions {
+  /** Where nothing else says: the region found in the surroundings. */
+  readonly region?: string;
+  /** Twelve digits. */
+  readonly account?: string;
+  /** The key that the stream is encrypted with, if it is one of the customer's own. */
+  readonly kmsKey?: string;
+}
+
+export interface Policy {
+  readonly Version: "2012-10-17";
+  readonly Statement: readonly Statement[];
+}
+
+export interface Statement {
+  readonly Sid: string;
+  readonly Effect: "Allow";
+  readonly Action: readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+export interface PolicyWithNotes {
+  readonly policy: Policy;
+  /** What a person must know who uses it. */
+  readonly notes: readonly string[];
+}
+
+const REGION = "REGION";
+const ACCOUNT = "ACCOUNT_ID";
+
+export function policyFor(settings: Settings, options: PolicyOptions): PolicyWithNotes {
+  const arns = new Arns(settings, options);
+  const statements = needsOf(settings, options).map(
+    ({ sid, actions, resources, namespace }): Statement => ({
+      Sid: sid,
+      Effect: "Allow",
+      Action: actions,
+      Resource: oneOrMany(resources.flatMap((resource) => arns.of(resource))),
+      ...(namespace !== undefined && {
+        Condition: { StringEquals: { "cloudwatch:namespace": namespace } },
+      }),
+    }),
+  );
+  const { kmsKey } = options;
+  const decryption = kmsKey === undefined ? [] : [decrypting(kmsKey, arns)];
+  return {
+    policy: { Version: "2012-10-17", Statement: [...statements, ...decryption] },
+    notes: notesFor(settings, options, arns),
+  };
+}
+
+function decrypting(kmsKey: string, arns: Arns): Statement {
+  return {
+    Sid: "DecryptStream",
+    Effect: "Allow",
+    Action: ["kms:Decrypt"],
+    Resource: kmsKey,
+    Condition: {
+      StringEquals: { "kms:ViaService": `kinesis.${arns.streamRegion}.${arns.domain}` },
+    },
+  };
+}
+
+class Arns {
+  readonly streamRegion: string;
+  readonly tableRegion: string;
+  readonly account: string;
+  readonly #settings: Settings;
+  readonly #partition: string;
+
+  constructor(settings: Settings, { region = REGION, account }: PolicyOptions) {
+    const { streamArn, services } = settings;
+    const { kinesis, dynamodb } = services;
+    this.#settings = settings;
+    this.streamRegion = kinesis.region ?? streamArn?.region ?? region;
+    this.tableRegion = dynamodb.region ?? (region === REGION ? this.streamRegion : region);
+    this.account = account ?? streamArn?.accountId ?? ACCOUNT;
+    this.#partition = partitionOf(this.streamRegion);
+  }
+
+  get domain(): string {
+    return this.#partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+  }
+
+  of(resource: Resource): readonly string[] {
+    const { tableName, coordinatorStateTableName, workerMetricsTableName } = this.#settings;
+    switch (resource) {
+      case "stream":
+        return [this.#stream()];
+      case "consumer":
+        return [this.#consumer()];
+      case "table":
+        return [this.#table(tableName)];
+      case "index":
+        return [`${this.#table(tableName)}/index/LeaseOwnerToLeaseKeyIndex`];
+      case "fleetTables":
+        return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
+      case "letters":
+        return this.#letters(lettersOf(this.#settings));
+      case "any":
+        return ["*"];
+    }
+  }
+
+  #stream(): string {
+    const { streamArn, streamName } = this.#settings;
+    return streamArn?.arn ?? this.#arn("kinesis", this.streamRegion, `stream/${streamName}`);
+  }
+
+  #consumer(): string {
+    const { consumerArn, consumerName } = this.#settings.fanoutConfig;
+    // The number at its end is the time of registration.
+    return consumerArn ?? `${this.#stream()}/consumer/${consumerName}:*`;
+  }
+
+  #table(name: string): string {
+    return name.startsWith("arn:")
+      ? name
+      : this.#arn("dynamodb", this.tableRegion, `table/${name}`);
+  }
+
+  #letters(to: Destination | undefined): readonly string[] {
+    switch (to?.type) {
+      case "sqs":
+        return [this.#queue(to.queue)];
+      case "sns":
+        return [to.topicArn];
+      case "s3":
+        return [
+          `arn:${this.#partition}:s3:::${[to.bucket, ...this.#letterFolders(to.prefix)].join("/")}/*`,
+        ];
+      case "kinesis":
+        return "arn" in to.stream
+          ? [to.stream.arn]
+          : [this.#arn("kinesis", this.streamRegion, `stream/${to.stream.name}`)];
+      default:
+        return [];
+    }
+  }
+
+  /** As the objects are named. */
+  #letterFolders(prefix: string): readonly string[] {
+    const { applicationName, streamName } = this.#settings;
+    const folders = [applicationName, streamName].map(encodeURIComponent);
+    return prefix ? [prefix, ...folders] : folders;
+  }
+
+  #queue(queue: Extract<Destination, { type: "sqs" }>["queue"]): string {
+    if (!("url" in queue)) {
+      return `arn:${this.#partition}:sqs:${queue.region}:${queue.accountId}:${queue.name}`;
+    }
+    const [account = this.account, name = ""] = new URL(queue.url).pathname.split("/").slice(-2);
+    const region = queue.region ?? this.streamRegion;
+    return `arn:${this.#partition}:sqs:${region}:${account}:${name}`;
+  }
+
+  #arn(service: string, region: string, resource: string): string {
+    return `arn:${this.#partition}:${service}:${region}:${this.account}:${resource}`;
+  }
+}
+
+function partitionOf(region: string): string {
+  if (region.startsWith("cn-")) return "aws-cn";
+  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
+}
+
+function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): readonly string[] {
+  const { streamArn, services, leaseTablePitrEnabled, onFailureDestination } = settings;
+  const placeholders = [arns.streamRegion, arns.tableRegion, arns.account].filter(
+    (part) => part === REGION || part === ACCOUNT,
+  );
+  const { kinesis, dynamodb, cloudwatch } = services;
+  const letters = lettersOf(settings);
+  const several =
+    kinesis.credentials !== dynamodb.credentials || kinesis.credentials !== cloudwatch.credentials;
+  const roles = [kinesis, dynamodb, cloudwatch]
+    .flatMap(({ credentials }) => credentials)
+    .flatMap((provider) => (provider.type === "assumeRole" ? provider.roleArn : []));
+  return [
+    placeholders.length > 0 &&
+      `Replace ${[...new Set(placeholders)].join(" and ")}, or give --region and --account.`,
+    streamArn &&
+      !options.account &&
+      `The tables are taken to be in the stream's account, ${streamArn.accountId}; --account says otherwise.`,
+    several &&
+      "The credentials for Kinesis, DynamoDB and CloudWatch differ: give each identity the statements of its service (dead letters are sent with those for Kinesis).",
+    roles.length > 0 &&
+      `The policy is for the role ${[...new Set(roles)].join(", ")}; who assumes it needs sts:AssumeRole on it.`,
+    !options.kmsKey &&
+      "If the stream is encrypted with a key of your own (not alias/aws/kinesis), kms:Decrypt on it is needed too: --kms-key ARN.",
+    options.createTable &&
+      !leaseTablePitrEnabled &&
+      "Once the lease table exists, CreateLeaseTable can go: --no-create-table.",
+    !options.javaFleet && "If workers of KCL 3.x share the application: --java-fleet.",
+    onFailureDestination !== undefined &&
+      letters?.type === "sns" &&
+      "A topic that is encrypted with a key of your own needs kms:GenerateDataKey and kms:Decrypt on it.",
+  ].filter((note) => typeof note === "string");
+}
+
+function oneOrMany(resources: readonly string[]): string | readonly string[] {
+  const [only, ...more] = resources;
+  return only !== undefined && more.length === 0 ? only : resources;
+}
