@@ -167,6 +167,13 @@ describe("the lease table", () => {
     expect(problems(THREE, [refused, forgetful])).toEqual([]);
   });
 
+  it("knows places inside an aggregate", () => {
+    const first = life(10, 0, [1, 2], { checkpoints: [checkpoint("7#3", 30)], ended: true });
+    expect(problems(THREE, [first, life(11, 50, [3], { from: "7#3" })])).toEqual([]);
+    expect(problems(THREE, [first, life(11, 50, [3], { from: "7#2" })])).toHaveLength(1);
+    expect(problems(THREE, [first, life(11, 50, [3], { from: "10#0" })])).toEqual([]);
+  });
+
   it("must not take one from a worker whose successor has begun", () => {
     const first = life(10, 0, [1, 2], { checkpoints: [checkpoint("2", 60)] });
     const second = life(11, 50, [3], { from: "2" });

@@ -39,6 +39,7 @@ export const FAULTS: readonly Fault[] = [
     run: (field, name) => endDaemon(field, name, "SIGTERM"),
   },
   { name: "daemon stopped", weight: 4, run: stopDaemon },
+  { name: "daemon drained", weight: 2, run: drainDaemon },
   { name: "watchdog killed", weight: 1, run: killGuard },
   { name: "reshard", weight: 5, run: changeShards },
   { name: "clock jump", weight: 4, run: jumpClock },
@@ -115,6 +116,19 @@ async function stopDaemon({ fleet, random, log, peace }: Field, name: string): P
   member.signal("SIGSTOP");
   await systemClock.sleep(random.between(200, 8_000), peace);
   member.signal("SIGCONT");
+  end();
+  member.isBusy = false;
+}
+
+/** Everything is handed over in order: no record may come twice for it. */
+async function drainDaemon({ fleet, random, log, peace }: Field, name: string): Promise<void> {
+  const member = random.oneOf(fleet.filter(({ isBusy }) => !isBusy));
+  if (!member?.pid) return;
+  member.isBusy = true;
+  const end = log.begin(name, { who: "stream" });
+  member.signal("SIGUSR2");
+  await systemClock.sleep(random.between(200, 6_000), peace);
+  member.signal("SIGUSR2");
   end();
   member.isBusy = false;
 }

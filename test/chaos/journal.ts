@@ -14,7 +14,7 @@ export interface Delivery {
 interface AskedCheckpoint {
   readonly askedMs: number;
   readonly answeredMs: number;
-  /** A sequence number or SHARD_END. */
+  /** Sequence and sub-sequence number, `4959…#3`, or `SHARD_END#0`. */
   readonly upTo: string;
   readonly error: string | null;
 }
@@ -29,7 +29,7 @@ export interface Life {
   readonly startedMs: number;
   /** When it heard of its shard: much later, if it or its daemon was stopped in between. */
   readonly initializedMs: number;
-  /** The checkpoint that it was told to start from. */
+  /** The checkpoint that it was told to start from: `4959…#3` or `TRIM_HORIZON#0`. */
   readonly from: string;
   readonly deliveries: readonly Delivery[];
   readonly checkpoints: readonly AskedCheckpoint[];

@@ -32,10 +32,10 @@ import { findGrowth, type Sample, trends, watch } from "./watch.ts";
 const FIRST_SHARDS = 3;
 const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
 const PUT_EVERY_MS = 100;
-const POISON_EVERY = 2_000;
+const POISON_EVERY = 3_000;
 
 /** No record may wait longer, whatever happens to its shard: the stated bound. */
-const DELAY_BOUND_MS = 60_000;
+const DELAY_BOUND_MS = 90_000;
 
 const PROPERTIES = {
   initialPositionInStream: "TRIM_HORIZON",
@@ -46,7 +46,7 @@ const PROPERTIES = {
   parentShardPollIntervalMillis: 500,
   timeoutInSeconds: 4,
   shutdownGraceMillis: 8_000,
-  maximumRetryAttempts: 3,
+  maximumRetryAttempts: 2,
   bisectBatchOnFunctionError: true,
   maxChildRestarts: 4,
   childRestartWindowMillis: 15_000,

@@ -31,7 +31,7 @@ export function readOptions(args: readonly string[]): Options {
       minutes: { type: "string", default: "2" },
       seed: { type: "string", default: String(Date.now() % 2 ** 31) },
       daemons: { type: "string", default: "3" },
-      "pause-ms": { type: "string", default: "1500" },
+      "pause-ms": { type: "string", default: "2000" },
       only: { type: "string" },
       sabotage: { type: "string" },
     },

@@ -23,25 +23,29 @@ const hear = async () => {
 };
 
 /** @returns the error's name, `null` when it is stored, `undefined` when nobody answers any more. */
-async function checkpoint(sequenceNumber = null, subSequenceNumber = null) {
+async function checkpoint({ sequenceNumber = null, subSequenceNumber = null } = {}) {
   const asked = now();
   send({ action: "checkpoint", sequenceNumber, subSequenceNumber });
   const answer = await hear();
-  if (answer) note({ is: "checkpoint", asked, upTo: sequenceNumber ?? last, error: answer.error });
+  if (answer) note({ is: "checkpoint", asked, upTo: last, error: answer.error });
   return answer?.error;
 }
 
 let last;
 let ended = false;
 
-function work({ data, partitionKey, sequenceNumber }) {
+const place = ({ sequenceNumber, subSequenceNumber }) =>
+  `${sequenceNumber}#${subSequenceNumber ?? 0}`;
+
+function work(record) {
+  const { data, partitionKey } = record;
   const text = Buffer.from(data, "base64").toString();
   const [n, poison] = text.split(" ");
-  last = sequenceNumber;
+  last = place(record);
   if (SABOTAGE === "lose" && chance(0.01)) return;
-  note({ is: "record", key: partitionKey, n: Number(n), seq: sequenceNumber, poison });
+  note({ is: "record", key: partitionKey, n: Number(n), seq: last, poison });
   if (SABOTAGE === "repeat" && chance(0.01)) {
-    note({ is: "record", key: partitionKey, n: Number(n), seq: sequenceNumber });
+    note({ is: "record", key: partitionKey, n: Number(n), seq: last });
   }
   if (poison) process.exit(POISON_EXIT_CODE);
   if (chance(0.3)) pause(1);
@@ -50,7 +54,8 @@ function work({ data, partitionKey, sequenceNumber }) {
 for (let message = await hear(); message; message = await hear()) {
   const { action } = message;
   if (action === "initialize") {
-    const { shardId, sequenceNumber: from } = message;
+    const { shardId } = message;
+    const from = place(message);
     file = openSync(join(JOURNAL_DIR, `${shardId}.${process.pid}.${startedAt}.jsonl`), "a", 0o600);
     note({ is: "life", startedAt, shardId, from, pid: process.pid, daemon: process.ppid, worker });
   } else if (action === "processRecords") {
@@ -58,14 +63,14 @@ for (let message = await hear(); message; message = await hear()) {
     if (SABOTAGE === "reorder" && chance(0.2)) records.reverse();
     for (const [index, record] of records.entries()) {
       work(record);
-      if (index < records.length - 1 && chance(0.02)) await checkpoint(last, 0);
+      if (index < records.length - 1 && chance(0.02)) await checkpoint(record);
     }
     // Now and then a batch goes without a checkpoint, as processors do that checkpoint once a minute.
     if (chance(0.8)) await checkpoint();
   } else {
     note({ is: "told", action });
     ended = action === "shardEnded";
-    if (ended) last = "SHARD_END";
+    if (ended) last = "SHARD_END#0";
     if (action !== "leaseLost") await checkpoint();
   }
   send({ action: "status", responseFor: action });

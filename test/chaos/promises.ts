@@ -77,12 +77,16 @@ function findCheckpointsWithoutLease(shards: ReturnType<typeof byShard>): string
   );
 }
 
-const WORDS = ["AT_TIMESTAMP", "TRIM_HORIZON", "LATEST"];
-
+/** Words for places without a number come before every number, but for the end. */
 function isBefore(a: string, b: string): boolean {
-  const rank = (text: string) =>
-    WORDS.includes(text) ? -1n : text === "SHARD_END" ? END : BigInt(text);
-  return rank(a) < rank(b);
+  const [[first, firstSub], [second, secondSub]] = [parse(a), parse(b)];
+  return first === second ? firstSub < secondSub : first < second;
+}
+
+function parse(text: string): readonly [sequenceNumber: bigint, subSequenceNumber: number] {
+  const [number = "", sub = "0"] = text.split("#");
+  const value = number === "SHARD_END" ? END : /^\d+$/.test(number) ? BigInt(number) : -1n;
+  return [value, Number(sub)];
 }
 
 const END = 10n ** 200n;

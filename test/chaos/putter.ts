@@ -1,10 +1,20 @@
 // Puts numbered records, so many a second, spread over keys; each key counts from 0. It talks to the service itself,
 // so that what it says was put was put once. The next record of a key is put when the one before is acknowledged.
+// Some travel in aggregates.
 
-import { type KinesisClient, PutRecordsCommand } from "@aws-sdk/client-kinesis";
+import {
+  type KinesisClient,
+  PutRecordsCommand,
+  type PutRecordsRequestEntry,
+} from "@aws-sdk/client-kinesis";
 import { systemClock } from "../../src/clock.ts";
+import { aggregate } from "../stream/kpl.ts";
 import { nowMs } from "./faultLog.ts";
 import type { Random } from "./random.ts";
+
+/** Of the records, and how many to one: as the Kinesis Producer Library packs them. */
+const AGGREGATED_SHARE = 0.1;
+const AGGREGATE_MAX = 6;
 
 export interface PutRecord {
   readonly key: string;
@@ -30,32 +40,50 @@ export async function putUntil(
   options: PutterOptions,
   ledger: PutRecord[],
 ): Promise<void> {
-  const { client, streamName, random, keys, roundMs, poisonEvery } = options;
+  const { client, streamName, random, keys, roundMs } = options;
   const next = new Map<string, number>();
   while (!stop.aborted) {
     const atLeast = random.whole(0, keys.length - 1);
     const chosen = keys.filter((_, index) => index === atLeast || random.next() < 0.5);
-    const round = chosen.map((key) => ({
-      key,
-      n: next.get(key) ?? 0,
-      poison: poisonEvery > 0 && random.next() * poisonEvery < 1,
-    }));
+    const round = chosen.map((key) => numbered(key, next.get(key) ?? 0, options));
     const answer = await client.send(
-      new PutRecordsCommand({
-        StreamName: streamName,
-        Records: round.map(({ key, n, poison }) => ({
-          PartitionKey: key,
-          Data: Buffer.from(poison ? `${n} poison` : String(n)),
-        })),
-      }),
+      new PutRecordsCommand({ StreamName: streamName, Records: round.map(toEntry) }),
     );
     const atMs = nowMs();
-    round.forEach(({ key, n, poison }, index) => {
-      // What was refused is put in a later round, under the same number.
+    round.forEach((records, index) => {
+      // What was refused is put in a later round, under the same numbers.
       if (answer.Records?.[index]?.SequenceNumber === undefined) return;
-      next.set(key, n + 1);
-      ledger.push({ key, n, poison, atMs });
+      for (const record of records) {
+        next.set(record.key, record.n + 1);
+        ledger.push({ ...record, atMs });
+      }
     });
     await systemClock.sleep(roundMs, stop);
   }
+}
+
+type Numbered = Omit<PutRecord, "atMs">;
+
+/** One record of a key, or several that are to travel in one aggregate. */
+function numbered(key: string, from: number, options: PutterOptions): readonly Numbered[] {
+  const { random, poisonEvery } = options;
+  const count = random.next() < AGGREGATED_SHARE ? random.whole(2, AGGREGATE_MAX) : 1;
+  return Array.from({ length: count }, (_, index) => ({
+    key,
+    n: from + index,
+    poison: poisonEvery > 0 && random.next() * poisonEvery < 1,
+  }));
+}
+
+function toEntry(records: readonly Numbered[]): PutRecordsRequestEntry {
+  const made = records.map(({ key, n, poison }) => ({
+    partitionKey: key,
+    data: Buffer.from(poison ? `${n} poison` : String(n)),
+  }));
+  const [first] = made;
+  if (!first) throw new Error("there is nothing to put");
+  return {
+    PartitionKey: first.partitionKey,
+    Data: made.length === 1 ? first.data : aggregate(made),
+  };
 }
