@@ -35,6 +35,14 @@ const ENVIRONMENT = {
   AWS_EC2_METADATA_DISABLED: "true",
 };
 
+/** Renewing so many leases in a third of the short time is more than a busy emulator can do. */
+const MANY_SHARDS = 16;
+
+/** KCL's own failover time where the short one would lose leases; what is given explicitly wins. */
+export function patientWith(shards: number): Readonly<Record<string, string>> {
+  return shards > MANY_SHARDS ? { failoverTimeMillis: "10000" } : {};
+}
+
 /** The Java daemon with its defaults takes a minute and a half until its first `initialize`. */
 const PATIENCE_MS = 240_000;
 const STOP_PATIENCE_MS = 25_000;

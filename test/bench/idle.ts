@@ -1,7 +1,7 @@
 // What a daemon costs while nothing comes: all shards are empty and every child has been initialized.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import { DaemonRun, patientWith, uniqueName } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
@@ -38,6 +38,7 @@ async function measure(daemon: Daemon, shards: number, options: IdleOptions): Pr
   const fake = await startFakeKinesis({ shards, recordsPerShard: 0, bytes: 100 });
   const run = new DaemonRun(daemon, {
     ...options,
+    properties: { ...patientWith(shards), ...options.properties },
     kinesisUrl: fake.url,
     streamName: "bench",
     applicationName: uniqueName(),

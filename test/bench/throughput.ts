@@ -2,7 +2,7 @@
 // processors that do nothing. See README.md for how each figure is obtained.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import { DaemonRun, patientWith, uniqueName } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { cpuSeconds } from "./proc.ts";
 import type { Command } from "./processes.ts";
@@ -64,10 +64,17 @@ async function measure(
     dynamoUrl: options.dynamoUrl,
     streamName: "bench",
     applicationName: uniqueName(),
-    properties: { ...daemon.fastest, ...options.properties },
+    properties: { ...patientWith(shards), ...daemon.fastest, ...options.properties },
   });
   try {
-    return await drain(run, fake, recordsPerShard * shards * Math.max(1, aggregate), bytes);
+    const figures = await drain(
+      run,
+      fake,
+      recordsPerShard * shards * Math.max(1, aggregate),
+      bytes,
+    );
+    noneTwice(run, shards);
+    return figures;
   } finally {
     const { beganMs, endedMs } = spanOf(run);
     await run.stop();
@@ -113,6 +120,15 @@ async function drain(
     serviceCpu: cpuSeconds([fake.pid]) - serviceCpuBefore,
     childrenCpu: run.processorsCpuSeconds(),
   };
+}
+
+/** A lease that was lost and taken again brings the same records again: then the figures are those of less work. */
+function noneTwice({ notes }: DaemonRun, shards: number): void {
+  const started = notes.of("init").length;
+  if (started <= shards) return;
+  throw new Error(
+    `${started} processors were started for ${shards} shards: leases were lost. Give them time: --set failoverTimeMillis=20000`,
+  );
 }
 
 /** From the first child's `initialize` to the last batch of any. */
