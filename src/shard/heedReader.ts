@@ -31,9 +31,11 @@ export function heedfulReader(read: ReadShard, options: HeedReaderOptions): Read
       const again = first ? shard : { ...shard, latestSinceMs };
       const reader = read(again, position, over)[Symbol.asyncIterator]();
       first = false;
+      let stuck = false;
       try {
         for (;;) {
           const next = await movement.waitFor(reader.next(), signal);
+          stuck = next === "stuck";
           if (next === "stuck") break;
           if (next.done) return;
           if (movement.saw(next.value)) restarted = false;
@@ -43,8 +45,9 @@ export function heedfulReader(read: ReadShard, options: HeedReaderOptions): Read
         }
       } finally {
         stop.abort();
-        // Not waited for: one that is stuck may not come back.
-        reader.return?.().catch(() => undefined);
+        const ended = reader.return?.().catch(() => undefined);
+        // One that is stuck may not come back.
+        if (!stuck) await ended;
       }
       const step = restarted ? "releaseLease" : "restartFetcher";
       const { shardId } = shard;
