@@ -1,4 +1,4 @@
-// SQS, SNS and S3 for tests: the server of moto, installed from PyPI into a cache, started on a free port.
+// SQS, SNS and S3 for tests: the server of moto, installed with pip into a cache, started on a free port.
 
 import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
