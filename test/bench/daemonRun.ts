@@ -106,7 +106,21 @@ export class DaemonRun {
     this.notes.close();
   }
 
+  /**
+   * A lease that was lost and taken again brings the same records again, to a processor that is started for it: then
+   * the figures are those of other work. @throws Error
+   */
+  noLeaseLost(shards: number): void {
+    this.notes.poll();
+    const started = this.notes.of("start").length;
+    if (started <= shards) return;
+    throw new Error(
+      `${started} processors were started for ${shards} shards: leases were lost. Give them time: --set failoverTimeMillis=20000`,
+    );
+  }
+
   #pids(): readonly number[] {
+    this.notes.poll();
     return processTree(this.program.pid, this.notes.pids);
   }
 }

@@ -53,6 +53,7 @@ async function measure(daemon: Daemon, shards: number, options: IdleOptions): Pr
     const cpu = run.cpuSeconds() - cpuBefore;
     const seconds = (preciseNowMs() - fromMs) / 1000;
     run.program.mustRun();
+    run.noLeaseLost(shards);
     return { cpuPercent: (cpu / seconds) * 100, ...run.memory() };
   } finally {
     const toMs = preciseNowMs();

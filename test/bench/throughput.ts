@@ -73,7 +73,7 @@ async function measure(
       recordsPerShard * shards * Math.max(1, aggregate),
       bytes,
     );
-    noneTwice(run, shards);
+    run.noLeaseLost(shards);
     return figures;
   } finally {
     const { beganMs, endedMs } = spanOf(run);
@@ -120,15 +120,6 @@ async function drain(
     serviceCpu: cpuSeconds([fake.pid]) - serviceCpuBefore,
     childrenCpu: run.processorsCpuSeconds(),
   };
-}
-
-/** A lease that was lost and taken again brings the same records again: then the figures are those of less work. */
-function noneTwice({ notes }: DaemonRun, shards: number): void {
-  const started = notes.of("init").length;
-  if (started <= shards) return;
-  throw new Error(
-    `${started} processors were started for ${shards} shards: leases were lost. Give them time: --set failoverTimeMillis=20000`,
-  );
 }
 
 /** From the first child's `initialize` to the last batch of any. */
