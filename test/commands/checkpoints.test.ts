@@ -111,10 +111,11 @@ describe("reset", () => {
     const undone = await app.run(["restore", backup, "--yes", "--backup", join(app.folder, "2")]);
     expect(undone.exitCode).toBe(0);
     for (const [shardId, row] of await leaseItems(app.table)) {
-      expect(row).toMatchObject({ checkpoint: before.get(shardId)?.["checkpoint"] });
-      expect(Number(row["leaseCounter"])).toBeGreaterThan(
-        Number(before.get(shardId)?.["leaseCounter"]),
-      );
+      const { checkpoint, leaseCounter } = before.get(shardId) ?? {};
+      expect(row).toMatchObject({ checkpoint });
+      // A child that got no record was at TRIM_HORIZON before, and nothing had to be written.
+      if (checkpoint === "TRIM_HORIZON") continue;
+      expect(Number(row["leaseCounter"])).toBeGreaterThan(Number(leaseCounter));
     }
     await app.run(["reset", "--to", "trim-horizon", "--yes", "--backup", join(app.folder, "3")]);
     await put(app.streamName, ["end 1", "end 2", "end 3", "end 4"]);
