@@ -14,7 +14,8 @@ import { counted } from "./columns.ts";
 import { type Destination, describeDestination } from "./destination.ts";
 import { lastBefore } from "./lastBefore.ts";
 import { Lineage } from "./lineage.ts";
-import { BEGINNING, type PlanView } from "./plan.ts";
+import type { PlanView } from "./plan.ts";
+import { BEGINNING } from "./planRules.ts";
 import type { TargetStream } from "./target.ts";
 
 /** Shards searched at a time. */
@@ -63,6 +64,18 @@ export async function viewAt(
     throw incomplete(destination);
   }
   return { ...view, front: idsOf(front), positions };
+}
+
+/** A shard that began after the moment is set to its beginning; one that was closed by then has no place for it. */
+export function positionsToSet(
+  { positions, lineage, front }: PlanView,
+  asked: readonly string[],
+  { type }: Destination,
+): ReadonlyMap<string, Position> {
+  const beginnings = asked.filter(
+    (id) => !positions.has(id) && (type === "trim-horizon" || lineage.era(id, front) !== "before"),
+  );
+  return new Map([...positions, ...beginnings.map((id) => [id, BEGINNING] as const)]);
 }
 
 async function search(

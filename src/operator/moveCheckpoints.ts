@@ -4,20 +4,19 @@
 import type { Lease } from "../leases/lease.ts";
 import type { LeaseRow } from "../leases/rows.ts";
 import { UserError } from "../model/errors.ts";
-import type { Position } from "../model/position.ts";
 import { type Backup, backupName, readBackup, type SavedShard, writeBackup } from "./backup.ts";
 import { carryOut } from "./carryOut.ts";
-import { counted } from "./columns.ts";
-import { type Destination, describeDestination, parseDestination } from "./destination.ts";
+import { describeDestination, parseDestination } from "./destination.ts";
 import { isLeaseRow } from "./leaseLines.ts";
 import { Lineage } from "./lineage.ts";
 import { type Held, heldByTheLiving } from "./living.ts";
-import { viewAt } from "./moment.ts";
-import { BEGINNING, begunTooEarly, type Plan, type PlanView, planReset, planSet } from "./plan.ts";
-import { heldText, planText } from "./planText.ts";
+import { positionsToSet, viewAt } from "./moment.ts";
+import { type Plan, planReset, planSet } from "./plan.ts";
+import { begunTooEarly } from "./planRules.ts";
+import { type End, endText, heldText, planText, refusal } from "./planText.ts";
 import { planRestore } from "./restorePlan.ts";
 import { openTarget, type Target, type TargetOptions, type TargetStream } from "./target.ts";
-import { explainTable } from "./trouble.ts";
+import { explainServices } from "./trouble.ts";
 
 export interface MoveOptions extends TargetOptions {
   readonly yes: boolean;
@@ -49,15 +48,10 @@ export async function moveCheckpoints(
   try {
     return await new Mover(move, target, options, output, signal).run();
   } catch (error) {
-    throw explained(error);
+    throw explainServices(error);
   } finally {
     target.close();
   }
-}
-
-function explained(error: unknown): unknown {
-  if (!(error instanceof Error && "$fault" in error)) return explainTable(error);
-  return new UserError(`Kinesis refused (${error.name}: ${error.message}).`, { cause: error });
 }
 
 class Mover {
@@ -83,7 +77,9 @@ class Mover {
   }
 
   async run(): Promise<number> {
-    const plan = await (await this.#planner())(leasesOf(await this.#read()));
+    const planner = await this.#planner();
+    const read = await this.#read();
+    const plan = await planner(leasesOf(read));
     if (plan.refusals.length > 0) throw refusal(plan.refusals);
     const { yes, force, json } = this.#options;
     if (!json) this.#output.say(planText(plan, this.#title()));
@@ -92,7 +88,8 @@ class Mover {
     if (living.length > 0 && !json) this.#output.say(`\n${heldText(living, force, yes)}`);
     if (living.length > 0 && !force) return this.#end(plan, { outcome: "refused", living });
     if (!yes) return this.#end(plan, { outcome: "dry run", living });
-    return this.#write(plan, living);
+    // What has changed since the plan was made is overwritten only by force.
+    return this.#write(plan, living, force ? await this.#read() : read);
   }
 
   async #read(): Promise<ReadonlyMap<string, LeaseRow>> {
@@ -143,9 +140,12 @@ class Mover {
     return heldByTheLiving(shardIds, this.#target, this.#signal);
   }
 
-  async #write(plan: Plan, living: readonly Held[]): Promise<number> {
+  async #write(
+    plan: Plan,
+    living: readonly Held[],
+    read: ReadonlyMap<string, LeaseRow>,
+  ): Promise<number> {
     const { rows, clock } = this.#target;
-    const read = await this.#read();
     const now = new Date(clock.now());
     const file = this.#options.backup ?? backupName(rows.tableName, now);
     const touched = plan.steps.flatMap(({ shardId }) => read.get(shardId) ?? []);
@@ -202,64 +202,4 @@ class Mover {
 
 function leasesOf(read: ReadonlyMap<string, LeaseRow>): readonly Lease[] {
   return [...read.values()].map(({ lease }) => lease);
-}
-
-/** A shard that began after the moment is set to its beginning; one that was closed by then has no place for it. */
-function positionsToSet(
-  { positions, lineage, front }: PlanView,
-  asked: readonly string[],
-  { type }: Destination,
-): ReadonlyMap<string, Position> {
-  const beginnings = asked.filter(
-    (id) => !positions.has(id) && (type === "trim-horizon" || lineage.era(id, front) !== "before"),
-  );
-  return new Map([...positions, ...beginnings.map((id) => [id, BEGINNING] as const)]);
-}
-
-interface End {
-  readonly outcome: "nothing to do" | "refused" | "dry run" | "written" | "stopped";
-  readonly living?: readonly Held[];
-  readonly stopped?: string | undefined;
-  readonly file?: string;
-  readonly written?: number;
-  readonly early?: readonly string[];
-}
-
-function endText(
-  { outcome, stopped, file, written = 0, early = [] }: End,
-  plan: Plan,
-): readonly string[] {
-  const undo = `To undo: kinesis-multilang checkpoints restore ${file} -p FILE --yes`;
-  switch (outcome) {
-    case "nothing to do":
-      return ["", "Nothing to do: every checkpoint is there already."];
-    case "refused":
-      return [];
-    case "dry run":
-      return ["", "This was a dry run: nothing was written. --yes writes it."];
-    case "stopped":
-      return [
-        `Stopped: ${stopped}. ${written} of ${counted(plan.steps.length, "lease")} written, in an order in which nothing is lost or overtaken.`,
-        "Stop the workers and run it again, or run it with --force.",
-        undo,
-      ];
-    case "written":
-      return [
-        `${counted(written, "lease")} written. Saved before: ${file}`,
-        ...(early.length > 0
-          ? [
-              `Warning: workers were at work meanwhile, and ${early.join(", ")} began before what they come of is finished. Run the command again.`,
-            ]
-          : []),
-        undo,
-      ];
-  }
-}
-
-function refusal(reasons: readonly string[]): UserError {
-  return new UserError(
-    reasons.length === 1
-      ? `Nothing was written. ${reasons[0]}`
-      : `Nothing was written:\n${reasons.map((reason) => `  ${reason}`).join("\n")}`,
-  );
 }

@@ -1,5 +1,6 @@
-// A plan as people read it before it is carried out.
+// A plan as people read it, before it is carried out and after.
 
+import { UserError } from "../model/errors.ts";
 import { formatPosition, type Position } from "../model/position.ts";
 import { columns, counted } from "./columns.ts";
 import type { Held } from "./living.ts";
@@ -35,4 +36,53 @@ export function heldText(living: readonly Held[], force: boolean, yes: boolean):
 
 function shown(position: Position | undefined): string {
   return position ? formatPosition(position) : "(no lease)";
+}
+
+/** How it ended. */
+export interface End {
+  readonly outcome: "nothing to do" | "refused" | "dry run" | "written" | "stopped";
+  readonly living?: readonly Held[];
+  readonly stopped?: string | undefined;
+  readonly file?: string;
+  readonly written?: number;
+  readonly early?: readonly string[];
+}
+
+export function endText(
+  { outcome, stopped, file, written = 0, early = [] }: End,
+  plan: Plan,
+): readonly string[] {
+  const undo = `To undo: kinesis-multilang checkpoints restore ${file} -p FILE --yes`;
+  switch (outcome) {
+    case "nothing to do":
+      return ["", "Nothing to do: every checkpoint is there already."];
+    case "refused":
+      return [];
+    case "dry run":
+      return ["", "This was a dry run: nothing was written. --yes writes it."];
+    case "stopped":
+      return [
+        `Stopped: ${stopped}. ${written} of ${counted(plan.steps.length, "lease")} written, in an order in which nothing is lost or overtaken.`,
+        "Stop the workers and run it again, or run it with --force.",
+        undo,
+      ];
+    case "written":
+      return [
+        `${counted(written, "lease")} written. Saved before: ${file}`,
+        ...(early.length > 0
+          ? [
+              `Warning: workers were at work meanwhile, and ${early.join(", ")} began before what they come of is finished. Run the command again.`,
+            ]
+          : []),
+        undo,
+      ];
+  }
+}
+
+export function refusal(reasons: readonly string[]): UserError {
+  return new UserError(
+    reasons.length === 1
+      ? `Nothing was written. ${reasons[0]}`
+      : `Nothing was written:\n${reasons.map((reason) => `  ${reason}`).join("\n")}`,
+  );
 }

@@ -1,8 +1,8 @@
 // The least that a daemon with these settings must be allowed, as an IAM policy.
 
 import type { Settings } from "../config/settings.ts";
-import type { Destination } from "../deadLetters/place.ts";
-import { lettersOf, type NeedOptions, needsOf, type Resource } from "./needs.ts";
+import { ACCOUNT, Arns, REGION } from "./arns.ts";
+import { lettersOf, type NeedOptions, needsOf } from "./needs.ts";
 
 export interface PolicyOptions extends NeedOptions {
   /** Where nothing else says: the region found in the surroundings. */
@@ -31,9 +31,6 @@ export interface PolicyWithNotes {
   /** What a person must know who uses it. */
   readonly notes: readonly string[];
 }
-
-const REGION = "REGION";
-const ACCOUNT = "ACCOUNT_ID";
 
 export function policyFor(settings: Settings, options: PolicyOptions): PolicyWithNotes {
   const arns = new Arns(settings, options);
@@ -66,109 +63,6 @@ function decrypting(kmsKey: string, arns: Arns): Statement {
       StringEquals: { "kms:ViaService": `kinesis.${arns.streamRegion}.${arns.domain}` },
     },
   };
-}
-
-class Arns {
-  readonly streamRegion: string;
-  readonly tableRegion: string;
-  readonly account: string;
-  readonly #settings: Settings;
-  readonly #partition: string;
-
-  constructor(settings: Settings, { region = REGION, account }: PolicyOptions) {
-    const { streamArn, services } = settings;
-    const { kinesis, dynamodb } = services;
-    this.#settings = settings;
-    this.streamRegion = kinesis.region ?? streamArn?.region ?? region;
-    this.tableRegion = dynamodb.region ?? (region === REGION ? this.streamRegion : region);
-    this.account = account ?? streamArn?.accountId ?? ACCOUNT;
-    this.#partition = partitionOf(this.streamRegion);
-  }
-
-  get domain(): string {
-    return this.#partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
-  }
-
-  of(resource: Resource): readonly string[] {
-    const { tableName, coordinatorStateTableName, workerMetricsTableName } = this.#settings;
-    switch (resource) {
-      case "stream":
-        return [this.#stream()];
-      case "consumer":
-        return [this.#consumer()];
-      case "table":
-        return [this.#table(tableName)];
-      case "index":
-        return [`${this.#table(tableName)}/index/LeaseOwnerToLeaseKeyIndex`];
-      case "fleetTables":
-        return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
-      case "letters":
-        return this.#letters(lettersOf(this.#settings));
-      case "any":
-        return ["*"];
-    }
-  }
-
-  #stream(): string {
-    const { streamArn, streamName } = this.#settings;
-    return streamArn?.arn ?? this.#arn("kinesis", this.streamRegion, `stream/${streamName}`);
-  }
-
-  #consumer(): string {
-    const { consumerArn, consumerName } = this.#settings.fanoutConfig;
-    // The number at its end is the time of registration.
-    return consumerArn ?? `${this.#stream()}/consumer/${consumerName}:*`;
-  }
-
-  #table(name: string): string {
-    return name.startsWith("arn:")
-      ? name
-      : this.#arn("dynamodb", this.tableRegion, `table/${name}`);
-  }
-
-  #letters(to: Destination | undefined): readonly string[] {
-    switch (to?.type) {
-      case "sqs":
-        return [this.#queue(to.queue)];
-      case "sns":
-        return [to.topicArn];
-      case "s3":
-        return [
-          `arn:${this.#partition}:s3:::${[to.bucket, ...this.#letterFolders(to.prefix)].join("/")}/*`,
-        ];
-      case "kinesis":
-        return "arn" in to.stream
-          ? [to.stream.arn]
-          : [this.#arn("kinesis", this.streamRegion, `stream/${to.stream.name}`)];
-      default:
-        return [];
-    }
-  }
-
-  /** As the objects are named. */
-  #letterFolders(prefix: string): readonly string[] {
-    const { applicationName, streamName } = this.#settings;
-    const folders = [applicationName, streamName].map(encodeURIComponent);
-    return prefix ? [prefix, ...folders] : folders;
-  }
-
-  #queue(queue: Extract<Destination, { type: "sqs" }>["queue"]): string {
-    if (!("url" in queue)) {
-      return `arn:${this.#partition}:sqs:${queue.region}:${queue.accountId}:${queue.name}`;
-    }
-    const [account = this.account, name = ""] = new URL(queue.url).pathname.split("/").slice(-2);
-    const region = queue.region ?? this.streamRegion;
-    return `arn:${this.#partition}:sqs:${region}:${account}:${name}`;
-  }
-
-  #arn(service: string, region: string, resource: string): string {
-    return `arn:${this.#partition}:${service}:${region}:${this.account}:${resource}`;
-  }
-}
-
-function partitionOf(region: string): string {
-  if (region.startsWith("cn-")) return "aws-cn";
-  return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
 }
 
 function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): readonly string[] {

@@ -4,8 +4,10 @@
 import { hasEnded, type Lease } from "../leases/lease.ts";
 import { comparePositions, type Position, SHARD_END } from "../model/position.ts";
 import type { Backup } from "./backup.ts";
+import { inOrder, stateAfter } from "./draft.ts";
 import { Lineage } from "./lineage.ts";
-import { BEGINNING, inOrder, type Plan, type Step, stateAfter } from "./plan.ts";
+import type { Plan, Step } from "./plan.ts";
+import { BEGINNING } from "./planRules.ts";
 
 /** @param leases as they are now. */
 export function planRestore(backup: Backup, leases: readonly Lease[]): Plan {

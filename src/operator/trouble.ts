@@ -10,7 +10,7 @@ export function explainTable(error: unknown): unknown {
     : error;
 }
 
-export function tableTrouble({ trouble, message }: LeaseTableError): string {
+function tableTrouble({ trouble, message }: LeaseTableError): string {
   switch (trouble) {
     case "tableMissing":
       return `${message}. There is no such table: check its name (tableName, else applicationName), the region and the account; the first daemon makes it.`;
@@ -19,4 +19,10 @@ export function tableTrouble({ trouble, message }: LeaseTableError): string {
     default:
       return `${message}.`;
   }
+}
+
+/** The same, and what Kinesis refused. */
+export function explainServices(error: unknown): unknown {
+  if (!(error instanceof Error && "$fault" in error)) return explainTable(error);
+  return new UserError(`Kinesis refused (${error.name}: ${error.message}).`, { cause: error });
 }

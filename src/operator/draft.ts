@@ -1,0 +1,145 @@
+// A plan while it is being made: collects steps, and puts them in order in the end.
+
+import { hasEnded, type Lease, type NewLease } from "../leases/lease.ts";
+import { comparePositions, type Position, SHARD_END } from "../model/position.ts";
+import type { Shard } from "../model/shard.ts";
+import type { Lineage } from "./lineage.ts";
+import type { Plan, Step } from "./plan.ts";
+import { BEGINNING } from "./planRules.ts";
+
+export class Draft {
+  readonly #leases: ReadonlyMap<string, Lease>;
+  readonly #lineage: Lineage;
+  readonly #steps: Step[] = [];
+  readonly #unchanged: string[] = [];
+  readonly #notes: string[] = [];
+
+  constructor(leases: ReadonlyMap<string, Lease>, lineage: Lineage) {
+    this.#leases = leases;
+    this.#lineage = lineage;
+  }
+
+  /** To a place in the shard, with a new lease if there is none. */
+  goTo(shard: Shard, to: Position, why: string): void {
+    const { shardId } = shard;
+    const lease = this.#leases.get(shardId);
+    if (lease) {
+      this.#move(lease, shard, to, why);
+      return;
+    }
+    const has = (ids: Iterable<string>) => [...ids].some((id) => this.#leases.has(id));
+    const wasFinished = has(this.#lineage.descendants([shardId]));
+    const isToCome = has(this.#lineage.ancestors([shardId]));
+    const undo = wasFinished ? "SHARD_END" : isToCome ? "TRIM_HORIZON" : undefined;
+    const create = leaseFor(shard, to);
+    this.#steps.push({ shardId, now: undefined, to, why, create, ...(undo && { undo }) });
+  }
+
+  /** To the shard's beginning: it comes after the moment. */
+  goBack(shard: Shard, scope: ReadonlySet<string>, isAsked: boolean): void {
+    const { shardId, parentShardIds } = shard;
+    const lease = this.#leases.get(shardId);
+    if (!lease) {
+      if (isAsked) this.#goBackWithoutLease(shard, scope);
+      return;
+    }
+    this.#move(
+      lease,
+      shard,
+      BEGINNING,
+      `from its beginning, after ${parentShardIds.join(" and ")}`,
+    );
+    const others = parentShardIds.filter((id) => !scope.has(id));
+    if (others.length > 0) {
+      this.#notes.push(
+        `${shardId} also holds the keys of ${others.join(", ")}: their records in it are read again too.`,
+      );
+    }
+  }
+
+  /** Where the lease of a finished shard was cleaned up, what came of the shard would not wait for what it came of. */
+  bridge(listed: ReadonlyMap<string, Shard>): void {
+    for (const shardId of this.#lineage.gaps(stateAfter([...this.#leases.values()], this.#steps))) {
+      const shard = listed.get(shardId);
+      if (shard) this.goTo(shard, BEGINNING, "from its beginning");
+    }
+  }
+
+  /** The end of its parents makes the lease, if that is still to come. */
+  #goBackWithoutLease(shard: Shard, scope: ReadonlySet<string>): void {
+    const { shardId } = shard;
+    const ancestors = [...this.#lineage.ancestors([shardId])];
+    if (ancestors.some((id) => this.#isUnfinished(id) || scope.has(id))) {
+      this.#notes.push(
+        `${shardId} has no lease yet: it begins at its beginning when its parents are finished.`,
+      );
+    } else this.goTo(shard, BEGINNING, "from its beginning");
+  }
+
+  #isUnfinished(shardId: string): boolean {
+    const lease = this.#leases.get(shardId);
+    return lease !== undefined && !hasEnded(lease);
+  }
+
+  /** To its end: it comes before the moment. */
+  finish(shard: Shard): void {
+    const lease = this.#leases.get(shard.shardId);
+    if (lease) this.#move(lease, shard, SHARD_END, "was closed before that moment");
+  }
+
+  plan(notes: readonly string[]): Plan {
+    return {
+      steps: inOrder(this.#steps, this.#lineage),
+      unchanged: this.#unchanged,
+      notes: [...this.#notes, ...notes],
+      refusals: [],
+    };
+  }
+
+  #move(lease: Lease, shard: Shard, to: Position, why: string): void {
+    const { shardId, checkpoint } = lease;
+    const isThere = comparePositions(checkpoint, to) === 0;
+    if (isThere && !this.#mayBeAhead(lease)) this.#unchanged.push(shardId);
+    else this.#steps.push({ shardId, now: checkpoint, to, why, create: leaseFor(shard, to) });
+  }
+
+  /** In somebody's hands, and after a shard that a step makes unfinished again. */
+  #mayBeAhead({ shardId, owner }: Lease): boolean {
+    if (owner === undefined) return false;
+    const ancestors = this.#lineage.ancestors([shardId]);
+    return this.#steps.some(
+      (step) =>
+        ancestors.has(step.shardId) &&
+        step.to.sequenceNumber !== "SHARD_END" &&
+        (step.now === undefined || step.now.sequenceNumber === "SHARD_END"),
+    );
+  }
+}
+
+/** Rule 4. */
+export function inOrder(steps: readonly Step[], lineage: Lineage): readonly Step[] {
+  const sorted = lineage.topDown(steps.map(({ shardId }) => shardId));
+  const order = new Map(sorted.map((id, index) => [id, index]));
+  const rank = ({ shardId, to }: Step) =>
+    (to.sequenceNumber === "SHARD_END" ? order.size : 0) + (order.get(shardId) ?? 0);
+  return steps.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** The leases as they are when the steps are done. */
+export function stateAfter(
+  leases: readonly Pick<Lease, "shardId" | "checkpoint">[],
+  steps: readonly Step[],
+): readonly Pick<Lease, "shardId" | "checkpoint">[] {
+  const moved = new Set(steps.map(({ shardId }) => shardId));
+  return [
+    ...leases.filter(({ shardId }) => !moved.has(shardId)),
+    ...steps.map(({ shardId, to }) => ({ shardId, checkpoint: to })),
+  ];
+}
+
+function leaseFor(
+  { shardId, parentShardIds, hashKeyRange }: Shard,
+  checkpoint: Position,
+): NewLease {
+  return { shardId, checkpoint, parentShardIds, hashKeyRange };
+}
