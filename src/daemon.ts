@@ -18,11 +18,10 @@ import { dynamoClient } from "./leases/dynamoClient.ts";
 import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
 import type { ShardFilter } from "./model/shard.ts";
+import { openReading } from "./reading.ts";
 import { type SupervisedParts, superviseShard } from "./shard/supervisor.ts";
-import { ByteBudget } from "./stream/byteBudget.ts";
 import { kinesisClient } from "./stream/client.ts";
 import { listShards } from "./stream/listShards.ts";
-import { pollingReader } from "./stream/pollingReader.ts";
 import type { StreamId } from "./stream/streamId.ts";
 import { waitForStream } from "./stream/waitForStream.ts";
 import { VERSION } from "./version.ts";
@@ -45,9 +44,6 @@ export interface DaemonContext {
 const CLOSE_GRACE_MS = 2_000;
 const TERMINATE_GRACE_MS = 1_000;
 
-const ONLY_POLLING =
-  "Enhanced fan-out is not built yet: the stream is polled. (Java's default is fan-out unless a polling key is set; retrievalMode = POLLING says the same without this warning.)";
-
 /** Returns when, and only when, all that it started has ended. Rejects with what was fatal. */
 export async function runDaemon(loaded: LoadedSettings, context: DaemonContext): Promise<void> {
   const { settings } = loaded;
@@ -55,31 +51,21 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
   if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
-  if (settings.retrieval !== "POLLING") emit({ type: "configWarning", message: ONLY_POLLING });
 
   const attach = context.attach && (await AttachPoint.open(context.attach));
   const deadLetters = await openDeadLetters(settings, emit);
   const stream: StreamId = settings.streamArn
     ? { streamARN: settings.streamArn.arn }
     : { streamName };
-  const kinesis = kinesisClient({
-    ...(await awsOptions(settings, "kinesis", { emit })),
-    maxAttempts: 1,
-  });
+  const reach = await awsOptions(settings, "kinesis", { emit });
+  const kinesis = kinesisClient({ ...reach, maxAttempts: 1 });
   const dynamo = await dynamoClient(await awsOptions(settings, "dynamodb", { emit }));
+  const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
   try {
     const calls = { client: kinesis, clock: systemClock, emit, signal: stop };
     if (context.waitForStream) await waitForStream(calls, stream);
     const parts = {
-      read: pollingReader({
-        client: kinesis,
-        stream,
-        initialPosition: settings.initialPosition,
-        settings: pollingSettings(loaded),
-        budget: new ByteBudget(settings.maxBufferedBytes),
-        clock: systemClock,
-        emit,
-      }),
+      read: reading.read,
       startProcessor: killable(kill, startProcessor(processorOptions(settings, emit))),
       settings: attach ? { ...settings, ...PATIENT } : settings,
       clock: systemClock,
@@ -109,6 +95,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
   } finally {
     attach?.close();
     deadLetters?.close();
+    reading.close();
     kinesis.destroy();
     dynamo.destroy();
   }
@@ -164,16 +151,6 @@ function killable(kill: AbortSignal, start: StartProcessor): StartProcessor {
     void processor.exited.finally(() => kill.removeEventListener("abort", end));
     if (kill.aborted) end();
     return processor;
-  };
-}
-
-function pollingSettings({ settings, sources }: LoadedSettings) {
-  const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
-  return {
-    maxRecords: settings.maxRecords,
-    // Without the person's word the pace follows the shard.
-    millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
-    idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
   };
 }
 

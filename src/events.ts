@@ -71,6 +71,17 @@ type StreamEvent =
       readonly bytes: number;
     }
   | { readonly type: "iteratorExpired"; readonly shardId: string }
+  /** The consumer of enhanced fan-out is ACTIVE. */
+  | {
+      readonly type: "fanoutConsumerFound";
+      readonly consumerName: string;
+      readonly arn: string;
+      /** It was registered just now, by us. */
+      readonly registered: boolean;
+    }
+  /** Enhanced fan-out is refused, and the person left the choice to us: the stream is polled. */
+  | { readonly type: "fanoutRefused"; readonly error: unknown }
+  | { readonly type: "subscribed"; readonly shardId: string }
   /** A KPL aggregate with something wrong inside: what came before it is delivered, the rest of it cannot be. */
   | {
       readonly type: "aggregateMalformed";

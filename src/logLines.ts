@@ -49,6 +49,16 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
   fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
+  fanoutConsumerFound: [
+    "info",
+    (e) =>
+      `the enhanced fan-out consumer ${e.consumerName} is active${e.registered ? "; it was registered now, and stays when this worker ends" : ""}: ${e.arn}`,
+  ],
+  fanoutRefused: [
+    "warn",
+    (e) => `${reason(e.error)} retrievalMode is AUTO: the stream is polled instead`,
+  ],
+  subscribed: ["debug", () => "subscribed"],
   aggregateMalformed: [
     "error",
     (e) =>

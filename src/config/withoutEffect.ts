@@ -12,7 +12,6 @@ const RETRIED: Reason = [
 ];
 const LIKE_2X: Reason = ["warning", "leases are coordinated as by KCL 2.x, without a leader"];
 const NO_METRICS: Reason = ["warning", "no metrics are published to CloudWatch"];
-const NO_FANOUT: Reason = ["warning", "enhanced fan-out is not built: the stream is polled"];
 
 const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   leaseAssignmentIntervalMillis: LIKE_2X,
@@ -35,12 +34,6 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   clientVersionConfig: LIKE_2X,
   isGracefulLeaseHandoffEnabled: LIKE_2X,
   gracefulLeaseHandoffTimeoutMillis: LIKE_2X,
-  "fanoutConfig.consumerName": NO_FANOUT,
-  "fanoutConfig.consumerArn": NO_FANOUT,
-  "fanoutConfig.maxDescribeStreamSummaryRetries": NO_FANOUT,
-  "fanoutConfig.maxDescribeStreamConsumerRetries": NO_FANOUT,
-  "fanoutConfig.registerStreamConsumerRetries": NO_FANOUT,
-  "fanoutConfig.retryBackoffMillis": NO_FANOUT,
   metricsLevel: NO_METRICS,
   metricsBufferTimeMillis: NO_METRICS,
   metricsMaxQueueSize: NO_METRICS,

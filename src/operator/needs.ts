@@ -43,17 +43,16 @@ export function needsOf(settings: Settings, options: NeedOptions): readonly Need
 
 /** Reading by GetRecords is also what AUTO falls back to. ListShards comes first in either way. */
 function streamNeeds({ retrieval, fanoutConfig }: Settings): readonly Need[] {
-  const polls = retrieval !== "FANOUT";
+  const polling = ["kinesis:GetShardIterator", "kinesis:GetRecords"];
   const read: Need = {
     sid: "ReadStream",
     service: "kinesis",
-    actions: ["kinesis:ListShards", "kinesis:GetShardIterator", "kinesis:GetRecords"],
+    actions: ["kinesis:ListShards", ...(retrieval === "FANOUT" ? [] : polling)],
     resources: ["stream"],
   };
-  if (polls && retrieval === "POLLING") return [read];
+  if (retrieval === "POLLING") return [read];
   const registers = fanoutConfig.consumerArn === undefined;
   return [
-    // The end of a shard, and the tip at the start, are asked for by GetRecords in either way.
     read,
     ...(registers ? [registration()] : []),
     {

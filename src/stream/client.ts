@@ -1,7 +1,8 @@
-// The one Kinesis client of the program: HTTP/1.1 over a bounded pool of kept connections, with our protocol.
+// The Kinesis clients of the program, with our protocol: one for calls, HTTP/1.1 over a bounded pool of kept connections,
+// and one for subscriptions, each of which has a connection to itself for minutes.
 
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
-import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
 import { RawRecordsProtocol } from "./protocol.ts";
 
 export interface KinesisOptions {
@@ -46,6 +47,37 @@ export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
           httpsAgent: agent,
         }),
       }),
+  );
+}
+
+/** How much the service may send ahead over one connection, as Java asks for. Node's own choice is 64 KiB. */
+export const WINDOW_BYTES = 512 * 1024;
+/** A connection that is silent for longer than a subscription lasts is none. */
+const SESSION_TIMEOUT_MS = 360_000;
+
+/**
+ * A client for SubscribeToShard alone, which answers with a stream of bytes (`RawSubscribeToShardOutput`).
+ *
+ * @param http2 the service insists on it. Emulators behind `http://` are spoken to in HTTP/1.1: the one that is embedded
+ *   here ends the SDK's HTTP/2 connections with a protocol error.
+ */
+export function subscriptionClient(options: KinesisOptions, http2: boolean): KinesisClient {
+  const requestHandler = http2
+    ? new NodeHttp2Handler({
+        disableConcurrentStreams: true,
+        sessionTimeout: SESSION_TIMEOUT_MS,
+        nodeHttp2ConnectOptions: {
+          settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+        },
+      })
+    : new NodeHttpHandler({
+        connectionTimeout: CONNECT_TIMEOUT_MS,
+        logger: SILENT,
+        httpAgent: { maxSockets: Number.POSITIVE_INFINITY },
+        httpsAgent: { maxSockets: Number.POSITIVE_INFINITY },
+      });
+  return withoutVersionWarning(
+    () => new KinesisClient({ ...options, protocol: RawRecordsProtocol, requestHandler }),
   );
 }
 

@@ -1,4 +1,4 @@
-// A GetRecords answer, from the service's JSON to records as the child reads them, in one pass over the bytes.
+// A GetRecords answer or an event of a subscription, from the service's JSON to records as the child reads them, in one pass over the bytes.
 //
 // Why JSON and not CBOR, which the service speaks too: a child wants base64 in JSON, and that is what the JSON answer
 // holds already, so a payload is found by its closing quote and copied. CBOR is a quarter shorter, but must be encoded.
@@ -42,11 +42,38 @@ export interface GetRecordsAnswer {
   readonly childShards: readonly ChildShard[] | undefined;
 }
 
+/** What a subscription brings at a time: the same, but what comes next is a place, not an iterator. */
+export interface SubscriptionEvent extends Omit<GetRecordsAnswer, "nextShardIterator"> {
+  /** The next subscription begins after it; it moves on in events without records, too. Absent at the end of the shard. */
+  readonly continuationSequenceNumber: string | undefined;
+}
+
 /** @throws InvalidResponse when the body is not JSON, or a record has no sequence number. */
 export function readGetRecordsAnswer(body: Buffer, disaggregate?: Disaggregate): GetRecordsAnswer {
+  const { next, ...answer } = readAnswer(body, "NextShardIterator", disaggregate);
+  return { ...answer, nextShardIterator: next };
+}
+
+/** @throws as `readGetRecordsAnswer`. */
+export function readSubscriptionEvent(
+  payload: Buffer,
+  disaggregate?: Disaggregate,
+): SubscriptionEvent {
+  const { next, ...event } = readAnswer(payload, "ContinuationSequenceNumber", disaggregate);
+  return { ...event, continuationSequenceNumber: next };
+}
+
+type Answer = Omit<GetRecordsAnswer, "nextShardIterator"> & { readonly next: string | undefined };
+
+/** @param nextName under which the answer says where it goes on. */
+function readAnswer(
+  body: Buffer,
+  nextName: string,
+  disaggregate: Disaggregate | undefined,
+): Answer {
   const json = new JsonCursor(body);
   let records = NO_RECORDS;
-  let nextShardIterator: string | undefined;
+  let next: string | undefined;
   let millisBehindLatest: number | undefined;
   let children: readonly ChildShard[] | undefined;
   let more = json.open(OPEN_OBJECT, CLOSE_OBJECT);
@@ -55,7 +82,7 @@ export function readGetRecordsAnswer(body: Buffer, disaggregate?: Disaggregate):
     const name = json.text();
     json.expect(COLON);
     if (name === "Records") records = readRecords(json, disaggregate);
-    else if (name === "NextShardIterator") nextShardIterator = stringOrNothing(json.value(), name);
+    else if (name === nextName) next = stringOrNothing(json.value(), name);
     else if (name === "MillisBehindLatest")
       millisBehindLatest = numberOrNothing(json.value(), name);
     else if (name === "ChildShards") children = childShards(json.value());
@@ -63,7 +90,7 @@ export function readGetRecordsAnswer(body: Buffer, disaggregate?: Disaggregate):
     more = json.more(CLOSE_OBJECT);
   }
   json.finish();
-  return { ...records, nextShardIterator, millisBehindLatest, childShards: children };
+  return { ...records, next, millisBehindLatest, childShards: children };
 }
 
 type Records = Pick<GetRecordsAnswer, "records" | "received" | "lastSequenceNumber">;

@@ -1,7 +1,9 @@
-// The SDK's own protocol, except that an answer of GetRecords stays the bytes that it is. Everything else that the
-// SDK does for a call (endpoint, credentials, signing, connections, errors) is as it was.
+// The SDK's own protocol, except that an answer of GetRecords stays the bytes that it is, and one of SubscribeToShard the
+// stream of bytes. Everything else that the SDK does for a call (endpoint, credentials, signing, connections, errors) is
+// as it was.
 
 import { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import { AwsJson1_1Protocol } from "@aws-sdk/core/protocols";
 import { collectBody } from "./body.ts";
 
@@ -11,6 +13,12 @@ type MetadataBearer = Awaited<ReturnType<Deserialize>>;
 /** What a client with this protocol gives for GetRecords. */
 export interface RawGetRecordsOutput {
   readonly body: Buffer;
+}
+
+/** What it gives for SubscribeToShard. */
+export interface RawSubscribeToShardOutput extends ServiceTime {
+  /** Frames of an event stream, over HTTP/2 or HTTP/1.1. */
+  readonly body: Readable;
 }
 
 /** What it adds to the answer of GetShardIterator. */
@@ -32,12 +40,22 @@ export class RawRecordsProtocol extends AwsJson1_1Protocol {
       };
       return output as MetadataBearer as Output;
     }
-    const output = await super.deserializeResponse<Output>(operation, context, response);
-    const { date = "" } = headers;
-    const serviceTimeMs = Date.parse(date);
-    if (operation.name === "GetShardIterator" && !Number.isNaN(serviceTimeMs)) {
-      Object.assign(output, { serviceTimeMs } satisfies ServiceTime);
+    if (operation.name === "SubscribeToShard" && statusCode < 300 && body instanceof Readable) {
+      const $metadata = this.deserializeMetadata(response);
+      const output: RawSubscribeToShardOutput & MetadataBearer = {
+        body,
+        ...serviceTime(headers),
+        $metadata,
+      };
+      return output as MetadataBearer as Output;
     }
+    const output = await super.deserializeResponse<Output>(operation, context, response);
+    if (operation.name === "GetShardIterator") Object.assign(output, serviceTime(headers));
     return output;
   }
+}
+
+function serviceTime({ date = "" }: Readonly<Record<string, string>>): ServiceTime {
+  const serviceTimeMs = Date.parse(date);
+  return Number.isNaN(serviceTimeMs) ? {} : { serviceTimeMs };
 }

@@ -1,4 +1,4 @@
-// The port through which a shard is read. Polling (and, later, enhanced fan-out) stand behind it.
+// The port through which a shard is read. Polling and enhanced fan-out stand behind it.
 
 import type { Batch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";

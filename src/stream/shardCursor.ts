@@ -29,11 +29,7 @@ export class ShardCursor {
     this.#calls = calls;
     this.#stream = stream;
     this.#shardId = shardId;
-    const place = placeOf(from, initial);
-    const isPast = place.type === "LATEST" && latestSinceMs !== undefined;
-    this.#place = isPast
-      ? { type: "AT_TIMESTAMP", timestamp: new Date(latestSinceMs - CLOCK_MARGIN_MS) }
-      : place;
+    this.#place = startingPlace(from, initial, latestSinceMs);
   }
 
   /** Whether reading is at the shard's tip, as far as one can know before an answer says more. */
@@ -55,10 +51,7 @@ export class ShardCursor {
       place,
       signal,
     );
-    // "Latest" is a moment. Made again later, it would leave out what came in between.
-    if (place.type === "LATEST") {
-      this.#place = { type: "AT_TIMESTAMP", timestamp: momentOf(this.#calls.clock, serviceTimeMs) };
-    }
+    this.#place = fixedPlace(place, this.#calls.clock, serviceTimeMs);
     this.#iterator = iterator;
     return iterator;
   }
@@ -74,6 +67,26 @@ export class ShardCursor {
   }
 }
 
-function momentOf(clock: Clock, serviceTimeMs: number | undefined): Date {
-  return new Date(serviceTimeMs ?? clock.now() - CLOCK_MARGIN_MS);
+/** @param latestSinceMs the moment that LATEST means, when that is past. */
+export function startingPlace(
+  from: Position,
+  initial: InitialPosition,
+  latestSinceMs: number | undefined,
+): IteratorPlace {
+  const place = placeOf(from, initial);
+  if (place.type !== "LATEST" || latestSinceMs === undefined) return place;
+  return { type: "AT_TIMESTAMP", timestamp: new Date(latestSinceMs - CLOCK_MARGIN_MS) };
+}
+
+/** "Latest" is a moment, that of the answer: asked for again later, it would leave out what came in between. */
+export function fixedPlace(
+  place: IteratorPlace,
+  clock: Clock,
+  serviceTimeMs: number | undefined,
+): IteratorPlace {
+  if (place.type !== "LATEST") return place;
+  return {
+    type: "AT_TIMESTAMP",
+    timestamp: new Date(serviceTimeMs ?? clock.now() - CLOCK_MARGIN_MS),
+  };
 }

@@ -20,7 +20,7 @@ export type ShardEnd = NonNullable<Batch["shardEnd"]>;
  * @throws InvalidResponse when the answer contradicts itself or the listing: it is to be thrown away.
  */
 export async function endingOf(
-  { nextShardIterator, childShards }: GetRecordsAnswer,
+  { nextShardIterator, childShards }: Pick<GetRecordsAnswer, "nextShardIterator" | "childShards">,
   calls: CallOptions,
   stream: StreamId,
   shardId: string,

@@ -1,0 +1,60 @@
+// Which way shards are read: by polling, by enhanced fan-out, or by whichever is possible.
+
+import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import type { AwsOptions } from "./aws.ts";
+import { systemClock } from "./clock.ts";
+import type { LoadedSettings } from "./config/loadSettings.ts";
+import type { Emit } from "./events.ts";
+import { ByteBudget } from "./stream/byteBudget.ts";
+import { subscriptionClient } from "./stream/client.ts";
+import { pollingReader } from "./stream/pollingReader.ts";
+import type { ReadShard } from "./stream/reader.ts";
+import type { StreamId } from "./stream/streamId.ts";
+
+export interface ReadingParts {
+  readonly client: KinesisClient;
+  /** What the client was made from. */
+  readonly reach: AwsOptions;
+  readonly stream: StreamId;
+  readonly emit: Emit;
+  /** The daemon's end. */
+  readonly signal: AbortSignal;
+}
+
+export interface Reading {
+  readonly read: ReadShard;
+  close(): void;
+}
+
+export async function openReading(
+  { settings, sources }: LoadedSettings,
+  { client, reach, stream, emit, signal }: ReadingParts,
+): Promise<Reading> {
+  const { initialPosition, retrieval, fanoutConfig } = settings;
+  const budget = new ByteBudget(settings.maxBufferedBytes);
+  const common = { client, stream, initialPosition, budget, clock: systemClock, emit };
+  const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
+  const polling = () =>
+    pollingReader({
+      ...common,
+      settings: {
+        maxRecords: settings.maxRecords,
+        millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
+        // Without the person's word the pace follows the shard.
+        idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
+      },
+    });
+  if (retrieval === "POLLING") return { read: polling(), close() {} };
+
+  const { fanoutReader } = await import("./stream/fanout/fanoutReader.ts");
+  const http2 = !reach.endpoint?.startsWith("http:");
+  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1 }, http2);
+  const read = fanoutReader({
+    ...common,
+    subscriptionClient: subscriptions,
+    settings: fanoutConfig,
+    signal,
+    ...(retrieval === "AUTO" && { polling: polling() }),
+  });
+  return { read, close: () => subscriptions.destroy() };
+}

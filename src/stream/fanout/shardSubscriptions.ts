@@ -1,0 +1,246 @@
+// The loop that reads one shard by subscriptions, one after the other: when to subscribe, where from, and what each event,
+// end or error means. An event is read when there is room for it; until then the connection is left alone, and the
+// service waits.
+//
+// Limits of the service: a subscription lasts five minutes, which is no trouble; a second one for the same consumer and
+// shard is refused for five seconds after the first began (ResourceInUseException), and takes over from it later.
+
+import type { Clock } from "../../clock.ts";
+import type { Emit } from "../../events.ts";
+import { type Batch, RecordBatch } from "../../model/batch.ts";
+import { isSentinel, isSequenceNumber, type Position } from "../../model/position.ts";
+import type { InitialPosition } from "../../model/shard.ts";
+import { type Backoff, backoffMs } from "../../retry.ts";
+import { type Disaggregate, disaggregator } from "../aggregate.ts";
+import type { BatchQueue } from "../batchQueue.ts";
+import type { ByteShare } from "../byteBudget.ts";
+import type { CallOptions, IteratorPlace } from "../calls.ts";
+import { isStaleConnection, kindOfTrouble, StreamNotFound } from "../errors.ts";
+import type { SubscriptionEvent } from "../getRecordsAnswer.ts";
+import type { ShardToRead } from "../reader.ts";
+import { fixedPlace, startingPlace } from "../shardCursor.ts";
+import { endingOf, endingOfMissing } from "../shardEnding.ts";
+import type { StreamId } from "../streamId.ts";
+import type { Troubles } from "../troubles.ts";
+import { FanoutUnavailable } from "./fanoutUnavailable.ts";
+import type { ConsumerRegistration } from "./registration.ts";
+import { Subscription } from "./subscription.ts";
+import type { Turnstile } from "./turnstile.ts";
+
+/** What the loops of all shards have in common. */
+export interface SubscriptionContext {
+  /** For subscriptions alone. */
+  readonly subscriptionCalls: CallOptions;
+  readonly calls: CallOptions;
+  readonly stream: StreamId;
+  readonly initialPosition: InitialPosition;
+  readonly registration: ConsumerRegistration;
+  readonly turnstile: Turnstile;
+  /** Give up with FanoutUnavailable when nothing has been read yet; else wait until a person has mended it. */
+  readonly giveUp: boolean;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly troubles: Troubles;
+}
+
+const SAME_SHARD_MS = 5_000;
+/** A little beyond it, since the service counts by a clock of its own. */
+const IN_USE: Backoff = { baseMs: 1_000, capMs: 1_000 };
+const TROUBLE: Backoff = { baseMs: 400, capMs: 10_000 };
+/** A person has to mend it, and the service should not be bothered meanwhile. */
+const LASTING: Backoff = { baseMs: 2_000, capMs: 30_000 };
+
+export class ShardSubscriptions {
+  readonly #context: SubscriptionContext;
+  readonly #shard: ShardToRead;
+  readonly #from: Position;
+  readonly #share: ByteShare;
+  readonly #queue: BatchQueue;
+  readonly #disaggregate: Disaggregate;
+  #place: IteratorPlace;
+  /** The first record may be the one that the position names, or the aggregate that it is inside of. */
+  #dropping: boolean;
+  #received = false;
+  #nextMs = Number.NEGATIVE_INFINITY;
+  /** In a row. */
+  #failures = 0;
+
+  constructor(
+    context: SubscriptionContext,
+    shard: ShardToRead,
+    from: Position,
+    share: ByteShare,
+    queue: BatchQueue,
+  ) {
+    this.#context = context;
+    this.#shard = shard;
+    this.#from = from;
+    this.#share = share;
+    this.#queue = queue;
+    this.#place = startingPlace(from, context.initialPosition, shard.latestSinceMs);
+    this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
+      context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+    );
+    this.#dropping = !isSentinel(from.sequenceNumber);
+  }
+
+  /**
+   * Returns at the end of the shard, or when the signal is aborted.
+   *
+   * @throws FanoutUnavailable, if the context says so.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#context;
+    while (!signal.aborted) {
+      const restMs = this.#nextMs - clock.monotonicMs();
+      if (restMs > 0) await clock.sleep(restMs, signal);
+      if (!signal.aborted && (await this.#subscribe(signal)) === "shardEnded") return;
+    }
+  }
+
+  /** One subscription, until it ends or fails; then `#nextMs` says when to begin another. */
+  async #subscribe(signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
+    const { subscriptionCalls, registration, turnstile, clock, emit } = this.#context;
+    const { shardId } = this.#shard;
+    let subscription: Subscription | undefined;
+    try {
+      const arn = await orAborted(registration.arn(), signal);
+      await turnstile.pass(signal);
+      signal.throwIfAborted();
+      const place = this.#place;
+      subscription = await Subscription.open(subscriptionCalls, arn, shardId, place, signal);
+      this.#nextMs = clock.monotonicMs() + SAME_SHARD_MS;
+      this.#place = fixedPlace(place, clock, subscription.serviceTimeMs);
+      emit({ type: "subscribed", shardId });
+      return await this.#receive(subscription, signal);
+    } catch (error) {
+      if (signal.aborted) return "goOn";
+      return await this.#failed(error, signal);
+    } finally {
+      subscription?.close();
+    }
+  }
+
+  async #receive(subscription: Subscription, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
+    const { calls, stream, troubles } = this.#context;
+    const { shardId } = this.#shard;
+    for (;;) {
+      await this.#queue.room(signal);
+      // An event is small beside the budget, and is counted when its size is known.
+      await this.#share.reserve(true, signal);
+      signal.throwIfAborted();
+      const event = await subscription.next(this.#disaggregate, signal);
+      if (!event) return "goOn";
+      const { continuationSequenceNumber: next, childShards } = event;
+      const end = await endingOf(
+        { nextShardIterator: next, childShards },
+        calls,
+        stream,
+        shardId,
+        signal,
+      );
+      troubles.succeeded("SubscribeToShard", shardId);
+      const batch = { ...this.#took(event), ...(end && { shardEnd: end }) };
+      this.#share.hold(batch.records.json.length);
+      this.#queue.put(batch);
+      if (end) return "shardEnded";
+    }
+  }
+
+  #took(event: SubscriptionEvent): Batch {
+    const { records, received, continuationSequenceNumber: next, millisBehindLatest } = event;
+    this.#failures = 0;
+    this.#received = true;
+    if (next !== undefined && isSequenceNumber(next)) {
+      this.#place = { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: next };
+    }
+    if (received > 0) {
+      const { shardId } = this.#shard;
+      const bytes = records.json.length;
+      this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
+    }
+    return { records: this.#wanted(records), millisBehindLatest };
+  }
+
+  /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
+  #wanted(records: RecordBatch): RecordBatch {
+    if (!this.#dropping || records.count === 0) return records;
+    this.#dropping = false;
+    return records.after(this.#from);
+  }
+
+  async #failed(error: unknown, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
+    this.#failures += 1;
+    const kind = kindOfTrouble(error);
+    if (error instanceof FanoutUnavailable || kind === "denied") {
+      this.#refused(error);
+    } else if (error instanceof Error && error.name === "ResourceInUseException") {
+      this.#inUse(error);
+    } else if (kind === "notFound") {
+      return this.#notFound(error, signal);
+    } else if (!(isStaleConnection(error) && this.#failures === 1)) {
+      this.#retryLater("SubscribeToShard", error, TROUBLE, kind === "unreachable");
+    }
+    return "goOn";
+  }
+
+  #refused(error: unknown): void {
+    const refusal =
+      error instanceof FanoutUnavailable ? error : new FanoutUnavailable("SubscribeToShard", error);
+    if (this.#context.giveUp && !this.#received) throw refusal;
+    this.#retryLater("SubscribeToShard", refusal, LASTING, true);
+  }
+
+  /** Somebody else's subscription is younger than five seconds: the worker that had the lease before, as a rule. */
+  #inUse(error: Error): void {
+    const waitMs = SAME_SHARD_MS + backoffMs(0, IN_USE);
+    if (this.#failures > 1) {
+      this.#retryLater("SubscribeToShard", error, TROUBLE, false);
+    }
+    this.#nextMs = Math.max(this.#nextMs, this.#context.clock.monotonicMs() + waitMs);
+  }
+
+  /** The service knows no such thing: is it the shard that is gone, the stream, or the consumer? */
+  async #notFound(error: unknown, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
+    const { calls, stream, registration } = this.#context;
+    try {
+      const shardEnd = await endingOfMissing(calls, stream, this.#shard.shardId, signal);
+      if (shardEnd) {
+        this.#queue.put({ records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd });
+        return "shardEnded";
+      }
+      // It is still listed, so somebody has deregistered the consumer.
+      registration.forget();
+      this.#retryLater("SubscribeToShard", error, TROUBLE, true);
+    } catch (listingError) {
+      if (!signal.aborted) this.#retryLater("ListShards", listingError, LASTING, true);
+    }
+    return "goOn";
+  }
+
+  /** @param everywhere it concerns all shards alike. */
+  #retryLater(operation: string, error: unknown, backoff: Backoff, everywhere: boolean): void {
+    const { clock, troubles } = this.#context;
+    const lasting = error instanceof StreamNotFound ? LASTING : backoff;
+    const afterMs = clock.monotonicMs() + backoffMs(this.#failures - 1, lasting);
+    this.#nextMs = Math.max(this.#nextMs, afterMs);
+    const { shardId } = this.#shard;
+    const retryInMs = this.#nextMs - clock.monotonicMs();
+    troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
+  }
+}
+
+/** Others may wait for the same: it goes on without us. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,141 @@
+// One SubscribeToShard: from the call to the end of its event stream, which the service ends after five minutes.
+
+import { SubscribeToShardCommand } from "@aws-sdk/client-kinesis";
+import type { Disaggregate } from "../aggregate.ts";
+import { type CallOptions, type IteratorPlace, limited } from "../calls.ts";
+import { WINDOW_BYTES } from "../client.ts";
+import { InvalidResponse } from "../errors.ts";
+import { readSubscriptionEvent, type SubscriptionEvent } from "../getRecordsAnswer.ts";
+import type { RawSubscribeToShardOutput } from "../protocol.ts";
+import { type EventFrame, EventFrames } from "./eventFrames.ts";
+
+/** The service sends an event every few seconds, records or not; Java starts again after as long. */
+const SILENCE_MS = 60_000;
+
+/** The service ended a subscription with an error; `name` is the one it gave. */
+export class SubscriptionFailed extends Error {
+  constructor(name: string, message: string) {
+    super(message || "no reason given");
+    this.name = name;
+  }
+}
+
+export class Subscription {
+  readonly #frames: EventFrames;
+  readonly #calls: CallOptions;
+  /** The service's clock when it answered. */
+  readonly serviceTimeMs: number | undefined;
+
+  private constructor(output: RawSubscribeToShardOutput, calls: CallOptions) {
+    this.#frames = new EventFrames(output.body);
+    this.#calls = calls;
+    this.serviceTimeMs = output.serviceTimeMs;
+  }
+
+  static async open(
+    calls: CallOptions,
+    consumerArn: string,
+    shardId: string,
+    place: IteratorPlace,
+    signal: AbortSignal,
+  ): Promise<Subscription> {
+    const input = {
+      ConsumerARN: consumerArn,
+      ShardId: shardId,
+      StartingPosition: {
+        Type: place.type,
+        ...("sequenceNumber" in place && { SequenceNumber: place.sequenceNumber }),
+        ...("timestamp" in place && { Timestamp: place.timestamp }),
+      },
+    };
+    const output: unknown = await limited(calls, "SubscribeToShard", signal, (abortSignal) =>
+      calls.client.send(new SubscribeToShardCommand(input), { abortSignal }),
+    );
+    const raw = output as RawSubscribeToShardOutput;
+    widenWindow(raw.body);
+    return new Subscription(raw, calls);
+  }
+
+  /**
+   * The next event with news; `undefined` when the service has ended the subscription, which it does after five minutes.
+   *
+   * @throws SubscriptionFailed with the service's own name for it; InvalidResponse; the connection's error.
+   */
+  async next(
+    disaggregate: Disaggregate | undefined,
+    signal: AbortSignal,
+  ): Promise<SubscriptionEvent | undefined> {
+    for (;;) {
+      const frame = await limited(
+        { ...this.#calls, requestTimeoutMs: SILENCE_MS },
+        "SubscribeToShard (for an event)",
+        signal,
+        (abortSignal) => this.#nextFrame(abortSignal),
+      );
+      if (!frame) return undefined;
+      const event = readFrame(frame, disaggregate);
+      if (event) return event;
+    }
+  }
+
+  /** To be called in the end, whatever came before. */
+  close(): void {
+    this.#frames.close();
+  }
+
+  async #nextFrame(signal: AbortSignal): Promise<EventFrame | undefined> {
+    const close = () => this.#frames.close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      const frame = await this.#frames.next();
+      signal.throwIfAborted();
+      return frame;
+    } finally {
+      signal.removeEventListener("abort", close);
+    }
+  }
+}
+
+/** `undefined` for a frame that is no event of ours, such as the first one of the service. */
+function readFrame(
+  { headers, payload }: EventFrame,
+  disaggregate: Disaggregate | undefined,
+): SubscriptionEvent | undefined {
+  switch (headers.get(":message-type")) {
+    case "event":
+      return headers.get(":event-type") === "SubscribeToShardEvent"
+        ? readSubscriptionEvent(payload, disaggregate)
+        : undefined;
+    case "exception":
+      throw new SubscriptionFailed(
+        headers.get(":exception-type") ?? "UnknownException",
+        messageIn(payload),
+      );
+    case "error":
+      throw new SubscriptionFailed(
+        headers.get(":error-code") ?? "UnknownError",
+        headers.get(":error-message") ?? messageIn(payload),
+      );
+    default:
+      throw new InvalidResponse(
+        `Kinesis sent an event stream with a message of the type "${headers.get(":message-type")}".`,
+      );
+  }
+}
+
+function messageIn(payload: Buffer): string {
+  const text = payload.toString("utf8");
+  try {
+    const { message, Message } = JSON.parse(text) as { message?: string; Message?: string };
+    return message ?? Message ?? text;
+  } catch {
+    return text;
+  }
+}
+
+/** Over HTTP/2 the subscription has its connection to itself. */
+function widenWindow(body: RawSubscribeToShardOutput["body"]): void {
+  if (!("session" in body)) return;
+  const { session } = body as { session?: { setLocalWindowSize?(bytes: number): void } };
+  session?.setLocalWindowSize?.(WINDOW_BYTES);
+}

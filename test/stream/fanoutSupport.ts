@@ -1,0 +1,71 @@
+// What tests of enhanced fan-out need: a reader of the shared Kinesis, over HTTP/1.1 or through the HTTP/2 proxy.
+
+import { inject } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import type { Event } from "../../src/events.ts";
+import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
+import type { InitialPosition } from "../../src/model/shard.ts";
+import { ByteBudget } from "../../src/stream/byteBudget.ts";
+import { subscriptionClient } from "../../src/stream/client.ts";
+import { fanoutReader } from "../../src/stream/fanout/fanoutReader.ts";
+import type { FanoutSettings } from "../../src/stream/fanout/settings.ts";
+import { pollingReader } from "../../src/stream/pollingReader.ts";
+import type { ReadShard } from "../../src/stream/reader.ts";
+import { localClient } from "./support.ts";
+
+export interface FanoutReaderOptions {
+  /** Where subscriptions go; absent: to the shared Kinesis, over HTTP/1.1. */
+  readonly subscriptions?: { readonly endpoint: string; readonly http2: boolean };
+  /** Where all other calls go. */
+  readonly endpoint?: string;
+  readonly auto?: boolean;
+  readonly settings?: Partial<FanoutSettings>;
+  readonly initialPosition?: InitialPosition;
+}
+
+/** A reader and what it has told so far. */
+export function fanout(
+  streamName: string,
+  { subscriptions, endpoint, auto, settings, initialPosition }: FanoutReaderOptions = {},
+): { readonly read: ReadShard; readonly events: Event[] } {
+  const events: Event[] = [];
+  const { endpoint: subscribeAt, http2 } = subscriptions ?? {
+    endpoint: inject("kinesisUrl"),
+    http2: false,
+  };
+  const common = {
+    client: localClient(endpoint),
+    stream: { streamName },
+    initialPosition: initialPosition ?? ({ type: "TRIM_HORIZON" } as const),
+    budget: new ByteBudget(64 * 1024 * 1024),
+    clock: systemClock,
+    emit: (event: Event) => {
+      events.push(event);
+    },
+  };
+  const polling = pollingReader({
+    ...common,
+    settings: { maxRecords: 10_000, idleTimeBetweenReadsInMillis: undefined },
+  });
+  const reach = {
+    endpoint: subscribeAt,
+    region: LOCAL_REGION,
+    credentials: LOCAL_CREDENTIALS,
+    maxAttempts: 1,
+  };
+  const read = fanoutReader({
+    ...common,
+    subscriptionClient: subscriptionClient(reach, http2),
+    settings: {
+      consumerName: streamName,
+      maxDescribeStreamSummaryRetries: 3,
+      maxDescribeStreamConsumerRetries: 50,
+      registerStreamConsumerRetries: 3,
+      retryBackoffMillis: 20,
+      ...settings,
+    },
+    signal: new AbortController().signal,
+    ...(auto && { polling }),
+  });
+  return { read, events };
+}
