@@ -47,19 +47,27 @@ type DaemonEvent =
       readonly attempts: number;
     };
 
+/**
+ * Why a lease was taken: nobody owned it, its owner stopped renewing, a busier worker was robbed of it (one of KCL 2.x) or
+ * handed it over, the leader of a 3.x fleet gave it to us, or it was ours before.
+ */
+export type TakenHow = "unowned" | "expired" | "stolen" | "handedOver" | "assigned" | "resumed";
+
 type LeaseEvent =
   | { readonly type: "leaseTableCreated"; readonly tableName: string }
   | { readonly type: "leaseCreated"; readonly shardId: string; readonly checkpoint: Position }
   | {
       readonly type: "leaseTaken";
       readonly shardId: string;
-      /** Why: nobody owned it, its owner stopped renewing, a busier worker gave it up, or it was ours before. */
-      readonly how: "unowned" | "expired" | "stolen" | "resumed";
+      readonly how: TakenHow;
       readonly from?: string;
     }
   | { readonly type: "leaseRenewed"; readonly shardId: string }
   | { readonly type: "leaseLost"; readonly shardId: string; readonly reason: string }
-  | { readonly type: "leaseReleased"; readonly shardId: string }
+  /** `to`: it was handed over. */
+  | { readonly type: "leaseReleased"; readonly shardId: string; readonly to?: string }
+  /** The lease is wanted elsewhere: the child finishes its batch, and then it is handed over. */
+  | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
   | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
   | { readonly type: "shardsSynced"; readonly shards: number; readonly created: number };
 

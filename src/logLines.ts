@@ -44,7 +44,14 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   leaseTaken: ["info", (e) => `lease taken (${e.how}${e.from ? ` from ${e.from}` : ""})`],
   leaseRenewed: ["trace", () => "lease renewed"],
   leaseLost: ["warn", (e) => `lease lost: ${e.reason}`],
-  leaseReleased: ["info", () => "lease released"],
+  leaseReleased: [
+    "info",
+    (e) => (e.to === undefined ? "lease released" : `lease handed over to ${e.to}`),
+  ],
+  handoverRequested: [
+    "info",
+    (e) => `${e.to} is to have the lease: it is handed over when the batch is finished`,
+  ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
   shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
   fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],

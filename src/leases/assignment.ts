@@ -19,6 +19,7 @@
 // Rest:               stealing needs a victim above the target, or a lack of two or more. So once everybody is
 //                     within one of everybody else nobody moves, and there is no oscillation.
 
+import type { TakenHow } from "../events.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import type { Observation, ObservedLease } from "./observation.ts";
 import { longestRestMs } from "./pace.ts";
@@ -40,12 +41,19 @@ export interface AssignmentView {
   readonly firstPass: boolean;
   /** Not to be taken now: held already, or a consumer of an earlier tenure is still ending. */
   readonly busy: ReadonlySet<string>;
+  /** Asked for, and not given yet: as good as ours, and busy too. */
+  readonly requested: ReadonlySet<string>;
+  /** Asked for lately: when they carry our name they were handed over, though we did not hear of it. */
+  readonly expected: ReadonlySet<string>;
   readonly random: () => number;
 }
 
 export interface Take {
   readonly lease: Lease;
-  readonly how: "unowned" | "expired" | "stolen" | "resumed";
+  /** `stolen`: from a live worker, who is asked first. */
+  readonly how: TakenHow;
+  /** Who had it, where the lease itself does not say so any more. */
+  readonly from?: string;
 }
 
 export interface Assignment {
@@ -64,7 +72,10 @@ const NEGLECTED_LOOKS = 1.5;
 
 export function assign(view: AssignmentView, settings: AssignmentSettings): Assignment {
   const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
-  const left = view.firstPass ? work.filter((seen) => isLeftFromEarlierLife(seen, view)) : [];
+  const left = work.filter(
+    (seen) =>
+      isUnderOurName(seen, view) && (view.firstPass || view.expected.has(seen.lease.shardId)),
+  );
   const resumed = left.slice(0, settings.maxLeasesForWorker);
   const resumedIds = new Set(resumed.map(({ lease }) => lease.shardId));
   const rest = work.filter(({ lease }) => !resumedIds.has(lease.shardId));
@@ -76,7 +87,10 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
   const target = Math.min(share, settings.maxLeasesForWorker);
   const room = settings.maxLeasesForWorker - mine;
   const spillover = share - target;
-  const resume = resumed.map((seen) => ({ lease: seen.lease, how: "resumed" as const }));
+  const resume = resumed.map(({ lease }) => ({
+    lease,
+    how: view.expected.has(lease.shardId) ? ("handedOver" as const) : ("resumed" as const),
+  }));
 
   const free = shuffled(
     available.filter(({ lease }) => !view.busy.has(lease.shardId)),
@@ -119,21 +133,33 @@ function steal(
     surplus === 0 && need > 1 ? 1 : surplus,
     settings.maxLeasesToStealAtOneTime,
   );
-  const loot = work.filter(
-    ({ lease }) =>
-      actualOwner(lease) === victim &&
-      lease.checkpointOwner === undefined &&
-      !view.busy.has(lease.shardId),
-  );
+  const loot = work
+    .filter(
+      ({ lease }) =>
+        actualOwner(lease) === victim &&
+        lease.checkpointOwner === undefined &&
+        !view.busy.has(lease.shardId),
+    )
+    .filter((seen) => !isAskedFor(seen, view, settings));
   return shuffled(loot, view.random)
     .slice(0, number)
     .map(({ lease }) => ({ lease, how: "stolen" as const }));
 }
 
-function isLeftFromEarlierLife({ lease }: ObservedLease, { workerId, busy }: AssignmentView) {
+function isUnderOurName({ lease }: ObservedLease, { workerId, busy }: AssignmentView) {
   return (
     lease.owner === workerId && lease.checkpointOwner === undefined && !busy.has(lease.shardId)
   );
+}
+
+/** Somebody else has asked for it, and it has not stood there so long that he must be dead, or his victim deaf. */
+function isAskedFor(
+  { lease, askedSinceMs }: ObservedLease,
+  { nowMs }: AssignmentView,
+  { failoverTimeMillis }: AssignmentSettings,
+): boolean {
+  if (lease.handoverTo === undefined) return false;
+  return lease.handoverFrom !== undefined || nowMs - (askedSinceMs ?? nowMs) < failoverTimeMillis;
 }
 
 function isAvailable(
@@ -162,13 +188,20 @@ function isNeglected(
 function countByOwner(
   work: readonly ObservedLease[],
   available: ReadonlySet<ObservedLease>,
-  { workerId }: AssignmentView,
+  { workerId, requested }: AssignmentView,
 ): ReadonlyMap<string, number> {
   const counts = new Map([[workerId, 0]]);
   for (const seen of work) {
-    const owner = actualOwner(seen.lease);
-    if (owner === undefined || available.has(seen)) continue;
-    counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    const { lease } = seen;
+    const owner = actualOwner(lease);
+    if (owner === undefined) continue;
+    // Whoever gives one up is alive, though nothing may be left to him.
+    if (!available.has(seen) && !counts.has(owner)) counts.set(owner, 0);
+    if (requested.has(lease.shardId)) counts.set(workerId, (counts.get(workerId) ?? 0) + 1);
+    else if (!available.has(seen)) {
+      const heir = lease.handoverFrom === owner ? (lease.handoverTo ?? owner) : owner;
+      counts.set(heir, (counts.get(heir) ?? 0) + 1);
+    }
   }
   return counts;
 }

@@ -5,7 +5,7 @@
 import { actualOwner, type Lease } from "./lease.ts";
 
 export type Conflict =
-  /** An earlier write of ours had succeeded: go on from this row. */
+  /** An earlier write of ours had succeeded, or a handover was begun or asked for: go on from this row. */
   | { readonly why: "ours"; readonly lease: Lease }
   /** Somebody renews it under our name. */
   | { readonly why: "duplicate" }
@@ -25,13 +25,12 @@ export function explain(
   workerId: string,
 ): Conflict {
   if (!found) return { why: "lost", reason: "its row was deleted from the lease table" };
-  if (found.checkpointOwner !== undefined) {
-    return { why: "lost", reason: `it is being handed over to worker "${found.owner}"` };
-  }
   if (found.owner === undefined)
     return { why: "released", reason: "it was released by somebody else" };
-  if (found.owner !== workerId) {
-    return { why: "lost", reason: `worker "${actualOwner(found)}" took it` };
+  const owner = actualOwner(found);
+  if (owner !== workerId) return { why: "lost", reason: `worker "${owner}" took it` };
+  if (found.checkpointOwner === found.owner) {
+    return { why: "lost", reason: "a handover of it to its own owner was begun" };
   }
   if (inDoubt && found.counter === lease.counter + 1) return { why: "ours", lease: found };
   // A write that failed a moment ago and would succeed now: somebody put the old row back.

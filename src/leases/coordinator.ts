@@ -77,6 +77,9 @@ export class Coordinator {
     this.#holdings = new Holdings({
       ...equipped,
       failoverTimeMillis: settings.failoverTimeMillis,
+      gracefulLeaseHandoffTimeoutMillis: settings.gracefulLeaseHandoffTimeoutMillis,
+      isGracefulLeaseHandoffEnabled: settings.isGracefulLeaseHandoffEnabled,
+      tellsThroughput: () => false,
       news: () => this.#news.ring(),
       failed: (error) => this.#fail(error),
       duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
@@ -85,7 +88,6 @@ export class Coordinator {
       ...equipped,
       sync: this.#sync,
       leases: () => [...this.#observation.values()].map(({ lease }) => lease),
-      unreadable: () => this.#unreadable,
     });
     // Two workers of one name see each other at the same time. The less patient goes, and the other sees him gone.
     this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(random() * 4);
@@ -160,7 +162,16 @@ export class Coordinator {
     this.#holdings.tell(leases);
     this.#lookForDuplicate(leases);
     const busy = this.#holdings.busy(nowMs);
-    const view = { leases: this.#observation, workerId, nowMs, firstPass, random, busy };
+    const view = {
+      leases: this.#observation,
+      workerId,
+      nowMs,
+      firstPass,
+      random,
+      busy,
+      requested: this.#holdings.requested,
+      expected: this.#holdings.expected(nowMs),
+    };
     const { take } = assign(view, settings);
     await inParallel(take, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
   }

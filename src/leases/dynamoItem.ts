@@ -25,6 +25,11 @@ export const ATTRIBUTES = {
   pendingState: "pendingCheckpointState",
   /** KCL 3.x, during a handover. */
   checkpointOwner: "checkpointOwner",
+  /** Ours; KCL leaves attributes alone that it does not know. */
+  handoverTo: "handoverTo",
+  handoverFrom: "handoverFrom",
+  /** KCL 3.x: what the shard brings, in KiB a second. */
+  throughput: "throughputKBps",
   /** KCL 3.5; rows that are not leases may share the table, and say so here. */
   entityType: "entityType",
 } as const;
@@ -69,12 +74,16 @@ export function parseItem(item: Item): Lease {
   if (!shardId) throw new NotALease("", `a row has no ${ATTRIBUTES.key}`);
   const owner = item[ATTRIBUTES.owner]?.S;
   const checkpointOwner = item[ATTRIBUTES.checkpointOwner]?.S;
+  const handoverTo = item[ATTRIBUTES.handoverTo]?.S;
+  const handoverFrom = item[ATTRIBUTES.handoverFrom]?.S;
   const hashKeyRange = parseRange(item);
   return {
     shardId,
     counter: integer(item, ATTRIBUTES.counter, shardId),
     ...(owner && { owner }),
     ...(checkpointOwner && { checkpointOwner }),
+    ...(handoverTo && { handoverTo }),
+    ...(handoverFrom && { handoverFrom }),
     checkpoint: parseCheckpoint(item, shardId),
     ownerSwitchesSinceCheckpoint: integer(item, ATTRIBUTES.switches, shardId),
     parentShardIds: item[ATTRIBUTES.parents]?.SS ?? [],

@@ -3,6 +3,7 @@
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../clock.ts";
+import type { Position } from "../model/position.ts";
 import { isConditionFailed, translate, unreadableRow } from "./dynamoErrors.ts";
 import {
   ATTRIBUTES as A,
@@ -13,7 +14,7 @@ import {
   parseItem,
 } from "./dynamoItem.ts";
 import { ensureTable, type TableOptions } from "./dynamoSchema.ts";
-import { actualOwner, hasEnded, type Lease } from "./lease.ts";
+import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import type { LeaseTable, Scan, UnreadableRow, WriteResult } from "./table.ts";
 
 type UpdateRequest = Parameters<DynamoDB["updateItem"]>[0];
@@ -111,25 +112,24 @@ export function dynamoLeaseTable(
     },
 
     take: (lease, workerId, signal) => update(lease.shardId, taking(lease, workerId), signal),
-    renew: (lease, signal) => update(lease.shardId, renewing(lease), signal),
+    renew: (lease, signal, throughputKBps) =>
+      update(lease.shardId, renewing(lease, throughputKBps), signal),
     checkpoint: (lease, position, signal) =>
+      update(lease.shardId, checkpointing(lease, position), signal),
+    release: (lease, signal) => update(lease.shardId, releasing(lease), signal),
+    handOver: (lease, signal) => update(lease.shardId, handingOver(lease), signal),
+    requestHandover: (lease, workerId, signal) =>
+      update(lease.shardId, requesting(lease, workerId), signal),
+    withdrawRequest: (shardId, workerId, signal) =>
       update(
-        lease.shardId,
+        shardId,
         {
-          when: `${A.counter} = :c`,
-          update:
-            `SET ${A.counter} = :next, ${A.checkpoint} = :at, ${A.subSequence} = :sub, ${A.switches} = :none` +
-            ` REMOVE ${A.pending}, ${A.pendingSubSequence}, ${A.pendingState}`,
-          values: {
-            ...counters(lease),
-            ":at": { S: position.sequenceNumber },
-            ":sub": { N: String(position.subSequenceNumber) },
-            ":none": { N: "0" },
-          },
+          when: `${A.handoverTo} = :me`,
+          update: `REMOVE ${A.handoverTo}, ${A.handoverFrom}`,
+          values: { ":me": { S: workerId } },
         },
         signal,
       ),
-    release: (lease, signal) => update(lease.shardId, releasing(lease), signal),
 
     noteChildren: (shardId, childShardIds, signal) =>
       update(
@@ -170,14 +170,18 @@ export function dynamoLeaseTable(
   };
 }
 
-/** Java's condition is the counter alone; a stale `checkpointOwner` would make the lease unusable in KCL 3.x. */
+/**
+ * Java's condition is the counter alone; a stale `checkpointOwner` would make the lease unusable in KCL 3.x. A handover
+ * that the leader began meanwhile leaves the counter alone, and is not undone.
+ */
 function taking(lease: Lease, workerId: string): Change {
   const from = actualOwner(lease);
   const switched = from !== undefined && from !== workerId;
+  const inHandover = lease.checkpointOwner !== undefined;
   return {
-    when: `${A.counter} = :c`,
+    when: `${A.counter} = :c${inHandover ? "" : ` AND attribute_not_exists(${A.checkpointOwner})`}`,
     update:
-      `SET ${A.owner} = :me, ${A.counter} = :next REMOVE ${A.checkpointOwner}` +
+      `SET ${A.owner} = :me, ${A.counter} = :next REMOVE ${A.checkpointOwner}, ${A.handoverTo}, ${A.handoverFrom}` +
       (switched ? ` ADD ${A.switches} :one` : ""),
     values: {
       ...counters(lease),
@@ -187,20 +191,100 @@ function taking(lease: Lease, workerId: string): Change {
   };
 }
 
-/** During a handover of KCL 3.x the counter stays and `checkpointOwner` appears: that must not go unnoticed. */
-function renewing(lease: Lease): Change {
+/**
+ * The condition of whoever holds the lease: besides the counter, handovers are as he knows them. The leader of a 3.x fleet
+ * begins one, and a peer asks for one, without a new counter, and neither must go unnoticed.
+ */
+function asKnown(lease: Lease): Required<Pick<Change, "when" | "values">> {
+  const { checkpointOwner, handoverTo } = lease;
   return {
-    when: `${A.counter} = :c AND attribute_not_exists(${A.checkpointOwner})`,
-    update: `SET ${A.counter} = :next`,
-    values: counters(lease),
+    when: [
+      `${A.counter} = :c`,
+      ...(checkpointOwner === undefined ? [`attribute_not_exists(${A.checkpointOwner})`] : []),
+      handoverTo === undefined
+        ? `attribute_not_exists(${A.handoverTo})`
+        : `${A.handoverTo} = :handoverTo`,
+    ].join(" AND "),
+    values: {
+      ...counters(lease),
+      ...(handoverTo !== undefined && { ":handoverTo": { S: handoverTo } }),
+    },
   };
 }
 
-function releasing(lease: Lease): Change {
+/** A write that keeps the lease. Whoever has asked for it learns by it that he was heard. */
+function keeping(lease: Lease, sets: readonly string[], written: Item, removes = ""): Change {
+  const { when, values } = asKnown(lease);
+  const { handoverTo, owner } = lease;
+  const answer = handoverTo === undefined || owner === undefined ? undefined : owner;
+  const answering = answer === undefined ? [] : [`${A.handoverFrom} = :me`];
   return {
-    when: `${A.counter} = :c`,
-    update: `SET ${A.counter} = :next REMOVE ${A.owner}`,
-    values: counters(lease),
+    when,
+    update: `SET ${[`${A.counter} = :next`, ...sets, ...answering].join(", ")}${removes}`,
+    values: { ...values, ...written, ...(answer !== undefined && { ":me": { S: answer } }) },
+  };
+}
+
+function renewing(lease: Lease, throughputKBps: number | undefined): Change {
+  if (throughputKBps === undefined) return keeping(lease, [], {});
+  const throughput = { N: throughputKBps.toFixed(6) };
+  return keeping(lease, [`${A.throughput} = :throughput`], { ":throughput": throughput });
+}
+
+function checkpointing(lease: Lease, { sequenceNumber, subSequenceNumber }: Position): Change {
+  return keeping(
+    lease,
+    [`${A.checkpoint} = :at`, `${A.subSequence} = :sub`, `${A.switches} = :none`],
+    {
+      ":at": { S: sequenceNumber },
+      ":sub": { N: String(subSequenceNumber) },
+      ":none": { N: "0" },
+    },
+    ` REMOVE ${A.pending}, ${A.pendingSubSequence}, ${A.pendingState}`,
+  );
+}
+
+function releasing(lease: Lease): Change {
+  const { when, values } = asKnown(lease);
+  return {
+    when,
+    update: `SET ${A.counter} = :next REMOVE ${A.owner}, ${A.handoverTo}, ${A.handoverFrom}`,
+    values,
+  };
+}
+
+/** As Java writes it when a handover is complete. */
+function handingOver(lease: Lease): Change {
+  const to = nextOwner(lease);
+  if (to === undefined) throw new Error(`nobody waits for the lease of ${lease.shardId}`);
+  const { when, values } = asKnown(lease);
+  const by = lease.checkpointOwner;
+  return {
+    when: by === undefined ? when : `${when} AND ${A.owner} = :to AND ${A.checkpointOwner} = :by`,
+    update:
+      `SET ${A.owner} = :to, ${A.counter} = :next REMOVE ${A.checkpointOwner}, ${A.handoverTo}, ${A.handoverFrom}` +
+      ` ADD ${A.switches} :one`,
+    values: {
+      ...values,
+      ":to": { S: to },
+      ":one": { N: "1" },
+      ...(by !== undefined && { ":by": { S: by } }),
+    },
+  };
+}
+
+/** A request that nobody heard is replaced: its maker may be dead, and its owner not of our kind. */
+function requesting(lease: Lease, workerId: string): Change {
+  const { when, values } = asKnown(lease);
+  return {
+    when: `${when} AND ${A.owner} = :owner`,
+    update: `SET ${A.handoverTo} = :asks REMOVE ${A.handoverFrom}`,
+    values: {
+      ":c": counters(lease)[":c"] ?? { N: "" },
+      ...(values[":handoverTo"] && { ":handoverTo": values[":handoverTo"] }),
+      ":owner": { S: lease.owner ?? "" },
+      ":asks": { S: workerId },
+    },
   };
 }
 

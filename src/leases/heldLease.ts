@@ -33,6 +33,9 @@ export interface HeldLease {
    */
   parentsChanged(pollMs: number): Promise<void>;
 
+  /** Counts what a child was given: the leader of a 3.x fleet shares out by it. */
+  delivered(bytes: number): void;
+
   /**
    * Stores the position if the lease is still ours.
    *

@@ -4,8 +4,9 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Take } from "./assignment.ts";
+import { askFor } from "./handover.ts";
 import type { Consume } from "./heldLease.ts";
-import { actualOwner, hasEnded, type Lease } from "./lease.ts";
+import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { sharedController } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
@@ -17,6 +18,11 @@ export interface HoldingsParts {
   readonly table: LeaseTable;
   readonly workerId: string;
   readonly failoverTimeMillis: number;
+  readonly gracefulLeaseHandoffTimeoutMillis: number;
+  /** Live workers are asked for their leases, not robbed of them. */
+  readonly isGracefulLeaseHandoffEnabled: boolean;
+  /** Whether renewals say what a shard brings. */
+  readonly tellsThroughput: () => boolean;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly trouble: Trouble;
@@ -44,8 +50,12 @@ export class Holdings {
   readonly #restingUntilMs = new Map<string, number>();
   /** The highest counters that our own writes can have made, of leases held before or wanted in vain. */
   readonly #counters = new Map<string, number>();
+  /** Shards that were asked for and not given yet. */
+  readonly #requests = new Set<string>();
+  /** Shards that were asked for, and until when they may be given. */
+  readonly #expectedUntilMs = new Map<string, number>();
   readonly #killed = sharedController();
-  #stopping = false;
+  readonly #stopping = sharedController();
 
   constructor(parts: HoldingsParts) {
     this.#parts = parts;
@@ -61,7 +71,20 @@ export class Holdings {
     for (const [shardId, untilMs] of this.#restingUntilMs) {
       if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
     }
-    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys()]);
+    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys(), ...this.#requests]);
+  }
+
+  /** Shards that their owners were asked for. */
+  get requested(): ReadonlySet<string> {
+    return this.#requests;
+  }
+
+  /** Shards that may have been handed over to us without our having heard of it. */
+  expected(nowMs: number): ReadonlySet<string> {
+    for (const [shardId, untilMs] of this.#expectedUntilMs) {
+      if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
+    }
+    return new Set(this.#expectedUntilMs.keys());
   }
 
   /** The highest counter that a write of ours can have given the lease: it may have come through unheard, or late. */
@@ -86,6 +109,9 @@ export class Holdings {
         // Under our own name: a write of ours that is still under way, or a double. Reading it again will tell.
         else this.#check(tenure);
       }
+      const next = row && nextOwner(row);
+      const isWanted = next !== undefined && next !== this.#parts.workerId;
+      if (isWanted && owner === this.#parts.workerId && !tenure.isHandingOver) this.#check(tenure);
       const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
       if (parents.every((parent) => !parent || hasEnded(parent))) tenure.ring();
     }
@@ -95,14 +121,55 @@ export class Holdings {
   }
 
   /** Takes a lease, if nobody was faster, and sets a consumer to work on it. */
-  async take({ lease, how }: Take): Promise<void> {
-    if (this.#stopping) return;
+  async take(take: Take): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    if (take.how === "stolen" && this.#parts.isGracefulLeaseHandoffEnabled) this.#request(take);
+    else await this.#takeNow(take);
+  }
+
+  /** Asks for the lease in the background, and takes it when it is given, or its owner does not hear. */
+  #request({ lease }: Take): void {
+    const { shardId } = lease;
+    const { clock, failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = this.#parts;
+    this.#requests.add(shardId);
+    this.#expectedUntilMs.set(
+      shardId,
+      clock.monotonicMs() + gracefulLeaseHandoffTimeoutMillis + 2 * failoverTimeMillis,
+    );
+    const request = this.#guard(this.#ask(lease)).finally(() => {
+      this.#requests.delete(shardId);
+      this.#running.delete(request);
+    });
+    this.#running.add(request);
+  }
+
+  async #ask(lease: Lease): Promise<void> {
+    const { table, workerId, trouble } = this.#parts;
+    const { signal } = this.#stopping;
+    const work = { service: "dynamodb", operation: "ask for a lease", who: "" } as const;
+    try {
+      const outcome = await askFor(lease, this.#parts, signal);
+      trouble.recovered(work);
+      if (outcome && !signal.aborted) {
+        const from = lease.owner;
+        return await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
+      }
+      await table.withdrawRequest(lease.shardId, workerId, this.#killed.signal);
+    } catch (error) {
+      // The next look at all leases sees what became of it.
+      trouble.failed(work, error, 0);
+      trouble.gaveUp(work);
+    }
+  }
+
+  async #takeNow({ lease, how, from: before }: Take): Promise<void> {
     const { emit } = this.#parts;
     this.#counters.set(lease.shardId, lease.counter + 1);
     const taken = await this.#tryToTake(lease);
     if (!taken) return;
-    const from = actualOwner(lease);
+    const from = before ?? actualOwner(lease);
     emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
+    this.#expectedUntilMs.delete(lease.shardId);
     const tenure = new Tenure(taken.lease, taken.takenMs, this.#tenureParts());
     this.#tenures.set(lease.shardId, tenure);
     const consumer = this.#serve(tenure).finally(() => this.#running.delete(consumer));
@@ -111,7 +178,7 @@ export class Holdings {
 
   /** Asks every consumer to finish. */
   stop(): void {
-    this.#stopping = true;
+    this.#stopping.abort();
     for (const tenure of this.#tenures.values()) tenure.requestStop();
   }
 
@@ -155,7 +222,7 @@ export class Holdings {
   async #serve(tenure: Tenure): Promise<void> {
     const over = sharedController();
     const kept = this.#guard(tenure.keep(over.signal));
-    if (!this.#stopping) await this.#guard(this.#parts.consume(tenure));
+    if (!this.#stopping.signal.aborted) await this.#guard(this.#parts.consume(tenure));
     over.abort();
     await kept;
     if (tenure.trusted && !hasEnded(tenure.lease)) this.#rest(tenure.shardId);

@@ -23,8 +23,6 @@ export interface HousekeepingParts {
   readonly sync: ShardSync;
   /** What the last scan of the table showed. */
   readonly leases: () => readonly Lease[];
-  /** Keys of rows that it could not read. */
-  readonly unreadable: () => ReadonlySet<string>;
 }
 
 /** The worker whose name comes first among the owners. While nobody owns anything everybody is. */
@@ -79,8 +77,11 @@ export class Housekeeping {
     const confidence = settings.auditConfidence ?? LEASE_DEFAULTS.auditConfidence;
     if (!this.#suspicion || this.#suspicion.times < confidence) return;
     this.#suspicion = undefined;
-    const tracked = [...leases.map((lease) => lease.shardId), ...this.#parts.unreadable()];
-    await sync.fillHoles(new Set(tracked), signal);
+    // The taker's scan may be old. A lease that was deleted since, because its shard is finished, must not come back.
+    const now = await this.#write("Scan", "", signal, () => this.#parts.table.scan(signal));
+    if (!now || !audit(undefined, now.leases, shards)) return;
+    const rows = [...now.leases, ...now.unreadable];
+    await sync.fillHoles(new Set(rows.map(({ shardId }) => shardId)), signal);
   }
 
   async #cleanUp(signal: AbortSignal): Promise<void> {

@@ -12,6 +12,10 @@ export interface Lease {
   readonly owner?: string;
   /** Only during a handover of KCL 3.x: the worker that still processes the shard. */
   readonly checkpointOwner?: string;
+  /** The worker that has asked the owner for the lease (handover.ts). */
+  readonly handoverTo?: string;
+  /** The owner that has heard of it, and will give the lease over when it has finished. */
+  readonly handoverFrom?: string;
   readonly checkpoint: Position;
   readonly ownerSwitchesSinceCheckpoint: number;
   readonly parentShardIds: readonly string[];
@@ -37,6 +41,13 @@ export function hasEnded({ checkpoint }: Pick<Lease, "checkpoint">): boolean {
 /** Who processes the shard now, as far as the row says. */
 export function actualOwner(lease: Pick<Lease, "owner" | "checkpointOwner">): string | undefined {
   return lease.checkpointOwner ?? lease.owner;
+}
+
+/** Who gets the lease when the worker that processes the shard has finished; `undefined` when it is to stay. */
+export function nextOwner(
+  lease: Pick<Lease, "owner" | "checkpointOwner" | "handoverTo">,
+): string | undefined {
+  return lease.checkpointOwner === undefined ? lease.handoverTo : lease.owner;
 }
 
 /** The word that a lease without a checkpoint carries. The timestamp of AT_TIMESTAMP stays in the configuration. */

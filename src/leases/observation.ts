@@ -10,6 +10,8 @@ export interface ObservedLease {
   readonly changedMs: number;
   /** When it was first seen without a break in having no owner; `undefined` while it has one. */
   readonly ownerlessSinceMs: number | undefined;
+  /** When the same worker was first seen to ask for it; `undefined` while nobody does. */
+  readonly askedSinceMs?: number | undefined;
 }
 
 export type Observation = ReadonlyMap<string, ObservedLease>;
@@ -32,5 +34,11 @@ function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): Ob
     lease,
     changedMs: before && same ? before.changedMs : nowMs,
     ownerlessSinceMs: lease.owner ? undefined : (before?.ownerlessSinceMs ?? nowMs),
+    askedSinceMs:
+      lease.handoverTo === undefined
+        ? undefined
+        : before?.lease.handoverTo === lease.handoverTo
+          ? before.askedSinceMs
+          : nowMs,
   };
 }

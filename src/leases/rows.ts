@@ -59,7 +59,14 @@ export interface LeaseRows {
 }
 
 /** Left out when a row is put back: who held it then does not hold it now. */
-const OF_A_TENURE: readonly string[] = [A.key, A.counter, A.owner, A.checkpointOwner];
+const OF_A_TENURE: readonly string[] = [
+  A.key,
+  A.counter,
+  A.owner,
+  A.checkpointOwner,
+  A.handoverTo,
+  A.handoverFrom,
+];
 /** A row that is made again counts on from so far above where it was, so that no writer of its earlier life fits in. */
 const COUNTER_LEAP = 1_000;
 
@@ -155,7 +162,7 @@ function moving({ sequenceNumber, subSequenceNumber }: Position): Change {
   return {
     update:
       `SET ${A.counter} = :next, ${A.checkpoint} = :at, ${A.subSequence} = :sub, ${A.switches} = :none` +
-      ` REMOVE ${A.owner}, ${A.checkpointOwner}, ${A.pending}, ${A.pendingSubSequence}, ${A.pendingState}`,
+      ` REMOVE ${A.owner}, ${A.checkpointOwner}, ${A.handoverTo}, ${A.handoverFrom}, ${A.pending}, ${A.pendingSubSequence}, ${A.pendingState}`,
     values: {
       ":at": { S: sequenceNumber },
       ":sub": { N: String(subSequenceNumber) },
@@ -171,7 +178,7 @@ function puttingBack(stored: StoredRow): Change {
   return {
     update:
       `SET ${[`${A.counter} = :next`, ...kept.map((_, i) => `#a${i} = :a${i}`)].join(", ")}` +
-      ` REMOVE ${[A.owner, A.checkpointOwner, ...gone].join(", ")}`,
+      ` REMOVE ${[A.owner, A.checkpointOwner, A.handoverTo, A.handoverFrom, ...gone].join(", ")}`,
     values: Object.fromEntries(kept.map(([, value], i) => [`:a${i}`, value])),
     names: Object.fromEntries(kept.map(([name], i) => [`#a${i}`, name])),
   };
@@ -179,7 +186,7 @@ function puttingBack(stored: StoredRow): Change {
 
 function revived(stored: StoredRow): Item {
   const item = { ...stored };
-  for (const name of [A.owner, A.checkpointOwner]) delete item[name];
+  for (const name of [A.owner, A.checkpointOwner, A.handoverTo, A.handoverFrom]) delete item[name];
   return { ...item, [A.counter]: { N: String(Number(stored[A.counter]?.N ?? 0) + COUNTER_LEAP) } };
 }
 

@@ -9,6 +9,10 @@ export interface LeaseSettings extends AssignmentSettings {
   readonly cleanupLeasesUponShardCompletion: boolean;
   /** Go on when the listing shows children of shards that are still open. */
   readonly ignoreUnexpectedChildShards: boolean;
+  /** Live workers are asked for their leases and finish their batches first; else leases are taken from them. */
+  readonly isGracefulLeaseHandoffEnabled: boolean;
+  /** How long a batch and a goodbye may take then. */
+  readonly gracefulLeaseHandoffTimeoutMillis: number;
   /** Java looks every 120 s whether all hash keys are covered … */
   readonly auditIntervalMs?: number;
   /** … and believes a hole that it has seen 3 times. */
@@ -27,6 +31,8 @@ export const LEASE_DEFAULTS = {
   initialPosition: { type: "LATEST" },
   cleanupLeasesUponShardCompletion: true,
   ignoreUnexpectedChildShards: false,
+  isGracefulLeaseHandoffEnabled: true,
+  gracefulLeaseHandoffTimeoutMillis: 30_000,
   auditIntervalMs: 120_000,
   auditConfidence: 3,
   cleanupIntervalMs: 300_000,

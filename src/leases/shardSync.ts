@@ -49,7 +49,10 @@ export class ShardSync {
     }
   }
 
-  /** Leases for shards that no lease leads to. Later again, if the listing contradicts itself. */
+  /**
+   * Leases for shards that no lease leads to. Later again, if the listing contradicts itself. Each is tried once: what is
+   * decided now may be wrong in a moment, and the next audit sees what is still missing.
+   */
   async fillHoles(tracked: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { settings, trouble, clock } = this.#parts;
     for (let attempt = 1; !signal.aborted; attempt++) {
@@ -59,7 +62,7 @@ export class ShardSync {
       const { initialPosition, ignoreUnexpectedChildShards } = settings;
       const missing = missingLeases(shards, tracked, initialPosition, ignoreUnexpectedChildShards);
       if (missing.unexpectedChildren.length === 0 || ignoreUnexpectedChildShards) {
-        return this.#create(shards.length, missing.create, signal);
+        return this.#create(shards.length, missing.create, signal, "once");
       }
       const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
       trouble.failed(work, contradiction(missing.unexpectedChildren), LISTING_PAUSE_MS);
@@ -75,15 +78,25 @@ export class ShardSync {
     return persist(work, () => this.#parts.listShards(filter), this.#parts, signal);
   }
 
-  async #create(shards: number, leases: readonly NewLease[], signal: AbortSignal): Promise<void> {
-    const { table, emit } = this.#parts;
+  async #create(
+    shards: number,
+    leases: readonly NewLease[],
+    signal: AbortSignal,
+    tries: "once" | "untilDone" = "untilDone",
+  ): Promise<void> {
+    const { table, emit, trouble } = this.#parts;
     const persistence: Persistence = this.#parts;
     let created = 0;
     await inParallel(leases, CREATE_CONCURRENCY, async (lease) => {
       const { shardId, checkpoint } = lease;
       const work = { service: "dynamodb", operation: "create lease", who: shardId } as const;
       const create = () => table.create(lease, signal);
-      if ((await persist(work, create, persistence, signal)) !== "created") return;
+      const result =
+        tries === "once"
+          ? await create().catch((error: unknown) => trouble.failed(work, error, 0))
+          : await persist(work, create, persistence, signal);
+      if (tries === "once") trouble.gaveUp(work);
+      if (result !== "created") return;
       created++;
       emit({ type: "leaseCreated", shardId, checkpoint });
     });

@@ -5,7 +5,7 @@ import type { Position } from "../model/position.ts";
 import type { HashKeyRange } from "../model/shard.ts";
 import type { Lease, NewLease } from "./lease.ts";
 
-/** `"conflict"`: the row was not as expected (another counter, a handover begun, or gone); nothing was written. */
+/** `"conflict"`: the row was not as expected (another counter, a handover begun or asked for, or gone); nothing was written. */
 export type WriteResult = "written" | "conflict";
 
 export type TableTrouble =
@@ -68,12 +68,22 @@ export interface LeaseTable {
   /** Makes `workerId` the owner of the lease as it was read. */
   take(lease: Lease, workerId: string, signal: AbortSignal): Promise<WriteResult>;
 
-  renew(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
+  /** @param throughputKBps what the shard brings, in KiB a second; noted for the leader of a 3.x fleet. */
+  renew(lease: Lease, signal: AbortSignal, throughputKBps?: number): Promise<WriteResult>;
 
   checkpoint(lease: Lease, position: Position, signal: AbortSignal): Promise<WriteResult>;
 
   /** Gives the lease up, so that others need not wait for it to expire. */
   release(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
+
+  /** Gives the lease to `nextOwner(lease)`, if that is still who waits for it. */
+  handOver(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
+
+  /** Asks the owner of the lease as it was read to hand it over to `workerId`. Leaves counter and owner alone. */
+  requestHandover(lease: Lease, workerId: string, signal: AbortSignal): Promise<WriteResult>;
+
+  /** Takes the request of `workerId` back. Leaves counter and owner alone. */
+  withdrawRequest(shardId: string, workerId: string, signal: AbortSignal): Promise<WriteResult>;
 
   /** Leaves counter and owner alone. */
   noteChildren(

@@ -10,11 +10,12 @@ import { Bell } from "./bell.ts";
 import { addChildLeases } from "./childLeases.ts";
 import type { HeldLease, LeaseFacts } from "./heldLease.ts";
 import { HeldRow, type RowLost, type RowWrite } from "./heldRow.ts";
-import { hasEnded, type Lease } from "./lease.ts";
+import { hasEnded, type Lease, nextOwner } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { sharedController } from "./signals.ts";
 import { storeCheckpoint } from "./storeCheckpoint.ts";
 import type { LeaseTable } from "./table.ts";
+import { Throughput } from "./throughput.ts";
 import type { Trouble } from "./trouble.ts";
 import { renewalIntervalMs, trustedUntilMs } from "./trust.ts";
 
@@ -22,6 +23,10 @@ export interface TenureParts {
   readonly table: LeaseTable;
   readonly workerId: string;
   readonly failoverTimeMillis: number;
+  /** How long a consumer may take to finish when its lease is wanted elsewhere. */
+  readonly gracefulLeaseHandoffTimeoutMillis: number;
+  /** Whether renewals say what the shard brings. */
+  readonly tellsThroughput: () => boolean;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly trouble: Trouble;
@@ -40,7 +45,12 @@ export class Tenure implements HeldLease {
   readonly #row: HeldRow;
   readonly #lost = sharedController();
   readonly #stop = sharedController();
+  /** Aborted when the lease is wanted elsewhere. */
+  readonly #handover = sharedController();
   readonly #parentNews = new Bell();
+  /** A renewal is due now. */
+  readonly #renewNow = new Bell();
+  readonly #throughput = new Throughput();
 
   /** @param takenMs monotonic time at which the write began that made the lease ours. */
   constructor(lease: Lease, takenMs: number, parts: TenureParts) {
@@ -76,6 +86,15 @@ export class Tenure implements HeldLease {
     this.#stop.abort();
   }
 
+  delivered(bytes: number): void {
+    this.#throughput.add(bytes);
+  }
+
+  /** True from the moment when this worker knows that the lease is wanted elsewhere. */
+  get isHandingOver(): boolean {
+    return this.#handover.signal.aborted;
+  }
+
   /** The lease is not ours any more; nothing is written after. */
   lose(reason: string): void {
     if (this.lost.aborted) return;
@@ -86,10 +105,10 @@ export class Tenure implements HeldLease {
   /** Keeps the lease until `over` is aborted or it is lost. */
   async keep(over: AbortSignal): Promise<void> {
     const ended = AbortSignal.any([over, this.lost]);
-    await Promise.all([this.#renewals(ended), this.#watch(ended)]);
+    await Promise.all([this.#renewals(ended), this.#watch(ended), this.#limitHandover(ended)]);
   }
 
-  /** Gives the lease up, so that others may take it now. Does nothing when it was lost. */
+  /** Gives the lease up, to whoever waits for it or so that others may take it now. Does nothing when it was lost. */
   async release(signal: AbortSignal): Promise<void> {
     await this.#row.inLine(async () => {
       if (this.trusted) await this.#releaseRow(signal);
@@ -109,6 +128,7 @@ export class Tenure implements HeldLease {
       this.#row.inLine(() => this.#row.look(this.lost)),
     );
     if (found && found.why !== "ours") this.#loseRow(found);
+    this.#noticeHandover();
     if (!this.trusted) return undefined;
     const { checkpoint, parentShardIds, hashKeyRange } = this.lease;
     return { checkpoint, parentShardIds, ...(hashKeyRange && { hashKeyRange }) };
@@ -138,7 +158,11 @@ export class Tenure implements HeldLease {
   async checkpoint(position: Position): Promise<"stored" | "lost"> {
     const write: RowWrite = {
       write: (lease, signal) => this.#parts.table.checkpoint(lease, position, signal),
-      after: (lease) => ({ ...lease, checkpoint: position, ownerSwitchesSinceCheckpoint: 0 }),
+      after: (lease) => ({
+        ...answered(lease),
+        checkpoint: position,
+        ownerSwitchesSinceCheckpoint: 0,
+      }),
     };
     const result = await storeCheckpoint(this, () => this.#guarded(write), this.#parts);
     if (result === "stored" && hasEnded(this.lease)) this.#parts.shardEnded(this.shardId);
@@ -166,19 +190,55 @@ export class Tenure implements HeldLease {
     const { clock, table, emit, failoverTimeMillis } = this.#parts;
     const intervalMs = renewalIntervalMs(failoverTimeMillis);
     const renewal: RowWrite = {
-      write: (lease, signal) => table.renew(lease, signal),
-      after: (lease) => lease,
+      write: (lease, signal) => table.renew(lease, signal, this.#throughputToTell()),
+      after: answered,
     };
     while (!ended.aborted) {
       // A checkpoint is a renewal too: the next one is due an interval after the last write of any kind.
       const waitMs = this.#row.writtenMs + intervalMs - clock.monotonicMs();
-      if (waitMs > 0) {
-        await clock.sleep(waitMs, ended);
+      if (waitMs > 0 && !this.#owesAnswer) {
+        await this.#renewNow.sleep(clock, waitMs, ended);
+        this.#renewNow.clear();
         continue;
       }
       const result = await this.#untilLost("renew", () => this.#guarded(renewal), ended);
       if (result === "written") emit({ type: "leaseRenewed", shardId: this.shardId });
     }
+  }
+
+  /** Somebody has asked for the lease, and nothing in the row says that we have heard. */
+  get #owesAnswer(): boolean {
+    const { handoverTo, handoverFrom } = this.lease;
+    return handoverTo !== undefined && handoverFrom === undefined;
+  }
+
+  #throughputToTell(): number | undefined {
+    if (!this.#parts.tellsThroughput()) return undefined;
+    return this.#throughput.average(this.#parts.clock.monotonicMs());
+  }
+
+  /** The row may have told that the lease is wanted elsewhere: then the consumer is asked to finish. */
+  #noticeHandover(): void {
+    const to = nextOwner(this.lease);
+    if (to === undefined || to === this.#parts.workerId || this.isHandingOver || !this.trusted) {
+      return;
+    }
+    this.#parts.emit({ type: "handoverRequested", shardId: this.shardId, to });
+    this.#handover.abort();
+    this.#stop.abort();
+    if (this.#owesAnswer) this.#renewNow.ring();
+  }
+
+  /** A consumer that does not finish in time goes without its lease. */
+  async #limitHandover(ended: AbortSignal): Promise<void> {
+    const { clock, gracefulLeaseHandoffTimeoutMillis: limitMs } = this.#parts;
+    await eitherAborted(this.#handover.signal, ended);
+    await clock.sleep(limitMs, ended);
+    if (ended.aborted || !this.trusted) return;
+    this.lose(`worker "${nextOwner(this.lease)}" waits for it, and its child took ${limitMs} ms`);
+    const release = this.#row.inLine(() => this.#releaseRow(new AbortController().signal));
+    // What cannot be handed over now expires.
+    await release.catch(() => undefined);
   }
 
   /** Fires `lost` on time when nobody asks. */
@@ -209,15 +269,23 @@ export class Tenure implements HeldLease {
       if (!this.trusted) return "lost";
       const result = await this.#row.write(write, this.lost);
       if (result !== "written") this.#loseRow(result);
+      this.#noticeHandover();
       return this.trusted ? "written" : "lost";
     });
   }
 
   async #releaseRow(signal: AbortSignal): Promise<void> {
+    const { table, workerId, emit } = this.#parts;
+    let to: string | undefined;
     const result = await this.#row.write(
       {
-        write: (lease, limited) => this.#parts.table.release(lease, limited),
-        after: ({ owner: _, ...lease }) => lease,
+        write: (lease, limited) => {
+          const next = nextOwner(lease);
+          to = next === workerId ? undefined : next;
+          return to === undefined ? table.release(lease, limited) : table.handOver(lease, limited);
+        },
+        after: ({ owner: _, checkpointOwner: __, handoverTo: ___, handoverFrom: ____, ...lease }) =>
+          lease,
       },
       signal,
     );
@@ -226,7 +294,7 @@ export class Tenure implements HeldLease {
       return;
     }
     this.#lost.abort(new Error(`the lease of ${this.shardId} was released`));
-    this.#parts.emit({ type: "leaseReleased", shardId: this.shardId });
+    emit({ type: "leaseReleased", shardId: this.shardId, ...(to !== undefined && { to }) });
   }
 
   #loseRow(lost: RowLost): void {
@@ -238,4 +306,23 @@ export class Tenure implements HeldLease {
       this.lose(lost.reason);
     }
   }
+}
+
+/** Whoever has asked for the lease sees by each write that keeps it that he was heard. */
+function answered(lease: Lease): Lease {
+  const { handoverTo, owner } = lease;
+  return handoverTo === undefined || owner === undefined
+    ? lease
+    : { ...lease, handoverFrom: owner };
+}
+
+function eitherAborted(...signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const signal of signals) signal.removeEventListener("abort", done);
+      resolve();
+    };
+    for (const signal of signals) signal.addEventListener("abort", done, { once: true });
+    if (signals.some((signal) => signal.aborted)) done();
+  });
 }

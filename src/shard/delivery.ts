@@ -57,6 +57,7 @@ async function handOver(
   await processor.processRecords(records, millisBehindLatest);
   life.inHand = undefined;
   life.moved = true;
+  lease.delivered(records.json.length);
   life.suspects.acquit(records);
   emit({
     type: "batchProcessed",

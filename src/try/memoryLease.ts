@@ -52,6 +52,8 @@ export class MemoryLease implements HeldLease {
 
   async parentsChanged(): Promise<void> {}
 
+  delivered(): void {}
+
   async checkpoint(position: Position): Promise<"stored" | "lost"> {
     if (!this.trusted) return "lost";
     this.#checkpoint = position;

@@ -49,7 +49,7 @@ describe("a fleet", () => {
     expect(await owned(stream)).toEqual({ nobody: 4 });
   });
 
-  it("hands a stopped worker's shards to its peer without a word delivered twice", async () => {
+  it("hands shards to a worker that joins, and a stopped worker's to its peer, without a word delivered twice", async () => {
     const stream = await createStream("handover", 4);
     const journal = await Journal.create();
     const start = (workerId: string) =>
@@ -64,14 +64,17 @@ describe("a fleet", () => {
       });
     const first = await start("first");
     await until("the first to own all", async () => (await owned(stream))["first"] === 4);
+    await put(stream, words(0, 50));
     const second = await start("second");
-    // A lease is stolen without asking: until its owner has noticed, both read the shard.
-    await until("the first to have noticed that two are stolen", () => {
-      const stopped = first.events.filter(({ event }) => event === "shardStopped");
-      return stopped.length === 2;
-    });
-    await put(stream, words(0, 100));
+    // Two shards change hands on the way.
+    await put(stream, words(50, 100));
+    await until("an even share", async () => (await owned(stream))["second"] === 2);
     await until("all words", async () => (await journal.words()).length >= 100);
+    const taken = () => second.events.filter(({ event }) => event === "leaseTaken");
+    await until("the second to have told of both", () => taken().length === 2);
+    expect(taken().map(({ message }) => message)).toEqual(
+      Array(2).fill("lease taken (handedOver from first)"),
+    );
     expect(await first.stop()).toBe(0);
     await put(stream, words(100, 200));
     await until("all words", async () => (await journal.words()).length >= 200);

@@ -230,6 +230,8 @@ class Fleet {
       nowMs: this.#nowMs,
       firstPass: worker.fresh,
       busy: worker.held,
+      requested: new Set<string>(),
+      expected: new Set<string>(),
       random: this.#random,
     };
     worker.fresh = false;
@@ -282,6 +284,8 @@ function view(seen: Observation, facts: Partial<AssignmentView> = {}): Assignmen
     nowMs: 0,
     firstPass: false,
     busy: new Set(),
+    requested: new Set(),
+    expected: new Set(),
     random: Math.random,
     ...facts,
   };

@@ -6,6 +6,7 @@ import { audit, leasesWithoutRange } from "../../src/leases/audit.ts";
 import { childlessLeases, childrenListed, finishedLeases } from "../../src/leases/cleanup.ts";
 import { explain } from "../../src/leases/conflict.ts";
 import { NO_STRANGERS, watchStrangers } from "../../src/leases/duplicate.ts";
+import { type Progress, progressOf } from "../../src/leases/handover.ts";
 import { findHole, LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
 import { isHousekeeper } from "../../src/leases/housekeeping.ts";
 import type { Lease } from "../../src/leases/lease.ts";
@@ -13,6 +14,7 @@ import { NOTHING_SEEN, observe } from "../../src/leases/observation.ts";
 import { rescanMs } from "../../src/leases/pace.ts";
 import { within } from "../../src/leases/signals.ts";
 import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/trust.ts";
+import { SHARD_END } from "../../src/model/position.ts";
 import { ClockByHand } from "./clockByHand.ts";
 import { never, shardsSideBySide } from "./fleet.ts";
 import { lease } from "./leases.ts";
@@ -26,11 +28,34 @@ describe("a write that failed its condition", () => {
     ["two counters on", true, { ...mine, counter: 7 }, "duplicate"],
     ["the old row was put back", false, mine, "ours"],
     ["another owner", true, { ...mine, owner: "peer", counter: 6 }, "lost"],
-    ["a handover of KCL 3.x", false, { ...mine, owner: "peer", checkpointOwner: "me" }, "lost"],
+    ["a handover from us", false, { ...mine, owner: "peer", checkpointOwner: "me" }, "ours"],
+    ["one from somebody else", false, { ...mine, owner: "me", checkpointOwner: "x" }, "lost"],
+    ["one from us to us", false, { ...mine, owner: "me", checkpointOwner: "me" }, "lost"],
+    ["somebody asks for it", false, { ...mine, handoverTo: "peer" }, "ours"],
     ["no owner", false, lease("a", { counter: 6 }), "released"],
     ["no row", true, undefined, "lost"],
   ])("%s", (_, inDoubt, found, why) => {
     expect(explain(mine, inDoubt, found, "me").why).toBe(why);
+  });
+});
+
+describe("a request for a lease", () => {
+  const asked = lease("a", { owner: "peer", counter: 5 });
+  const waiting = { ...asked, handoverTo: "me" };
+
+  test.each<[string, Lease | undefined, Progress]>([
+    ["nothing has happened", waiting, "waiting"],
+    ["its owner has answered", { ...waiting, counter: 6, handoverFrom: "peer" }, "accepted"],
+    ["its owner writes and does not hear", { ...waiting, counter: 6 }, "ignored"],
+    ["it is ours", lease("a", { owner: "me", counter: 7 }), "handedOver"],
+    ["somebody else asked after us", { ...waiting, handoverTo: "x" }, "over"],
+    ["somebody else has it", { ...waiting, owner: "x" }, "over"],
+    ["it was released", lease("a", { counter: 6 }), "over"],
+    ["its shard has ended", { ...waiting, checkpoint: SHARD_END }, "over"],
+    ["a leader moves it", { ...waiting, owner: "x", checkpointOwner: "peer" }, "over"],
+    ["no row", undefined, "over"],
+  ])("%s", (_, now, progress) => {
+    expect(progressOf(asked, now, "me")).toBe(progress);
   });
 });
 

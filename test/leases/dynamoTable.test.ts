@@ -139,12 +139,74 @@ describe("rows", () => {
     });
   });
 
-  test("taking ends a handover of KCL 3.x; during one nothing is renewed", async () => {
+  test("through a handover of KCL 3.x: who does not know of it renews nothing, who does gives it over", async () => {
+    await create("given");
+    await table.take(await read("given"), "old", never);
+    const before = await read("given");
+    await set("given", { leaseOwner: { S: "new" }, checkpointOwner: { S: "old" } });
+    for (const write of [
+      table.renew(before, never),
+      table.checkpoint(before, AT, never),
+      table.release(before, never),
+      table.take(before, "thief", never),
+    ]) {
+      expect(await write).toBe("conflict");
+    }
+    const known = await read("given");
+    expect(await table.renew(known, never, 1.5)).toBe("written");
+    expect(await table.checkpoint(await read("given"), AT, never)).toBe("written");
+    expect(await table.handOver(await read("given"), never)).toBe("written");
+    expect(await raw("given")).toEqual({
+      leaseKey: { S: "given" },
+      leaseCounter: { N: "4" },
+      leaseOwner: { S: "new" },
+      checkpoint: { S: "4959" },
+      checkpointSubSequenceNumber: { N: "3" },
+      ownerSwitchesSinceCheckpoint: { N: "1" },
+      throughputKBps: { N: "1.5" },
+    });
+  });
+
+  test("through a handover that a peer asked for", async () => {
+    await create("asked");
+    await table.take(await read("asked"), "old", never);
+    const before = await read("asked");
+    expect(await table.requestHandover(before, "new", never)).toBe("written");
+    expect(await table.requestHandover(before, "late", never)).toBe("conflict");
+    expect(await table.renew(before, never)).toBe("conflict");
+    expect(await table.checkpoint(before, AT, never)).toBe("conflict");
+    const known = await read("asked");
+    expect(known).toMatchObject({ handoverTo: "new", counter: before.counter });
+    expect(await table.checkpoint(known, AT, never)).toBe("written");
+    const answered = await read("asked");
+    expect(answered).toMatchObject({ handoverTo: "new", handoverFrom: "old" });
+    expect(await table.handOver(answered, never)).toBe("written");
+    const row = await raw("asked");
+    expect(row).toMatchObject({ leaseOwner: { S: "new" }, leaseCounter: { N: "3" } });
+    expect(Object.keys(row).filter((name) => name.startsWith("handover"))).toEqual([]);
+  });
+
+  test("a request that was taken back leaves nothing to hand over; one that nobody heard is replaced", async () => {
+    await create("withdrawn");
+    await table.take(await read("withdrawn"), "old", never);
+    await table.requestHandover(await read("withdrawn"), "new", never);
+    const known = await read("withdrawn");
+    expect(await table.withdrawRequest("withdrawn", "somebody", never)).toBe("conflict");
+    expect(await table.withdrawRequest("withdrawn", "new", never)).toBe("written");
+    expect(await table.handOver(known, never)).toBe("conflict");
+    expect(await table.renew(await read("withdrawn"), never)).toBe("written");
+    await table.requestHandover(await read("withdrawn"), "dead", never);
+    expect(await table.requestHandover(await read("withdrawn"), "next", never)).toBe("written");
+    expect(await read("withdrawn")).toMatchObject({ handoverTo: "next" });
+    expect(await table.take(await read("withdrawn"), "me", never)).toBe("written");
+    expect(await read("withdrawn")).not.toHaveProperty("handoverTo");
+  });
+
+  test("taking ends a handover of KCL 3.x", async () => {
     await create("handover");
     await set("handover", { leaseOwner: { S: "new" }, checkpointOwner: { S: "old" } });
     const lease = await read("handover");
     expect(lease).toMatchObject({ owner: "new", checkpointOwner: "old" });
-    expect(await table.renew(lease, never)).toBe("conflict");
     expect(await table.take(lease, "me", never)).toBe("written");
     const row = await raw("handover");
     expect(row).toMatchObject({

@@ -1,12 +1,14 @@
 // Several workers on one table: they share, take over, hand back, and notice a double.
 
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import type { HeldLease } from "../../src/leases/heldLease.ts";
 import { UserError } from "../../src/model/errors.ts";
 import { type Position, type SequenceNumber, SHARD_END } from "../../src/model/position.ts";
 import type { Shard } from "../../src/model/shard.ts";
 import { until } from "../support/emulators.ts";
 import {
   never,
+  openClient,
   openTable,
   over,
   parentsOf,
@@ -18,6 +20,7 @@ import { DynamoProxy } from "./proxy.ts";
 
 /** Long enough that no lease is lost to a busy machine where none should be. */
 const LONG = 20_000;
+const HORIZON = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
 /** For tests in which a lease must run out. */
 const SHORT = 1_500;
 const running: Worker[] = [];
@@ -48,7 +51,9 @@ test("a worker that joins gets its share, and one that leaves hands it back at o
   await second.until(() => second.held.size === 3);
   await first.until(() => first.held.size === 3);
   expect(
-    second.all("leaseTaken").every(({ how, from }) => how === "stolen" && from === first.workerId),
+    second
+      .all("leaseTaken")
+      .every(({ how, from }) => how === "handedOver" && from === first.workerId),
   ).toBe(true);
 
   await second.stop();
@@ -269,3 +274,98 @@ test("leases of a worker that left are taken by those that stay, though they hav
 function at(n: number): Position {
   return { sequenceNumber: String(n) as SequenceNumber, subSequenceNumber: 0 };
 }
+
+describe("a lease that is wanted elsewhere", () => {
+  test("is not trusted by two workers at any moment, and the old owner checkpoints to the last", async () => {
+    const { tableName } = await openTable();
+    const shards = shardsSideBySide(2);
+    let position = 100;
+    const stored: string[] = [];
+    const consume = async (lease: HeldLease) => {
+      await over(lease);
+      position += 1;
+      const sequenceNumber = String(position) as SequenceNumber;
+      stored.push(await lease.checkpoint({ sequenceNumber, subSequenceNumber: 0 }));
+    };
+    const first = start({ table: await openTable(tableName), shards, consume });
+    await first.until(() => first.held.size === 2);
+    const both: string[] = [];
+    const second = start({ table: await openTable(tableName), shards });
+    await second.until(() => {
+      for (const shardId of second.held.keys()) {
+        if (first.held.get(shardId)?.trusted) both.push(shardId);
+      }
+      return second.held.size === 1;
+    });
+    expect(both).toEqual([]);
+    expect(stored).toEqual(["stored"]);
+    expect(first.all("leaseLost")).toEqual([]);
+    expect(first.all("leaseReleased")).toMatchObject([{ to: second.workerId }]);
+  });
+
+  test("is taken from a worker that renews and does not hear, as one of KCL 2.x", async () => {
+    const { tableName } = await openTable();
+    const table = await openTable(tableName);
+    const shards = shardsSideBySide(2);
+    await table.ensure(never);
+    for (const { shardId } of shards) {
+      await table.create({ shardId, checkpoint: HORIZON, parentShardIds: [] }, never);
+    }
+    const client = await openClient();
+    const renew = (shardId: string) =>
+      client.updateItem({
+        TableName: tableName,
+        Key: { leaseKey: { S: shardId } },
+        UpdateExpression: "SET leaseOwner = :o ADD leaseCounter :one",
+        ConditionExpression: "attribute_not_exists(leaseOwner) OR leaseOwner = :o",
+        ExpressionAttributeValues: { ":o": { S: "java" }, ":one": { N: "1" } },
+      });
+    const held = new Set(shards.map(({ shardId }) => shardId));
+    const beat = async () => {
+      for (const shardId of held) await renew(shardId).catch(() => held.delete(shardId));
+    };
+    await beat();
+    const timer = setInterval(() => void beat(), 200);
+    onTestFinished(() => clearInterval(timer));
+    const second = start({ table, shards });
+    await second.untilEvent("leaseTaken", ({ how, from }) => how === "stolen" && from === "java");
+    await until("the other to have noticed", () => held.size === 1);
+  });
+
+  test("is given up in time by a consumer that does not finish", async () => {
+    const { tableName } = await openTable();
+    const shards = shardsSideBySide(2);
+    const settings = { gracefulLeaseHandoffTimeoutMillis: 300, failoverTimeMillis: LONG };
+    const hangs = (lease: HeldLease) =>
+      new Promise<void>((resolve) => {
+        lease.lost.addEventListener("abort", () => resolve(), { once: true });
+      });
+    const first = start({ table: await openTable(tableName), shards, settings, consume: hangs });
+    await first.until(() => first.held.size === 2);
+    const second = start({ table: await openTable(tableName), shards, settings });
+    await second.untilEvent("leaseTaken", ({ how }) => how === "handedOver");
+    const [lost] = await Promise.all([first.untilEvent("leaseLost")]);
+    expect(lost.reason).toMatch(`worker "${second.workerId}" waits for it`);
+  });
+
+  test("goes to whom the leader of a KCL 3.x fleet names", async () => {
+    const { tableName } = await openTable();
+    const shards = shardsSideBySide(1);
+    const first = start({ table: await openTable(tableName), shards });
+    await first.until(() => first.held.size === 1);
+    const client = await openClient();
+    const shardId = shards[0]?.shardId ?? "";
+    await client.updateItem({
+      TableName: tableName,
+      Key: { leaseKey: { S: shardId } },
+      UpdateExpression: "SET leaseOwner = :to, checkpointOwner = :by",
+      ConditionExpression: "leaseOwner = :by AND attribute_not_exists(checkpointOwner)",
+      ExpressionAttributeValues: { ":to": { S: "java" }, ":by": { S: first.workerId } },
+    });
+    await first.untilEvent("leaseReleased", ({ to }) => to === "java");
+    const row = await (await openTable(tableName)).read(shardId, never);
+    expect(row).toMatchObject({ owner: "java" });
+    expect(row).not.toHaveProperty("checkpointOwner");
+    expect(first.all("leaseLost")).toEqual([]);
+  });
+});

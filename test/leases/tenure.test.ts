@@ -305,6 +305,8 @@ async function hold(
     table,
     workerId: "me",
     failoverTimeMillis: F,
+    gracefulLeaseHandoffTimeoutMillis: 30_000,
+    tellsThroughput: () => false,
     clock,
     emit: (event) => events.push(event),
     trouble: new Trouble((event) => events.push(event)),

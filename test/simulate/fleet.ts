@@ -94,7 +94,8 @@ export class Fleet {
       emit: (event) => {
         if (event.type === "leaseTaken") {
           taken.set(event.shardId, event.how);
-          if (event.how === "stolen") invariants.stole(event.shardId, process);
+          // All hear when they are asked.
+          if (event.how === "stolen") invariants.violated(`${event.shardId} was stolen`);
         }
         this.#heard(process, event);
       },

@@ -23,17 +23,11 @@ export class Invariants {
   readonly holdings = new Map<string, Set<Holding>>();
   /** True time when a shard was last served by a worker that trusts its lease. */
   readonly servedMs = new Map<string, number>();
-  /** The longest that a worker went on after its lease was stolen. */
-  longestOverlapMs = 0;
   /** Shards with more than one consumer. */
   readonly #contested = new Set<string>();
-  /** The last theft of each lease: who took it before was robbed, and learns it from his next write. */
-  readonly #thefts = new Map<string, { readonly counter: number; readonly atMs: number }>();
   /** Shards that ever had a lease. */
   readonly #leased = new Set<string>();
   readonly #takenBy = new Map<string, Process>();
-  /** Worker and shard → the counter that its last taking made. */
-  readonly #takes = new Map<string, number>();
   readonly #schedule: Schedule;
   readonly #stream: SimStream;
 
@@ -56,13 +50,6 @@ export class Invariants {
     if (all.size > 1) this.#contested.add(shardId);
   }
 
-  /** A worker says that it stole a lease; perhaps it will give it up at once. */
-  stole(shardId: string, by: Process): void {
-    const counter = this.#takes.get(`${by.name} ${shardId}`) ?? 0;
-    if (counter < (this.#thefts.get(shardId)?.counter ?? 0)) return;
-    this.#thefts.set(shardId, { counter, atMs: this.#schedule.nowMs });
-  }
-
   /** A consumer has returned; its lease may still be held for a moment. */
   left(holding: Holding): void {
     const all = this.holdings.get(holding.shardId);
@@ -70,22 +57,15 @@ export class Invariants {
     if (all && all.size < 2) this.#contested.delete(holding.shardId);
   }
 
-  /** One worker at most trusts a lease. Only a worker that was robbed may not know it yet, until its next renewal. */
+  /** One worker at most trusts a lease. */
   checkTrust(): void {
     for (const shardId of this.#contested) {
       const trusting = [...(this.holdings.get(shardId) ?? [])].filter(trusts);
       if (trusting.length < 2) continue;
-      const theft = this.#thefts.get(shardId);
-      const owners = trusting.filter(({ counter }) => counter >= (theft?.counter ?? 0));
-      if (owners.length > 1) {
-        const told = owners.map(
-          ({ process, how, counter }) => `${process.name} (${how} at ${counter})`,
-        );
-        this.violated(`${shardId} is trusted by ${told.join(" and ")}`);
-      } else if (theft) {
-        const overlapMs = this.#schedule.nowMs - theft.atMs;
-        this.longestOverlapMs = Math.max(this.longestOverlapMs, overlapMs);
-      }
+      const told = trusting.map(
+        ({ process, how, counter }) => `${process.name} (${how} at ${counter})`,
+      );
+      this.violated(`${shardId} is trusted by ${told.join(" and ")}`);
     }
   }
 
@@ -97,10 +77,7 @@ export class Invariants {
       this.violated(`a row for ${shardId}, which does not exist`);
       return;
     }
-    if (operation === "take") {
-      this.#takenBy.set(shardId, by);
-      this.#takes.set(`${by.name} ${shardId}`, after?.counter ?? 0);
-    }
+    if (operation === "take") this.#takenBy.set(shardId, by);
     if (operation === "delete") this.#deleted(shard);
     if (!before || !after) return;
     if (

@@ -21,6 +21,9 @@ export type Operation =
   | "renew"
   | "checkpoint"
   | "release"
+  | "handOver"
+  | "request"
+  | "withdraw"
   | "note"
   | "delete";
 
@@ -68,13 +71,13 @@ export class SimTable {
     const conditional = (
       operation: Operation,
       shardId: string,
-      counter: number | undefined,
+      holds: (row: Lease) => boolean,
       change: (lease: Lease) => Lease | undefined,
       signal: AbortSignal,
     ): Promise<WriteResult> =>
       this.#call(process, operation, signal, () => {
         const before = this.rows.get(shardId)?.lease;
-        if (!before || (counter !== undefined && before.counter !== counter)) {
+        if (!before || !holds(before)) {
           this.conflicts++;
           return "conflict";
         }
@@ -82,6 +85,16 @@ export class SimTable {
         return "written";
       });
     const next = (lease: Lease) => ({ ...lease, counter: lease.counter + 1 });
+    const always = () => true;
+    const sameCounter = (lease: Lease) => (row: Lease) => row.counter === lease.counter;
+    /** The condition of whoever holds the lease: he must know of a request. */
+    const asKnown = (lease: Lease) => (row: Lease) =>
+      row.counter === lease.counter && row.handoverTo === lease.handoverTo;
+
+    const answered = (row: Lease): Lease =>
+      row.handoverTo === undefined || row.owner === undefined
+        ? row
+        : { ...row, handoverFrom: row.owner };
 
     return {
       tableName: "simulated",
@@ -110,8 +123,8 @@ export class SimTable {
         conditional(
           "take",
           lease.shardId,
-          lease.counter,
-          ({ checkpointOwner: _, ...row }) => ({
+          sameCounter(lease),
+          ({ checkpointOwner: _, handoverTo: __, handoverFrom: ___, ...row }) => ({
             ...next(row),
             owner,
             ownerSwitchesSinceCheckpoint:
@@ -119,27 +132,56 @@ export class SimTable {
           }),
           signal,
         ),
-      renew: (lease, signal) => conditional("renew", lease.shardId, lease.counter, next, signal),
+      renew: (lease, signal) =>
+        conditional("renew", lease.shardId, asKnown(lease), (row) => answered(next(row)), signal),
       checkpoint: (lease, checkpoint, signal) =>
         conditional(
           "checkpoint",
           lease.shardId,
-          lease.counter,
-          (row) => ({ ...next(row), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
+          asKnown(lease),
+          (row) => ({ ...answered(next(row)), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
           signal,
         ),
       release: (lease, signal) =>
         conditional(
           "release",
           lease.shardId,
-          lease.counter,
-          ({ owner: _, ...row }) => next(row),
+          asKnown(lease),
+          ({ owner: _, handoverTo: __, handoverFrom: ___, ...row }) => next(row),
+          signal,
+        ),
+      handOver: (lease, signal) =>
+        conditional(
+          "handOver",
+          lease.shardId,
+          asKnown(lease),
+          ({ handoverTo, handoverFrom: _, ...row }) => ({
+            ...next(row),
+            ...(handoverTo !== undefined && { owner: handoverTo }),
+            ownerSwitchesSinceCheckpoint: row.ownerSwitchesSinceCheckpoint + 1,
+          }),
+          signal,
+        ),
+      requestHandover: (lease, workerId, signal) =>
+        conditional(
+          "request",
+          lease.shardId,
+          (row) => asKnown(lease)(row) && row.owner === lease.owner,
+          ({ handoverFrom: _, ...row }) => ({ ...row, handoverTo: workerId }),
+          signal,
+        ),
+      withdrawRequest: (shardId, workerId, signal) =>
+        conditional(
+          "withdraw",
+          shardId,
+          (row) => row.handoverTo === workerId,
+          ({ handoverTo: _, handoverFrom: __, ...row }) => row,
           signal,
         ),
       noteChildren: (shardId, childShardIds, signal) =>
-        conditional("note", shardId, undefined, (row) => ({ ...row, childShardIds }), signal),
+        conditional("note", shardId, always, (row) => ({ ...row, childShardIds }), signal),
       noteHashKeyRange: (shardId, hashKeyRange, signal) =>
-        conditional("note", shardId, undefined, (row) => ({ ...row, hashKeyRange }), signal),
+        conditional("note", shardId, always, (row) => ({ ...row, hashKeyRange }), signal),
       delete: (lease, signal) =>
         this.#call(process, "delete", signal, () => {
           const before = this.rows.get(lease.shardId)?.lease;
