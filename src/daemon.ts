@@ -17,6 +17,7 @@ import { Coordinator } from "./leases/coordinator.ts";
 import { dynamoClient } from "./leases/dynamoClient.ts";
 import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
+import { fleetTables } from "./leases/kcl3/fleetTables.ts";
 import type { ShardFilter } from "./model/shard.ts";
 import { openReading } from "./reading.ts";
 import { type SupervisedParts, superviseShard } from "./shard/supervisor.ts";
@@ -80,6 +81,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
     };
     const coordinatorParts = {
       table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
+      fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter) => listShards(calls, stream, filter),
       workerId,
       settings,

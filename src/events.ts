@@ -69,6 +69,14 @@ type LeaseEvent =
   /** The lease is wanted elsewhere: the child finishes its batch, and then it is handed over. */
   | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
   | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  /** How leases come to this worker: at the start, and whenever it changes. */
+  | {
+      readonly type: "fleetModeChosen";
+      readonly version: "2x" | "3x";
+      /** A Java worker leads a fleet of KCL 3.x. */
+      readonly led: boolean;
+      readonly found: string;
+    }
   | { readonly type: "shardsSynced"; readonly shards: number; readonly created: number };
 
 type StreamEvent =

@@ -53,6 +53,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `${e.to} is to have the lease: it is handed over when the batch is finished`,
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
+  fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
   shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
   fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
@@ -153,6 +154,13 @@ const NEXT = {
   exit: "The daemon ends",
   stop: "The shard is stopping anyway",
 } as const;
+
+function conduct({ version, led }: { readonly version: string; readonly led: boolean }): string {
+  if (version === "2x") return "leases are shared as in KCL 2.x";
+  return led
+    ? "the leader assigns the leases"
+    : "no Java worker is alive, so the leases are shared among ourselves until one returns";
+}
 
 const STEPS = {
   restartFetcher: "reading begins anew",

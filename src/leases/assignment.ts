@@ -112,6 +112,50 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
   return { take: [...resume, ...stolen], target, spillover };
 }
 
+/** As above, and how often the leader of a 3.x fleet assigns leases. */
+export interface AcceptanceSettings extends AssignmentSettings {
+  readonly leaseAssignmentIntervalMillis: number;
+}
+
+/** In a fleet that is led, a lease is rescued when the leader has passed it over in one run, and half another. */
+const LEADER_RUNS = 1.5;
+
+/**
+ * What to take where a leader assigns: what carries our name. And what nobody has read for so long that the leader ought
+ * to have given it to somebody: it is dead, or another is about to lead (Java takes two minutes over that). Taking it is
+ * safe, since the leader's writes are conditional on the owner that it has seen.
+ */
+export function accept(view: AssignmentView, settings: AcceptanceSettings): readonly Take[] {
+  const { failoverTimeMillis, leaseAssignmentIntervalMillis, maxLeasesForWorker } = settings;
+  const { workerId, busy, expected, firstPass, nowMs } = view;
+  const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
+  const assigned = work.filter((seen) => isUnderOurName(seen, view));
+  const isAssigned = new Set(assigned);
+  const patienceMs = failoverTimeMillis + LEADER_RUNS * leaseAssignmentIntervalMillis;
+  const forgotten = work.filter((seen) => {
+    const { lease, ownerlessSinceMs, changedMs } = seen;
+    if (isAssigned.has(seen) || busy.has(lease.shardId)) return false;
+    return (
+      lease.checkpointOwner === undefined && nowMs - (ownerlessSinceMs ?? changedMs) > patienceMs
+    );
+  });
+  const mine = work.filter(({ lease }) => actualOwner(lease) === workerId).length;
+  const room = Math.max(0, maxLeasesForWorker - mine);
+  return [
+    ...assigned.map(({ lease }) => ({
+      lease,
+      how: expected.has(lease.shardId)
+        ? ("handedOver" as const)
+        : firstPass
+          ? ("resumed" as const)
+          : ("assigned" as const),
+    })),
+    ...shuffled(forgotten, view.random)
+      .slice(0, room)
+      .map((seen) => asTake(seen, view)),
+  ];
+}
+
 /** @returns leases of the worker that has most: down to its fair share, or one if we lack two or more. */
 function steal(
   work: readonly ObservedLease[],

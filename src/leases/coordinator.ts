@@ -13,7 +13,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
-import { assign } from "./assignment.ts";
+import { accept, assign } from "./assignment.ts";
 import { Bell } from "./bell.ts";
 import {
   duplicateWorker,
@@ -25,6 +25,8 @@ import {
 import type { Consume } from "./heldLease.ts";
 import { Holdings } from "./holdings.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import type { FleetTables } from "./kcl3/fleetTables.ts";
+import { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
 import { rescanMs } from "./pace.ts";
@@ -37,6 +39,8 @@ import { Trouble } from "./trouble.ts";
 
 export interface CoordinatorParts {
   readonly table: LeaseTable;
+  /** Where a fleet of KCL 3.x keeps what is not a lease; absent: there is none. */
+  readonly fleet?: FleetTables;
   /** Rejects with a UserError for what time does not mend; anything else is tried again. */
   readonly listShards: (filter: ShardFilter) => Promise<readonly Shard[]>;
   /** Unique among all live workers of the application; a stable one resumes its leases after a restart. */
@@ -49,6 +53,7 @@ export interface CoordinatorParts {
   readonly random: () => number;
 }
 
+const UNLED = { version: "2x", led: false } as const;
 const TAKE_CONCURRENCY = 16;
 /** DynamoDB's scans may be a moment behind its writes. */
 const EMPTY_RESCAN_MS = 50;
@@ -59,6 +64,7 @@ export class Coordinator {
   readonly #sync: ShardSync;
   readonly #holdings: Holdings;
   readonly #housekeeping: Housekeeping;
+  readonly #membership: Membership | undefined;
   readonly #stopping = sharedController();
   readonly #news = new Bell();
   readonly #strangerMovesTolerated: number;
@@ -74,12 +80,20 @@ export class Coordinator {
     this.#parts = parts;
     this.#persistence = equipped;
     this.#sync = new ShardSync(equipped);
+    this.#membership =
+      parts.fleet &&
+      new Membership({
+        ...equipped,
+        tables: parts.fleet,
+        workerMetricsReporterFreqInMillis: settings.workerMetricsReporterFreqInMillis,
+        news: () => this.#news.ring(),
+      });
     this.#holdings = new Holdings({
       ...equipped,
       failoverTimeMillis: settings.failoverTimeMillis,
       gracefulLeaseHandoffTimeoutMillis: settings.gracefulLeaseHandoffTimeoutMillis,
       isGracefulLeaseHandoffEnabled: settings.isGracefulLeaseHandoffEnabled,
-      tellsThroughput: () => false,
+      tellsThroughput: () => this.#membership?.mode.version === "3x",
       news: () => this.#news.ring(),
       failed: (error) => this.#fail(error),
       duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
@@ -107,8 +121,13 @@ export class Coordinator {
     for (const each of [signal, killSignal]) each.addEventListener("abort", stop, { once: true });
     if (signal.aborted || killSignal.aborted) stop();
     try {
-      await this.#open();
-      const loops = [this.#takeLoop(), this.#housekeeping.run(this.#stopping.signal)];
+      const { signal: stopping } = this.#stopping;
+      await Promise.all([this.#open(), this.#membership?.look(stopping)]);
+      const loops = [
+        this.#takeLoop(),
+        this.#housekeeping.run(stopping),
+        this.#membership?.run(stopping) ?? Promise.resolve(),
+      ];
       await Promise.all(loops.map((loop) => loop.catch((error: unknown) => this.#fail(error))));
     } catch (error) {
       this.#fail(error);
@@ -142,6 +161,7 @@ export class Coordinator {
       const scan = await this.#persist("Scan", () => table.scan(signal));
       if (!scan) return;
       this.#tellUnreadable(scan, firstPass);
+      this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         await this.#sync.fillEmptyTable(signal);
         await clock.sleep(EMPTY_RESCAN_MS, signal);
@@ -172,7 +192,8 @@ export class Coordinator {
       requested: this.#holdings.requested,
       expected: this.#holdings.expected(nowMs),
     };
-    const { take } = assign(view, settings);
+    const { version, led } = this.#membership?.mode ?? UNLED;
+    const take = version === "3x" && led ? accept(view, settings) : assign(view, settings).take;
     await inParallel(take, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
   }
 

@@ -14,6 +14,7 @@ import {
   parseItem,
 } from "./dynamoItem.ts";
 import { ensureTable, type TableOptions } from "./dynamoSchema.ts";
+import { type FleetRow, fleetRow } from "./kcl3/fleetRows.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import type { LeaseTable, Scan, UnreadableRow, WriteResult } from "./table.ts";
 
@@ -295,8 +296,12 @@ function counters({ counter }: Lease): Item {
 function sortOut(tableName: string, items: readonly Item[]): Scan {
   const leases: Lease[] = [];
   const unreadable: UnreadableRow[] = [];
+  const fleet: FleetRow[] = [];
   for (const item of items) {
-    if (isForeign(item)) continue;
+    if (isForeign(item)) {
+      fleet.push(...[fleetRow(item[A.key]?.S ?? "", item)].filter((row) => row !== undefined));
+      continue;
+    }
     try {
       leases.push(parseItem(item));
     } catch (error) {
@@ -304,5 +309,5 @@ function sortOut(tableName: string, items: readonly Item[]): Scan {
       unreadable.push({ shardId: error.shardId, error: unreadableRow(tableName, error) });
     }
   }
-  return { leases, unreadable };
+  return { leases, unreadable, fleet };
 }

@@ -13,6 +13,10 @@ export interface LeaseSettings extends AssignmentSettings {
   readonly isGracefulLeaseHandoffEnabled: boolean;
   /** How long a batch and a goodbye may take then. */
   readonly gracefulLeaseHandoffTimeoutMillis: number;
+  /** How often the leader of a 3.x fleet assigns leases. */
+  readonly leaseAssignmentIntervalMillis: number;
+  /** How often this worker tells such a leader that it is alive. */
+  readonly workerMetricsReporterFreqInMillis: number;
   /** Java looks every 120 s whether all hash keys are covered … */
   readonly auditIntervalMs?: number;
   /** … and believes a hole that it has seen 3 times. */
@@ -33,6 +37,8 @@ export const LEASE_DEFAULTS = {
   ignoreUnexpectedChildShards: false,
   isGracefulLeaseHandoffEnabled: true,
   gracefulLeaseHandoffTimeoutMillis: 30_000,
+  leaseAssignmentIntervalMillis: 20_000,
+  workerMetricsReporterFreqInMillis: 30_000,
   auditIntervalMs: 120_000,
   auditConfidence: 3,
   cleanupIntervalMs: 300_000,

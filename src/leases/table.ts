@@ -3,6 +3,7 @@
 
 import type { Position } from "../model/position.ts";
 import type { HashKeyRange } from "../model/shard.ts";
+import type { FleetRow } from "./kcl3/fleetRows.ts";
 import type { Lease, NewLease } from "./lease.ts";
 
 /** `"conflict"`: the row was not as expected (another counter, a handover begun or asked for, or gone); nothing was written. */
@@ -34,6 +35,8 @@ export interface Scan {
   readonly leases: readonly Lease[];
   /** Rows that are no leases and do not say that they are something else. */
   readonly unreadable: readonly UnreadableRow[];
+  /** What a fleet of KCL 3.5 keeps in the same table. */
+  readonly fleet: readonly FleetRow[];
 }
 
 export interface UnreadableRow {

@@ -8,6 +8,7 @@ import { dynamoClient } from "../../src/leases/dynamoClient.ts";
 import { dynamoLeaseTable } from "../../src/leases/dynamoTable.ts";
 import { LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
 import type { Consume, HeldLease } from "../../src/leases/heldLease.ts";
+import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "../../src/leases/settings.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
@@ -69,6 +70,7 @@ export interface WorkerOptions {
   readonly settings?: Partial<LeaseSettings>;
   readonly consume?: Consume;
   readonly clock?: Clock;
+  readonly fleet?: FleetTables;
 }
 
 /** A running coordinator whose events can be waited for. */
@@ -88,6 +90,7 @@ export class Worker {
     const coordinator = new Coordinator({
       table,
       workerId: this.workerId,
+      ...(options.fleet && { fleet: options.fleet }),
       listShards: options.listShards ?? (async () => shards),
       settings: { ...LEASE_DEFAULTS, failoverTimeMillis: 2_000, ...options.settings },
       clock: options.clock ?? systemClock,

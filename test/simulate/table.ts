@@ -215,7 +215,7 @@ export class SimTable {
       leases.push(...read);
       more = (page + 1) * this.#rowsPerPage < ids.length;
     }
-    return { leases, unreadable: [] };
+    return { leases, unreadable: [], fleet: [] };
   }
 
   #seen(shardId: string): Lease | undefined {
