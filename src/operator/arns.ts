@@ -42,8 +42,6 @@ export class Arns {
         return [this.#consumer()];
       case "table":
         return [this.#table(tableName)];
-      case "index":
-        return [`${this.#table(tableName)}/index/LeaseOwnerToLeaseKeyIndex`];
       case "fleetTables":
         return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
       case "letters":

@@ -5,14 +5,7 @@ import type { Service, Settings } from "../config/settings.ts";
 import { type Destination, parseDestination } from "../deadLetters/place.ts";
 
 /** What an action is allowed on; `any`: it knows no resources. */
-export type Resource =
-  | "stream"
-  | "consumer"
-  | "table"
-  | "index"
-  | "fleetTables"
-  | "letters"
-  | "any";
+export type Resource = "stream" | "consumer" | "table" | "fleetTables" | "letters" | "any";
 
 export interface Need {
   /** A statement's id: letters and digits. */
@@ -95,23 +88,14 @@ function tableNeeds(
       resources: ["table"],
     },
     ...(createTable ? [table("CreateLeaseTable", creation, ["table"])] : []),
-    ...(javaFleet ? fleetNeeds() : []),
+    table("LookForJavaFleet", ["dynamodb:BatchGetItem", "dynamodb:Scan"], ["fleetTables"]),
+    ...(javaFleet ? [joining()] : []),
   ];
 }
 
-/** The tables of KCL 3.0 to 3.4, and the index by which a worker finds what it was given. */
-function fleetNeeds(): readonly Need[] {
-  return [
-    table("FindLeasesGiven", ["dynamodb:Query"], ["index"]),
-    table(
-      "JoinJavaFleet",
-      [
-        ...["dynamodb:DescribeTable", "dynamodb:Scan", "dynamodb:GetItem", "dynamodb:PutItem"],
-        ...["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
-      ],
-      ["fleetTables"],
-    ),
-  ];
+/** In the tables of KCL 3.0 to 3.4 a worker reports, and takes its report back. */
+function joining(): Need {
+  return table("JoinJavaFleet", ["dynamodb:UpdateItem", "dynamodb:DeleteItem"], ["fleetTables"]);
 }
 
 function table(sid: string, actions: readonly string[], resources: readonly Resource[]): Need {

@@ -15,11 +15,17 @@ import { UserError } from "../../src/model/errors.ts";
 import { BENCH, BIN, WORK } from "./paths.ts";
 import { runToEnd } from "./processes.ts";
 
-interface MavenArtifact {
+export interface MavenArtifact {
   readonly group: string;
   readonly artifact: string;
   readonly version: string;
 }
+
+/** The library that it is made of. */
+export const JAVA_CORE: Omit<MavenArtifact, "version"> = {
+  group: "software.amazon.kinesis",
+  artifact: "amazon-kinesis-client",
+};
 
 /** The newest MultiLangDaemon in Maven Central. */
 export const JAVA_DAEMON: MavenArtifact = {
@@ -49,15 +55,21 @@ export async function buildGoPrograms(): Promise<void> {
   }
 }
 
-/** The folder that holds its jar and all that it needs at run time. */
-export async function mavenLibrary(what: MavenArtifact): Promise<string> {
-  const folder = join(WORK, "maven", `${what.artifact}-${what.version}`);
+/**
+ * The folder that holds its jar and all that it needs at run time.
+ *
+ * @param instead another version of something that it needs.
+ */
+export async function mavenLibrary(what: MavenArtifact, instead?: MavenArtifact): Promise<string> {
+  const all = [what, ...(instead ? [instead] : [])];
+  const name = all.map(({ artifact, version }) => `${artifact}-${version}`).join("+");
+  const folder = join(WORK, "maven", name);
   const library = join(folder, "lib");
   if (existsSync(library)) return library;
   console.error(`fetching ${what.artifact} ${what.version} from Maven Central`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, "pom.xml"), pomOf(what));
+  writeFileSync(join(folder, "pom.xml"), pomOf(all));
   try {
     await runToEnd(
       [
@@ -96,18 +108,22 @@ export function sizeOf(folder: string): FolderSize {
   return { files, bytes };
 }
 
-function pomOf({ group, artifact, version }: MavenArtifact): string {
+/** What is named here comes before what the others would bring. */
+function pomOf(artifacts: readonly MavenArtifact[]): string {
+  const dependencies = artifacts.map(
+    ({ group, artifact, version }) => `    <dependency>
+      <groupId>${group}</groupId>
+      <artifactId>${artifact}</artifactId>
+      <version>${version}</version>
+    </dependency>`,
+  );
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>local</groupId>
   <artifactId>fetch</artifactId>
   <version>1</version>
   <dependencies>
-    <dependency>
-      <groupId>${group}</groupId>
-      <artifactId>${artifact}</artifactId>
-      <version>${version}</version>
-    </dependency>
+${dependencies.join("\n")}
   </dependencies>
 </project>
 `;

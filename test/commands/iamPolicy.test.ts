@@ -65,6 +65,15 @@ describe("iam-policy", () => {
           Action: ["dynamodb:CreateTable"],
           Resource: "arn:aws:dynamodb:eu-west-1:123456789012:table/word-count",
         },
+        {
+          Sid: "LookForJavaFleet",
+          Effect: "Allow",
+          Action: ["dynamodb:BatchGetItem", "dynamodb:Scan"],
+          Resource: [
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/word-count-CoordinatorState",
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/word-count-WorkerMetricStats",
+          ],
+        },
       ],
     });
   });
@@ -146,10 +155,13 @@ describe("iam-policy", () => {
       Resource: expect.stringMatching(/table\/my-leases$/),
     });
     const more = await policyOf({}, ["--java-fleet"]);
-    expect(more.statement("FindLeasesGiven")?.Resource).toMatch(
-      /\/index\/LeaseOwnerToLeaseKeyIndex$/,
-    );
-    expect(more.statement("JoinJavaFleet")?.Resource).toHaveLength(2);
+    expect(more.statement("JoinJavaFleet")).toMatchObject({
+      Action: ["dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+      Resource: [
+        expect.stringMatching(/table\/word-count-CoordinatorState$/),
+        expect.stringMatching(/table\/word-count-WorkerMetricStats$/),
+      ],
+    });
   });
 
   it.each([

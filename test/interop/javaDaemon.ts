@@ -1,13 +1,24 @@
 // The Java MultiLangDaemon, from Maven, with short timers and against local services.
 
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import { RUNS } from "../bench/paths.ts";
 import { Program } from "../bench/processes.ts";
-import { JAVA_DAEMON, mavenLibrary } from "../bench/tools.ts";
+import { JAVA_CORE, JAVA_DAEMON, mavenLibrary } from "../bench/tools.ts";
 
 export const JAVA_VERSION = process.env["JAVA_KCL_VERSION"] ?? JAVA_DAEMON.version;
+
+/** A MultiLangDaemon, perhaps over a newer library than it was published with. */
+export interface JavaRelease {
+  readonly daemon: string;
+  readonly core?: string;
+}
+
+export function libraryOf({ daemon, core }: JavaRelease): Promise<string> {
+  const instead = core === undefined ? undefined : { ...JAVA_CORE, version: core };
+  return mavenLibrary({ ...JAVA_DAEMON, version: daemon }, instead);
+}
 
 /** Asked for nothing else, it looks for EC2 and takes its time; a proxy that refuses at once spares that. */
 const OFF_EC2 = [
@@ -16,12 +27,11 @@ const OFF_EC2 = [
   "-Dhttp.nonProxyHosts=127.0.0.1|localhost",
 ];
 
-export async function startJava(
-  name: string,
+/** What both daemons understand: short timers, polling, the local services. */
+export function javaProperties(
   properties: Readonly<Record<string, string>>,
-): Promise<Program> {
-  const library = await mavenLibrary({ ...JAVA_DAEMON, version: JAVA_VERSION });
-  const all = {
+): Readonly<Record<string, string>> {
+  return {
     regionName: LOCAL_REGION,
     initialPositionInStream: "TRIM_HORIZON",
     retrievalMode: "POLLING",
@@ -36,9 +46,32 @@ export async function startJava(
     shutdownGraceMillis: "20000",
     ...properties,
   };
+}
+
+/** @returns the file, which stays beside the logs. */
+export function writeProperties(
+  name: string,
+  properties: Readonly<Record<string, string>>,
+): string {
+  mkdirSync(RUNS, { recursive: true });
   const file = join(RUNS, `${name}.properties`);
-  const lines = Object.entries(all).map(([key, value]) => `${key} = ${value}\n`);
+  const lines = Object.entries(properties).map(([key, value]) => `${key} = ${value}\n`);
   writeFileSync(file, lines.join(""));
+  return file;
+}
+
+export async function startJava(
+  name: string,
+  properties: Readonly<Record<string, string>>,
+  release: JavaRelease = { daemon: JAVA_VERSION },
+  env: Readonly<Record<string, string>> = {},
+): Promise<Program> {
+  const library = await libraryOf(release);
+  // Before version 3 the key was written so, and the AWS SDK for Java had another name for it.
+  const old = release.daemon.startsWith("2.")
+    ? { AWSCredentialsProvider: "DefaultAWSCredentialsProviderChain" }
+    : {};
+  const file = writeProperties(name, { ...javaProperties(properties), ...old });
   const main = "software.amazon.kinesis.multilang.MultiLangDaemon";
   return new Program(
     [
@@ -58,6 +91,7 @@ export async function startJava(
         AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
         AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
         AWS_EC2_METADATA_DISABLED: "true",
+        ...env,
       },
     },
   );

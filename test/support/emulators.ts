@@ -154,8 +154,11 @@ export async function wordsIn(streamName: string, shardId?: string): Promise<rea
 export type LeaseItem = Readonly<Record<string, string | undefined>>;
 
 /** The rows of a lease table by lease key (for one stream: the shard ID); empty while there is no table. */
-export async function leaseItems(tableName: string): Promise<ReadonlyMap<string, LeaseItem>> {
-  const client = testDynamo();
+export async function leaseItems(
+  tableName: string,
+  endpoint?: string,
+): Promise<ReadonlyMap<string, LeaseItem>> {
+  const client = testDynamo(endpoint);
   try {
     await client.send(new DescribeTableCommand({ TableName: tableName }));
     const found = await client.send(

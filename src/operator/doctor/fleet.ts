@@ -96,10 +96,9 @@ function judge(version: string | undefined, what: string): Finding {
   switch (version) {
     case "CLIENT_VERSION_3X":
     case "CLIENT_VERSION_3X_WITH_ROLLBACK":
-      return warning(
+      return ok(
         "mode",
-        `${what}: while Java workers live, their leader alone gives out leases`,
-        "Run this daemon beside them only if it says at its start that it joins as a member of a 3.x fleet; or stop the Java workers first.",
+        `${what}: while Java workers live, their leader alone gives out leases, and this daemon takes what it is given`,
       );
     case undefined:
     case "":

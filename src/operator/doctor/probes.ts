@@ -103,6 +103,12 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     asked(() => dynamo.describeTable({ TableName: settings.tableName }, { abortSignal: signal })),
   "dynamodb:Scan": ({ dynamo, settings, signal }) =>
     asked(() => dynamo.scan({ TableName: settings.tableName, Limit: 1 }, { abortSignal: signal })),
+  // Without it a fleet of KCL 3.0 to 3.4 is not seen.
+  "dynamodb:BatchGetItem": ({ dynamo, settings, signal }) => {
+    const Keys = [{ key: { S: NOBODY } }];
+    const RequestItems = { [settings.coordinatorStateTableName]: { Keys } };
+    return asked(() => dynamo.batchGetItem({ RequestItems }, { abortSignal: signal }));
+  },
   "dynamodb:GetItem": ({ dynamo, settings, signal }) =>
     asked(() => dynamo.getItem(nobody(settings), { abortSignal: signal })),
   "dynamodb:PutItem": ({ dynamo, settings, signal }) => {

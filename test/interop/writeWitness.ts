@@ -1,0 +1,120 @@
+// Stands between one worker and DynamoDB and notes each write to a lease that succeeded: who made it, and the row after it.
+// Each worker has one of its own, so the writer is known whatever it calls itself.
+
+import { once } from "node:events";
+import { createServer, type IncomingMessage, request } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface LeaseWrite {
+  readonly writer: string;
+  readonly leaseKey: string;
+  readonly counter: number;
+  readonly owner: string | undefined;
+  readonly checkpointOwner: string | undefined;
+  readonly checkpoint: string;
+}
+
+export interface WriteWitness {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+type Item = Readonly<Record<string, { readonly S?: string; readonly N?: string }>>;
+
+export async function startWriteWitness(
+  writer: string,
+  target: string,
+  writes: LeaseWrite[],
+): Promise<WriteWitness> {
+  const { hostname, port } = new URL(target);
+  const server = createServer((incoming, outgoing) => {
+    const serve = async () => {
+      const { method, url, headers } = incoming;
+      const isUpdate = String(headers["x-amz-target"]).endsWith(".UpdateItem");
+      const asked = await collect(incoming);
+      const body = isUpdate ? wantingTheRow(asked) : asked;
+      const sent = request({
+        hostname,
+        port,
+        method,
+        path: url,
+        headers: { ...headers, "content-length": String(body.length) },
+      });
+      sent.end(body);
+      const [answer] = (await once(sent, "response")) as [IncomingMessage];
+      const content = await collect(answer);
+      if (isUpdate && answer.statusCode === 200) note(writer, content, writes);
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      outgoing.end(content);
+    };
+    serve().catch(() => incoming.socket.destroy());
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // A server that listens on TCP has such an address.
+  const address = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+/** The emulator does not check signatures, so a request may ask for more than its maker did. */
+function wantingTheRow(body: Buffer): Buffer {
+  const update = JSON.parse(body.toString()) as Record<string, unknown>;
+  return Buffer.from(JSON.stringify({ ...update, ReturnValues: "ALL_NEW" }));
+}
+
+function note(writer: string, answer: Buffer, writes: LeaseWrite[]): void {
+  const { Attributes: row } = JSON.parse(answer.toString()) as { readonly Attributes?: Item };
+  const leaseKey = row?.["leaseKey"]?.S;
+  const counter = row?.["leaseCounter"]?.N;
+  // Other rows have no counter.
+  if (!row || leaseKey === undefined || counter === undefined) return;
+  writes.push({
+    writer,
+    leaseKey,
+    counter: Number(counter),
+    owner: row["leaseOwner"]?.S,
+    checkpointOwner: row["checkpointOwner"]?.S,
+    checkpoint: `${row["checkpoint"]?.S}#${row["checkpointSubSequenceNumber"]?.N}`,
+  });
+}
+
+async function collect(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/**
+ * The table takes one write for each counter, so a lease's history is in order of counters. A tenure is what lies between
+ * two changes of its owner.
+ *
+ * @returns what should not be: a counter that two workers wrote, a checkpoint by somebody who was not the owner.
+ */
+export function findForeignWrites(writes: readonly LeaseWrite[]): readonly string[] {
+  const problems: string[] = [];
+  for (const leaseKey of new Set(writes.map((write) => write.leaseKey))) {
+    const history = writes.filter((write) => write.leaseKey === leaseKey);
+    let before: LeaseWrite | undefined;
+    for (const write of history.toSorted((a, b) => a.counter - b.counter)) {
+      const at = `${leaseKey} at ${write.counter}`;
+      // A leader begins a handover, and a peer asks for one, without a new counter.
+      const isNew = before?.counter !== write.counter;
+      if (before && isNew && write.checkpoint !== before.checkpoint) {
+        const owner = before.checkpointOwner ?? before.owner;
+        if (owner !== undefined && owner !== write.writer) {
+          problems.push(`CHECKPOINT: ${write.writer} wrote ${at}, in the tenure of ${owner}`);
+        }
+      }
+      if (isNew || !before) before = write;
+      else before = { ...write, checkpoint: before.checkpoint };
+    }
+  }
+  return problems;
+}
