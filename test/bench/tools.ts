@@ -61,7 +61,8 @@ export async function buildGoPrograms(): Promise<void> {
  * @param instead another version of something that it needs.
  */
 export async function mavenLibrary(what: MavenArtifact, instead?: MavenArtifact): Promise<string> {
-  const all = [what, ...(instead ? [instead] : [])];
+  // What it brings along comes with it: at equal depth Maven takes the first.
+  const all = [...(instead ? [instead] : []), what];
   const name = all.map(({ artifact, version }) => `${artifact}-${version}`).join("+");
   const folder = join(WORK, "maven", name);
   const library = join(folder, "lib");
