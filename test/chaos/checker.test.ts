@@ -182,6 +182,18 @@ describe("the lease table", () => {
     ]);
   });
 
+  it("may say yes again to what it had stored before the successor began", () => {
+    const asked = (...list: ReturnType<typeof checkpoint>[]) =>
+      life(10, 0, [1, 2], { checkpoints: list });
+    const second = life(11, 50, [3], { from: "2" });
+    expect(problems(THREE, [asked(checkpoint("2", 30), checkpoint("2", 60)), second])).toEqual([]);
+    expect(problems(THREE, [asked(checkpoint("1", 30), checkpoint("2", 60)), second])).toHaveLength(
+      1,
+    );
+    const refused = checkpoint("2", 30, "ShutdownException");
+    expect(problems(THREE, [asked(refused, checkpoint("2", 60)), second])).toHaveLength(1);
+  });
+
   it("cannot help a child that began late because it was stopped", () => {
     const first = life(10, 20, [1, 2, 3], { checkpoints: [checkpoint("3", 60)] });
     const late = life(11, 0, [], { initializedMs: 100 });

@@ -62,14 +62,26 @@ function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] 
   );
 }
 
-/** Once another worker's child has begun, the lease is its worker's, and nobody else's checkpoint may be taken. */
+/**
+ * Once another worker's child has begun, the lease is its worker's, and nobody else's checkpoint may be taken. The place
+ * that is stored already is no new checkpoint: Java says yes to it without a write.
+ */
 function findCheckpointsWithoutLease(shards: ReturnType<typeof byShard>): string[] {
   return shards.flatMap((lives) =>
     lives.flatMap((life, index) => {
       const successor = lives[index + 1];
       if (!successor) return [];
+      const isStored = (upTo: string) =>
+        upTo === life.from ||
+        life.checkpoints.some(
+          (asked) =>
+            asked.error === null &&
+            asked.upTo === upTo &&
+            asked.answeredMs < successor.initializedMs,
+        );
       return life.checkpoints
         .filter(({ askedMs, error }) => error === null && askedMs > successor.initializedMs)
+        .filter(({ upTo }) => !isStored(upTo))
         .map(
           ({ upTo }) => `STOLEN: ${upTo} was taken of ${life.file} after ${successor.file} began`,
         );
