@@ -22,7 +22,7 @@
 import type { TakenHow } from "../events.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import type { Observation, ObservedLease } from "./observation.ts";
-import { longestRestMs } from "./pace.ts";
+import { type FleetSize, longestRestMs } from "./pace.ts";
 
 export interface AssignmentSettings {
   readonly failoverTimeMillis: number;
@@ -96,7 +96,8 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     available.filter(({ lease }) => !view.busy.has(lease.shardId)),
     view.random,
   );
-  const neglected = free.filter((seen) => isNeglected(seen, view, settings));
+  const size = { leases: view.leases.size, workers: counts.size };
+  const neglected = free.filter((seen) => isNeglected(seen, view, settings, size));
   const isLate = new Set(neglected);
   const need = target - mine;
   if (free.length > 0) {
@@ -220,12 +221,13 @@ function isAvailable(
 
 function isNeglected(
   { changedMs, ownerlessSinceMs }: ObservedLease,
-  { nowMs, leases }: AssignmentView,
+  { nowMs }: AssignmentView,
   { failoverTimeMillis }: AssignmentSettings,
+  size: FleetSize,
 ): boolean {
   return ownerlessSinceMs === undefined
     ? nowMs - changedMs > NEGLECTED_EXPIRED * failoverTimeMillis
-    : nowMs - ownerlessSinceMs > NEGLECTED_LOOKS * longestRestMs(leases.size, failoverTimeMillis);
+    : nowMs - ownerlessSinceMs > NEGLECTED_LOOKS * longestRestMs(size, failoverTimeMillis);
 }
 
 /** Live workers and what each has; this one is always among them. */

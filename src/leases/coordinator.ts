@@ -27,9 +27,9 @@ import { Holdings } from "./holdings.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
-import type { Lease } from "./lease.ts";
+import { actualOwner, type Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
-import { rescanMs } from "./pace.ts";
+import { type FleetSize, rescanMs } from "./pace.ts";
 import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
@@ -169,7 +169,7 @@ export class Coordinator {
       }
       await this.#pass(scan.leases, firstPass);
       firstPass = false;
-      const restMs = rescanMs(scan.leases.length, settings.failoverTimeMillis, random);
+      const restMs = rescanMs(sizeOf(scan.leases), settings.failoverTimeMillis, random);
       await this.#news.sleep(clock, restMs, signal);
     }
   }
@@ -243,6 +243,11 @@ export class Coordinator {
     const work = { service: "dynamodb", operation, who: "" } as const;
     return persist(work, attempt, this.#persistence, this.#stopping.signal);
   }
+}
+
+function sizeOf(leases: readonly Lease[]): FleetSize {
+  const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
+  return { leases: leases.length, workers: owners.size };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

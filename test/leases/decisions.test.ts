@@ -256,11 +256,24 @@ test("an attempt is told to end when its time is over, or when it no longer matt
   expect(await within(1_000, clock, never, async () => "done")).toBe("done");
 });
 
-test("scans of a small table come often, those of a large one as seldom as Java's", () => {
-  expect(rescanMs(4, 10_000, () => 0.999)).toBeLessThan(1_000);
-  expect(rescanMs(4, 300, () => 0.999)).toBeLessThanOrEqual(100);
-  expect(rescanMs(10_000, 10_000, () => 0.999)).toBeGreaterThan(19_000);
-  expect(rescanMs(100_000, 10_000, () => 0.999)).toBeLessThanOrEqual(20_000);
+test("scans of a small table come often, those of a large one or a large fleet as seldom as Java's", () => {
+  const rest = (leases: number, workers: number, failoverTimeMillis: number) =>
+    rescanMs({ leases, workers }, failoverTimeMillis, () => 0.999);
+  expect(rest(4, 1, 10_000)).toBeLessThan(1_000);
+  expect(rest(4, 1, 300)).toBeLessThanOrEqual(100);
+  expect(rest(10_000, 1, 10_000)).toBeGreaterThan(19_000);
+  expect(rest(100_000, 1, 10_000)).toBeLessThanOrEqual(20_000);
+  expect(rest(100, 1_000, 10_000)).toBeGreaterThan(19_000);
+});
+
+test("the scans of a fleet cost at most a tenth of its renewals", () => {
+  const leases = 100;
+  for (const workers of [5, 10, 30, 50]) {
+    const restS = rescanMs({ leases, workers }, 10_000, () => 0.5) / 1_000;
+    // A lease takes 350 bytes, a unit read costs a fifth of one written.
+    const read = (workers / restS) * Math.ceil((leases * 350) / 4_096) * 0.5;
+    expect(read / 5).toBeLessThanOrEqual(0.1 * leases * 0.3);
+  }
 });
 
 function ended(from: Lease): Lease {

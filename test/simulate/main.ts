@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { type Outcome, run } from "./run.ts";
-import { printCosts } from "./scale.ts";
+import { printCosts, printPrice } from "./scale.ts";
 import type { Size } from "./scenario.ts";
 
 const { values } = parseArgs({
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     from: { type: "string", default: "1" },
     workers: { type: "string" },
     shards: { type: "string" },
+    price: { type: "boolean", default: false },
     scale: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
@@ -77,4 +78,6 @@ async function simulateAll(): Promise<void> {
   process.exitCode = failed > 0 ? 1 : 0;
 }
 
-await (values.scale ? printCosts() : simulateAll());
+if (values.price) await printPrice();
+if (values.scale) await printCosts();
+if (!values.price && !values.scale) await simulateAll();

@@ -2,7 +2,7 @@
 // balanced; and then nothing may move any more.
 
 import { actualOwner, hasEnded } from "../../src/leases/lease.ts";
-import { longestRestMs } from "../../src/leases/pace.ts";
+import { type FleetSize, longestRestMs } from "../../src/leases/pace.ts";
 import { Fleet } from "./fleet.ts";
 import { Incidents } from "./incidents.ts";
 import { Invariants } from "./invariants.ts";
@@ -132,7 +132,7 @@ class World {
    */
   get #servedWithinMs(): number {
     const { failoverTimeMillis, auditConfidence = 3 } = this.#scenario.settings;
-    const restMs = longestRestMs(this.#table.rows.size, failoverTimeMillis);
+    const restMs = longestRestMs(this.#size, failoverTimeMillis);
     const generations = generationsOf(this.#stream);
     return (
       (3.2 + 1.1 * auditConfidence) * failoverTimeMillis +
@@ -144,9 +144,15 @@ class World {
   /** Who lacks leases steals at least one with each look. */
   get #evenWithinMs(): number {
     const { failoverTimeMillis } = this.#scenario.settings;
-    const restMs = longestRestMs(this.#table.rows.size, failoverTimeMillis);
+    const restMs = longestRestMs(this.#size, failoverTimeMillis);
     const share = this.#stream.open.length / Math.max(1, this.#fleet.active.length);
     return 6 * failoverTimeMillis + (4 * share + 20) * restMs;
+  }
+
+  get #size(): FleetSize {
+    const owners = [...this.#table.rows.values()].flatMap(({ lease }) => actualOwner(lease) ?? []);
+    const names = new Set([...owners, ...this.#fleet.active.map(({ workerId }) => workerId)]);
+    return { leases: this.#table.rows.size, workers: names.size };
   }
 
   #advance(ms: number): Promise<void> {

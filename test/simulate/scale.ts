@@ -1,31 +1,29 @@
-// What a large fleet costs when nothing happens: requests counted in the simulation, capacity units reckoned from them.
+// What a fleet costs when nothing happens: requests and units counted in the simulation, beside what Java's fleet would ask for.
 
-import { hasEnded } from "../../src/leases/lease.ts";
 import { Fleet } from "./fleet.ts";
 import { Invariants } from "./invariants.ts";
+import { java2, java3, type UnitsPerHour } from "./java.ts";
 import { Random } from "./random.ts";
 import { scenarioOf } from "./scenario.ts";
 import { Schedule } from "./schedule.ts";
 import { asChild, SimStream } from "./stream.ts";
-import { type Operation, SimTable } from "./table.ts";
+import { SimTable } from "./table.ts";
+import { rowBytes } from "./units.ts";
 import { Weather } from "./weather.ts";
 
-export interface Cost {
-  readonly workers: number;
-  readonly shards: number;
+interface Cost extends UnitsPerHour {
   readonly scansPerSecond: number;
-  readonly readUnitsPerSecond: number;
-  readonly renewalsPerSecond: number;
-  readonly writeUnitsPerHour: number;
-  readonly readUnitsPerHour: number;
+  readonly writesPerSecond: number;
+  /** The most in one second: a partition takes 1,000. */
+  readonly busiestSecond: number;
+  /** All rows. */
+  readonly tableBytes: number;
 }
 
-/** A row of a lease, about. DynamoDB reads 4 KB for half a unit when it need not be consistent. */
-const ROW_BYTES = 300;
-const BYTES_PER_UNIT = 8 * 1024;
+const ROWS_PER_PAGE = 3_000;
 
-/** A fleet that was restarted under its old names, so that it is even from the start; counted over `seconds` at rest. */
-export async function costAtRest(workers: number, shards: number, seconds: number): Promise<Cost> {
+/** Of a fleet that was restarted under its old names, so that it is even from the start; counted over `seconds` at rest. */
+async function costAtRest(workers: number, shards: number, seconds: number): Promise<Cost> {
   const random = new Random(1);
   const schedule = new Schedule();
   const scenario = scenarioOf(random, { workers, shards, calm: true });
@@ -34,11 +32,15 @@ export async function costAtRest(workers: number, shards: number, seconds: numbe
   const stream = new SimStream(shards, 0);
   stream.putUntilMs = -1;
   const invariants = new Invariants(schedule, stream);
+  const writesInSecond = new Map<number, number>();
   const table = new SimTable(
     schedule,
     new Weather(random.fork(), failoverTimeMillis),
-    3_000,
-    () => {},
+    ROWS_PER_PAGE,
+    () => {
+      const second = Math.floor(schedule.nowMs / 1_000);
+      writesInSecond.set(second, (writesInSecond.get(second) ?? 0) + 1);
+    },
   );
   [...stream.shards.values()].forEach((shard, i) => {
     const checkpoint = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
@@ -59,51 +61,73 @@ export async function costAtRest(workers: number, shards: number, seconds: numbe
     schedule.in(random.between(0, failoverTimeMillis / 2), () => fleet.join(`w${i}`));
   }
   const advance = (ms: number) => schedule.runUntil(schedule.nowMs + ms, () => false);
-  await advance(failoverTimeMillis);
-  const before = new Map(table.requests);
-  const rowsBefore = table.rowsScanned;
+  await advance(2 * failoverTimeMillis);
+  const { readUnits, writeUnits } = table.meter;
+  const pages = table.requests.get("scan") ?? 0;
+  writesInSecond.clear();
   await advance(seconds * 1_000);
-  const rate = (operation: Operation) =>
-    ((table.requests.get(operation) ?? 0) - (before.get(operation) ?? 0)) / seconds;
-  const readUnitsPerSecond =
-    ((table.rowsScanned - rowsBefore) * ROW_BYTES) / BYTES_PER_UNIT / seconds;
-  const writesPerSecond = rate("renew") + rate("take") + rate("checkpoint");
-  const leases = [...table.rows.values()].filter(({ lease }) => !hasEnded(lease)).length;
-  if (leases !== shards) throw new Error(`${leases} leases of ${shards} are left`);
+  const perSecond = {
+    reads: (table.meter.readUnits - readUnits) / seconds,
+    writes: (table.meter.writeUnits - writeUnits) / seconds,
+    pages: ((table.requests.get("scan") ?? 0) - pages) / seconds,
+  };
+  const leases = [...table.rows.values()].map(({ lease }) => lease);
+  if (leases.length !== shards) throw new Error(`${leases.length} leases of ${shards} are left`);
   return {
-    workers,
-    shards,
-    scansPerSecond: (table.rowsScanned - rowsBefore) / shards / seconds,
-    readUnitsPerSecond,
-    renewalsPerSecond: rate("renew"),
-    writeUnitsPerHour: writesPerSecond * 3_600,
-    readUnitsPerHour: readUnitsPerSecond * 3_600,
+    scansPerSecond: perSecond.pages / Math.ceil(shards / ROWS_PER_PAGE),
+    writesPerSecond: perSecond.writes,
+    busiestSecond: Math.max(...writesInSecond.values()),
+    tableBytes: leases.reduce((sum, lease) => sum + rowBytes(lease), 0),
+    readUnits: perSecond.reads * 3_600,
+    writeUnits: perSecond.writes * 3_600,
   };
 }
 
-const SIZES: readonly (readonly [number, number])[] = [
+type Size = readonly [workers: number, shards: number];
+
+const PRICED: readonly Size[] = [
   [1, 1],
   [2, 10],
   [10, 100],
+  [50, 1_000],
+];
+
+/** Units an hour, ours and Java's; a unit written costs about as much as five read. */
+export async function printPrice(sizes: readonly Size[] = PRICED): Promise<void> {
+  printRow("workers", "shards", "read", "2.x", "3.x", "written", "2.x", "3.x");
+  printRow(...Array.from({ length: 8 }, () => "---:"));
+  for (const [workers, shards] of sizes) {
+    const ours = await costAtRest(workers, shards, shards >= 1_000 ? 300 : 3_600);
+    const reference = [java2, java3].map((java) => java(workers, shards, ours.tableBytes));
+    const reads = [ours, ...reference].map(({ readUnits }) => readUnits);
+    const writes = [ours, ...reference].map(({ writeUnits }) => writeUnits);
+    printRow(...[workers, shards, ...reads, ...writes].map(told));
+  }
+}
+
+const LARGE: readonly Size[] = [
+  [10, 1_000],
   [100, 1_000],
   [100, 10_000],
   [1_000, 1_000],
 ];
 
-export async function printCosts(sizes = SIZES): Promise<void> {
-  console.log(
-    "| workers | shards | scans/s | read units/s | renewals/s | read units/h | write units/h |",
-  );
-  console.log("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+export async function printCosts(sizes: readonly Size[] = LARGE): Promise<void> {
+  printRow("workers", "shards", "scans/s", "read units/s", "writes/s", "in the busiest second");
+  printRow(...Array.from({ length: 6 }, () => "---:"));
   for (const [workers, shards] of sizes) {
-    const cost = await costAtRest(workers, shards, workers * shards >= 1_000_000 ? 20 : 60);
-    const numbers = [
-      cost.scansPerSecond,
-      cost.readUnitsPerSecond,
-      cost.renewalsPerSecond,
-      cost.readUnitsPerHour,
-      cost.writeUnitsPerHour,
-    ].map((number) => (number < 100 ? number.toFixed(2) : Math.round(number).toLocaleString("en")));
-    console.log(`| ${workers} | ${shards} | ${numbers.join(" | ")} |`);
+    const cost = await costAtRest(workers, shards, workers * shards >= 1_000_000 ? 30 : 120);
+    const numbers = [cost.scansPerSecond, cost.readUnits / 3_600, cost.writesPerSecond];
+    printRow(...[workers, shards, ...numbers, cost.busiestSecond].map(told));
   }
+}
+
+function told(number: number): string {
+  return Number.isInteger(number) || number >= 100
+    ? Math.round(number).toLocaleString("en")
+    : number.toFixed(1);
+}
+
+function printRow(...cells: readonly string[]): void {
+  console.log(`| ${cells.join(" | ")} |`);
 }

@@ -10,6 +10,7 @@ import {
 } from "../../src/leases/table.ts";
 import type { Process } from "./process.ts";
 import type { Schedule } from "./schedule.ts";
+import { Meter } from "./units.ts";
 import type { Weather } from "./weather.ts";
 
 export type Operation =
@@ -46,8 +47,8 @@ const STALE_MS = 1_000;
 export class SimTable {
   readonly rows = new Map<string, Row>();
   readonly requests = new Map<Operation, number>();
+  readonly meter = new Meter();
   conflicts = 0;
-  rowsScanned = 0;
   #exists = false;
   readonly #schedule: Schedule;
   readonly #weather: Weather;
@@ -77,6 +78,7 @@ export class SimTable {
     ): Promise<WriteResult> =>
       this.#call(process, operation, signal, () => {
         const before = this.rows.get(shardId)?.lease;
+        this.meter.wrote(before);
         if (!before || !holds(before)) {
           this.conflicts++;
           return "conflict";
@@ -106,10 +108,16 @@ export class SimTable {
         }),
       scan: (signal) => this.#scan(process, signal),
       read: (shardId, signal) =>
-        this.#call(process, "read", signal, () => this.rows.get(shardId)?.lease),
+        this.#call(process, "read", signal, () => {
+          const lease = this.rows.get(shardId)?.lease;
+          this.meter.read(lease);
+          return lease;
+        }),
       create: (lease, signal) =>
         this.#call(process, "create", signal, () => {
-          if (this.rows.has(lease.shardId)) return "exists";
+          const there = this.rows.get(lease.shardId)?.lease;
+          this.meter.wrote(there);
+          if (there) return "exists";
           const after = {
             ...lease,
             counter: 0,
@@ -185,6 +193,7 @@ export class SimTable {
       delete: (lease, signal) =>
         this.#call(process, "delete", signal, () => {
           const before = this.rows.get(lease.shardId)?.lease;
+          this.meter.wrote(before);
           if (!before || !hasEnded(before)) return "conflict";
           this.#put(lease.shardId, { operation: "delete", by: process, before, after: undefined });
           return "written";
@@ -207,11 +216,12 @@ export class SimTable {
       const read = await this.#call(process, "scan", signal, () => {
         // A scan goes by key hash: rows that come meanwhile are found or not.
         if (page === 0) ids.push(...this.rows.keys());
-        return ids
+        const rows = ids
           .slice(page * this.#rowsPerPage, (page + 1) * this.#rowsPerPage)
           .flatMap((id) => this.#seen(id) ?? []);
+        this.meter.scanned(rows);
+        return rows;
       });
-      this.rowsScanned += read.length;
       leases.push(...read);
       more = (page + 1) * this.#rowsPerPage < ids.length;
     }

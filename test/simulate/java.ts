@@ -1,0 +1,53 @@
+// What Java's workers ask of the lease table at rest, by their intervals with default settings: units an hour.
+// Not simulated; each line says which of its loops it counts.
+
+import { scanUnits } from "./units.ts";
+
+export interface UnitsPerHour {
+  readonly readUnits: number;
+  readonly writeUnits: number;
+}
+
+const HOUR_MS = 3_600_000;
+const FAILOVER_MS = 10_000;
+const EPSILON_MS = 25;
+/** A worker's row of figures, and a key in the index of owners. */
+const METRICS_ROW_BYTES = 300;
+const INDEX_KEY_BYTES = "leaseOwner".length + 36 + "leaseKey".length + 20;
+
+function timesPerHour(everyMs: number): number {
+  return HOUR_MS / everyMs;
+}
+
+/** Each lease is renewed alone, three times in a failover time, a little early. */
+const RENEWALS = timesPerHour(FAILOVER_MS / 3 - EPSILON_MS);
+
+/** @param tableBytes all rows of leases. */
+export function java2(workers: number, shards: number, tableBytes: number): UnitsPerHour {
+  const scan = scanUnits(tableBytes);
+  const takers = workers * timesPerHour(2 * (FAILOVER_MS + EPSILON_MS));
+  // Every worker works out who leads, every 5 min; the leader looks for holes, every 2 min.
+  const elections = workers * timesPerHour(300_000);
+  const audits = timesPerHour(120_000);
+  return {
+    readUnits: (takers + elections + audits) * scan,
+    writeUnits: shards * RENEWALS,
+  };
+}
+
+/** In one table, as 3.5 begins: reports of the workers are scanned with the leases. */
+export function java3(workers: number, shards: number, tableBytes: number): UnitsPerHour {
+  const scan = scanUnits(tableBytes + workers * METRICS_ROW_BYTES);
+  const ownKeys = scanUnits(Math.ceil(shards / workers) * INDEX_KEY_BYTES);
+  const discoveries = workers * timesPerHour(FAILOVER_MS - EPSILON_MS);
+  const assignments = timesPerHour(2 * FAILOVER_MS);
+  const audits = timesPerHour(120_000);
+  // Those who do not lead look at the lock every 30 s, taken as a consistent read; the leader writes to it as often.
+  const lockReads = (workers - 1) * timesPerHour(30_000);
+  const heartbeats = timesPerHour(30_000);
+  const reports = workers * timesPerHour(30_000);
+  return {
+    readUnits: discoveries * ownKeys + (assignments + audits) * scan + lockReads,
+    writeUnits: shards * RENEWALS + heartbeats + reports,
+  };
+}
