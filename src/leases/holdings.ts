@@ -182,9 +182,9 @@ export class Holdings {
     for (const tenure of this.#tenures.values()) tenure.requestStop();
   }
 
-  /** Resolves when no consumer is left; nothing may be taken any more. */
+  /** Resolves when no consumer is left; nothing may be taken any more, but what is being taken has to be released. */
   async ended(): Promise<void> {
-    await Promise.all(this.#running);
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   /** Withdraws every lease from its consumer without waiting for it, and releases it if that can be done at once. */
@@ -225,7 +225,8 @@ export class Holdings {
     if (!this.#stopping.signal.aborted) await this.#guard(this.#parts.consume(tenure));
     over.abort();
     await kept;
-    if (tenure.trusted && !hasEnded(tenure.lease)) this.#rest(tenure.shardId);
+    const returnedUnasked = tenure.trusted && !tenure.stopRequested.aborted;
+    if (returnedUnasked && !hasEnded(tenure.lease)) this.#rest(tenure.shardId);
     await this.#release(tenure);
     this.#counters.set(tenure.shardId, tenure.lease.counter + 1);
     this.#tenures.delete(tenure.shardId);

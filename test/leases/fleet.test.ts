@@ -303,6 +303,55 @@ describe("a lease that is wanted elsewhere", () => {
     expect(first.all("leaseReleased")).toMatchObject([{ to: second.workerId }]);
   });
 
+  test("is released by the one who asked for it and was told to end meanwhile", async () => {
+    const { tableName } = await openTable();
+    const shards = shardsSideBySide(2);
+    const first = start({ table: await openTable(tableName), shards });
+    await first.until(() => first.held.size === 2);
+    let letThrough = () => {};
+    let updates = 0;
+    const until = new Promise<void>((resolve) => {
+      letThrough = resolve;
+    });
+    const takes = new Promise<void>((resolve) => {
+      proxy.fate = ({ operation }) => {
+        // The first asks for the lease, the second takes it.
+        if (operation !== "UpdateItem" || ++updates !== 2) return "pass";
+        resolve();
+        return { until };
+      };
+    });
+    const second = start({ table: await openTable(tableName, proxy.url), shards });
+    await takes;
+    const stopped = second.stop();
+    letThrough();
+    await stopped;
+    expect(second.all("leaseTaken")).toHaveLength(1);
+    expect(second.all("leaseReleased")).toHaveLength(1);
+  });
+
+  test("is taken up again at once when the one who asked for it has gone", async () => {
+    const { tableName } = await openTable();
+    const shards = shardsSideBySide(2);
+    // Longer than this test may take.
+    const settings = { failoverTimeMillis: 300_000 };
+    let finish = () => {};
+    const slow = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const consume = async (lease: HeldLease) => {
+      await over(lease);
+      await slow;
+    };
+    const first = start({ table: await openTable(tableName), shards, settings, consume });
+    await first.until(() => first.held.size === 2);
+    const second = start({ table: await openTable(tableName), shards, settings });
+    await first.untilEvent("handoverRequested");
+    await second.stop();
+    finish();
+    await first.until(() => first.all("leaseTaken").length === 3);
+  });
+
   test("is taken from a worker that renews and does not hear, as one of KCL 2.x", async () => {
     const { tableName } = await openTable();
     const table = await openTable(tableName);
