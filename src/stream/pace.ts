@@ -1,8 +1,9 @@
 // When a shard is asked again. The service allows 5 GetRecords calls and 2 MB per second and shard, to all of its
 // consumers together; beyond that it throttles.
 //
-// With `idleTimeBetweenReadsInMillis` set, the person decides: that long from the end of one call to the start of the next,
-// as the Java daemon counts. Without it we adapt: behind the tip at once, after records quickly, without records
+// With `idleTimeBetweenReadsInMillis` set, the person decides: that long from the start of one call to the start of the next,
+// so that 200 is five calls a second. (The Java daemon counts from the end of a call; a record waits as much longer as calls
+// take.) A long call is followed by half of it, lest a shard be asked without pause. Without it we adapt: behind the tip at once, after records quickly, without records
 // more slowly. A shard that was throttled keeps to what the service allows from then on, and, while it is throttled
 // further (others read it too), goes down to a fraction of that.
 
@@ -64,10 +65,13 @@ export class Pace {
 
   #usualMs(call: CallFacts): number {
     this.#throttles = Math.max(0, this.#throttles - 1);
-    if (this.#idleMs !== undefined) return call.endedMs + this.#idleMs;
+    const { startedMs, endedMs } = call;
+    if (this.#idleMs !== undefined) {
+      return Math.max(startedMs + this.#idleMs, endedMs + this.#idleMs / 2);
+    }
     this.#emptyAnswers = call.records > 0 ? 0 : this.#emptyAnswers + 1;
     const restMs = this.#careful ? (call.bytes * 0.75) / BYTES_PER_MS : 0;
-    return call.startedMs + Math.max(this.#gapMs(call), restMs) * 2 ** this.#throttles;
+    return startedMs + Math.max(this.#gapMs(call), restMs) * 2 ** this.#throttles;
   }
 
   /** How long to wait after the shard was throttled. */

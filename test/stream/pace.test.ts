@@ -60,15 +60,19 @@ describe("without a setting", () => {
 });
 
 describe("with idleTimeBetweenReadsInMillis", () => {
-  test("it waits as long as was set, from the end of a call, whatever the call brought", () => {
+  test("it is as long as was set from call to call, whatever the call brought", () => {
     const pace = new Pace(idle(700), half);
     for (const facts of [{}, some, large, { ...large, millisBehindLatest: 9 }]) {
-      expect(pace.nextMs(call(facts))).toBe(1_730);
+      expect(pace.nextMs(call(facts))).toBe(1_700);
     }
   });
 
+  test("it is at least half as long from the end of a call", () => {
+    expect(new Pace(idle(700), half).nextMs(call({ endedMs: 1_400 }))).toBe(1_750);
+  });
+
   test("less than 200 is 200", () => {
-    expect(new Pace(idle(0), half).nextMs(call())).toBe(1_230);
+    expect(new Pace(idle(0), half).nextMs(call())).toBe(1_200);
   });
 
   test("it waits at least as long after a failure", () => {
