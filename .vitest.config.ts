@@ -2,10 +2,9 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // Interoperability with the Java daemon takes Java, Maven and minutes: `npm run test:interop`.
-    include: process.env["INTEROP"]
-      ? ["test/interop/*.test.ts"]
-      : ["test/!(interop)/**/*.test.ts", "test/*.test.ts"],
+    include: ["test/**/*.test.ts"],
+    // These take Java, Maven and minutes: `npm run test:interop`.
+    exclude: process.env["INTEROP"] ? [] : ["test/interop/{fleet,java}.test.ts"],
     globalSetup: "./test/support/globalSetup.ts",
     // The services are shared; each file has its own processes, streams and tables. Most of them mostly wait.
     maxWorkers: 3,

@@ -18,6 +18,9 @@ export interface StartupOptions {
 }
 
 export const STARTUP_COLUMNS: readonly Column[] = [
+  { figure: "daemonStarted", title: "Settings read, s", digits: 2 },
+  { figure: "leaseTableCreated", title: "Table made, s", digits: 2 },
+  { figure: "leaseTaken", title: "Lease taken, s", digits: 2 },
   { figure: "startSeconds", title: "Child runs, s", digits: 2, better: "less" },
   { figure: "initializeSeconds", title: "`initialize`, s", digits: 2, better: "less" },
   { figure: "recordsSeconds", title: "First records, s", digits: 2, better: "less" },
@@ -77,8 +80,22 @@ async function launch(daemon: Daemon, options: DaemonRunOptions): Promise<Figure
       recordsSeconds: run.sinceLaunch(records?.atMs),
       cpu,
       ...run.memory(),
+      ...ownSteps(run),
     };
   } finally {
     await run.stop();
   }
+}
+
+/** When our daemon says that it did what comes before the child, in seconds from its launch. */
+function ownSteps(run: DaemonRun): Figures {
+  const steps = ["daemonStarted", "leaseTableCreated", "leaseTaken"];
+  const lines = run.program.log.split("\n").filter((line) => line.startsWith("{"));
+  const events = lines.map((line) => JSON.parse(line) as { event: string; time: string });
+  return Object.fromEntries(
+    steps.flatMap((step) => {
+      const event = events.find((each) => each.event === step);
+      return event ? [[step, run.sinceLaunch(Date.parse(event.time))]] : [];
+    }),
+  );
 }

@@ -25,10 +25,13 @@ export function explain(
   const before = one.startedMs < other.startedMs ? one : other;
   // A farewell in order, and a checkpoint at its end: whoever comes next has no reason to begin earlier.
   if (partedInOrder(before)) return undefined;
-  const during = faults.filter(
-    ({ fromMs, untilMs }) =>
-      fromMs <= againMs && (untilMs ?? againMs) + AFTERMATH_MS >= before.startedMs,
-  );
+  // The last that was done to it before counts first.
+  const during = faults
+    .filter(
+      ({ fromMs, untilMs }) =>
+        fromMs <= againMs && (untilMs ?? againMs) + AFTERMATH_MS >= before.startedMs,
+    )
+    .toReversed();
   return (
     during.find(({ target }) => target.who === "child" && target.pid === before.pid)?.name ??
     during.find(({ target }) => target.who === "daemon" && target.pid === before.daemonPid)?.name ??

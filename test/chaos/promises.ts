@@ -3,6 +3,7 @@
 
 import type { FaultEntry } from "./faultLog.ts";
 import type { Life } from "./journal.ts";
+import { isBefore } from "./places.ts";
 
 export function findBrokenPromises(
   lives: readonly Life[],
@@ -88,17 +89,3 @@ function findCheckpointsWithoutLease(shards: ReturnType<typeof byShard>): string
     }),
   );
 }
-
-/** Words for places without a number come before every number, but for the end. */
-function isBefore(a: string, b: string): boolean {
-  const [[first, firstSub], [second, secondSub]] = [parse(a), parse(b)];
-  return first === second ? firstSub < secondSub : first < second;
-}
-
-function parse(text: string): readonly [sequenceNumber: bigint, subSequenceNumber: number] {
-  const [number = "", sub = "0"] = text.split("#");
-  const value = number === "SHARD_END" ? END : /^\d+$/.test(number) ? BigInt(number) : -1n;
-  return [value, Number(sub)];
-}
-
-const END = 10n ** 200n;

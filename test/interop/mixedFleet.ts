@@ -4,26 +4,23 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type KinesisClient,
-  ListShardsCommand,
-  MergeShardsCommand,
-  type Shard,
-  SplitShardCommand,
-} from "@aws-sdk/client-kinesis";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { LOCAL_CREDENTIALS } from "../../src/local/services.ts";
 import type { Scope } from "../../src/sample/scope.ts";
 import { RUNS } from "../bench/paths.ts";
 import { Program } from "../bench/processes.ts";
 import { check, type Findings } from "../chaos/checker.ts";
-import { FaultLog } from "../chaos/faultLog.ts";
-import { readJournals } from "../chaos/journal.ts";
+import { FaultLog, nowMs } from "../chaos/faultLog.ts";
+import { type Life, readJournals } from "../chaos/journal.ts";
 import { type PutRecord, putUntil } from "../chaos/putter.ts";
 import { Random } from "../chaos/random.ts";
 import { MAIN } from "../support/daemon.ts";
-import { leaseItems, streamActive, testKinesis, until } from "../support/emulators.ts";
+import { leaseItems, testKinesis, until } from "../support/emulators.ts";
+import { findForeignWrites } from "./foreignWrites.ts";
 import { type JavaRelease, javaProperties, startJava, writeProperties } from "./javaDaemon.ts";
-import { findForeignWrites, type LeaseWrite, startWriteWitness } from "./writeWitness.ts";
+import { openShards, splitAndMerge } from "./resharding.ts";
+import { type LeaseWrite, startWriteWitness } from "./writeWitness.ts";
 
 export interface Member {
   readonly name: string;
@@ -35,13 +32,16 @@ export interface FleetOptions {
   readonly stream: string;
   readonly dynamoUrl: string;
   readonly kinesisUrl: string;
-  readonly java: JavaRelease;
+  readonly java?: JavaRelease;
 }
 
 const PROCESSOR = new URL("../chaos/processor.mjs", import.meta.url).pathname;
 const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
 const ROUND_MS = 250;
 const LIMIT_MS = 240_000;
+const FAILOVER_MS = 3_000;
+/** Who sleeps so long has lost its leases, whatever it believes when it wakes up. */
+const SLEEP_MS = 3 * FAILOVER_MS;
 const STOP_PATIENCE_MS = 30_000;
 /** The verdict on order and loss does not depend on it. */
 const NO_BOUND_MS = Number.POSITIVE_INFINITY;
@@ -99,7 +99,7 @@ export class MixedFleet {
       workerId: name,
       kinesisEndpoint: kinesisUrl,
       dynamoDBEndpoint: witness.url,
-      failoverTimeMillis: "3000",
+      failoverTimeMillis: String(FAILOVER_MS),
       maxLeasesToStealAtOneTime: "2",
       shutdownGraceMillis: "15000",
     });
@@ -142,13 +142,39 @@ export class MixedFleet {
   async terminate(member: Member): Promise<void> {
     const { kind, name, program } = member;
     this.#living.delete(member);
-    const over = this.#faults.begin(`${kind} stopped`, {
+    const over = this.#faults.begin(`${kind} told to end`, {
       who: "daemon",
       worker: name,
       pid: program.pid,
     });
     await program.stop(STOP_PATIENCE_MS);
     over();
+  }
+
+  /**
+   * Stops the daemon's process, not its children, for three leases' time and until `holds`.
+   *
+   * @returns how long that took from when it was stopped, in seconds, and what wakes it up.
+   */
+  async pause(
+    { kind, name, program }: Member,
+    what: string,
+    holds: (shares: Readonly<Record<string, number>>) => boolean,
+  ): Promise<{ readonly seconds: number; resume(): Promise<number> }> {
+    const target = { who: "daemon", worker: name, pid: program.pid } as const;
+    const over = this.#faults.begin(`${kind} stopped`, target);
+    const pausedMs = nowMs();
+    process.kill(program.pid, "SIGSTOP");
+    const seconds = await this.untilShares(what, holds);
+    await sleep(Math.max(0, pausedMs + SLEEP_MS - nowMs()));
+    const resume = async () => {
+      const resumedMs = nowMs();
+      process.kill(program.pid, "SIGCONT");
+      over();
+      await sleep(SLEEP_MS);
+      return givenAfterLoss(await readJournals(this.#folder), program.pid, pausedMs, resumedMs);
+    };
+    return { seconds, resume };
   }
 
   /** Who works on which open shards: how many each worker has. */
@@ -191,32 +217,14 @@ export class MixedFleet {
 
   /** Splits one open shard and merges two others that are neighbours. */
   async reshard(): Promise<void> {
-    const StreamName = this.#options.stream;
-    const [first, , third, fourth] = await this.#openShards();
-    const { StartingHashKey = "0", EndingHashKey = "0" } = first?.HashKeyRange ?? {};
     const over = this.#faults.begin("resharded", { who: "stream" });
-    await this.#client.send(
-      new SplitShardCommand({
-        StreamName,
-        ShardToSplit: first?.ShardId,
-        NewStartingHashKey: String((BigInt(StartingHashKey) + BigInt(EndingHashKey)) / 2n),
-      }),
-    );
-    await streamActive(StreamName);
-    await this.#client.send(
-      new MergeShardsCommand({
-        StreamName,
-        ShardToMerge: third?.ShardId,
-        AdjacentShardToMerge: fourth?.ShardId,
-      }),
-    );
-    await streamActive(StreamName);
+    await splitAndMerge(this.#client, this.#options.stream);
     over();
   }
 
   /** True when every open shard has a lease that somebody works on, and no closed one is unfinished. */
   async isThrough(): Promise<boolean> {
-    const open = await this.#openShards();
+    const open = await openShards(this.#client, this.#options.stream);
     const items = await leaseItems(this.#options.stream, this.#options.dynamoUrl);
     const unfinished = [...items].filter(
       ([, { checkpoint, entityType = "LEASE" }]) =>
@@ -227,16 +235,6 @@ export class MixedFleet {
       unfinished.every(([, { leaseOwner }]) => leaseOwner !== undefined) &&
       unfinished.every(([id]) => open.some(({ ShardId }) => ShardId === id))
     );
-  }
-
-  async #openShards(): Promise<readonly Shard[]> {
-    const { Shards = [] } = await this.#client.send(
-      new ListShardsCommand({ StreamName: this.#options.stream }),
-    );
-    const start = ({ HashKeyRange }: Shard) => BigInt(HashKeyRange?.StartingHashKey ?? 0);
-    return Shards.filter(
-      ({ SequenceNumberRange }) => SequenceNumberRange?.EndingSequenceNumber === undefined,
-    ).toSorted((a, b) => (start(a) < start(b) ? -1 : 1));
   }
 
   /** No more records are put; returns when all that were put have been delivered. */
@@ -265,4 +263,24 @@ export class MixedFleet {
     await this.#put.catch(() => {});
     this.#client.destroy();
   }
+}
+
+/** Records that went to children of a worker that had slept, on shards that another worker had begun to read meanwhile. */
+function givenAfterLoss(
+  lives: readonly Life[],
+  daemonPid: number,
+  pausedMs: number,
+  resumedMs: number,
+): number {
+  const begunElsewhere = new Set(
+    lives
+      .filter((life) => life.daemonPid !== daemonPid)
+      .filter(({ initializedMs }) => initializedMs > pausedMs && initializedMs < resumedMs)
+      .map(({ shardId }) => shardId),
+  );
+  return lives
+    .filter((life) => life.daemonPid === daemonPid && life.startedMs < pausedMs)
+    .filter(({ shardId }) => begunElsewhere.has(shardId))
+    .flatMap(({ deliveries }) => deliveries)
+    .filter(({ atMs }) => atMs > resumedMs).length;
 }

@@ -90,31 +90,3 @@ async function collect(message: IncomingMessage): Promise<Buffer> {
   for await (const chunk of message) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
-
-/**
- * The table takes one write for each counter, so a lease's history is in order of counters. A tenure is what lies between
- * two changes of its owner.
- *
- * @returns what should not be: a counter that two workers wrote, a checkpoint by somebody who was not the owner.
- */
-export function findForeignWrites(writes: readonly LeaseWrite[]): readonly string[] {
-  const problems: string[] = [];
-  for (const leaseKey of new Set(writes.map((write) => write.leaseKey))) {
-    const history = writes.filter((write) => write.leaseKey === leaseKey);
-    let before: LeaseWrite | undefined;
-    for (const write of history.toSorted((a, b) => a.counter - b.counter)) {
-      const at = `${leaseKey} at ${write.counter}`;
-      // A leader begins a handover, and a peer asks for one, without a new counter.
-      const isNew = before?.counter !== write.counter;
-      if (before && isNew && write.checkpoint !== before.checkpoint) {
-        const owner = before.checkpointOwner ?? before.owner;
-        if (owner !== undefined && owner !== write.writer) {
-          problems.push(`CHECKPOINT: ${write.writer} wrote ${at}, in the tenure of ${owner}`);
-        }
-      }
-      if (isNew || !before) before = write;
-      else before = { ...write, checkpoint: before.checkpoint };
-    }
-  }
-  return problems;
-}
