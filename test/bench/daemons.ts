@@ -11,7 +11,7 @@ export interface Daemon {
   readonly command: (propertiesFile: string) => Command;
   /** Keys that only this daemon knows. */
   readonly properties: Readonly<Record<string, string>>;
-  /** Those with which it drains a full shard as fast as it can. */
+  /** Those with which it polls a full shard as fast as it can. */
   readonly fastest: Readonly<Record<string, string>>;
 }
 

@@ -13,45 +13,64 @@ import { preciseNowMs } from "./wait.ts";
 export type IdleTime = number | "default";
 
 export interface LatencyOptions {
-  readonly idleTimes: readonly IdleTime[];
   readonly perSecond: number;
   readonly seconds: number;
-  readonly kinesisUrl: string;
   readonly dynamoUrl: string;
   /** Notes the age of each record. */
   readonly child: Command;
 }
 
 export const LATENCY_COLUMNS: readonly Column[] = [
-  { figure: "p50", title: "p50, ms", digits: 0, better: "less" },
-  { figure: "p90", title: "p90", digits: 0, better: "less" },
-  { figure: "p99", title: "p99", digits: 0, better: "less" },
-  { figure: "max", title: "max", digits: 0, better: "less" },
+  ...ageColumns(0),
   { figure: "putP50", title: "of it the put, p50", digits: 1 },
   { figure: "records", title: "Records", digits: 0 },
 ];
 
+export function ageColumns(digits: number): readonly Column[] {
+  return [
+    { figure: "p50", title: "p50, ms", digits, better: "less" },
+    { figure: "p90", title: "p90", digits, better: "less" },
+    { figure: "p99", title: "p99", digits, better: "less" },
+    { figure: "max", title: "max", digits, better: "less" },
+  ];
+}
+
 /** Steady traffic has begun, and whatever a daemon adapts has been adapted. */
 const SETTLE_MS = 3_000;
 
-export function latencyCases(options: LatencyOptions): readonly Case[] {
-  return options.idleTimes.map((idleTime) => ({
+export function latencyCases(
+  idleTimes: readonly IdleTime[],
+  kinesisUrl: string,
+  options: LatencyOptions,
+): readonly Case[] {
+  return idleTimes.map((idleTime) => ({
     labels: { idleTimeBetweenReadsInMillis: idleTime },
-    measure: (daemon) => measure(daemon, idleTime, options),
+    measure: async (daemon) => {
+      const stream = await EmulatedStream.create(kinesisUrl);
+      const properties: Readonly<Record<string, string>> =
+        idleTime === "default" ? {} : { idleTimeBetweenReadsInMillis: String(idleTime) };
+      try {
+        return await measureAges(daemon, stream, properties, options);
+      } finally {
+        stream.close();
+      }
+    },
   }));
 }
 
-async function measure(
+/** Of the records that are put into a new stream while a daemon reads it. */
+export async function measureAges(
   daemon: Daemon,
-  idleTime: IdleTime,
+  stream: EmulatedStream,
+  properties: Readonly<Record<string, string>>,
   options: LatencyOptions,
 ): Promise<Figures> {
-  const stream = await EmulatedStream.create(options.kinesisUrl);
   const run = new DaemonRun(daemon, {
     ...options,
+    kinesisUrl: stream.url,
     streamName: stream.name,
     applicationName: uniqueName(),
-    properties: idleTime === "default" ? {} : { idleTimeBetweenReadsInMillis: String(idleTime) },
+    properties,
   });
   try {
     await stream.put("the first");
@@ -72,7 +91,6 @@ async function measure(
     };
   } finally {
     await run.stop();
-    stream.close();
   }
 }
 

@@ -8,12 +8,14 @@ import { Scope } from "../../src/sample/scope.ts";
 import { chooseDaemons, type Daemon, machine } from "./daemons.ts";
 import { IDLE_COLUMNS, type IdleOptions, idleCases } from "./idle.ts";
 import { INSTALL_COLUMNS, installCases } from "./install.ts";
-import { type IdleTime, LATENCY_COLUMNS, latencyCases } from "./latency.ts";
+import { type IdleTime, LATENCY_COLUMNS, type LatencyOptions, latencyCases } from "./latency.ts";
 import { RUNS, WORK } from "./paths.ts";
 import { PROCESSORS, type Processor, processorCommand } from "./processors.ts";
 import { profileTable } from "./profile.ts";
 import { protocolCommand } from "./protocol.ts";
+import { PUSH_COLUMNS, pushCases } from "./push.ts";
 import { saveTable } from "./readme.ts";
+import { RETRIEVALS, type Retrieval } from "./retrieval.ts";
 import { type Case, runSeries } from "./series.ts";
 import { useDynamo, useKinesis } from "./services.ts";
 import { STARTUP_COLUMNS, startupCases } from "./startup.ts";
@@ -34,6 +36,8 @@ interface Options {
   readonly child: Processor;
   readonly shards: readonly number[];
   readonly size: readonly number[];
+  readonly retrieval: readonly Retrieval[];
+  readonly emulator: boolean;
   readonly records: number;
   readonly aggregate: number;
   readonly profile: boolean;
@@ -56,6 +60,7 @@ const throughput: Prepare = async (options, scope, daemons) => ({
   mode: "throughput",
   columns: THROUGHPUT_COLUMNS,
   cases: throughputCases({
+    retrievals: options.retrieval,
     shards: options.shards,
     sizes: options.size,
     records: options.records,
@@ -98,15 +103,26 @@ const idle: Prepare = async (options, scope, daemons) => ({
 const latency: Prepare = async (options, scope) => ({
   mode: "latency",
   columns: LATENCY_COLUMNS,
-  cases: latencyCases({
-    idleTimes: options.idle,
-    perSecond: options.rate,
-    seconds: options.seconds,
-    kinesisUrl: await useKinesis(scope),
-    dynamoUrl: await useDynamo(scope, options.java),
-    child: [...(await processorCommand("go")), "-age"],
+  cases: latencyCases(options.idle, await useKinesis(scope), await latencyOptions(options, scope)),
+});
+
+const push: Prepare = async (options, scope) => ({
+  mode: "push",
+  columns: PUSH_COLUMNS,
+  cases: pushCases({
+    ...(await latencyOptions(options, scope)),
+    ...(options.emulator && { emulatorUrl: await useKinesis(scope) }),
   }),
 });
+
+async function latencyOptions(options: Options, scope: Scope): Promise<LatencyOptions> {
+  return {
+    perSecond: options.rate,
+    seconds: options.seconds,
+    dynamoUrl: await useDynamo(scope, options.java),
+    child: [...(await processorCommand("go")), "-age"],
+  };
+}
 
 const install: Prepare = async () => ({
   mode: "install",
@@ -201,6 +217,11 @@ function modes(): readonly Command[] {
       .addOption(counts("--shards <n...>", "numbers of shards", [1, 4]))
       .addOption(counts("--size <bytes...>", "bytes in each record", [100, 1024]))
       .addOption(count("--records <n>", "in all shards together", 1_000_000))
+      .addOption(
+        new Option("--retrieval <how...>", "how shards are read")
+          .choices(RETRIEVALS)
+          .default(RETRIEVALS, RETRIEVALS.join(" ")),
+      )
       .addOption(count("--aggregate <n>", "KPL user records in each record", 0))
       .option("--profile", "show where our daemon's CPU goes", false),
     command("startup", "launch to first records, for a new application", startup("startup")).option(
@@ -218,7 +239,11 @@ function modes(): readonly Command[] {
       .option("--profile", "show where our daemon's CPU goes", false)
       .addOption(count("--seconds <n>", "how long to watch", 20))
       .addOption(count("--settle <n>", "how long to wait before", 5)),
-    command("latency", "from a put to the child", latency)
+    command("push", "from a put to the child by enhanced fan-out", push)
+      .option("--emulator", "on the emulated Kinesis instead of the fake one", false)
+      .addOption(count("--rate <n>", "records a second", 7))
+      .addOption(count("--seconds <n>", "how long to put", 20)),
+    command("latency", "from a put to the child by polling", latency)
       .addOption(idleTimes())
       .addOption(count("--rate <n>", "records a second", 5))
       .addOption(count("--seconds <n>", "how long to put", 30)),

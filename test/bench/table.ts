@@ -42,7 +42,7 @@ function rowsOf(results: readonly Result[], columns: readonly Column[]): string[
 
 function comparison({ figure, better }: Column, ours: Figures, other: Figures): string {
   const [mine, theirs] = [ours[figure], other[figure]];
-  if (!better || !mine || !theirs) return "";
+  if (!better || !mine || !theirs || mine < 0 || theirs < 0) return "";
   return `**× ${format(better === "more" ? mine / theirs : theirs / mine, 1)}**`;
 }
 

@@ -6,11 +6,13 @@ import { DaemonRun, patientWith, uniqueName } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { cpuSeconds } from "./proc.ts";
 import type { Command } from "./processes.ts";
+import { type Retrieval, retrievalProperties } from "./retrieval.ts";
 import type { Case, Figures } from "./series.ts";
 import { type FakeKinesis, startFakeKinesis } from "./services.ts";
 import type { Column } from "./table.ts";
 
 export interface ThroughputOptions {
+  readonly retrievals: readonly Retrieval[];
   readonly shards: readonly number[];
   readonly sizes: readonly number[];
   /** In all shards together; KPL user records where there are such. */
@@ -36,23 +38,33 @@ export const THROUGHPUT_COLUMNS: readonly Column[] = [
 
 const LOOK_EVERY_MS = 20;
 const LIMIT_MS = 300_000;
+
 export function throughputCases(options: ThroughputOptions): readonly Case[] {
-  return options.sizes.flatMap((bytes) =>
-    options.shards.map((shards) => ({
-      labels: {
-        Shards: shards,
-        Bytes: bytes,
-        ...(options.aggregate > 0 && { Aggregated: options.aggregate }),
-      },
-      measure: (daemon: Daemon) => measure(daemon, shards, bytes, options),
-    })),
+  const works = options.sizes.flatMap((bytes) =>
+    options.shards.flatMap((shards) =>
+      options.retrievals.map((retrieval) => ({ retrieval, shards, bytes })),
+    ),
   );
+  return works.map((work) => ({
+    labels: {
+      Shards: work.shards,
+      Bytes: work.bytes,
+      ...(options.aggregate > 0 && { Aggregated: options.aggregate }),
+      Retrieval: work.retrieval,
+    },
+    measure: (daemon: Daemon) => measure(daemon, work, options),
+  }));
+}
+
+interface Work {
+  readonly retrieval: Retrieval;
+  readonly shards: number;
+  readonly bytes: number;
 }
 
 async function measure(
   daemon: Daemon,
-  shards: number,
-  bytes: number,
+  { retrieval, shards, bytes }: Work,
   options: ThroughputOptions,
 ): Promise<Figures> {
   const { records, aggregate } = options;
@@ -64,7 +76,12 @@ async function measure(
     dynamoUrl: options.dynamoUrl,
     streamName: "bench",
     applicationName: uniqueName(),
-    properties: { ...patientWith(shards), ...daemon.fastest, ...options.properties },
+    properties: {
+      ...retrievalProperties(retrieval),
+      ...patientWith(shards),
+      ...(retrieval === "polling" && daemon.fastest),
+      ...options.properties,
+    },
   });
   try {
     const figures = await drain(

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// form is one of the two encodings of an answer. A GetRecords answer is head, records, tail.
+// form is one of the two encodings of an answer. An answer or event with records is head,
+// records, tail; the head also says under which name what comes next.
 type form struct {
 	contentType string
 	marshal     func(object) []byte
-	appendHead  func(out []byte, millisBehind int, next string) []byte
+	appendHead  func(out []byte, millisBehind int, nextName, next string) []byte
 	// appendRecord also tells where the last 20 digits of the sequence number stand.
 	appendRecord func(out []byte, first bool, payload []byte, key string, arrived time.Time) ([]byte, int)
 	tail         []byte
@@ -24,8 +25,8 @@ var inJSON = &form{
 		body, _ := json.Marshal(answer)
 		return body
 	},
-	appendHead: func(out []byte, millisBehind int, next string) []byte {
-		return fmt.Appendf(out, `{"MillisBehindLatest":%d,"NextShardIterator":"%s","Records":[`, millisBehind, next)
+	appendHead: func(out []byte, millisBehind int, nextName, next string) []byte {
+		return fmt.Appendf(out, `{"MillisBehindLatest":%d,"%s":"%s","Records":[`, millisBehind, nextName, next)
 	},
 	appendRecord: func(out []byte, first bool, payload []byte, key string, arrived time.Time) ([]byte, int) {
 		if !first {
@@ -45,10 +46,10 @@ var inJSON = &form{
 var inCBOR = &form{
 	contentType: "application/x-amz-cbor-1.1",
 	marshal:     func(answer object) []byte { return appendCBOR(nil, answer) },
-	appendHead: func(out []byte, millisBehind int, next string) []byte {
+	appendHead: func(out []byte, millisBehind int, nextName, next string) []byte {
 		out = cborHead(out, cborMap, 3)
 		out = appendCBOR(appendCBOR(out, "MillisBehindLatest"), millisBehind)
-		out = appendCBOR(appendCBOR(out, "NextShardIterator"), next)
+		out = appendCBOR(appendCBOR(out, nextName), next)
 		return append(appendCBOR(out, "Records"), cborOpenArray)
 	},
 	appendRecord: func(out []byte, _ bool, payload []byte, key string, arrived time.Time) ([]byte, int) {

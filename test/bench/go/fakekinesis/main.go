@@ -1,10 +1,11 @@
 // fakekinesis is the reading side of a Kinesis stream that costs next to nothing: every shard holds the same number of
 // records, rendered before the first call, and a call copies them out of memory and writes the sequence numbers anew.
 //
-// It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary, GetShardIterator, GetRecords)
-// for any stream, in JSON or in CBOR as the request is, over HTTP/1.1 and over HTTP/2 without TLS. It has the
-// service's limits per call (10,000 records, 10 MiB) and none per second, and it neither checks a signature nor
-// takes a record. When it listens, it writes its address on STDOUT.
+// It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary; GetShardIterator, GetRecords;
+// RegisterStreamConsumer, DescribeStreamConsumer, SubscribeToShard) for any stream, in JSON or in CBOR as the request is,
+// over HTTP/1.1 and over HTTP/2 without TLS. It has the service's limits per call (10,000 records, 10 MiB) and none
+// per second, and checks no signature. A record that is put is pushed to the shard's subscribers at once; GetRecords
+// does not give it. When it listens, it writes its address on STDOUT.
 package main
 
 import (
@@ -66,6 +67,16 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 		s.getRecords(w, form, request)
 	case "GetShardIterator":
 		s.getShardIterator(w, form, request)
+	case "SubscribeToShard":
+		s.subscribeToShard(w, r, form, request)
+	case "RegisterStreamConsumer":
+		write(w, form, object{"Consumer": consumer(request)})
+	case "DescribeStreamConsumer":
+		write(w, form, object{"ConsumerDescription": consumer(request)})
+	case "CreateStream": // every stream is there
+		write(w, form, object{})
+	case "PutRecord":
+		s.putRecord(w, form, request)
 	case "ListShards":
 		write(w, form, object{"Shards": s.shardList()})
 	case "DescribeStream":

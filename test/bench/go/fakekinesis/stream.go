@@ -24,9 +24,13 @@ const (
 	recordDigits   = 14
 )
 
+const streamARN = "arn:aws:kinesis:us-east-1:123456789012:stream/bench"
+
 type stream struct {
 	shards, records int
+	payloadBytes    int // of each record
 	pages           map[*form]*page
+	puts            []*putLog // of each shard
 	buffers         sync.Pool
 }
 
@@ -46,10 +50,16 @@ func newStream(shards, records, size, aggregate int) *stream {
 	for i := range payloads {
 		payloads[i] = payload()
 	}
+	puts := make([]*putLog, shards)
+	for i := range puts {
+		puts[i] = newPutLog()
+	}
 	arrived := time.Now()
 	return &stream{
-		shards:  shards,
-		records: records,
+		shards:       shards,
+		records:      records,
+		payloadBytes: len(payloads[0]),
+		puts:         puts,
 		pages: map[*form]*page{
 			inJSON: newPage(inJSON, payloads, arrived),
 			inCBOR: newPage(inCBOR, payloads, arrived),
@@ -76,6 +86,32 @@ func newPage(form *form, payloads [][]byte, arrived time.Time) *page {
 	return p
 }
 
+// appendRecords copies the first of them, as the shard's records after so many.
+func (p *page) appendRecords(out []byte, count, shard, before int) []byte {
+	if count <= 0 {
+		return out
+	}
+	start := len(out)
+	out = append(out, p.bytes[:p.ends[count-1]]...)
+	for i, at := range p.sequences[:count] {
+		putSequence(out[start+at:], shard, before+i+1)
+	}
+	return out
+}
+
+// putSequence writes the changing digits of a sequence number.
+func putSequence(digits []byte, shard, record int) {
+	putDigits(digits[:shardDigits], shard)
+	putDigits(digits[shardDigits:shardDigits+recordDigits], record)
+}
+
+func putDigits(digits []byte, value int) {
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = '0' + byte(value%10)
+		value /= 10
+	}
+}
+
 func sequenceNumber(shard, record int) string {
 	return fmt.Sprintf("%s%0*d%0*d", sequencePrefix, shardDigits, shard, recordDigits, record)
 }
@@ -98,26 +134,11 @@ func (s *stream) getRecords(w http.ResponseWriter, form *form, request object) {
 	defer s.buffers.Put(buffer)
 	next := fmt.Sprintf("%d/%d/%d", shard, first+count, time.Now().UnixNano())
 	// As if the shard had got a record each millisecond.
-	out := form.appendHead((*buffer)[:0], s.records-first-count, next)
-	start := len(out)
-	if count > 0 {
-		out = append(out, page.bytes[:page.ends[count-1]]...)
-	}
-	for i, at := range page.sequences[:count] {
-		digits := out[start+at : start+at+shardDigits+recordDigits]
-		putDigits(digits[:shardDigits], shard)
-		putDigits(digits[shardDigits:], first+i+1)
-	}
+	out := form.appendHead((*buffer)[:0], s.records-first-count, "NextShardIterator", next)
+	out = page.appendRecords(out, count, shard, first)
 	*buffer = append(out, form.tail...)
 	w.Header().Set("Content-Length", strconv.Itoa(len(*buffer)))
 	w.Write(*buffer)
-}
-
-func putDigits(digits []byte, value int) {
-	for i := len(digits) - 1; i >= 0; i-- {
-		digits[i] = '0' + byte(value%10)
-		value /= 10
-	}
 }
 
 // An iterator is SHARD/RECORDS BEFORE/NONCE; the last makes each one different, as the service's are.
@@ -133,31 +154,43 @@ func readIterator(text string) (shard, first int, ok bool) {
 
 func (s *stream) getShardIterator(w http.ResponseWriter, form *form, request object) {
 	id, _ := request["ShardId"].(string)
-	_, digits, _ := strings.Cut(id, "-")
-	shard, err := strconv.Atoi(digits)
-	if err != nil || shard >= s.shards {
+	shard, ok := s.shardOf(id)
+	if !ok {
 		refuse(w, form, "ResourceNotFoundException", "no shard "+id)
 		return
 	}
-	var before int
-	sequence, _ := request["StartingSequenceNumber"].(string)
-	record, _ := strconv.Atoi(sequence[max(0, len(sequence)-recordDigits):])
-	switch request["ShardIteratorType"] {
-	case "LATEST":
-		before = s.records
-	case "AT_SEQUENCE_NUMBER":
-		before = max(0, record-1)
-	case "AFTER_SEQUENCE_NUMBER":
-		before = record
-	}
+	before := s.startOf(request["ShardIteratorType"], request["StartingSequenceNumber"])
 	write(w, form, object{"ShardIterator": fmt.Sprintf("%d/%d/0", shard, before)})
+}
+
+// startOf tells how many records lie before a place.
+func (s *stream) startOf(kind, sequenceNumber any) int {
+	sequence, _ := sequenceNumber.(string)
+	record, _ := strconv.Atoi(sequence[max(0, len(sequence)-recordDigits):])
+	switch kind {
+	case "LATEST":
+		return s.records
+	case "AT_SEQUENCE_NUMBER":
+		return max(0, record-1)
+	case "AFTER_SEQUENCE_NUMBER":
+		return record
+	}
+	return 0
+}
+
+func shardID(shard int) string { return fmt.Sprintf("shardId-%012d", shard) }
+
+func (s *stream) shardOf(id string) (int, bool) {
+	_, digits, _ := strings.Cut(id, "-")
+	shard, err := strconv.Atoi(digits)
+	return shard, err == nil && shard < s.shards
 }
 
 func (s *stream) shardList() []any {
 	list := make([]any, s.shards)
 	for i := range list {
 		list[i] = object{
-			"ShardId":             fmt.Sprintf("shardId-%012d", i),
+			"ShardId":             shardID(i),
 			"HashKeyRange":        object{"StartingHashKey": s.hashKey(i, 0), "EndingHashKey": s.hashKey(i+1, -1)},
 			"SequenceNumberRange": object{"StartingSequenceNumber": sequenceNumber(i, 0)},
 		}
@@ -175,7 +208,7 @@ func (s *stream) hashKey(i int, plus int64) string {
 func (s *stream) description(more object) object {
 	description := object{
 		"StreamName":           "bench",
-		"StreamARN":            "arn:aws:kinesis:us-east-1:123456789012:stream/bench",
+		"StreamARN":            streamARN,
 		"StreamStatus":         "ACTIVE",
 		"RetentionPeriodHours": 24,
 		"EnhancedMonitoring":   []any{},

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+const (
+	// What an event holds at most; the service does not say what its own do. A larger record comes alone.
+	mostEventBytes = 1 << 20
+	// An event without records comes when a shard has been silent for so long.
+	silence = 5 * time.Second
+	// Then the service ends a subscription.
+	subscriptionLife = 5 * time.Minute
+)
+
+// consumer is whichever one is asked for: it is there, and ACTIVE.
+func consumer(request object) object {
+	name, _ := request["ConsumerName"].(string)
+	return object{
+		"ConsumerName":              name,
+		"ConsumerARN":               streamARN + "/consumer/" + name + ":1",
+		"ConsumerStatus":            "ACTIVE",
+		"ConsumerCreationTimestamp": 1_700_000_000,
+	}
+}
+
+// subscribeToShard pushes a shard's records as fast as the client reads them, since a write waits while the connection
+// is full; then what is put, the moment it is put.
+func (s *stream) subscribeToShard(w http.ResponseWriter, r *http.Request, form *form, request object) {
+	id, _ := request["ShardId"].(string)
+	shard, ok := s.shardOf(id)
+	if !ok {
+		refuse(w, form, "ResourceNotFoundException", "no shard "+id)
+		return
+	}
+	place, _ := request["StartingPosition"].(object)
+	position := s.startOf(place["Type"], place["SequenceNumber"])
+
+	life, cancel := context.WithTimeout(r.Context(), subscriptionLife)
+	defer cancel()
+	w.Header().Set("Content-Type", "application/vnd.amazon.eventstream")
+	connection := http.NewResponseController(w)
+	out := &frame{}
+	out.begin("initial-response", form.contentType)
+	out.bytes = append(out.bytes, form.marshal(object{})...)
+	for {
+		if _, err := w.Write(out.finish()); err != nil || connection.Flush() != nil {
+			return
+		}
+		if position >= s.records {
+			s.puts[shard].wait(life, position-s.records)
+		}
+		if life.Err() != nil {
+			return
+		}
+		out.begin("SubscribeToShardEvent", form.contentType)
+		position = s.appendEvent(out, form, shard, position)
+	}
+}
+
+// appendEvent renders what comes after the first so many records, and tells how many these are with it.
+func (s *stream) appendEvent(out *frame, form *form, shard, before int) int {
+	page := s.pages[form]
+	count := min(len(page.ends), s.records-before, max(1, mostEventBytes/max(1, s.payloadBytes)))
+	var put []putRecord
+	if count <= 0 {
+		put = s.puts[shard].after(before - s.records)
+		count = len(put)
+	}
+	next := before + count
+	out.bytes = form.appendHead(out.bytes, max(0, s.records-next), "ContinuationSequenceNumber", sequenceNumber(shard, next))
+	if put == nil {
+		out.bytes = page.appendRecords(out.bytes, count, shard, before)
+	}
+	for i, record := range put {
+		var at int
+		out.bytes, at = form.appendRecord(out.bytes, i == 0, record.payload, record.key, record.arrived)
+		putSequence(out.bytes[at:], shard, before+i+1)
+	}
+	out.bytes = append(out.bytes, form.tail...)
+	return next
+}
