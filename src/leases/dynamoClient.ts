@@ -2,6 +2,7 @@
 // none starts without it.
 
 import type { DynamoDB, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import { makeLean, USER_AGENT } from "../leanClient.ts";
 
 export interface DynamoClientOptions {
   /** Absent = the SDK's own chain: environment, shared configuration, instance. */
@@ -29,7 +30,8 @@ export async function dynamoClient({
 }: DynamoClientOptions): Promise<DynamoDB> {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
-  return new DynamoDB({
+  const client = new DynamoDB({
+    ...USER_AGENT,
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials && { credentials }),
@@ -43,4 +45,6 @@ export async function dynamoClient({
       httpsAgent: agent,
     },
   });
+  makeLean(client);
+  return client;
 }

@@ -3,7 +3,7 @@
 
 import { hasEnded, type Lease } from "../leases/lease.ts";
 import { inParallel } from "../leases/shardSync.ts";
-import { getRecords, getShardIterator, type IteratorPlace, placeOf } from "../stream/calls.ts";
+import { GetRecords, getShardIterator, type IteratorPlace, placeOf } from "../stream/calls.ts";
 import { kindOfTrouble } from "../stream/errors.ts";
 import type { TargetStream } from "./target.ts";
 
@@ -38,7 +38,7 @@ async function lagOf(lease: Lease, source: TargetStream, signal: AbortSignal): P
   const place = behind(placeOf(lease.checkpoint, initialPosition));
   let { iterator } = await getShardIterator(calls, stream, lease.shardId, place, signal);
   for (let step = 0; ; step += 1) {
-    const answer = await getRecords(calls, iterator, 1, undefined, signal);
+    const answer = await new GetRecords(calls).call(iterator, 1, undefined, signal);
     const { records, millisBehindLatest = 0, nextShardIterator } = answer;
     // How far the service says the answer is behind says nothing of the one record in it, if that is the last.
     if (records.count > 0) {

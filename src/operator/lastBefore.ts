@@ -7,7 +7,7 @@ import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";
 import { disaggregator } from "../stream/aggregate.ts";
-import { getRecords, getShardIterator } from "../stream/calls.ts";
+import { GetRecords, getShardIterator } from "../stream/calls.ts";
 import type { GetRecordsAnswer } from "../stream/getRecordsAnswer.ts";
 import type { TargetStream } from "./target.ts";
 
@@ -106,11 +106,12 @@ class Search {
     const disaggregate = disaggregator(hashKeyRange, () => undefined);
     const place = { type: "AT_TIMESTAMP", timestamp: new Date(fromMs) } as const;
     const start = await getShardIterator(calls, stream, shardId, place, this.#signal);
+    const getRecords = new GetRecords(calls);
     let iterator: string | undefined = start.iterator;
     while (iterator) {
       await this.#pause();
       const nowMs = start.serviceTimeMs ?? calls.clock.now();
-      const answer = await getRecords(calls, iterator, limit, disaggregate, this.#signal);
+      const answer = await getRecords.call(iterator, limit, disaggregate, this.#signal);
       yield answer;
       const behindMs = answer.millisBehindLatest ?? 0;
       if (behindMs === 0 || nowMs - behindMs > toMs + CLOCK_MARGIN_MS) return;

@@ -76,23 +76,48 @@ export async function getShardIterator(
   return { iterator: output.ShardIterator, serviceTimeMs: output.serviceTimeMs };
 }
 
-/** @param limit the most records to ask for, at most 10,000 (a limit of the service). */
-export async function getRecords(
-  options: CallOptions,
-  iterator: string,
-  limit: number,
-  disaggregate: Disaggregate | undefined,
-  signal: AbortSignal,
-): Promise<GetRecordsAnswer> {
-  const output: unknown = await limited(options, "GetRecords", signal, (abortSignal) =>
-    options.client.send(new GetRecordsCommand({ ShardIterator: iterator, Limit: limit }), {
-      abortSignal,
-    }),
-  );
-  const { body } = output as RawGetRecordsOutput;
-  const answer = readGetRecordsAnswer(body, disaggregate);
-  reuseBody(body);
-  return answer;
+type SendGetRecords = ReturnType<GetRecordsCommand["resolveMiddleware"]>;
+
+/**
+ * GetRecords, one call after another. `client.send` puts the SDK's middleware together anew for each, which is a good part of
+ * what an empty answer costs; here that is done once, and again after a call that was aborted.
+ */
+export class GetRecords {
+  readonly #options: CallOptions;
+  #controller = new AbortController();
+  #send: SendGetRecords | undefined;
+
+  constructor(options: CallOptions) {
+    this.#options = options;
+  }
+
+  /** @param limit the most records to ask for, at most 10,000 (a limit of the service). */
+  async call(
+    iterator: string,
+    limit: number,
+    disaggregate: Disaggregate | undefined,
+    signal: AbortSignal,
+  ): Promise<GetRecordsAnswer> {
+    if (this.#controller.signal.aborted) {
+      this.#controller = new AbortController();
+      this.#send = undefined;
+    }
+    const input = { ShardIterator: iterator, Limit: limit };
+    const call = (abortSignal: AbortSignal) => {
+      this.#send ??= this.#resolve(new GetRecordsCommand(input), abortSignal);
+      return this.#send({ input });
+    };
+    const { output } = await limited(this.#options, "GetRecords", signal, call, this.#controller);
+    const { body } = output as unknown as RawGetRecordsOutput;
+    const answer = readGetRecordsAnswer(body, disaggregate);
+    reuseBody(body);
+    return answer;
+  }
+
+  #resolve(command: GetRecordsCommand, abortSignal: AbortSignal): SendGetRecords {
+    const { middlewareStack, config } = this.#options.client;
+    return command.resolveMiddleware(middlewareStack, config, { abortSignal });
+  }
 }
 
 /** A call that took too long. */
@@ -100,15 +125,16 @@ class CallTimeout extends Error {
   override readonly name = "TimeoutError";
 }
 
+/** @param controller aborts the call when it takes too long or the signal is aborted; one that was not used up by that. */
 export async function limited<T>(
   { requestTimeoutMs }: CallOptions,
   operation: string,
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<T>,
+  controller = new AbortController(),
 ): Promise<T> {
   signal.throwIfAborted();
   // Not AbortSignal.any: on a signal that lives as long as the daemon it leaks a little with each call.
-  const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   let late = false;

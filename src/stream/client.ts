@@ -3,6 +3,7 @@
 
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
 import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
+import { makeLean, USER_AGENT } from "../leanClient.ts";
 import { RawRecordsProtocol } from "./protocol.ts";
 
 export interface KinesisOptions {
@@ -35,19 +36,21 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
  */
 export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
   const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
-  return withoutVersionWarning(
-    () =>
-      new KinesisClient({
-        ...options,
-        protocol: RawRecordsProtocol,
-        requestHandler: new NodeHttpHandler({
-          connectionTimeout: CONNECT_TIMEOUT_MS,
-          logger: SILENT,
-          httpAgent: agent,
-          httpsAgent: agent,
-        }),
+  const make = () =>
+    new KinesisClient({
+      ...USER_AGENT,
+      ...options,
+      protocol: RawRecordsProtocol,
+      requestHandler: new NodeHttpHandler({
+        connectionTimeout: CONNECT_TIMEOUT_MS,
+        logger: SILENT,
+        httpAgent: agent,
+        httpsAgent: agent,
       }),
-  );
+    });
+  const client = withoutVersionWarning(make);
+  makeLean(client);
+  return client;
 }
 
 /** How much the service may send ahead over one connection, as Java asks for. Node's own choice is 64 KiB. */

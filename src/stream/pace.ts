@@ -20,6 +20,8 @@ const SHORTEST_IDLE_MS = 200;
 /** Of five calls a second we leave one to others: half of this is what a record waits on average. */
 const BUSY_MS = 250;
 const IDLE_MS = 1_000;
+/** How much longer than that an idle shard may be left alone for the company of others; never longer than Java's 1,500 ms. */
+const SLACK = 0.35;
 /** How much longer each wait without records is than the last. */
 const SLOWER = 1.25;
 /** The service's 2 MB per second, in bytes of payload. */
@@ -46,6 +48,7 @@ export class Pace {
   readonly #reducedMs: number;
   readonly #random: () => number;
   #emptyAnswers = 0;
+  #slackMs = 0;
   #throttles = 0;
   /** Throttled once: the service's limits are kept. */
   #careful = false;
@@ -57,6 +60,11 @@ export class Pace {
     this.#random = random;
   }
 
+  /** How much later than `nextMs` said the next call may start. */
+  get slackMs(): number {
+    return this.#slackMs;
+  }
+
   /** The monotonic time at which the next call may start. */
   nextMs(call: CallFacts): number {
     const isNear = (call.millisBehindLatest ?? 0) < this.#reducedMs;
@@ -65,6 +73,7 @@ export class Pace {
 
   #usualMs(call: CallFacts): number {
     this.#throttles = Math.max(0, this.#throttles - 1);
+    this.#slackMs = 0;
     const { startedMs, endedMs } = call;
     if (this.#idleMs !== undefined) {
       return Math.max(startedMs + this.#idleMs, endedMs + this.#idleMs / 2);
@@ -76,6 +85,7 @@ export class Pace {
 
   /** How long to wait after the shard was throttled. */
   throttledMs(): number {
+    this.#slackMs = 0;
     this.#careful = true;
     this.#throttles = Math.min(this.#throttles + 1, MAX_THROTTLES);
     return this.#atLeastIdle(backoffMs(this.#throttles, THROTTLED, this.#random));
@@ -83,6 +93,7 @@ export class Pace {
 
   /** How long to wait after the `attempt`th failure in a row. */
   failedMs(attempt: number, denied: boolean): number {
+    this.#slackMs = 0;
     return this.#atLeastIdle(backoffMs(attempt - 1, denied ? DENIED : TROUBLE, this.#random));
   }
 
@@ -93,6 +104,7 @@ export class Pace {
     if (records > 0) return BUSY_MS;
     // A little chance keeps the polls of many idle shards apart.
     const idleMs = Math.min(IDLE_MS, BUSY_MS * SLOWER ** this.#emptyAnswers);
+    this.#slackMs = idleMs * SLACK;
     return idleMs * (0.9 + 0.2 * this.#random());
   }
 

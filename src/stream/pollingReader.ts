@@ -11,6 +11,7 @@ import type { ReadShard } from "./reader.ts";
 import { type FetchContext, ShardFetch } from "./shardFetch.ts";
 import type { StreamId } from "./streamId.ts";
 import { Troubles } from "./troubles.ts";
+import { WaitingRoom } from "./waitingRoom.ts";
 
 export interface PollingOptions {
   /** With `maxAttempts: 1`: what fails is tried again here, where it is known for which shard. */
@@ -33,6 +34,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     ...options,
     calls: { client, clock, requestTimeoutMs: settings.requestTimeoutMs ?? REQUEST_TIMEOUT_MS },
     troubles: new Troubles(emit, clock),
+    waitingRoom: new WaitingRoom(clock),
   };
 
   return readAhead(options.budget, {

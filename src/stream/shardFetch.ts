@@ -8,7 +8,7 @@ import type { InitialPosition } from "../model/shard.ts";
 import { type Disaggregate, disaggregator } from "./aggregate.ts";
 import type { BatchQueue } from "./batchQueue.ts";
 import type { ByteShare } from "./byteBudget.ts";
-import { type CallOptions, getRecords } from "./calls.ts";
+import { type CallOptions, GetRecords } from "./calls.ts";
 import { isStaleConnection, kindOfTrouble, StreamNotFound, type TroubleKind } from "./errors.ts";
 import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
 import { Pace } from "./pace.ts";
@@ -18,6 +18,7 @@ import { ShardCursor } from "./shardCursor.ts";
 import { endingOf, endingOfMissing } from "./shardEnding.ts";
 import type { StreamId } from "./streamId.ts";
 import type { Troubles } from "./troubles.ts";
+import type { WaitingRoom } from "./waitingRoom.ts";
 
 /** What the loops of all shards have in common. */
 export interface FetchContext {
@@ -28,6 +29,7 @@ export interface FetchContext {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly troubles: Troubles;
+  readonly waitingRoom: WaitingRoom;
 }
 
 /** What a record takes as long as none has been seen. */
@@ -42,6 +44,7 @@ export class ShardFetch {
   readonly #share: ByteShare;
   readonly #queue: BatchQueue;
   readonly #cursor: ShardCursor;
+  readonly #getRecords: GetRecords;
   readonly #pace: Pace;
   readonly #disaggregate: Disaggregate;
   /** The first record may be the one that the position names, or the aggregate that it is inside of. */
@@ -69,6 +72,7 @@ export class ShardFetch {
     this.#queue = queue;
     const { shardId, latestSinceMs } = shard;
     this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
+    this.#getRecords = new GetRecords(calls);
     this.#pace = new Pace(settings);
     this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
       context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
@@ -81,7 +85,8 @@ export class ShardFetch {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#queue.room(signal);
-      await sleepUntil(this.#nextCallMs, this.#context.clock, signal);
+      const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
+      await this.#context.waitingRoom.wait(due, signal);
       // At the tip an answer is small, and is counted when its size is known.
       const reserved = await this.#share.reserve(!this.#behind, signal);
       if (signal.aborted) return;
@@ -102,7 +107,8 @@ export class ShardFetch {
       const iterator = await this.#cursor.iterator(signal);
       operation = "GetRecords";
       const startedMs = clock.monotonicMs();
-      const answer = await getRecords(calls, iterator, this.#limit(), this.#disaggregate, signal);
+      const limit = this.#limit();
+      const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
       troubles.succeeded(operation, shardId);
@@ -190,9 +196,4 @@ export class ShardFetch {
     const fitting = Math.floor(this.#batchBytes / this.#recordBytes);
     return Math.max(1, Math.min(fitting, this.#context.settings.maxRecords, MAX_RECORDS));
   }
-}
-
-async function sleepUntil(timeMs: number, clock: Clock, signal: AbortSignal): Promise<void> {
-  const leftMs = timeMs - clock.monotonicMs();
-  if (leftMs > 0) await clock.sleep(leftMs, signal);
 }

@@ -5,7 +5,7 @@ import { DescribeStreamConsumerCommand, SubscribeToShardCommand } from "@aws-sdk
 import type { Settings } from "../../config/settings.ts";
 import type { dynamoClient } from "../../leases/dynamoClient.ts";
 import { ATTRIBUTES as A } from "../../leases/dynamoItem.ts";
-import { type CallOptions, getRecords, getShardIterator, limited } from "../../stream/calls.ts";
+import { type CallOptions, GetRecords, getShardIterator, limited } from "../../stream/calls.ts";
 import type { StreamId } from "../../stream/streamId.ts";
 import type { StreamCheck } from "./stream.ts";
 
@@ -63,7 +63,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
       return { untried: "it needs an iterator" };
     }
     // One record, from the oldest on: if there is any, its key is needed. One of the five reads a second of one shard.
-    await getRecords(calls, start, 1, undefined, signal);
+    await new GetRecords(calls).call(start, 1, undefined, signal);
     return "allowed";
   },
   "kinesis:DescribeStreamConsumer": (parts) =>

@@ -1,0 +1,89 @@
+// Who wakes whom, and when.
+
+import { describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { MOST_TOGETHER, nextGroup, WaitingRoom } from "../../src/stream/waitingRoom.ts";
+
+const due = (dueMs: number, slackMs = 400) => ({ dueMs, slackMs });
+
+describe("a group", () => {
+  test("of one does not wait longer than it has to", () => {
+    expect(nextGroup([due(1_000)])).toEqual({ count: 1, wakeMs: 1_000 });
+    expect(nextGroup([])).toBeUndefined();
+  });
+
+  test("waits for the last that comes while the first has time", () => {
+    const waiting = [due(1_000), due(1_200), due(1_400), due(1_401)];
+    expect(nextGroup(waiting)).toEqual({ count: 3, wakeMs: 1_400 });
+  });
+
+  test("goes by its least patient member, and takes along who is due before that", () => {
+    expect(nextGroup([due(1_000), due(1_100, 50), due(1_160)])).toEqual({
+      count: 2,
+      wakeMs: 1_100,
+    });
+    expect(nextGroup([due(1_000), due(1_300, 0), due(1_350)])).toEqual({
+      count: 2,
+      wakeMs: 1_300,
+    });
+  });
+
+  test("without time to lose goes alone", () => {
+    expect(nextGroup([due(1_000, 0), due(1_001)])).toEqual({ count: 1, wakeMs: 1_000 });
+  });
+
+  test("is small, so that a busy shard does not wait long behind it", () => {
+    const many = Array.from({ length: 256 }, (_, i) => due(1_000 + i));
+    expect(nextGroup(many)).toEqual({ count: MOST_TOGETHER, wakeMs: 1_000 + MOST_TOGETHER - 1 });
+  });
+});
+
+describe("the waiting room", () => {
+  const nobodyStops = new AbortController().signal;
+
+  test("wakes a group at once, and not before the last of it is due", async () => {
+    const room = new WaitingRoom(systemClock);
+    const beganMs = systemClock.monotonicMs();
+    const wokenMs: number[] = [];
+    const waits = [0, 5, 60].map(async (afterMs) => {
+      await room.wait(due(beganMs + afterMs + 1, 1_000), nobodyStops);
+      wokenMs.push(systemClock.monotonicMs());
+    });
+    await Promise.all(waits);
+    expect(Math.min(...wokenMs)).toBeGreaterThanOrEqual(beganMs + 61);
+  });
+
+  test("lets go at once whose wait is over before it began, and who is told to stop", async () => {
+    const room = new WaitingRoom(systemClock);
+    const nowMs = systemClock.monotonicMs();
+    await room.wait(due(nowMs - 1), nobodyStops);
+    const stop = new AbortController();
+    const stopped = room.wait(due(nowMs + 3_600_000), stop.signal);
+    const other = room.wait(due(nowMs + 50), nobodyStops);
+    stop.abort();
+    await stopped;
+    await room.wait(due(nowMs + 3_600_000), stop.signal);
+    await other;
+    expect(systemClock.monotonicMs()).toBeGreaterThanOrEqual(nowMs + 50);
+  });
+
+  test("wakes early who must not wait for those who came before", async () => {
+    const room = new WaitingRoom(systemClock);
+    const nowMs = systemClock.monotonicMs();
+    const late = new AbortController();
+    const patient = room.wait(due(nowMs + 3_600_000), late.signal);
+    await room.wait(due(nowMs + 20, 0), nobodyStops);
+    late.abort();
+    await patient;
+  });
+
+  test("wakes thousands that are due at the same time", async () => {
+    const room = new WaitingRoom(systemClock);
+    const dueMs = systemClock.monotonicMs() + 30;
+    const waits = Array.from({ length: 3_000 }, () =>
+      room.wait(due(dueMs), new AbortController().signal),
+    );
+    await Promise.all(waits);
+    expect(systemClock.monotonicMs()).toBeGreaterThanOrEqual(dueMs);
+  });
+});
