@@ -1,5 +1,5 @@
 // Java's daemon and ours on one stream and one table: they come, are killed, put to sleep, stopped and come back while the
-// stream is resharded; and the same story with nobody but ours, for comparison. Only with INTEROP=1, for it needs Java,
+// stream is resharded; and the same story with only one kind, for comparison. Only with INTEROP=1, for it needs Java,
 // Maven and some minutes. See README.md here.
 
 import { afterAll, describe, expect, inject, it } from "vitest";
@@ -10,7 +10,7 @@ import type { JavaRelease } from "./javaDaemon.ts";
 import { MixedFleet } from "./mixedFleet.ts";
 
 const { INTEROP, FLEETS } = process.env;
-const LIMIT_MS = 900_000;
+const LIMIT_MS = 1_800_000;
 const SHARDS = 4;
 
 interface Kind {
@@ -19,14 +19,20 @@ interface Kind {
   readonly java?: JavaRelease;
   /** A leader assigns the leases, by what they bring rather than by number. */
   readonly led: boolean;
+  /** Java plays our part too; for comparison, only where it is asked for by name. */
+  readonly alone?: boolean;
 }
 
-const KINDS: readonly Kind[] = [
-  { name: "node", led: false },
+const JAVA: readonly Kind[] = [
   { name: "java 2.5.4", java: { daemon: "2.5.4" }, led: false },
   { name: "java 3.1.3", java: { daemon: "3.1.3" }, led: true },
   { name: "java 3.5.1", java: { daemon: "3.1.3", core: "3.5.1" }, led: true },
-].filter(({ name }) => !FLEETS || FLEETS.split(",").some((part) => name.endsWith(part)));
+];
+const MIXED: readonly Kind[] = [{ name: "node", led: false }, ...JAVA];
+const ALONE = JAVA.map((kind) => ({ ...kind, name: `${kind.name} alone`, alone: true }));
+const KINDS: readonly Kind[] = FLEETS
+  ? [...MIXED, ...ALONE].filter(({ name }) => FLEETS.split(",").includes(name))
+  : MIXED;
 
 const scope = new Scope();
 let dynamo: Promise<string> | undefined;
@@ -52,7 +58,7 @@ describe.skipIf(!INTEROP)("a fleet", () => {
   );
 });
 
-async function live({ name, java, led }: Kind, used: Scope): Promise<void> {
+async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void> {
   dynamo ??= useDynamo(scope, true);
   const dynamoUrl = await dynamo;
   const stream = await createStream(`fleet-${name.replaceAll(/[ .]/g, "-")}`, SHARDS);
@@ -62,6 +68,7 @@ async function live({ name, java, led }: Kind, used: Scope): Promise<void> {
     used,
   );
   const theirs = java ? "java" : "node";
+  const ours = alone ? "java" : "node";
   const note = (what: string) => {
     took.push(`${name}: ${what}`);
     console.log(took.at(-1));
@@ -69,18 +76,22 @@ async function live({ name, java, led }: Kind, used: Scope): Promise<void> {
   const tell = (what: string, seconds: number) => note(`${what}: ${seconds.toFixed(1)} s`);
   const verdict = async () => {
     const { problems } = await fleet.findings();
-    expect(problems.filter((problem) => !problem.startsWith("LOST"))).toEqual([]);
-    expect(fleet.foreignWrites()).toEqual([]);
+    // What is still on its way is not lost.
+    judge([...problems.filter((problem) => !problem.startsWith("LOST")), ...fleet.foreignWrites()]);
   };
-  // Java 2.x counts leases of finished shards as work: when it comes back after a reshard, these may be its whole share.
+  const judge = (problems: readonly string[]) => {
+    if (!alone) expect(problems).toEqual([]);
+    else if (problems.length > 0) note(`${problems.length} problems, the first: ${problems[0]}`);
+  };
+  // Java 2.x counts leases of finished shards as work: when it comes after a reshard, these may be its whole share.
   let resharded = false;
-  const shared = (a: string, b: string) => (shares: Readonly<Record<string, number>>) => {
-    const [mine = 0, other = 0, all = 0] = [shares[a], shares[b], sum(shares)];
-    const least = led || resharded ? 1 : Math.floor(all / 2);
+  const shared = (joins: string, stays: string) => (shares: Readonly<Record<string, number>>) => {
+    const [mine = 0, other = 0, all = 0] = [shares[joins], shares[stays], sum(shares)];
+    const isContent = resharded && !led && kindOf(joins) === "java";
+    const least = isContent ? 0 : led || resharded ? 1 : Math.floor(all / 2);
     return mine + other === all && Math.min(mine, other) >= least;
   };
-  const back = (a: string, b: string) => (shares: Readonly<Record<string, number>>) =>
-    java && !led ? (shares[a] ?? 0) + (shares[b] ?? 0) === sum(shares) : shared(a, b)(shares);
+  const kindOf = (worker: string) => (worker.startsWith("ours") ? ours : theirs);
   const allOf = (owner: string) => (shares: Readonly<Record<string, number>>) =>
     sum(shares) > 0 && shares[owner] === sum(shares);
   const tellShares = async (what: string, holds: Parameters<typeof fleet.untilShares>[1]) =>
@@ -88,8 +99,8 @@ async function live({ name, java, led }: Kind, used: Scope): Promise<void> {
 
   const first = await fleet.start(theirs, "theirs-1");
   await tellShares("a new application, until theirs has all leases", allOf("theirs-1"));
-  const node = await fleet.start("node", "ours-1");
-  await tellShares("ours joins, until it has its share", shared("theirs-1", "ours-1"));
+  const node = await fleet.start(ours, "ours-1");
+  await tellShares("ours joins, until it has its share", shared("ours-1", "theirs-1"));
   await verdict();
 
   await fleet.reshard();
@@ -102,31 +113,31 @@ async function live({ name, java, led }: Kind, used: Scope): Promise<void> {
 
   fleet.kill(node);
   await tellShares("ours killed, until theirs has all", allOf("theirs-1"));
-  const second = await fleet.start("node", "ours-2");
-  await tellShares("ours joins again, until it has its share", shared("theirs-1", "ours-2"));
+  const second = await fleet.start(ours, "ours-2");
+  await tellShares("ours joins again, until it has its share", shared("ours-2", "theirs-1"));
   await fleet.terminate(second);
   await tellShares("ours stopped, until theirs has all", allOf("theirs-1"));
-  const third = await fleet.start("node", "ours-3");
-  await tellShares("ours joins a third time, until its share", shared("theirs-1", "ours-3"));
+  const third = await fleet.start(ours, "ours-3");
+  await tellShares("ours joins a third time, until its share", shared("ours-3", "theirs-1"));
   await verdict();
 
   const asleep = await fleet.pause(third, "theirs to have all", allOf("theirs-1"));
   tell("ours asleep, until theirs has all", asleep.seconds);
   const late = await asleep.resume();
   note(`ours awake again: ${late} records to children whose leases were gone`);
-  expect(late).toBe(0);
-  await tellShares("ours awake again, until it has its share", shared("theirs-1", "ours-3"));
+  if (ours === "node") expect(late).toBe(0);
+  await tellShares("ours awake again, until it has its share", shared("ours-3", "theirs-1"));
   await verdict();
   const other = await fleet.pause(first, "ours to have all", allOf("ours-3"));
   tell("theirs asleep, until ours has all", other.seconds);
   note(`theirs awake again: ${await other.resume()} records to children whose leases were gone`);
-  await tellShares("theirs awake again, until it has a share", back("theirs-1", "ours-3"));
+  await tellShares("theirs awake again, until it has a share", shared("theirs-1", "ours-3"));
   await verdict();
 
   await fleet.terminate(first);
   await tellShares("theirs stopped, until ours has all", allOf("ours-3"));
   const last = await fleet.start(theirs, "theirs-2");
-  await tellShares("theirs returns, until it has a share", back("theirs-2", "ours-3"));
+  await tellShares("theirs returns, until it has a share", shared("theirs-2", "ours-3"));
   await verdict();
   fleet.kill(last);
   await tellShares("theirs killed, until ours has all", allOf("ours-3"));
@@ -136,8 +147,7 @@ async function live({ name, java, led }: Kind, used: Scope): Promise<void> {
   const { problems, records, duplicates, causes } = await fleet.findings();
   const again = `${duplicates} delivered again (${JSON.stringify(causes)})`;
   note(`${records} records, ${again}, ${fleet.writes.length} writes to leases`);
-  expect(problems).toEqual([]);
-  expect(fleet.foreignWrites()).toEqual([]);
+  judge([...problems, ...fleet.foreignWrites()]);
 }
 
 function sum(shares: Readonly<Record<string, number>>): number {
