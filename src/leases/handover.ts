@@ -85,3 +85,16 @@ export async function askFor(
   }
   return undefined;
 }
+
+/** Somebody has asked for the lease, and nothing in the row says that its holder has heard. */
+export function owesAnswer({ handoverTo, handoverFrom }: Lease): boolean {
+  return handoverTo !== undefined && handoverFrom === undefined;
+}
+
+/** Whoever has asked for the lease sees by each write that keeps it that he was heard. */
+export function answered(lease: Lease): Lease {
+  const { handoverTo, owner } = lease;
+  return handoverTo === undefined || owner === undefined
+    ? lease
+    : { ...lease, handoverFrom: owner };
+}

@@ -33,3 +33,15 @@ export async function within<T>(
     await timer;
   }
 }
+
+/** Resolves when one of them is aborted. */
+export function anyAborted(...signals: readonly AbortSignal[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const signal of signals) signal.removeEventListener("abort", done);
+      resolve();
+    };
+    for (const signal of signals) signal.addEventListener("abort", done, { once: true });
+    if (signals.some((signal) => signal.aborted)) done();
+  });
+}

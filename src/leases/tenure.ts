@@ -8,11 +8,12 @@ import type { Position } from "../model/position.ts";
 import type { ChildShard } from "../model/shard.ts";
 import { Bell } from "./bell.ts";
 import { addChildLeases } from "./childLeases.ts";
+import { answered, owesAnswer } from "./handover.ts";
 import type { HeldLease, LeaseFacts } from "./heldLease.ts";
 import { HeldRow, type RowLost, type RowWrite } from "./heldRow.ts";
 import { hasEnded, type Lease, nextOwner } from "./lease.ts";
 import { persist } from "./persist.ts";
-import { sharedController } from "./signals.ts";
+import { anyAborted, sharedController } from "./signals.ts";
 import { storeCheckpoint } from "./storeCheckpoint.ts";
 import type { LeaseTable } from "./table.ts";
 import { Throughput } from "./throughput.ts";
@@ -196,7 +197,7 @@ export class Tenure implements HeldLease {
     while (!ended.aborted) {
       // A checkpoint is a renewal too: the next one is due an interval after the last write of any kind.
       const waitMs = this.#row.writtenMs + intervalMs - clock.monotonicMs();
-      if (waitMs > 0 && !this.#owesAnswer) {
+      if (waitMs > 0 && !owesAnswer(this.lease)) {
         await this.#renewNow.sleep(clock, waitMs, ended);
         this.#renewNow.clear();
         continue;
@@ -204,12 +205,6 @@ export class Tenure implements HeldLease {
       const result = await this.#untilLost("renew", () => this.#guarded(renewal), ended);
       if (result === "written") emit({ type: "leaseRenewed", shardId: this.shardId });
     }
-  }
-
-  /** Somebody has asked for the lease, and nothing in the row says that we have heard. */
-  get #owesAnswer(): boolean {
-    const { handoverTo, handoverFrom } = this.lease;
-    return handoverTo !== undefined && handoverFrom === undefined;
   }
 
   #throughputToTell(): number | undefined {
@@ -226,13 +221,13 @@ export class Tenure implements HeldLease {
     this.#parts.emit({ type: "handoverRequested", shardId: this.shardId, to });
     this.#handover.abort();
     this.#stop.abort();
-    if (this.#owesAnswer) this.#renewNow.ring();
+    if (owesAnswer(this.lease)) this.#renewNow.ring();
   }
 
   /** A consumer that does not finish in time goes without its lease. */
   async #limitHandover(ended: AbortSignal): Promise<void> {
     const { clock, gracefulLeaseHandoffTimeoutMillis: limitMs } = this.#parts;
-    await eitherAborted(this.#handover.signal, ended);
+    await anyAborted(this.#handover.signal, ended);
     await clock.sleep(limitMs, ended);
     if (ended.aborted || !this.trusted) return;
     this.lose(`worker "${nextOwner(this.lease)}" waits for it, and its child took ${limitMs} ms`);
@@ -306,23 +301,4 @@ export class Tenure implements HeldLease {
       this.lose(lost.reason);
     }
   }
-}
-
-/** Whoever has asked for the lease sees by each write that keeps it that he was heard. */
-function answered(lease: Lease): Lease {
-  const { handoverTo, owner } = lease;
-  return handoverTo === undefined || owner === undefined
-    ? lease
-    : { ...lease, handoverFrom: owner };
-}
-
-function eitherAborted(...signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      for (const signal of signals) signal.removeEventListener("abort", done);
-      resolve();
-    };
-    for (const signal of signals) signal.addEventListener("abort", done, { once: true });
-    if (signals.some((signal) => signal.aborted)) done();
-  });
 }
