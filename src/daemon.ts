@@ -82,7 +82,8 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
     const coordinatorParts = {
       table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
       fleet: fleetTables(dynamo, settings, VERSION),
-      listShards: (filter: ShardFilter) => listShards(calls, stream, filter),
+      listShards: (filter: ShardFilter, signal: AbortSignal) =>
+        listShards({ ...calls, signal }, stream, filter),
       workerId,
       settings,
       clock: systemClock,

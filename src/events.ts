@@ -69,6 +69,12 @@ type LeaseEvent =
   /** The lease is wanted elsewhere: the child finishes its batch, and then it is handed over. */
   | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
   | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  /** Rows of the lease table cannot be about the stream as it is now. */
+  | {
+      readonly type: "leasesContradicted";
+      readonly shardIds: readonly string[];
+      readonly message: string;
+    }
   /** How leases come to this worker: at the start, and whenever it changes. */
   | {
       readonly type: "fleetModeChosen";
@@ -87,6 +93,15 @@ type StreamEvent =
       readonly bytes: number;
     }
   | { readonly type: "iteratorExpired"; readonly shardId: string }
+  /** The record of the checkpoint is gone: reading goes on at the oldest one that the stream has left. */
+  | {
+      readonly type: "recordsExpired";
+      readonly shardId: string;
+      readonly checkpoint: Position;
+      readonly first: Position;
+    }
+  /** The stream does not list the shard any more, though its end was not read. */
+  | { readonly type: "shardExpired"; readonly shardId: string }
   /** The consumer of enhanced fan-out is ACTIVE. */
   | {
       readonly type: "fanoutConsumerFound";

@@ -53,10 +53,21 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `${e.to} is to have the lease: it is handed over when the batch is finished`,
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
+  leasesContradicted: ["error", (e) => e.message],
   fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
   shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
   fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
+  recordsExpired: [
+    "error",
+    (e) =>
+      `the record of the checkpoint ${formatPosition(e.checkpoint)} is no longer in the stream: reading goes on at ${formatPosition(e.first)}, and records between them that retention has deleted are lost. Longer retention: aws kinesis increase-stream-retention-period`,
+  ],
+  shardExpired: [
+    "error",
+    () =>
+      "the shard is no longer in the stream, with all its records: what had not been read of it by the end of its retention is lost. Longer retention: aws kinesis increase-stream-retention-period",
+  ],
   fanoutConsumerFound: [
     "info",
     (e) =>

@@ -34,6 +34,7 @@ import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
 import { sharedController } from "./signals.ts";
+import { checkAtStart } from "./streamCheck.ts";
 import { type LeaseTable, LeaseTableError, type Scan } from "./table.ts";
 import { Trouble } from "./trouble.ts";
 
@@ -42,7 +43,7 @@ export interface CoordinatorParts {
   /** Where a fleet of KCL 3.x keeps what is not a lease; absent: there is none. */
   readonly fleet?: FleetTables;
   /** Rejects with a UserError for what time does not mend; anything else is tried again. */
-  readonly listShards: (filter: ShardFilter) => Promise<readonly Shard[]>;
+  readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
   /** Unique among all live workers of the application; a stable one resumes its leases after a restart. */
   readonly workerId: string;
   readonly settings: LeaseSettings;
@@ -156,6 +157,7 @@ export class Coordinator {
   async #takeLoop(): Promise<void> {
     const { clock, table, settings, random } = this.#parts;
     const { signal } = this.#stopping;
+    let checked = false;
     for (let firstPass = true; !signal.aborted; ) {
       this.#news.clear();
       const scan = await this.#persist("Scan", () => table.scan(signal));
@@ -164,14 +166,22 @@ export class Coordinator {
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         await this.#sync.fillEmptyTable(signal);
+        checked = true;
         await clock.sleep(EMPTY_RESCAN_MS, signal);
         continue;
       }
+      if (!checked) await this.#persist("Scan", () => this.#checkAtStart(scan.leases));
+      checked = true;
+      if (signal.aborted) return;
       await this.#pass(scan.leases, firstPass);
       firstPass = false;
       const restMs = rescanMs(sizeOf(scan.leases), settings.failoverTimeMillis, random);
       await this.#news.sleep(clock, restMs, signal);
     }
+  }
+
+  #checkAtStart(leases: readonly Lease[]): Promise<void> {
+    return checkAtStart(leases, this.#parts, this.#stopping.signal);
   }
 
   async #pass(scanned: readonly Lease[], firstPass: boolean): Promise<void> {

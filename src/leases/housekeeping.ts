@@ -3,12 +3,15 @@
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
+import type { Shard, ShardFilter } from "../model/shard.ts";
 import { audit, leasesWithoutRange, type Suspicion } from "./audit.ts";
 import { childlessLeases, childrenListed, finishedLeases } from "./cleanup.ts";
+import { type Contradiction, confirmed, contradicted } from "./contradictions.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "./settings.ts";
 import type { ShardSync } from "./shardSync.ts";
+import { compare } from "./streamCheck.ts";
 import type { LeaseTable } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -21,6 +24,7 @@ export interface HousekeepingParts {
   readonly trouble: Trouble;
   readonly random: () => number;
   readonly sync: ShardSync;
+  readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
   /** What the last scan of the table showed. */
   readonly leases: () => readonly Lease[];
 }
@@ -34,6 +38,7 @@ export function isHousekeeper(leases: readonly Lease[], workerId: string): boole
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   #suspicion: Suspicion | undefined;
+  #contradictions: readonly Contradiction[] = [];
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
@@ -62,6 +67,7 @@ export class Housekeeping {
 
   async #audit(signal: AbortSignal): Promise<void> {
     const leases = this.#parts.leases();
+    await this.#compareWithStream(leases, signal);
     const { sync, settings } = this.#parts;
     const unranged = leasesWithoutRange(leases);
     const shards = unranged.length > 0 ? await sync.listShards(undefined, signal) : [];
@@ -82,6 +88,17 @@ export class Housekeeping {
     if (!now || !audit(undefined, now.leases, shards)) return;
     const rows = [...now.leases, ...now.unreadable];
     await sync.fillHoles(new Set(rows.map(({ shardId }) => shardId)), signal);
+  }
+
+  /** Told with every audit from the second on that finds it. */
+  async #compareWithStream(leases: readonly Lease[], signal: AbortSignal): Promise<void> {
+    const { table, emit } = this.#parts;
+    const found = await compare(leases, this.#parts, signal);
+    const again = confirmed(this.#contradictions, found);
+    this.#contradictions = found;
+    if (again.length === 0) return;
+    const { message } = contradicted(table.tableName, again);
+    emit({ type: "leasesContradicted", shardIds: again.map(({ shardId }) => shardId), message });
   }
 
   async #cleanUp(signal: AbortSignal): Promise<void> {

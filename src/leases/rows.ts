@@ -1,5 +1,5 @@
-// The lease table as an operator sees it: every row, whatever it is, and the two writes that move checkpoints from outside.
-// Both fence: they raise the counter and leave nobody as owner, so that who held the lease loses it at its next write.
+// The lease table as an operator sees it: every row, whatever it is, and the writes that move checkpoints from outside.
+// All fence: they raise the counter and leave nobody as owner, so that who held the lease loses it at its next write.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { Position } from "../model/position.ts";
@@ -54,6 +54,10 @@ export interface LeaseRows {
   move(lease: Lease, position: Position, signal: AbortSignal): Promise<WriteResult>;
   /** Gives the lease as it was read all that a stored row says, except owner and counter, and fences whoever holds it. */
   putBack(lease: Lease, stored: StoredRow, signal: AbortSignal): Promise<WriteResult>;
+  /** Puts a new lease in the place of one, of which nothing stays; fences whoever holds it. */
+  replace(lease: Lease, by: NewLease, signal: AbortSignal): Promise<WriteResult>;
+  /** Deletes the lease as it was read. */
+  remove(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
   /** Makes a lease that is not there: a new one, or one put back. */
   insert(row: NewLease | StoredRow, signal: AbortSignal): Promise<"created" | "exists">;
 }
@@ -81,28 +85,33 @@ export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
     }
   }
 
-  function update(lease: Lease, change: Change, abortSignal: AbortSignal): Promise<WriteResult> {
-    return call("UpdateItem", async () => {
-      const request = {
-        TableName,
-        Key: { [A.key]: { S: lease.shardId } },
-        ConditionExpression: `${A.counter} = :c`,
-        UpdateExpression: change.update,
-        ExpressionAttributeValues: {
-          ":c": { N: String(lease.counter) },
-          ":next": { N: String(lease.counter + 1) },
-          ...change.values,
-        },
-        ...(change.names && { ExpressionAttributeNames: change.names }),
-      };
-      return client.updateItem(request, { abortSignal }).then(
+  function conditional(operation: string, request: () => Promise<unknown>): Promise<WriteResult> {
+    return call(operation, () =>
+      request().then(
         () => "written" as const,
         (error: unknown) => {
           if (isConditionFailed(error)) return "conflict" as const;
           throw error;
         },
-      );
-    });
+      ),
+    );
+  }
+
+  function update(lease: Lease, change: Change, abortSignal: AbortSignal): Promise<WriteResult> {
+    const { when, values } = unchanged(lease);
+    const request = {
+      TableName,
+      Key: { [A.key]: { S: lease.shardId } },
+      ConditionExpression: when,
+      UpdateExpression: change.update,
+      ExpressionAttributeValues: {
+        ...values,
+        ":next": { N: String(lease.counter + 1) },
+        ...change.values,
+      },
+      ...(change.names && { ExpressionAttributeNames: change.names }),
+    };
+    return conditional("UpdateItem", () => client.updateItem(request, { abortSignal }));
   }
 
   return {
@@ -133,22 +142,43 @@ export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
     move: (lease, position, signal) => update(lease, moving(position), signal),
     putBack: (lease, stored, signal) => update(lease, puttingBack(stored), signal),
 
-    insert: (row, abortSignal) =>
-      call("PutItem", async () => {
-        const request = {
-          TableName,
-          Item: "shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow),
-          ConditionExpression: `attribute_not_exists(${A.key})`,
-        };
-        return client.putItem(request, { abortSignal }).then(
-          () => "created" as const,
-          (error: unknown) => {
-            if (isConditionFailed(error)) return "exists" as const;
-            throw error;
-          },
-        );
-      }),
+    replace: (lease, by, abortSignal) => {
+      const { when, values } = unchanged(lease);
+      const request = {
+        TableName,
+        Item: { ...newItem(by), [A.counter]: { N: String(lease.counter + 1) } },
+        ConditionExpression: when,
+        ExpressionAttributeValues: values,
+      };
+      return conditional("PutItem", () => client.putItem(request, { abortSignal }));
+    },
+
+    remove: (lease, abortSignal) => {
+      const { when, values } = unchanged(lease);
+      const request = {
+        TableName,
+        Key: { [A.key]: { S: lease.shardId } },
+        ConditionExpression: when,
+        ExpressionAttributeValues: values,
+      };
+      return conditional("DeleteItem", () => client.deleteItem(request, { abortSignal }));
+    },
+
+    insert: async (row, abortSignal) => {
+      const request = {
+        TableName,
+        Item: "shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow),
+        ConditionExpression: `attribute_not_exists(${A.key})`,
+      };
+      const result = await conditional("PutItem", () => client.putItem(request, { abortSignal }));
+      return result === "written" ? "created" : "exists";
+    },
   };
+}
+
+/** The condition that nobody wrote to the lease since it was read. */
+function unchanged({ counter }: Lease) {
+  return { when: `${A.counter} = :c`, values: { ":c": { N: String(counter) } } };
 }
 
 /** An update in expression syntax; `:next` is the raised counter. */

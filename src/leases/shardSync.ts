@@ -15,7 +15,7 @@ import type { Trouble } from "./trouble.ts";
 
 export interface ShardSyncParts {
   readonly table: LeaseTable;
-  readonly listShards: (filter: ShardFilter) => Promise<readonly Shard[]>;
+  readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
   readonly settings: LeaseSettings;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -75,7 +75,7 @@ export class ShardSync {
   /** `undefined` when the signal was aborted before an answer came. */
   listShards(filter: ShardFilter, signal: AbortSignal): Promise<readonly Shard[] | undefined> {
     const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
-    return persist(work, () => this.#parts.listShards(filter), this.#parts, signal);
+    return persist(work, () => this.#parts.listShards(filter, signal), this.#parts, signal);
   }
 
   async #create(

@@ -1,5 +1,7 @@
 // What is known of a shard: who its parents are and which hash keys it holds.
 
+import { compareSequenceNumbers, isSequenceNumber, type SequenceNumber } from "./position.ts";
+
 /** Inclusive, 0 … 2^128−1, as decimal text like the service and the lease table write them. */
 export interface HashKeyRange {
   readonly startingHashKey: string;
@@ -15,6 +17,37 @@ export interface Shard {
   readonly startingSequenceNumber: string;
   /** Absent while the shard is open. */
   readonly endingSequenceNumber?: string;
+}
+
+/** Numbers grow, also from a stream to the next one of its name. */
+export function beginsAfter(
+  { startingSequenceNumber: first }: Shard,
+  sequenceNumber: SequenceNumber,
+): boolean {
+  return isSequenceNumber(first) && compareSequenceNumbers(sequenceNumber, first) < 0;
+}
+
+/** Whether a record of this number can be in the shard. */
+export function canHold(shard: Shard, sequenceNumber: SequenceNumber): boolean {
+  const last = shard.endingSequenceNumber ?? "";
+  const isBehind = isSequenceNumber(last) && compareSequenceNumbers(sequenceNumber, last) > 0;
+  return !isBehind && !beginsAfter(shard, sequenceNumber);
+}
+
+/**
+ * Whether a shard of this id can have been in the stream: ids count up, and each shard that is gone has left younger ones.
+ * Ids of another form tell nothing.
+ */
+export function canHaveBeenIn(shards: readonly Shard[], shardId: string): boolean {
+  const number = numberOf(shardId);
+  const numbers = shards.map((shard) => numberOf(shard.shardId));
+  if (number === undefined || numbers.includes(undefined)) return true;
+  return numbers.some((listed) => listed !== undefined && listed >= number);
+}
+
+function numberOf(shardId: string): number | undefined {
+  const digits = /^shardId-(\d{12})$/.exec(shardId)?.[1];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 /** A child named by the last response of a shard that was split or merged. */

@@ -1,7 +1,9 @@
 // Carries a plan out: one conditional write a lease, in the plan's order. Each write fences who holds the lease. If a
 // lease changed since it was read, somebody is at work: then it is read again and overwritten, or all stops there.
 
+import type { Lease } from "../leases/lease.ts";
 import type { LeaseRow, LeaseRows } from "../leases/rows.ts";
+import type { WriteResult } from "../leases/table.ts";
 import { formatPosition } from "../model/position.ts";
 import type { Plan, Step } from "./plan.ts";
 
@@ -46,20 +48,30 @@ async function carryOutStep(step: Step, options: CarryOutOptions): Promise<Stopp
 }
 
 async function write(
-  { to, create, stored }: Step,
+  step: Step,
   row: LeaseRow | undefined,
   { rows, signal }: CarryOutOptions,
 ): Promise<"done" | "lost"> {
+  const { to, create, stored } = step;
   if (!row) {
     const made = stored ?? create;
     // A worker has cleaned up meanwhile: nothing waits for a lease that is gone, and the end of its parents makes it anew.
     if (!made || to.sequenceNumber === "SHARD_END") return "done";
     return (await rows.insert(made, signal)) === "created" ? "done" : "lost";
   }
-  const result = stored
-    ? await rows.putBack(row.lease, stored, signal)
-    : await rows.move(row.lease, to, signal);
+  const result = await overwrite(step, row.lease, rows, signal);
   return result === "written" ? "done" : "lost";
+}
+
+function overwrite(
+  { to, create, stored, anew }: Step,
+  lease: Lease,
+  rows: LeaseRows,
+  signal: AbortSignal,
+): Promise<WriteResult> {
+  if (stored) return rows.putBack(lease, stored, signal);
+  if (!anew) return rows.move(lease, to, signal);
+  return create ? rows.replace(lease, create, signal) : rows.remove(lease, signal);
 }
 
 function whatHappened(

@@ -10,13 +10,20 @@ import { BEGINNING } from "./planRules.ts";
 export class Draft {
   readonly #leases: ReadonlyMap<string, Lease>;
   readonly #lineage: Lineage;
+  readonly #foreign: ReadonlySet<string>;
   readonly #steps: Step[] = [];
   readonly #unchanged: string[] = [];
   readonly #notes: string[] = [];
 
-  constructor(leases: ReadonlyMap<string, Lease>, lineage: Lineage) {
+  /** @param foreign the leases that are not about the shard of their id. */
+  constructor(
+    leases: ReadonlyMap<string, Lease>,
+    lineage: Lineage,
+    foreign: ReadonlySet<string> = new Set(),
+  ) {
     this.#leases = leases;
     this.#lineage = lineage;
+    this.#foreign = foreign;
   }
 
   /** To a place in the shard, with a new lease if there is none. */
@@ -99,8 +106,11 @@ export class Draft {
   #move(lease: Lease, shard: Shard, to: Position, why: string): void {
     const { shardId, checkpoint } = lease;
     const isThere = comparePositions(checkpoint, to) === 0;
-    if (isThere && !this.#mayBeAhead(lease)) this.#unchanged.push(shardId);
-    else this.#steps.push({ shardId, now: checkpoint, to, why, create: leaseFor(shard, to) });
+    const create = leaseFor(shard, to);
+    if (this.#foreign.has(shardId)) {
+      this.#steps.push({ shardId, now: checkpoint, to, why, create, anew: true });
+    } else if (isThere && !this.#mayBeAhead(lease)) this.#unchanged.push(shardId);
+    else this.#steps.push({ shardId, now: checkpoint, to, why, create });
   }
 
   /** In somebody's hands, and after a shard that a step makes unfinished again. */

@@ -5,8 +5,8 @@ import { findHole } from "../leases/hashRange.ts";
 import type { Lease } from "../leases/lease.ts";
 import { inParallel } from "../leases/shardSync.ts";
 import { UserError } from "../model/errors.ts";
-import { compareSequenceNumbers, isSequenceNumber, type Position } from "../model/position.ts";
-import type { Shard, ShardFilter } from "../model/shard.ts";
+import { isSequenceNumber, type Position } from "../model/position.ts";
+import { canHold, type Shard, type ShardFilter } from "../model/shard.ts";
 import { getShardIterator } from "../stream/calls.ts";
 import { kindOfTrouble } from "../stream/errors.ts";
 import { listShardsOnce } from "../stream/listShards.ts";
@@ -146,12 +146,7 @@ async function checkRecord(
   signal: AbortSignal,
 ): Promise<void> {
   const { shardId, startingSequenceNumber: first, endingSequenceNumber: last } = shard;
-  const isBefore = isSequenceNumber(first) && compareSequenceNumbers(sequenceNumber, first) < 0;
-  const isBehind =
-    last !== undefined &&
-    isSequenceNumber(last) &&
-    compareSequenceNumbers(sequenceNumber, last) > 0;
-  if (isBefore || isBehind) {
+  if (isSequenceNumber(sequenceNumber) && !canHold(shard, sequenceNumber)) {
     throw new UserError(
       `${sequenceNumber} is not in ${shardId}, whose numbers go from ${first} to ${last ?? "no end yet"}.`,
     );

@@ -13,13 +13,14 @@
 //   4. Writes go from the old to the new, and ends are written last. Whatever stops us half-way, no shard begins before
 //      its parents are where they should be.
 
+import { contradictions } from "../leases/contradictions.ts";
 import type { Lease, NewLease } from "../leases/lease.ts";
 import { hasEnded } from "../leases/lease.ts";
 import type { StoredRow } from "../leases/rows.ts";
 import type { Position } from "../model/position.ts";
-import { formatPosition } from "../model/position.ts";
+import { formatPosition, SHARD_END } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";
-import { Draft } from "./draft.ts";
+import { Draft, inOrder } from "./draft.ts";
 import type { Lineage } from "./lineage.ts";
 import { BEGINNING, begunAfter, passedOver } from "./planRules.ts";
 
@@ -31,6 +32,8 @@ export interface Step {
   readonly why: string;
   /** The lease to make if there is none. */
   readonly create?: NewLease;
+  /** The row is not about this stream, and nothing of it stays; without `create` it is removed. */
+  readonly anew?: true;
   /** The whole row to put back. */
   readonly stored?: StoredRow;
   /** What a restore makes of a lease that was made by this step. */
@@ -69,7 +72,9 @@ export function planReset(view: PlanView): Plan {
   const missing = (asked ?? []).filter((id) => !listed.has(id)).map(notListed);
   if (missing.length > 0) return refused(missing);
 
-  const draft = new Draft(leases, lineage);
+  const foreign = contradictions(view.leases, view.shards).map(({ shardId }) => shardId);
+  if (foreign.length > 0 && !asked) return planAnew(view);
+  const draft = new Draft(leases, lineage, new Set(foreign));
   const refusals: string[] = [];
   for (const shardId of lineage.topDown(scope)) {
     const shard = listed.get(shardId);
@@ -87,12 +92,41 @@ export function planReset(view: PlanView): Plan {
   return refusals.length > 0 ? refused(refusals) : draft.plan(forgotten(view, listed, asked));
 }
 
+/** Where the leases are another stream's: they go, and those of the shards at the moment are made as for a new application. */
+function planAnew({ leases, shards, front, positions, lineage }: PlanView): Plan {
+  const now = new Map(leases.map((lease) => [lease.shardId, lease]));
+  const made = shards
+    .filter(({ shardId }) => front.has(shardId))
+    .map(({ shardId, parentShardIds, hashKeyRange }): Step => {
+      const to = positions.get(shardId) ?? BEGINNING;
+      const create = { shardId, checkpoint: to, parentShardIds, hashKeyRange };
+      const is = now.get(shardId);
+      const why = whyThere(to);
+      return { shardId, now: is?.checkpoint, to, why, create, ...(is && { anew: true }) };
+    });
+  const removed = leases
+    .filter(({ shardId }) => !front.has(shardId))
+    .map(({ shardId, checkpoint: is }): Step => {
+      const why = "is not about a shard of the stream at that moment";
+      return { shardId, now: is, to: SHARD_END, why, anew: true };
+    });
+  const note =
+    "The leases are not about the stream as it is now: it was deleted and made again, or rows were edited. All of them are made anew.";
+  return {
+    steps: inOrder([...made, ...removed], lineage),
+    unchanged: [],
+    notes: [note],
+    refusals: [],
+  };
+}
+
 /** Exactly the leases asked for, each to its position; refused where others would have to move with them. */
 export function planSet(view: PlanView & { readonly asked: readonly string[] }): Plan {
   const { lineage, asked, positions } = view;
   const leases = new Map(view.leases.map((lease) => [lease.shardId, lease]));
   const listed = new Map(view.shards.map((shard) => [shard.shardId, shard]));
-  const draft = new Draft(leases, lineage);
+  const foreign = contradictions(view.leases, view.shards).map(({ shardId }) => shardId);
+  const draft = new Draft(leases, lineage, new Set(foreign));
   const refusals: string[] = [];
   for (const shardId of lineage.topDown(asked)) {
     const [lease, shard, to] = [leases.get(shardId), listed.get(shardId), positions.get(shardId)];

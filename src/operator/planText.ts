@@ -7,7 +7,10 @@ import type { Held } from "./living.ts";
 import type { Plan } from "./plan.ts";
 
 export function planText({ steps, unchanged, notes }: Plan, title: string): string {
-  const rows = steps.map(({ shardId, now, to, why }) => [shardId, shown(now), shown(to), why]);
+  const rows = steps.map(({ shardId, now, to, why, anew, create }) => {
+    const becomes = anew && !create ? "(removed)" : shown(to);
+    return [shardId, shown(now), becomes, why];
+  });
   const rest =
     unchanged.length > 0 ? [`${counted(unchanged.length, "lease")} stay as they are.`] : [];
   return [

@@ -16,6 +16,26 @@ export function nullOnly(value: unknown, name: string): void {
 /** The stream itself is not there. */
 export class StreamNotFound extends UserError {}
 
+/** The place to read on from is not in the shard: it is one of another stream, or was written by hand. */
+export class ForeignPosition extends UserError {
+  constructor(stream: string, shardId: string, what: string) {
+    super(
+      `${what}. Either the stream "${stream}" was deleted and made again under its name, and this is a place in the old one, or the lease of ${shardId} was edited. ` +
+        "Nothing is read from this shard until that is mended, and nothing is passed over. To begin with what is in the stream now, stop all workers of the application and run: " +
+        "kinesis-multilang checkpoints reset --to trim-horizon -p FILE --yes",
+    );
+  }
+}
+
+/** Only a person mends it: to be tried again seldom. */
+export function isLasting(error: unknown): boolean {
+  return (
+    error instanceof StreamNotFound ||
+    error instanceof ForeignPosition ||
+    kindOfTrouble(error) === "denied"
+  );
+}
+
 /**
  * - `iteratorGone`: the iterator is too old or not accepted; a new one from the position mends it.
  * - `throttled`: too many calls or bytes on this shard, by us or by others.

@@ -37,6 +37,11 @@ export class ShardCursor {
     return this.#place.type === "LATEST";
   }
 
+  /** Where the next iterator is made. */
+  get place(): IteratorPlace {
+    return this.#place;
+  }
+
   get hasIterator(): boolean {
     return this.#iterator !== undefined;
   }

@@ -5,12 +5,14 @@
 // it takes "not found", even of the whole stream, for the end of the shard.
 
 import type { Batch } from "../model/batch.ts";
-import type { CallOptions } from "./calls.ts";
+import { isSequenceNumber } from "../model/position.ts";
+import { canHaveBeenIn, canHold, type Shard } from "../model/shard.ts";
+import type { CallOptions, IteratorPlace } from "./calls.ts";
 import { childrenIn } from "./childShards.ts";
-import { InvalidResponse } from "./errors.ts";
+import { ForeignPosition, InvalidResponse } from "./errors.ts";
 import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
 import { listShardsOnce } from "./listShards.ts";
-import type { StreamId } from "./streamId.ts";
+import { type StreamId, streamNameOf } from "./streamId.ts";
 
 export type ShardEnd = NonNullable<Batch["shardEnd"]>;
 
@@ -36,27 +38,44 @@ export async function endingOf(
   }
   const shards = await listShardsOnce(calls, stream, undefined, signal);
   const shard = shards.find((listed) => listed.shardId === shardId);
-  if (!shard || shard.endingSequenceNumber !== undefined) {
-    return { children: childrenIn(shards, shardId) };
-  }
+  if (!shard) return endOfGone(shards, stream, shardId);
+  if (shard.endingSequenceNumber !== undefined) return { children: childrenIn(shards, shardId) };
   throw contradiction(shardId, "neither a next iterator nor child shards, though it is open");
 }
 
 /**
- * The end of a shard that the service did not find: it was deleted with its last record; children that are still
- * listed are named. `undefined` when it is listed all the same.
+ * What it means that the service refused a place in a shard. The end, when the shard was deleted with its last record;
+ * children that are still listed are named. `undefined` when it is listed all the same, and the place is one in it.
  *
- * @throws StreamNotFound when it is the stream that is missing, which ends nothing.
+ * @throws StreamNotFound when it is the stream that is missing, ForeignPosition when it is another one than the place was in:
+ *   neither ends anything.
  */
 export async function endingOfMissing(
   calls: CallOptions,
   stream: StreamId,
   shardId: string,
+  place: IteratorPlace,
   signal: AbortSignal,
 ): Promise<ShardEnd | undefined> {
   const shards = await listShardsOnce(calls, stream, undefined, signal);
-  if (shards.some((listed) => listed.shardId === shardId)) return undefined;
-  return { children: childrenIn(shards, shardId) };
+  const shard = shards.find((listed) => listed.shardId === shardId);
+  if (!shard) return endOfGone(shards, stream, shardId);
+  const number = "sequenceNumber" in place ? place.sequenceNumber : "";
+  if (!isSequenceNumber(number) || canHold(shard, number)) return undefined;
+  const { startingSequenceNumber: first, endingSequenceNumber: last } = shard;
+  throw new ForeignPosition(
+    streamNameOf(stream),
+    shardId,
+    `${shardId} is to be read on from ${number}, but its numbers go from ${first} to ${last ?? "no end yet"}`,
+  );
+}
+
+/** While a stream is being made or deleted it may list nothing: then nothing has ended. */
+function endOfGone(shards: readonly Shard[], stream: StreamId, shardId: string): ShardEnd {
+  const name = streamNameOf(stream);
+  if (shards.length === 0) throw new InvalidResponse(`The stream "${name}" lists no shards.`);
+  if (canHaveBeenIn(shards, shardId)) return { children: childrenIn(shards, shardId) };
+  throw new ForeignPosition(name, shardId, `The stream "${name}" never had a shard ${shardId}`);
 }
 
 function contradiction(shardId: string, what: string): InvalidResponse {

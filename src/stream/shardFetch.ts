@@ -9,7 +9,14 @@ import { type Disaggregate, disaggregator } from "./aggregate.ts";
 import type { BatchQueue } from "./batchQueue.ts";
 import type { ByteShare } from "./byteBudget.ts";
 import { type CallOptions, GetRecords } from "./calls.ts";
-import { isStaleConnection, kindOfTrouble, StreamNotFound, type TroubleKind } from "./errors.ts";
+import {
+  ForeignPosition,
+  isLasting,
+  isStaleConnection,
+  kindOfTrouble,
+  type TroubleKind,
+} from "./errors.ts";
+import { tellIfExpired } from "./expired.ts";
 import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
 import { Pace } from "./pace.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
@@ -139,6 +146,7 @@ export class ShardFetch {
   #wanted(records: RecordBatch): RecordBatch {
     if (!this.#dropping || records.count === 0) return records;
     this.#dropping = false;
+    tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
     return records.after(this.#from);
   }
 
@@ -156,20 +164,31 @@ export class ShardFetch {
       if (this.#failures === 1) return undefined;
     }
     if (isStaleConnection(error) && this.#failures === 1) return undefined;
-    if (kind === "notFound") return this.#notFound(error, signal);
+    if (kind === "notFound" || (kind === "iteratorGone" && operation === "GetShardIterator")) {
+      return this.#refused(operation, error, signal);
+    }
     this.#retryLater(operation, error, kind);
     return undefined;
   }
 
-  /** The service knows no such thing: is it the shard that is gone, or the stream? */
-  async #notFound(error: unknown, signal: AbortSignal): Promise<Batch | undefined> {
-    const { calls, stream } = this.#context;
+  /** The service knows no such thing: is it the shard that is gone, the stream, or the place in it? */
+  async #refused(
+    operation: string,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
+    const { calls, stream, emit } = this.#context;
+    const { shardId } = this.#shard;
     try {
-      const shardEnd = await endingOfMissing(calls, stream, this.#shard.shardId, signal);
-      if (shardEnd) return { records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd };
+      const { place } = this.#cursor;
+      const shardEnd = await endingOfMissing(calls, stream, shardId, place, signal);
+      if (shardEnd) {
+        emit({ type: "shardExpired", shardId });
+        return { records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd };
+      }
       // It is still listed, so only the iterator can be what the service does not know.
       this.#cursor.dropIterator();
-      this.#retryLater("GetRecords", error, "other");
+      this.#retryLater(operation, error, "other");
     } catch (listingError) {
       if (!signal.aborted) {
         this.#retryLater("ListShards", listingError, kindOfTrouble(listingError));
@@ -180,14 +199,15 @@ export class ShardFetch {
 
   #retryLater(operation: string, error: unknown, kind: TroubleKind): void {
     const { clock, troubles } = this.#context;
-    const lasting = kind === "denied" || error instanceof StreamNotFound;
+    const lasting = isLasting(error);
     const retryInMs =
       kind === "throttled"
         ? this.#pace.throttledMs()
         : this.#pace.failedMs(this.#failures, lasting);
     this.#nextCallMs = clock.monotonicMs() + retryInMs;
     const { shardId } = this.#shard;
-    const everywhere = lasting || kind === "unreachable";
+    const ofShard = error instanceof ForeignPosition;
+    const everywhere = (lasting && !ofShard) || kind === "unreachable";
     troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
   }
 

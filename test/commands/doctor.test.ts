@@ -15,6 +15,10 @@ import { createStream, emulatorEnv, put, shardsOf, uniqueName } from "../support
 import { type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
 
 const FIRST = "shardId-000000000000";
+const SECOND = "shardId-000000000001";
+/** As the embedded Kinesis divides the hash keys. */
+const LOWER_HALF = ["0", "170141183460469231731687303715884105726"] as const;
+const UPPER_HALF = ["170141183460469231731687303715884105727", LAST_KEY] as const;
 
 interface Examined {
   readonly findings: readonly Finding[];
@@ -249,13 +253,26 @@ describe("told with its remedy:", () => {
     ],
     [
       "hash keys that nobody reads",
-      [javaLease({ key: FIRST, range: ["0", "170141183460469231731687303715884105727"] })],
+      [javaLease({ key: FIRST, range: LOWER_HALF })],
       "coverage",
-      /no lease covers the hash keys from 170141183460469231731687303715884105728/,
+      /no lease covers the hash keys from 170141183460469231731687303715884105727/,
+    ],
+    [
+      "leases of a stream that was made anew",
+      [
+        javaLease({ key: FIRST, range: LOWER_HALF, checkpoint: "77" }),
+        javaLease({ key: SECOND, range: UPPER_HALF }),
+      ],
+      "places",
+      /shardId-000000000000: its checkpoint is 77, and the shard begins at 4/,
     ],
     [
       "a row that is no lease",
-      [javaLease({ key: FIRST, range: ["0", LAST_KEY] }), { leaseKey: { S: "order-1" } }],
+      [
+        javaLease({ key: FIRST, range: LOWER_HALF }),
+        javaLease({ key: SECOND, range: UPPER_HALF }),
+        { leaseKey: { S: "order-1" } },
+      ],
       "foreign rows",
       /order-1.*no/,
     ],

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { Event } from "../../src/events.ts";
 import type { Batch } from "../../src/model/batch.ts";
-import { createStream, put, uniqueName, until } from "../support/emulators.ts";
+import { createStream, put, until } from "../support/emulators.ts";
 import { type Fault, type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
 import {
   FIRST_SHARD,
@@ -208,27 +208,6 @@ test("a start at LATEST whose iterator expires before the first record loses non
   });
   await put(streamName, words("new", 2));
   expect(wordsOf(await reading).slice(-2)).toEqual(words("new", 2));
-});
-
-describe("a shard that the service does not find", () => {
-  test("has ended, when it is not listed either", async () => {
-    const streamName = await createStream("gone", 1);
-    const { read } = localReader(streamName, { endpoint: proxy.url });
-    const gone = { shardId: "shardId-000000000077" };
-    const batches = await take(read(gone, HORIZON, new AbortController().signal), () => false);
-    expect(batches.map(({ shardEnd }) => shardEnd)).toEqual([{ children: [] }]);
-  });
-
-  test("has not ended when it is the stream that is missing", async () => {
-    const { read, events } = localReader(uniqueName("missing"), { endpoint: proxy.url });
-    const abort = new AbortController();
-    const reading = take(read(shard, HORIZON, abort.signal), () => false);
-    await until("the second try", () => proxy.count("GetShardIterator") >= 2);
-    abort.abort();
-    expect(await reading).toEqual([]);
-    expect(events).toMatchObject([{ type: "serviceTrouble", error: { name: "UserError" } }]);
-    expect(events[0]).not.toHaveProperty("shardId");
-  });
 });
 
 test("an end without children is believed when the listing knows of them", async () => {

@@ -1,6 +1,7 @@
 // What is in a lease table: whose leases, and whether they cover the stream in order.
 
 import { audit } from "../../leases/audit.ts";
+import { contradictions } from "../../leases/contradictions.ts";
 import { hasEnded } from "../../leases/lease.ts";
 import type { Row } from "../../leases/rows.ts";
 import type { Shard } from "../../model/shard.ts";
@@ -54,10 +55,11 @@ function coverage(rows: readonly Row[], shards: readonly Shard[]): readonly Find
       failed(
         "coverage",
         `none of the ${counted(leases.length, "lease")} is for a shard that the stream lists`,
-        "The table is another stream's, or the stream was deleted and made anew. Choose another applicationName or tableName; or, if the stream was made anew, delete the table.",
+        "The table is another stream's, or the stream was deleted and made anew. Choose another applicationName or tableName; or, if the stream was made anew, stop all workers, and checkpoints reset --to trim-horizon makes the leases anew.",
       ),
     ];
   }
+  const foreign = contradictions(leases, shards).map(({ shardId, what }) => `${shardId}: ${what}`);
   const lineage = new Lineage(shards, leases);
   const early = begunTooEarly(leases, lineage);
   const hole = audit(undefined, leases, shards)?.hole;
@@ -69,6 +71,15 @@ function coverage(rows: readonly Row[], shards: readonly Shard[]): readonly Find
           "A running daemon repairs this in about six minutes. If a row was deleted by hand: checkpoints reset --shard ID --to trim-horizon (or a time) makes its lease.",
         )
       : ok("coverage", "the leases cover every hash key"),
+    ...(foreign.length > 0
+      ? [
+          failed(
+            "places",
+            `${counted(foreign.length, "lease")} cannot be about the stream as it is now:\n${foreign.join("\n")}`,
+            "The stream was deleted and made anew, or rows were edited. Stop all workers, then: checkpoints reset --to trim-horizon (or a time) makes the leases anew.",
+          ),
+        ]
+      : []),
     ...(early.length > 0
       ? [
           warning(

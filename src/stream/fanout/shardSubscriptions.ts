@@ -15,7 +15,14 @@ import { type Disaggregate, disaggregator } from "../aggregate.ts";
 import type { BatchQueue } from "../batchQueue.ts";
 import type { ByteShare } from "../byteBudget.ts";
 import type { CallOptions, IteratorPlace } from "../calls.ts";
-import { isStaleConnection, kindOfTrouble, StreamNotFound } from "../errors.ts";
+import {
+  ForeignPosition,
+  isLasting,
+  isStaleConnection,
+  kindOfTrouble,
+  type TroubleKind,
+} from "../errors.ts";
+import { tellIfExpired } from "../expired.ts";
 import type { SubscriptionEvent } from "../getRecordsAnswer.ts";
 import type { ShardToRead } from "../reader.ts";
 import { fixedPlace, startingPlace } from "../shardCursor.ts";
@@ -166,6 +173,7 @@ export class ShardSubscriptions {
   #wanted(records: RecordBatch): RecordBatch {
     if (!this.#dropping || records.count === 0) return records;
     this.#dropping = false;
+    tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
     return records.after(this.#from);
   }
 
@@ -176,8 +184,8 @@ export class ShardSubscriptions {
       this.#refused(error);
     } else if (error instanceof Error && error.name === "ResourceInUseException") {
       this.#inUse(error);
-    } else if (kind === "notFound") {
-      return this.#notFound(error, signal);
+    } else if (kind === "notFound" || kind === "iteratorGone") {
+      return this.#notFound(kind, error, signal);
     } else if (!(isStaleConnection(error) && this.#failures === 1)) {
       this.#retryLater("SubscribeToShard", error, TROUBLE, kind === "unreachable");
     }
@@ -200,20 +208,28 @@ export class ShardSubscriptions {
     this.#nextMs = Math.max(this.#nextMs, this.#context.clock.monotonicMs() + waitMs);
   }
 
-  /** The service knows no such thing: is it the shard that is gone, the stream, or the consumer? */
-  async #notFound(error: unknown, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
-    const { calls, stream, registration } = this.#context;
+  /** The service knows no such thing: is it the shard that is gone, the stream, the place in it, or the consumer? */
+  async #notFound(
+    kind: TroubleKind,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<"shardEnded" | "goOn"> {
+    const { calls, stream, registration, emit } = this.#context;
+    const { shardId } = this.#shard;
     try {
-      const shardEnd = await endingOfMissing(calls, stream, this.#shard.shardId, signal);
+      const shardEnd = await endingOfMissing(calls, stream, shardId, this.#place, signal);
       if (shardEnd) {
+        emit({ type: "shardExpired", shardId });
         this.#queue.put({ records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd });
         return "shardEnded";
       }
       // It is still listed, so somebody has deregistered the consumer.
-      registration.forget();
+      if (kind === "notFound") registration.forget();
       this.#retryLater("SubscribeToShard", error, TROUBLE, true);
     } catch (listingError) {
-      if (!signal.aborted) this.#retryLater("ListShards", listingError, LASTING, true);
+      if (signal.aborted) return "goOn";
+      const everywhere = !(listingError instanceof ForeignPosition);
+      this.#retryLater("ListShards", listingError, LASTING, everywhere);
     }
     return "goOn";
   }
@@ -221,7 +237,7 @@ export class ShardSubscriptions {
   /** @param everywhere it concerns all shards alike. */
   #retryLater(operation: string, error: unknown, backoff: Backoff, everywhere: boolean): void {
     const { clock, troubles } = this.#context;
-    const lasting = error instanceof StreamNotFound ? LASTING : backoff;
+    const lasting = isLasting(error) ? LASTING : backoff;
     const afterMs = clock.monotonicMs() + backoffMs(this.#failures - 1, lasting);
     this.#nextMs = Math.max(this.#nextMs, afterMs);
     const { shardId } = this.#shard;

@@ -1,0 +1,73 @@
+// Leases that cannot be about the shards that the stream lists. Pure. A stream that was deleted and made again under its
+// name has shards of the same ids, but none of the old places: whoever went by the old rows would wait for ever at a
+// number that is not there, take an open shard for a finished one, or leave shards that are new without a reader.
+// A row that was edited by hand looks the same.
+
+import { UserError } from "../model/errors.ts";
+import { formatPosition, isSequenceNumber } from "../model/position.ts";
+import { beginsAfter, canHaveBeenIn, type Shard } from "../model/shard.ts";
+import { hasEnded, type Lease } from "./lease.ts";
+
+export interface Contradiction {
+  readonly shardId: string;
+  /** What the row says and the stream does not: `its checkpoint is 7, and the shard begins at 9`. */
+  readonly what: string;
+}
+
+/** @param shards all that the stream lists; none = it says nothing (it is being made or deleted). */
+export function contradictions(
+  leases: readonly Lease[],
+  shards: readonly Shard[],
+): readonly Contradiction[] {
+  if (shards.length === 0) return [];
+  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+  return leases.flatMap((lease) => {
+    const { shardId } = lease;
+    const shard = listed.get(shardId);
+    const what = shard
+      ? differing(lease, shard)
+      : canHaveBeenIn(shards, shardId)
+        ? undefined
+        : "the stream never had such a shard";
+    return what === undefined ? [] : [{ shardId, what }];
+  });
+}
+
+/** Those of both: a listing, like a scan, may be a moment behind. */
+export function confirmed(
+  before: readonly Contradiction[],
+  now: readonly Contradiction[],
+): readonly Contradiction[] {
+  const known = new Set(before.map(({ shardId }) => shardId));
+  return now.filter(({ shardId }) => known.has(shardId));
+}
+
+function differing(lease: Lease, shard: Shard): string | undefined {
+  const { checkpoint, hashKeyRange: range } = lease;
+  const { sequenceNumber } = checkpoint;
+  const { startingSequenceNumber, endingSequenceNumber, hashKeyRange: is } = shard;
+  if (isSequenceNumber(sequenceNumber) && beginsAfter(shard, sequenceNumber)) {
+    return `its checkpoint is ${formatPosition(checkpoint)}, and the shard begins at ${startingSequenceNumber}`;
+  }
+  if (hasEnded(lease) && endingSequenceNumber === undefined) {
+    return "its checkpoint is SHARD_END, and the shard is open";
+  }
+  if (!range) return undefined;
+  const same =
+    range.startingHashKey === is.startingHashKey && range.endingHashKey === is.endingHashKey;
+  if (same) return undefined;
+  return `its hash keys are ${range.startingHashKey} to ${range.endingHashKey}, and the shard's ${is.startingHashKey} to ${is.endingHashKey}`;
+}
+
+/** As many as a person needs to see what is wrong. */
+const NAMED = 3;
+
+export function contradicted(tableName: string, found: readonly Contradiction[]): UserError {
+  const named = found.slice(0, NAMED).map(({ shardId, what }) => `${shardId}: ${what}`);
+  const more = found.length > NAMED ? `; and ${found.length - NAMED} more` : "";
+  return new UserError(
+    `The lease table "${tableName}" is not about the stream as it is now (${named.join("; ")}${more}). ` +
+      "Either the stream was deleted and made again under its name, or rows were edited by hand. " +
+      "To begin with what is in the stream now, stop all workers of the application and run: kinesis-multilang checkpoints reset --to trim-horizon -p FILE --yes",
+  );
+}
