@@ -1,4 +1,5 @@
-// Collects the body of an HTTP response into one buffer, of the size that the service announced.
+// Collects the body of an HTTP response into one buffer, of the size that the service announced, and keeps such buffers
+// for bodies and events to come.
 
 import type { IncomingMessage } from "node:http";
 import { InvalidResponse } from "./errors.ts";
@@ -22,7 +23,8 @@ export function reuseBody(body: Buffer): void {
   while (spareBytes > MAX_SPARE_BYTES) spareBytes -= spares.shift()?.length ?? 0;
 }
 
-function bufferOf(bytes: number): Buffer {
+/** A buffer of at least that size, to be given back with `reuseBody` where that is easy. */
+export function bufferOf(bytes: number): Buffer {
   const fitting = spares.findLastIndex(({ length }) => length >= bytes && length <= 4 * bytes);
   const [buffer = Buffer.allocUnsafeSlow(bytes)] = fitting < 0 ? [] : spares.splice(fitting, 1);
   if (fitting >= 0) spareBytes -= buffer.length;

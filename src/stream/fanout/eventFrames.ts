@@ -6,6 +6,7 @@
 
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
+import { bufferOf, reuseBody } from "../body.ts";
 import { InvalidResponse } from "../errors.ts";
 
 export interface EventFrame {
@@ -16,18 +17,23 @@ export interface EventFrame {
 
 const PRELUDE_BYTES = 12;
 const CHECKSUM_BYTES = 4;
-const FIRST_BYTES = 64 * 1024;
+/** Room for small events, and what a large one begins with. */
+const SMALL_BYTES = 64 * 1024;
+/** Large buffers have few sizes, so that one used for an event fits the next. */
+const SIZE_STEP_BYTES = 256 * 1024;
 /** An event holds at most what a GetRecords answer does; a longer frame is none. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
-/** A larger buffer is not kept from one event to the next: many shards have one each. */
-const KEPT_BYTES = 1024 * 1024;
 
 export class EventFrames {
   readonly #stream: Readable;
-  #buffer: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  readonly #small: Buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
+  /** The small one, or a large one for as long as it holds anything: many shards have one each. */
+  #buffer = this.#small;
   /** The bytes that have come and not been given out. */
   #start = 0;
   #end = 0;
+  /** Less than so many are no frame: nobody is woken for them. */
+  #needed = PRELUDE_BYTES;
   #over = false;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -37,7 +43,7 @@ export class EventFrames {
     stream.pause();
     stream.on("data", (chunk: Buffer) => {
       this.#add(chunk);
-      this.#wake?.();
+      if (this.#end - this.#start >= this.#needed) this.#wake?.();
     });
     stream.once("end", () => {
       this.#over = true;
@@ -95,6 +101,7 @@ export class EventFrames {
   #take(): EventFrame | undefined {
     const buffer = this.#buffer;
     const have = this.#end - this.#start;
+    this.#needed = PRELUDE_BYTES;
     if (have < PRELUDE_BYTES) return undefined;
     const start = this.#start;
     const length = buffer.readUInt32BE(start);
@@ -108,7 +115,9 @@ export class EventFrames {
       throw broken(`has a frame of ${length} bytes with ${headersLength} bytes of headers`);
     }
     if (have < length) {
-      this.#makeRoom(length);
+      this.#needed = length;
+      // The last chunk may hold the beginning of the next frame, too.
+      this.#makeRoom(length + SMALL_BYTES);
       return undefined;
     }
     if (crc32(buffer.subarray(start, payloadEnd)) !== buffer.readUInt32BE(payloadEnd)) {
@@ -125,7 +134,7 @@ export class EventFrames {
     if (this.#start === this.#end) {
       this.#start = 0;
       this.#end = 0;
-      if (this.#buffer.length > KEPT_BYTES) this.#buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
+      this.#use(this.#small);
     }
     this.#makeRoom(this.#end - this.#start + chunk.length);
     chunk.copy(this.#buffer, this.#end);
@@ -134,15 +143,22 @@ export class EventFrames {
 
   /** Room for so many bytes from the first on that was not given out. */
   #makeRoom(bytes: number): void {
-    if (this.#start + bytes <= this.#buffer.length) return;
+    const before = this.#buffer;
+    if (this.#start + bytes <= before.length) return;
     const target =
-      bytes <= this.#buffer.length
-        ? this.#buffer
-        : Buffer.allocUnsafeSlow(Math.max(bytes, this.#buffer.length * 2));
-    this.#buffer.copy(target, 0, this.#start, this.#end);
-    this.#buffer = target;
+      bytes <= before.length
+        ? before
+        : bufferOf(Math.ceil(bytes / SIZE_STEP_BYTES) * SIZE_STEP_BYTES);
+    before.copy(target, 0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
+    this.#use(target);
+  }
+
+  #use(buffer: Buffer): void {
+    const before = this.#buffer;
+    this.#buffer = buffer;
+    if (before !== buffer && before !== this.#small) reuseBody(before);
   }
 }
 
