@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { Daemon } from "./daemons.ts";
 import { type Note, Notes } from "./notes.ts";
-import { RUNS } from "./paths.ts";
+import { RUNS, uniqueName } from "./paths.ts";
 import { cpuSeconds, type Memory, memory, processTree } from "./proc.ts";
 import { type Command, Program } from "./processes.ts";
 import { preciseNowMs, waitFor } from "./wait.ts";
@@ -20,6 +20,7 @@ export interface DaemonRunOptions {
   /** Leave KCL's timers as they are; else they are shortened, so that a run is not mostly waiting. */
   readonly defaultTimers?: boolean;
   readonly properties?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const SHORT_TIMERS = {
@@ -47,14 +48,6 @@ export function patientWith(shards: number): Readonly<Record<string, string>> {
 const PATIENCE_MS = 240_000;
 const STOP_PATIENCE_MS = 25_000;
 
-let runs = 0;
-
-/** A name that no other run has had. */
-export function uniqueName(): string {
-  runs += 1;
-  return `bench-${Date.now()}-${process.pid}-${runs}`;
-}
-
 export class DaemonRun {
   readonly notes: Notes;
   readonly program: Program;
@@ -68,7 +61,7 @@ export class DaemonRun {
     this.notes = new Notes(notesFolder);
     this.program = new Program(daemon.command(file), {
       logFile: join(folder, "log"),
-      env: { ...ENVIRONMENT, BENCH_NOTES: notesFolder },
+      env: { ...ENVIRONMENT, ...options.env, BENCH_NOTES: notesFolder },
     });
   }
 

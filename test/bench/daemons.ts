@@ -8,6 +8,7 @@ import { JAVA_DAEMON, mavenLibrary } from "./tools.ts";
 
 export interface Daemon {
   readonly label: string;
+  readonly isJava: boolean;
   readonly command: (propertiesFile: string) => Command;
   /** Keys that only this daemon knows. */
   readonly properties: Readonly<Record<string, string>>;
@@ -42,6 +43,7 @@ function nodeDaemon(label: string, main: string, nodeArgs: readonly string[]): D
   const program = resolve(ROOT, main);
   return {
     label,
+    isJava: false,
     command: (file) => [process.execPath, ...nodeArgs, program, "-p", file, "--log-format", "json"],
     properties: {},
     // By default it adapts, and polls at once while a shard is behind.
@@ -60,6 +62,7 @@ async function javaDaemon(jvmArgs: readonly string[]): Promise<Daemon> {
   ];
   return {
     label: [`Java ${JAVA_DAEMON.version}`, ...jvmArgs].join(" "),
+    isJava: true,
     command: (file) => [
       "java",
       ...offEc2,

@@ -12,7 +12,7 @@ import {
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import { withoutVersionWarning } from "../../src/stream/client.ts";
-import { uniqueName } from "./daemonRun.ts";
+import { uniqueName } from "./paths.ts";
 import { waitFor } from "./wait.ts";
 
 const ACTIVE_LIMIT_MS = 30_000;

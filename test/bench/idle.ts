@@ -1,8 +1,9 @@
 // What a daemon costs while nothing comes: all shards are empty and every child has been initialized.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith, uniqueName } from "./daemonRun.ts";
+import { DaemonRun, patientWith } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
+import { uniqueName } from "./paths.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
 import { startFakeKinesis } from "./services.ts";

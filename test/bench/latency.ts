@@ -1,9 +1,10 @@
 // How long a record takes from the start of its put until the child has its line, under light and steady traffic.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import { DaemonRun } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { EmulatedStream } from "./emulated.ts";
+import { uniqueName } from "./paths.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
 import { type Column, quantile } from "./table.ts";

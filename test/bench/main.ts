@@ -37,6 +37,7 @@ interface Options {
   readonly shards: readonly number[];
   readonly size: readonly number[];
   readonly retrieval: readonly Retrieval[];
+  readonly tls: boolean;
   readonly emulator: boolean;
   readonly records: number;
   readonly aggregate: number;
@@ -61,6 +62,7 @@ const throughput: Prepare = async (options, scope, daemons) => ({
   columns: THROUGHPUT_COLUMNS,
   cases: throughputCases({
     retrievals: options.retrieval,
+    tls: options.tls,
     shards: options.shards,
     sizes: options.size,
     records: options.records,
@@ -222,6 +224,7 @@ function modes(): readonly Command[] {
           .choices(RETRIEVALS)
           .default(RETRIEVALS, RETRIEVALS.join(" ")),
       )
+      .option("--tls", "with TLS, as the service: HTTP/2 for all subscriptions", false)
       .addOption(count("--aggregate <n>", "KPL user records in each record", 0))
       .option("--profile", "show where our daemon's CPU goes", false),
     command("startup", "launch to first records, for a new application", startup("startup")).option(

@@ -14,3 +14,11 @@ export const BIN = join(WORK, "bin");
 export const RUNS = join(WORK, "runs");
 
 export const BENCH = join(ROOT, "test", "bench");
+
+let names = 0;
+
+/** A name that no other run has had. */
+export function uniqueName(): string {
+  names += 1;
+  return `bench-${Date.now()}-${process.pid}-${names}`;
+}

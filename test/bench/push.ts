@@ -3,12 +3,11 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { uniqueName } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { EmulatedStream } from "./emulated.ts";
 import { ageColumns, type LatencyOptions, measureAges } from "./latency.ts";
 import { Notes } from "./notes.ts";
-import { BIN, RUNS } from "./paths.ts";
+import { BIN, RUNS, uniqueName } from "./paths.ts";
 import { Program } from "./processes.ts";
 import { retrievalProperties } from "./retrieval.ts";
 import type { Case, Figures } from "./series.ts";

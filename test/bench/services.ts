@@ -4,8 +4,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { startDynamo, startKinesis } from "../../src/local/services.ts";
 import type { Scope } from "../../src/sample/scope.ts";
-import { BIN, RUNS } from "./paths.ts";
-import { Program } from "./processes.ts";
+import { BIN, RUNS, uniqueName } from "./paths.ts";
+import { Program, runToEnd } from "./processes.ts";
 import { DYNAMODB_LOCAL, mavenLibrary } from "./tools.ts";
 import { waitFor } from "./wait.ts";
 
@@ -16,33 +16,57 @@ export interface FakeStream {
   readonly bytes: number;
   /** KPL user records of that size in each record; 0: plain records. */
   readonly aggregate?: number;
+  /** As the service, which insists on it for subscriptions. */
+  readonly tls?: boolean;
 }
 
 export interface FakeKinesis {
   readonly url: string;
   readonly pid: number;
+  /** With which a daemon trusts its certificate. */
+  readonly env: Readonly<Record<string, string>>;
   stop(): Promise<void>;
 }
 
+/** Nothing is secret in it; keytool wants one. */
+const STORE_PASSWORD = "changeit";
 const START_LIMIT_MS = 60_000;
 const STOP_PATIENCE_MS = 2_000;
 
-export async function startFakeKinesis(stream: FakeStream): Promise<FakeKinesis> {
-  const numbers = {
-    shards: stream.shards,
-    records: stream.recordsPerShard,
-    size: stream.bytes,
-    aggregate: stream.aggregate ?? 0,
+/** @param forJava its own store of certificates is to be made, too. */
+export async function startFakeKinesis(
+  { shards, recordsPerShard, bytes, aggregate = 0, tls = false }: FakeStream,
+  forJava = false,
+): Promise<FakeKinesis> {
+  const certificate = join(RUNS, `${uniqueName()}.pem`);
+  const values = {
+    shards,
+    records: recordsPerShard,
+    size: bytes,
+    aggregate,
+    ...(tls && { tls: certificate }),
   };
-  const args = Object.entries(numbers).map(([name, value]) => `-${name}=${value}`);
+  const args = Object.entries(values).map(([name, value]) => `-${name}=${value}`);
   const program = new Program([join(BIN, "fakekinesis"), ...args], {
     logFile: join(RUNS, "fakekinesis.log"),
   });
   const url = await waitFor("the fake Kinesis to listen", START_LIMIT_MS, () => {
     program.mustRun();
-    return /^http:\S+/.exec(program.log)?.[0];
+    return /^https?:\S+/.exec(program.log)?.[0];
   });
-  return { url, pid: program.pid, stop: () => program.stop(STOP_PATIENCE_MS) };
+  const env = {
+    ...(tls && { NODE_EXTRA_CA_CERTS: certificate }),
+    ...(tls && forJava && { JAVA_TOOL_OPTIONS: await javaTrust(certificate) }),
+  };
+  return { url, pid: program.pid, env, stop: () => program.stop(STOP_PATIENCE_MS) };
+}
+
+/** Options with which a JVM trusts a certificate, and no other. */
+async function javaTrust(certificate: string): Promise<string> {
+  const store = certificate.replace(/pem$/, "p12");
+  const into = ["-keystore", store, "-storetype", "PKCS12", "-storepass", STORE_PASSWORD] as const;
+  await runToEnd(["keytool", "-importcert", "-noprompt", "-file", certificate, ...into], RUNS);
+  return `-Djavax.net.ssl.trustStore=${store} -Djavax.net.ssl.trustStorePassword=${STORE_PASSWORD}`;
 }
 
 /** The DynamoDB for all daemons of a series: dynalite, or for KCL 3 the one from Maven. */

@@ -1,8 +1,9 @@
 // From the launch of a daemon to the first records at its child: for a new application, and for one whose tables exist.
 
-import { DaemonRun, type DaemonRunOptions, uniqueName } from "./daemonRun.ts";
+import { DaemonRun, type DaemonRunOptions } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { EmulatedStream } from "./emulated.ts";
+import { uniqueName } from "./paths.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
 import type { Column } from "./table.ts";

@@ -2,8 +2,9 @@
 // processors that do nothing. See README.md for how each figure is obtained.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith, uniqueName } from "./daemonRun.ts";
+import { DaemonRun, patientWith } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
+import { uniqueName } from "./paths.ts";
 import { cpuSeconds } from "./proc.ts";
 import type { Command } from "./processes.ts";
 import { type Retrieval, retrievalProperties } from "./retrieval.ts";
@@ -13,6 +14,7 @@ import type { Column } from "./table.ts";
 
 export interface ThroughputOptions {
   readonly retrievals: readonly Retrieval[];
+  readonly tls: boolean;
   readonly shards: readonly number[];
   readonly sizes: readonly number[];
   /** In all shards together; KPL user records where there are such. */
@@ -50,7 +52,7 @@ export function throughputCases(options: ThroughputOptions): readonly Case[] {
       Shards: work.shards,
       Bytes: work.bytes,
       ...(options.aggregate > 0 && { Aggregated: options.aggregate }),
-      Retrieval: work.retrieval,
+      Retrieval: work.retrieval + (options.tls ? ", TLS" : ""),
     },
     measure: (daemon: Daemon) => measure(daemon, work, options),
   }));
@@ -67,12 +69,16 @@ async function measure(
   { retrieval, shards, bytes }: Work,
   options: ThroughputOptions,
 ): Promise<Figures> {
-  const { records, aggregate } = options;
+  const { records, aggregate, tls } = options;
   const recordsPerShard = Math.ceil(records / shards / Math.max(1, aggregate));
-  const fake = await startFakeKinesis({ shards, recordsPerShard, bytes, aggregate });
+  const fake = await startFakeKinesis(
+    { shards, recordsPerShard, bytes, aggregate, tls },
+    daemon.isJava,
+  );
   const run = new DaemonRun(daemon, {
     child: options.child,
     kinesisUrl: fake.url,
+    env: fake.env,
     dynamoUrl: options.dynamoUrl,
     streamName: "bench",
     applicationName: uniqueName(),

@@ -3,12 +3,13 @@
 //
 // It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary; GetShardIterator, GetRecords;
 // RegisterStreamConsumer, DescribeStreamConsumer, SubscribeToShard) for any stream, in JSON or in CBOR as the request is,
-// over HTTP/1.1 and over HTTP/2 without TLS. It has the service's limits per call (10,000 records, 10 MiB) and none
+// over HTTP/1.1 and over HTTP/2, without TLS or with. It has the service's limits per call (10,000 records, 10 MiB) and none
 // per second, and checks no signature. A record that is put is pushed to the shard's subscribers at once; GetRecords
 // does not give it. When it listens, it writes its address on STDOUT.
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -25,6 +26,7 @@ func main() {
 	records := flag.Int("records", 100_000, "records in each shard")
 	size := flag.Int("size", 1024, "bytes in each record")
 	aggregate := flag.Int("aggregate", 0, "KPL user records of that size in each record; 0: plain records")
+	certificateFile := flag.String("tls", "", "use TLS, and write the certificate to this file")
 	flag.Parse()
 
 	stream := newStream(*shards, *records, *size, *aggregate)
@@ -32,12 +34,22 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("http://%s\n", listener.Addr())
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: http.HandlerFunc(stream.serve), Protocols: protocols}
-	log.Fatal(server.Serve(listener))
+	if *certificateFile == "" {
+		fmt.Printf("http://%s\n", listener.Addr())
+		log.Fatal(server.Serve(listener))
+	}
+	certificate, err := newCertificate(*certificateFile)
+	if err != nil {
+		log.Fatal(err)
+	}
+	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	fmt.Printf("https://%s\n", listener.Addr())
+	log.Fatal(server.ServeTLS(listener, "", ""))
 }
 
 // object is what a request or an answer holds.
