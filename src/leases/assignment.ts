@@ -16,6 +16,8 @@
 //                     it sees for the first time without owner; so the first worker of a fleet takes everything,
 //                     and hands most of it back. Here a lease must be *seen* neglected. A lone worker's share is
 //                     everything anyhow.
+// Starting together:  workers that see nothing but free leases do not know of each other. Each takes a few, in an order of
+//                     its own (preference.ts), and looks again; then they see whose share is what.
 // Rest:               stealing needs a victim above the target, or a lack of two or more. So once everybody is
 //                     within one of everybody else nobody moves, and there is no oscillation.
 
@@ -23,6 +25,7 @@ import type { TakenHow } from "../events.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import type { Observation, ObservedLease } from "./observation.ts";
 import { type FleetSize, longestRestMs } from "./pace.ts";
+import { byPreference } from "./preference.ts";
 
 export interface AssignmentSettings {
   readonly failoverTimeMillis: number;
@@ -45,6 +48,8 @@ export interface AssignmentView {
   readonly requested: ReadonlySet<string>;
   /** Asked for lately: when they carry our name they were handed over, though we did not hear of it. */
   readonly expected: ReadonlySet<string>;
+  /** How many free leases to take before looking again. */
+  readonly atOnce: number;
   readonly random: () => number;
 }
 
@@ -63,6 +68,8 @@ export interface Assignment {
   readonly target: number;
   /** Leases of the fair share that `maxLeasesForWorker` forbids; nobody may be reading them. */
   readonly spillover: number;
+  /** Leases lately without owner are left: for our next look, or for others. */
+  readonly more: boolean;
 }
 
 /** As Java: an expired lease is neglected after three failover times. */
@@ -92,9 +99,10 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     how: view.expected.has(lease.shardId) ? ("handedOver" as const) : ("resumed" as const),
   }));
 
-  const free = shuffled(
+  const free = byPreference(
     available.filter(({ lease }) => !view.busy.has(lease.shardId)),
-    view.random,
+    view.workerId,
+    counts.keys(),
   );
   const size = { leases: view.leases.size, workers: counts.size };
   const neglected = free.filter((seen) => isNeglected(seen, view, settings, size));
@@ -106,11 +114,15 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
       ? [...neglected, ...free.filter((seen) => !isLate.has(seen))]
       : free;
     const forced = settings.enablePriorityLeaseAssignment ? Math.min(neglected.length, room) : 0;
-    const chosen = wanted.slice(0, Math.max(need, forced, 0));
-    return { take: [...resume, ...chosen.map((seen) => asTake(seen, view))], target, spillover };
+    const wish = Math.max(need, forced, 0);
+    const chosen = wanted.slice(0, Math.min(wish, view.atOnce));
+    const take = [...resume, ...chosen.map((seen) => asTake(seen, view))];
+    const isChosen = new Set(chosen);
+    const more = free.some((seen) => !isChosen.has(seen) && !isLate.has(seen) && isOwnerless(seen));
+    return { take, target, spillover, more };
   }
   const stolen = steal(rest, counts, need, target, view, settings);
-  return { take: [...resume, ...stolen], target, spillover };
+  return { take: [...resume, ...stolen], target, spillover, more: false };
 }
 
 /** As above, and how often the leader of a 3.x fleet assigns leases. */
@@ -217,6 +229,10 @@ function isAvailable(
   // What we hold is renewed by us, however old the scan may think it is.
   if (owner === workerId && busy.has(lease.shardId)) return false;
   return nowMs - changedMs > failoverTimeMillis;
+}
+
+function isOwnerless({ ownerlessSinceMs }: ObservedLease): boolean {
+  return ownerlessSinceMs !== undefined;
 }
 
 function isNeglected(

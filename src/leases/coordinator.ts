@@ -29,7 +29,7 @@ import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
 import { actualOwner, type Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
-import { type FleetSize, rescanMs } from "./pace.ts";
+import { type FleetSize, rescanMs, startingRestMs } from "./pace.ts";
 import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
@@ -56,6 +56,8 @@ export interface CoordinatorParts {
 
 const UNLED = { version: "2x", led: false } as const;
 const TAKE_CONCURRENCY = 16;
+/** Free leases taken before the first look at who else takes some; twice as many after each look. */
+const AT_ONCE = 8;
 /** DynamoDB's scans may be a moment behind its writes. */
 const EMPTY_RESCAN_MS = 50;
 
@@ -73,6 +75,7 @@ export class Coordinator {
   #strangers: Strangers = NO_STRANGERS;
   /** Rows that cannot be read as leases. */
   #unreadable: ReadonlySet<string> = new Set();
+  #atOnce = AT_ONCE;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(parts: CoordinatorParts) {
@@ -173,9 +176,11 @@ export class Coordinator {
       if (!checked) await this.#persist("Scan", () => this.#checkAtStart(scan.leases));
       checked = true;
       if (signal.aborted) return;
-      await this.#pass(scan.leases, firstPass);
+      const more = await this.#pass(scan.leases, firstPass);
       firstPass = false;
-      const restMs = rescanMs(sizeOf(scan.leases), settings.failoverTimeMillis, random);
+      const soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
+      const pace = soon ? startingRestMs : rescanMs;
+      const restMs = pace(sizeOf(scan.leases), settings.failoverTimeMillis, random);
       await this.#news.sleep(clock, restMs, signal);
     }
   }
@@ -184,7 +189,8 @@ export class Coordinator {
     return checkAtStart(leases, this.#parts, this.#stopping.signal);
   }
 
-  async #pass(scanned: readonly Lease[], firstPass: boolean): Promise<void> {
+  /** @returns whether more was to be taken. */
+  async #pass(scanned: readonly Lease[], firstPass: boolean): Promise<boolean> {
     const { clock, workerId, settings, random } = this.#parts;
     const nowMs = clock.monotonicMs();
     const leases = scanned.map((lease) => this.#holdings.latest(lease));
@@ -201,10 +207,16 @@ export class Coordinator {
       busy,
       requested: this.#holdings.requested,
       expected: this.#holdings.expected(nowMs),
+      atOnce: this.#atOnce,
     };
     const { version, led } = this.#membership?.mode ?? UNLED;
-    const take = version === "3x" && led ? accept(view, settings) : assign(view, settings).take;
+    const { take, more } =
+      version === "3x" && led
+        ? { take: accept(view, settings), more: false }
+        : assign(view, settings);
+    this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
     await inParallel(take, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
+    return more;
   }
 
   #lookForDuplicate(leases: readonly Lease[]): void {

@@ -39,3 +39,21 @@ export function rescanMs(
 ): number {
   return longestRestMs(size, failoverTimeMillis) * (0.75 + random() / 4);
 }
+
+/** As small as the fleet may be, others' writes of the same moment should be seen. */
+const STARTING_MS = 200;
+/** Of the failover time, for each worker: a starting fleet of ten looks twice a second. */
+const STARTING_FAILOVERS_PER_WORKER = 0.005;
+
+/** The wait while a fleet starts: there are leases to be taken, or still to come. */
+export function startingRestMs(
+  size: FleetSize,
+  failoverTimeMillis: number,
+  random: () => number,
+): number {
+  const spacedMs = size.workers * STARTING_FAILOVERS_PER_WORKER * failoverTimeMillis;
+  return Math.min(
+    Math.max(STARTING_MS, spacedMs) * (0.75 + random() / 4),
+    rescanMs(size, failoverTimeMillis, random),
+  );
+}

@@ -1,12 +1,15 @@
 // Carries out what sync.ts decides: lists the stream's shards and makes the leases that are missing. Any worker may do it
 // at any time; leases are created only if absent, so that a race costs nothing but a request.
+//
+// A fleet that starts on an empty table would still make each lease once a worker. So whoever makes the oldest shard's lease
+// makes the others too; the rest watch, and lend a hand when the table stops growing.
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
 import type { HashRangeHole } from "./hashRange.ts";
-import type { NewLease } from "./lease.ts";
+import type { Lease, NewLease } from "./lease.ts";
 import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { filterFor, firstLeases, missingLeases } from "./sync.ts";
@@ -29,24 +32,65 @@ const LISTING_PAUSE_MS = 1_000;
 /** DynamoDB takes thousands of writes a second; this many are under way at a time. */
 const CREATE_CONCURRENCY = 16;
 
+/** The first leases of an application, as this worker would make them. */
+interface First {
+  readonly leases: readonly NewLease[];
+  /** How many of them the table did not show, when it was looked at last. */
+  readonly lacking: number;
+  /** Monotonic time until which to believe that somebody is making them, unless they become more. */
+  readonly giveUpMs: number;
+}
+
 export class ShardSync {
   readonly #parts: ShardSyncParts;
+  /** `undefined` = the table was not empty when we came, or has them all. */
+  #first: First | undefined;
 
   constructor(parts: ShardSyncParts) {
     this.#parts = parts;
   }
 
-  /** The first leases of an application. Returns when they are in the table or the signal was aborted. */
+  /**
+   * The first leases of an application. Returns when they are in the table, somebody else was seen to make them, or the
+   * signal was aborted.
+   */
   async fillEmptyTable(signal: AbortSignal): Promise<void> {
     const { settings, clock } = this.#parts;
+    if (this.#first) {
+      await this.stillLacking([], signal);
+      return;
+    }
     for (let attempt = 1; !signal.aborted; attempt++) {
       const shards = await this.listShards(filterFor(settings.initialPosition), signal);
       if (!shards) return;
-      const first = firstLeases(shards, settings.initialPosition);
-      if ("create" in first) return this.#create(shards.length, first.create, signal);
-      if (attempt === LISTING_ATTEMPTS) throw incomplete(shards, first.hole);
+      const found = firstLeases(shards, settings.initialPosition);
+      if ("create" in found) return this.#begin(found.create, signal);
+      if (attempt === LISTING_ATTEMPTS) throw incomplete(shards, found.hole);
       await clock.sleep(LISTING_PAUSE_MS, signal);
     }
+  }
+
+  /**
+   * Whether first leases that we know of are not to be seen yet. Makes them if nobody else seems to.
+   *
+   * @param leases what a scan of the table showed.
+   */
+  async stillLacking(leases: readonly Lease[], signal: AbortSignal): Promise<boolean> {
+    const { clock, settings, random } = this.#parts;
+    const first = this.#first;
+    if (!first) return false;
+    const seen = new Set(leases.map(({ shardId }) => shardId));
+    const lacking = first.leases.filter(({ shardId }) => !seen.has(shardId));
+    const nowMs = clock.monotonicMs();
+    if (lacking.length === 0) this.#first = undefined;
+    else if (lacking.length < first.lacking) {
+      const patienceMs = settings.failoverTimeMillis * (0.5 + random() / 2);
+      this.#first = { ...first, lacking: lacking.length, giveUpMs: nowMs + patienceMs };
+    } else if (nowMs >= first.giveUpMs) {
+      this.#first = undefined;
+      await this.#create(first.leases.length, lacking, signal);
+    }
+    return this.#first !== undefined;
   }
 
   /**
@@ -78,15 +122,31 @@ export class ShardSync {
     return persist(work, () => this.#parts.listShards(filter, signal), this.#parts, signal);
   }
 
+  async #begin(leases: readonly NewLease[], signal: AbortSignal): Promise<void> {
+    const [oldest, ...others] = leases;
+    if (!oldest) return;
+    const { clock, settings, emit } = this.#parts;
+    const work = { service: "dynamodb", operation: "create lease", who: oldest.shardId } as const;
+    const attempt = () => this.#parts.table.create(oldest, signal);
+    const result = await persist(work, attempt, this.#parts, signal);
+    if (result === "created") {
+      emit({ type: "leaseCreated", shardId: oldest.shardId, checkpoint: oldest.checkpoint });
+      await this.#create(leases.length, others, signal, "untilDone", 1);
+    }
+    const giveUpMs = clock.monotonicMs() + settings.failoverTimeMillis;
+    this.#first = { leases, lacking: leases.length, giveUpMs };
+  }
+
   async #create(
     shards: number,
     leases: readonly NewLease[],
     signal: AbortSignal,
     tries: "once" | "untilDone" = "untilDone",
+    before = 0,
   ): Promise<void> {
     const { table, emit, trouble } = this.#parts;
     const persistence: Persistence = this.#parts;
-    let created = 0;
+    let created = before;
     await inParallel(leases, CREATE_CONCURRENCY, async (lease) => {
       const { shardId, checkpoint } = lease;
       const work = { service: "dynamodb", operation: "create lease", who: shardId } as const;

@@ -47,6 +47,16 @@ describe("one decision", () => {
     expect(take(leases)).toHaveLength(3);
   });
 
+  test("a worker that sees nothing but free leases takes some, and looks again", () => {
+    const leases = Array.from({ length: 20 }, (_, i) => lease(`shard-${i}`));
+    const seen = observe(NOTHING_SEEN, leases, 0);
+    const { take: some, more } = assign(view(seen, { atOnce: 8 }), SETTINGS);
+    expect(some).toHaveLength(8);
+    expect(more).toBe(true);
+    expect(assign(view(seen, { atOnce: 20 }), SETTINGS).more).toBe(false);
+    expect(assign(view(seen, { atOnce: 8, nowMs: 100 * F }), SETTINGS).more).toBe(false);
+  });
+
   test("ended leases are neither taken nor counted", () => {
     const finished = ["x", "y", "z"].map((id) => ended(lease(id)));
     expect(take([...finished, ...owned("peer", "a"), lease("b")])).toEqual(["b unowned"]);
@@ -232,6 +242,7 @@ class Fleet {
       busy: worker.held,
       requested: new Set<string>(),
       expected: new Set<string>(),
+      atOnce: 8,
       random: this.#random,
     };
     worker.fresh = false;
@@ -286,6 +297,7 @@ function view(seen: Observation, facts: Partial<AssignmentView> = {}): Assignmen
     busy: new Set(),
     requested: new Set(),
     expected: new Set(),
+    atOnce: 1_000,
     random: Math.random,
     ...facts,
   };

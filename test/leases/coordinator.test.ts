@@ -238,6 +238,30 @@ test("housekeeping fills a hole that it has seen often enough, and notes hash ke
   });
 });
 
+test("an empty table is left to whoever made the oldest shard's lease, unless he gets no further", async () => {
+  const table = await openTable();
+  const shards = shardsSideBySide(3);
+  const [oldest] = shards as [Shard];
+  let listed = 0;
+  const worker = start({
+    table,
+    settings: { failoverTimeMillis: 400 },
+    listShards: async () => {
+      listed++;
+      const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
+      await table.create({ ...oldest, checkpoint }, never);
+      return shards;
+    },
+  });
+  await worker.until(() => worker.held.has(oldest.shardId));
+  expect(worker.all("leaseCreated")).toEqual([]);
+  await worker.until(() => worker.held.size === shards.length);
+  expect(worker.all("leaseCreated").map(({ shardId }) => shardId)).toEqual(
+    shards.slice(1).map(({ shardId }) => shardId),
+  );
+  expect(listed).toBe(1);
+});
+
 describe("a stop", () => {
   test("asks consumers to finish, releases their leases and only then returns", async () => {
     const table = await openTable();

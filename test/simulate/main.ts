@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { type Outcome, run } from "./run.ts";
 import { printCosts, printPrice } from "./scale.ts";
 import type { Size } from "./scenario.ts";
+import { printStarts } from "./start.ts";
 
 const { values } = parseArgs({
   options: {
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     shards: { type: "string" },
     price: { type: "boolean", default: false },
     scale: { type: "boolean", default: false },
+    start: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
   },
@@ -63,7 +65,7 @@ async function simulateAll(): Promise<void> {
     );
     if (count === 1)
       console.log(
-        `requests ${told(outcome.requests)}, of these ${outcome.conflicts} lost races; ${told(outcome.counts)}`,
+        `requests ${told(outcome.requests)}; refused ${told(outcome.refused)}; ${told(outcome.counts)}`,
       );
     if (outcome.violation === undefined) continue;
     failed++;
@@ -79,5 +81,6 @@ async function simulateAll(): Promise<void> {
 }
 
 if (values.price) await printPrice();
-if (values.scale) await printCosts();
-if (!values.price && !values.scale) await simulateAll();
+else if (values.scale) await printCosts();
+else if (values.start) await printStarts();
+else await simulateAll();

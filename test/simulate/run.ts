@@ -23,7 +23,7 @@ export interface Outcome {
   readonly servedAfterMs: number;
   readonly evenAfterMs: number;
   readonly requests: ReadonlyMap<Operation, number>;
-  readonly conflicts: number;
+  readonly refused: ReadonlyMap<Operation, number>;
   readonly counts: ReadonlyMap<string, number>;
 }
 
@@ -121,7 +121,7 @@ class World {
       servedAfterMs: this.#servedAfterMs,
       evenAfterMs: this.#evenAfterMs,
       requests: this.#table.requests,
-      conflicts: this.#table.conflicts,
+      refused: this.#table.refused,
       counts: this.#fleet.counts,
     };
   }

@@ -1,15 +1,9 @@
 // What a fleet costs when nothing happens: requests and units counted in the simulation, beside what Java's fleet would ask for.
 
-import { Fleet } from "./fleet.ts";
-import { Invariants } from "./invariants.ts";
+import { calmFleet, printRow, ROWS_PER_PAGE, told } from "./calm.ts";
 import { java2, java3, type UnitsPerHour } from "./java.ts";
-import { Random } from "./random.ts";
-import { scenarioOf } from "./scenario.ts";
-import { Schedule } from "./schedule.ts";
-import { asChild, SimStream } from "./stream.ts";
-import { SimTable } from "./table.ts";
+import { asChild } from "./stream.ts";
 import { rowBytes } from "./units.ts";
-import { Weather } from "./weather.ts";
 
 interface Cost extends UnitsPerHour {
   readonly scansPerSecond: number;
@@ -20,47 +14,27 @@ interface Cost extends UnitsPerHour {
   readonly tableBytes: number;
 }
 
-const ROWS_PER_PAGE = 3_000;
-
 /** Of a fleet that was restarted under its old names, so that it is even from the start; counted over `seconds` at rest. */
 async function costAtRest(workers: number, shards: number, seconds: number): Promise<Cost> {
-  const random = new Random(1);
-  const schedule = new Schedule();
-  const scenario = scenarioOf(random, { workers, shards, calm: true });
-  const { failoverTimeMillis } = scenario.settings;
-  // No records: only leases are looked at.
-  const stream = new SimStream(shards, 0);
-  stream.putUntilMs = -1;
-  const invariants = new Invariants(schedule, stream);
   const writesInSecond = new Map<number, number>();
-  const table = new SimTable(
-    schedule,
-    new Weather(random.fork(), failoverTimeMillis),
-    ROWS_PER_PAGE,
-    () => {
-      const second = Math.floor(schedule.nowMs / 1_000);
+  const { table, stream, fleet, random, schedule, scenario, advance } = calmFleet(
+    workers,
+    shards,
+    (_, nowMs) => {
+      const second = Math.floor(nowMs / 1_000);
       writesInSecond.set(second, (writesInSecond.get(second) ?? 0) + 1);
     },
   );
+  const { failoverTimeMillis } = scenario.settings;
   [...stream.shards.values()].forEach((shard, i) => {
     const checkpoint = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
     const rest = { counter: 1, ownerSwitchesSinceCheckpoint: 0, childShardIds: [], checkpoint };
     const lease = { ...asChild(shard), ...rest, owner: `w${i % workers}` };
     table.rows.set(shard.shardId, { lease, previous: undefined, changedMs: 0 });
   });
-  const fleet = new Fleet({
-    scenario,
-    schedule,
-    stream,
-    table,
-    invariants,
-    random: random.fork(),
-    trace: () => {},
-  });
   for (let i = 0; i < workers; i++) {
     schedule.in(random.between(0, failoverTimeMillis / 2), () => fleet.join(`w${i}`));
   }
-  const advance = (ms: number) => schedule.runUntil(schedule.nowMs + ms, () => false);
   await advance(2 * failoverTimeMillis);
   const { readUnits, writeUnits } = table.meter;
   const pages = table.requests.get("scan") ?? 0;
@@ -120,14 +94,4 @@ export async function printCosts(sizes: readonly Size[] = LARGE): Promise<void> 
     const numbers = [cost.scansPerSecond, cost.readUnits / 3_600, cost.writesPerSecond];
     printRow(...[workers, shards, ...numbers, cost.busiestSecond].map(told));
   }
-}
-
-function told(number: number): string {
-  return Number.isInteger(number) || number >= 100
-    ? Math.round(number).toLocaleString("en")
-    : number.toFixed(1);
-}
-
-function printRow(...cells: readonly string[]): void {
-  console.log(`| ${cells.join(" | ")} |`);
 }

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { run } from "./run.ts";
+import { startTogether } from "./start.ts";
 
 /** A few seconds on a quiet machine. */
 const SEEDS = 40;
@@ -30,6 +31,18 @@ test(
     );
     expect(traces[0]?.length).toBeGreaterThan(50);
     expect(traces[0]).toEqual(traces[1]);
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a fleet that starts at once on an empty table makes its leases once, and seldom races for them",
+  async () => {
+    const workers = 10;
+    const shards = 100;
+    const cost = await startTogether(workers, shards);
+    expect(cost.madeInVain).toBeLessThan(workers);
+    expect(cost.takenInVain).toBeLessThan(shards);
   },
   LIMIT_MS,
 );

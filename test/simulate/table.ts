@@ -48,7 +48,8 @@ export class SimTable {
   readonly rows = new Map<string, Row>();
   readonly requests = new Map<Operation, number>();
   readonly meter = new Meter();
-  conflicts = 0;
+  /** Writes whose condition did not hold. */
+  readonly refused = new Map<Operation, number>();
   #exists = false;
   readonly #schedule: Schedule;
   readonly #weather: Weather;
@@ -80,7 +81,7 @@ export class SimTable {
         const before = this.rows.get(shardId)?.lease;
         this.meter.wrote(before);
         if (!before || !holds(before)) {
-          this.conflicts++;
+          this.#refuse(operation);
           return "conflict";
         }
         this.#put(shardId, { operation, by: process, before, after: change(before) });
@@ -117,7 +118,10 @@ export class SimTable {
         this.#call(process, "create", signal, () => {
           const there = this.rows.get(lease.shardId)?.lease;
           this.meter.wrote(there);
-          if (there) return "exists";
+          if (there) {
+            this.#refuse("create");
+            return "exists";
+          }
           const after = {
             ...lease,
             counter: 0,
@@ -199,6 +203,10 @@ export class SimTable {
           return "written";
         }),
     };
+  }
+
+  #refuse(operation: Operation): void {
+    this.refused.set(operation, (this.refused.get(operation) ?? 0) + 1);
   }
 
   #put(shardId: string, write: Write): void {

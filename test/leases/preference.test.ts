@@ -1,0 +1,32 @@
+// Whom each free lease goes to first, when nobody asks anybody.
+
+import { expect, test } from "vitest";
+import { byPreference } from "../../src/leases/preference.ts";
+import { lease } from "./leases.ts";
+
+const WORKERS = ["ann", "bob", "cyd", "dan"];
+const FREE = Array.from({ length: 200 }, (_, i) => ({ lease: lease(`shard-${i}`) }));
+
+function order(worker: string, workers = WORKERS): readonly string[] {
+  return byPreference(FREE, worker, workers).map(({ lease }) => lease.shardId);
+}
+
+test("every worker wants every lease, and begins with others than its peers", () => {
+  for (const worker of WORKERS) expect(new Set(order(worker)).size).toBe(FREE.length);
+  const begins = WORKERS.flatMap((worker) => order(worker).slice(0, 30));
+  expect(new Set(begins).size).toBe(begins.length);
+});
+
+test("workers that do not know of each other begin with different leases, mostly", () => {
+  const begins = WORKERS.flatMap((worker) => order(worker, []).slice(0, 8));
+  expect(new Set(begins).size).toBeGreaterThan(24);
+});
+
+test("the leases of one that has gone fall to all others", () => {
+  const left = WORKERS.filter((worker) => worker !== "dan");
+  const dans = new Set(order("dan").slice(0, 30));
+  for (const worker of left) {
+    const begins = order(worker, left).slice(0, 60);
+    expect(begins.some((shardId) => dans.has(shardId))).toBe(true);
+  }
+});
