@@ -43,8 +43,10 @@ async function application(shards: number) {
     journal,
     start: (more: Readonly<Record<string, string>> = {}): Promise<DaemonUnderTest> =>
       startDaemon({ properties: { ...properties, ...more }, env: journal.env }),
-    reset: () =>
-      kinesisMultilang(["checkpoints", "reset", "--to", "trim-horizon", "--yes", "-p", file]),
+    reset: () => {
+      const move = ["checkpoints", "reset", "--to", "trim-horizon", "--yes"];
+      return kinesisMultilang([...move, "-p", file, "--backup", `${file}.leases.json`]);
+    },
     heard: (count: number) =>
       until(`${count} words`, async () => (await journal.words()).length >= count),
   };
