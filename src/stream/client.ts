@@ -22,8 +22,8 @@ export interface KinesisOptions {
   readonly maxAttempts?: number;
 }
 
-/** Calls are short, so this many connections serve hundreds of shards; more calls wait for a free one. */
-const MAX_CONNECTIONS = 64;
+/** A shard has one call on its way at most, so with fewer shards than this none waits for another; beyond, calls wait for a free one. */
+const MAX_CONNECTIONS = 256;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Without one the SDK writes to STDERR when calls wait for a connection, which with many shards is as it should be. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
