@@ -85,6 +85,15 @@ export class DaemonRun {
     return memory(this.#pids());
   }
 
+  /** The daemon's own process: without the shell that guards its children. */
+  ownMemory(): Memory {
+    return memory([this.program.pid]);
+  }
+
+  processorsMemory(): Memory {
+    return memory([...this.notes.pids]);
+  }
+
   processorsCpuSeconds(): number {
     return cpuSeconds([...this.notes.pids]);
   }

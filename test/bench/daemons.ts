@@ -25,16 +25,19 @@ export interface DaemonOptions {
   readonly jvm: string;
   /** For Node, in ours. */
   readonly nodeArgs: string;
+  /** A module that our daemons import. */
+  readonly preload?: string;
   /** A folder for CPU profiles of our daemon. */
   readonly profileFolder?: string;
 }
 
 export async function chooseDaemons(options: DaemonOptions): Promise<readonly Daemon[]> {
   const { main, baseline, java, jvm, profileFolder } = options;
-  const nodeArgs = options.nodeArgs.split(" ").filter(Boolean);
+  const preload = options.preload ? ["--import", options.preload] : [];
+  const nodeArgs = [...preload, ...options.nodeArgs.split(" ").filter(Boolean)];
   if (profileFolder) nodeArgs.push("--cpu-prof", "--cpu-prof-dir", profileFolder);
   const daemons = [nodeDaemon("kinesis-multilang", main, nodeArgs)];
-  if (baseline) daemons.push(nodeDaemon("baseline", baseline, []));
+  if (baseline) daemons.push(nodeDaemon("baseline", baseline, preload));
   if (java) daemons.push(await javaDaemon(jvm.split(" ").filter(Boolean)));
   return daemons;
 }

@@ -96,7 +96,7 @@ export async function measureAges(
 }
 
 /** Puts single records at even distances and tells how long each put took. */
-async function putSteadily(
+export async function putSteadily(
   stream: EmulatedStream,
   gapMs: number,
   count: number,

@@ -2,13 +2,14 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { UserError } from "../../src/model/errors.ts";
 import { Scope } from "../../src/sample/scope.ts";
 import { chooseDaemons, type Daemon, machine } from "./daemons.ts";
 import { IDLE_COLUMNS, type IdleOptions, idleCases } from "./idle.ts";
 import { INSTALL_COLUMNS, installCases } from "./install.ts";
 import { type IdleTime, LATENCY_COLUMNS, type LatencyOptions, latencyCases } from "./latency.ts";
+import { count, counts, idleTimes, property } from "./options.ts";
 import { RUNS, WORK } from "./paths.ts";
 import { PROCESSORS, type Processor, processorCommand } from "./processors.ts";
 import { profileTable } from "./profile.ts";
@@ -18,10 +19,12 @@ import { saveTable } from "./readme.ts";
 import { RETRIEVALS, type Retrieval } from "./retrieval.ts";
 import { type Case, runSeries } from "./series.ts";
 import { useDynamo, useKinesis } from "./services.ts";
+import { LOOP_DELAY, SHARDS_COLUMNS, shardsCases } from "./shards.ts";
 import { STARTUP_COLUMNS, startupCases } from "./startup.ts";
 import { type Column, markdownTable } from "./table.ts";
 import { THROUGHPUT_COLUMNS, throughputCases } from "./throughput.ts";
 import { buildGoPrograms } from "./tools.ts";
+import { WORKERS_COLUMNS, workersCases } from "./workers.ts";
 
 /** All options of all modes, each with its default; a mode shows those that it uses. */
 interface Options {
@@ -34,6 +37,7 @@ interface Options {
   readonly save: boolean;
   readonly set: Readonly<Record<string, string>>;
   readonly child: Processor;
+  readonly workers: readonly number[];
   readonly shards: readonly number[];
   readonly size: readonly number[];
   readonly retrieval: readonly Retrieval[];
@@ -47,6 +51,7 @@ interface Options {
   readonly settle: number;
   readonly idle: readonly IdleTime[];
   readonly rate: number;
+  readonly preload?: string;
 }
 
 interface Bench {
@@ -99,6 +104,32 @@ const idle: Prepare = async (options, scope, daemons) => ({
     dynamoUrl: await useDynamo(scope, options.java),
     properties: options.set,
     after: showProfile(options, daemons),
+  }),
+});
+
+const shards: Prepare = async (options, scope, daemons) => ({
+  mode: "shards",
+  columns: SHARDS_COLUMNS,
+  cases: shardsCases({
+    ...(await latencyOptions(options, scope)),
+    shards: options.shards,
+    settleSeconds: options.settle,
+    properties: options.set,
+    after: showProfile(options, daemons),
+  }),
+});
+
+const workers: Prepare = async (options, scope) => ({
+  mode: "workers",
+  columns: WORKERS_COLUMNS,
+  cases: workersCases({
+    workers: options.workers,
+    shards: options.shards,
+    sizes: options.size,
+    records: options.records,
+    child: await processorCommand(options.child),
+    properties: options.set,
+    dynamoUrl: await useDynamo(scope, options.java),
   }),
 });
 
@@ -179,40 +210,6 @@ function command(name: string, description: string, prepare: Prepare): Command {
     .action((options: Options) => run(prepare, options));
 }
 
-function counts(flags: string, description: string, defaults: readonly number[]): Option {
-  const values: number[] = [];
-  return new Option(flags, description).default(defaults, defaults.join(" ")).argParser((text) => {
-    values.push(parseCount(text));
-    return values;
-  });
-}
-
-function count(flags: string, description: string, byDefault: number): Option {
-  return new Option(flags, description).default(byDefault).argParser(parseCount);
-}
-
-function parseCount(text: string): number {
-  const value = Number(text.replaceAll("_", ""));
-  if (Number.isInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError("A whole number is wanted.");
-}
-
-function property(text: string, before: Readonly<Record<string, string>>) {
-  const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("KEY=VALUE is wanted.");
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
-}
-
-function idleTimes(): Option {
-  const values: IdleTime[] = [];
-  return new Option("--idle <ms...>", "idleTimeBetweenReadsInMillis, or default")
-    .default([200, "default"] satisfies IdleTime[], "200 default")
-    .argParser((text) => {
-      values.push(text === "default" ? text : parseCount(text));
-      return values;
-    });
-}
-
 function modes(): readonly Command[] {
   return [
     command("throughput", "drain full shards: rate, CPU, memory", throughput)
@@ -242,6 +239,18 @@ function modes(): readonly Command[] {
       .option("--profile", "show where our daemon's CPU goes", false)
       .addOption(count("--seconds <n>", "how long to watch", 20))
       .addOption(count("--settle <n>", "how long to wait before", 5)),
+    command("shards", "many shards: idle, and one of them busy", shards)
+      .addOption(counts("--shards <n...>", "numbers of shards", [1, 16, 64, 256]))
+      .option("--profile", "show where our daemon's CPU goes", false)
+      .addOption(count("--rate <n>", "records a second in the busy shard", 5))
+      .addOption(count("--seconds <n>", "how long to watch, idle and busy", 20))
+      .addOption(count("--settle <n>", "how long to wait before", 10))
+      .addOption(new Option("--preload <file>").default(LOOP_DELAY).hideHelp()),
+    command("workers", "full shards, drained by one daemon or by several", workers)
+      .addOption(counts("--workers <n...>", "numbers of daemons", [1, 2]))
+      .addOption(counts("--shards <n...>", "numbers of shards", [16]))
+      .addOption(counts("--size <bytes...>", "bytes in each record", [100, 1024]))
+      .addOption(count("--records <n>", "in all shards together", 2_000_000)),
     command("push", "from a put to the child by enhanced fan-out", push)
       .option("--emulator", "on the emulated Kinesis instead of the fake one", false)
       .addOption(count("--rate <n>", "records a second", 7))

@@ -1,6 +1,6 @@
 // What processes have cost so far, from Linux's /proc. Processes that are gone count nothing.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** `USER_HZ`, in which /proc counts; 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -50,6 +50,40 @@ export function memory(pids: readonly number[]): Memory {
     peakMib: sum.VmHWM / KIB_PER_MIB,
     threads: sum.Threads,
   };
+}
+
+/** How often its main thread has slept and was woken. */
+export function wakeUps(pid: number): number {
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
+}
+
+/** Established connections of a process to a port on this machine. */
+export function connections(pid: number, port: number): number {
+  const own = new Set(descriptorsOf(pid));
+  const remote = port.toString(16).toUpperCase().padStart(4, "0");
+  return read(`/proc/${pid}/net/tcp`)
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => {
+      const [to = "", state] = [fields[TCP.remote], fields[TCP.state]];
+      const inode = `socket:[${fields[TCP.inode]}]`;
+      return to.endsWith(`:${remote}`) && state === ESTABLISHED && own.has(inode);
+    }).length;
+}
+
+/** Fields of a line of /proc/PID/net/tcp. */
+const TCP = { remote: 2, state: 3, inode: 9 } as const;
+const ESTABLISHED = "01";
+
+function descriptorsOf(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((name) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${name}`)];
+    } catch {
+      // Closed meanwhile.
+      return [];
+    }
+  });
 }
 
 function tasksOf(pid: number): readonly string[] {

@@ -69,6 +69,10 @@ export class Program {
     throw new Error(`${this.#name} ended (${this.#how}); ${this.#logFile} closes with:\n${words}`);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** SIGTERM, and SIGKILL when that takes longer than `patienceMs`. */
   async stop(patienceMs: number): Promise<void> {
     if (this.#how !== undefined) return;

@@ -74,11 +74,7 @@ func (s *stream) appendEvent(out *frame, form *form, shard, before int) int {
 	if put == nil {
 		out.bytes = page.appendRecords(out.bytes, count, shard, before)
 	}
-	for i, record := range put {
-		var at int
-		out.bytes, at = form.appendRecord(out.bytes, i == 0, record.payload, record.key, record.arrived)
-		putSequence(out.bytes[at:], shard, before+i+1)
-	}
+	out.bytes = appendPut(out.bytes, form, put, shard, before)
 	out.bytes = append(out.bytes, form.tail...)
 	return next
 }

@@ -4,8 +4,8 @@
 // It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary; GetShardIterator, GetRecords;
 // RegisterStreamConsumer, DescribeStreamConsumer, SubscribeToShard) for any stream, in JSON or in CBOR as the request is,
 // over HTTP/1.1 and over HTTP/2, without TLS or with. It has the service's limits per call (10,000 records, 10 MiB) and none
-// per second, and checks no signature. A record that is put is pushed to the shard's subscribers at once; GetRecords
-// does not give it. When it listens, it writes its address on STDOUT.
+// per second, and checks no signature. A record that is put is pushed to the shard's subscribers at once, and comes with
+// the next GetRecords. When it listens, it writes its address on STDOUT.
 package main
 
 import (

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// putLog holds the records that were put into one shard; they come after those that it had from the beginning. Only
-// subscriptions bring them.
+// putLog holds the records that were put into one shard; they come after those that it had from the beginning.
 type putLog struct {
 	lock    sync.Mutex
 	records []putRecord
@@ -41,6 +40,16 @@ func (l *putLog) after(count int) []putRecord {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	return l.records[min(count, len(l.records)):]
+}
+
+// appendPut renders them as the shard's records after so many.
+func appendPut(out []byte, form *form, put []putRecord, shard, before int) []byte {
+	for i, record := range put {
+		var at int
+		out, at = form.appendRecord(out, i == 0, record.payload, record.key, record.arrived)
+		putSequence(out[at:], shard, before+i+1)
+	}
+	return out
 }
 
 // wait returns when there are more records than that, when nothing has come for a while, or at the end of ctx.

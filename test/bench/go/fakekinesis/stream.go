@@ -129,13 +129,18 @@ func (s *stream) getRecords(w http.ResponseWriter, form *form, request object) {
 		count = min(count, limit)
 	}
 	count = max(0, count)
+	put := s.puts[shard].after(max(0, first-s.records))
+	if first < s.records {
+		put = nil
+	}
 
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
-	next := fmt.Sprintf("%d/%d/%d", shard, first+count, time.Now().UnixNano())
+	next := fmt.Sprintf("%d/%d/%d", shard, first+count+len(put), time.Now().UnixNano())
 	// As if the shard had got a record each millisecond.
-	out := form.appendHead((*buffer)[:0], s.records-first-count, "NextShardIterator", next)
+	out := form.appendHead((*buffer)[:0], max(0, s.records-first-count), "NextShardIterator", next)
 	out = page.appendRecords(out, count, shard, first)
+	out = appendPut(out, form, put, shard, first)
 	*buffer = append(out, form.tail...)
 	w.Header().Set("Content-Length", strconv.Itoa(len(*buffer)))
 	w.Write(*buffer)
