@@ -3,11 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, uniqueName } from "./daemonRun.ts";
+import { DaemonRun } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { EmulatedStream } from "./emulated.ts";
 import { putSteadily } from "./latency.ts";
-import { BENCH, RUNS } from "./paths.ts";
+import { BENCH, RUNS, uniqueName } from "./paths.ts";
 import { connections, wakeUps } from "./proc.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";

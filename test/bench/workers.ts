@@ -2,8 +2,9 @@
 // several that share them.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith, uniqueName } from "./daemonRun.ts";
+import { DaemonRun, patientWith } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
+import { uniqueName } from "./paths.ts";
 import { cpuSeconds } from "./proc.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
