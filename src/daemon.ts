@@ -15,6 +15,7 @@ import type { Drain } from "./drain.ts";
 import type { Emit } from "./events.ts";
 import { Coordinator } from "./leases/coordinator.ts";
 import { dynamoClient } from "./leases/dynamoClient.ts";
+import type { TableOptions } from "./leases/dynamoSchema.ts";
 import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
 import { fleetTables } from "./leases/kcl3/fleetTables.ts";
@@ -172,10 +173,12 @@ function processorOptions(settings: Settings, emit: Emit) {
   };
 }
 
-function tableOptions(settings: Settings) {
+function tableOptions(settings: Settings): TableOptions {
+  const { leaseTableScanTotalSegments: scanSegments } = settings;
   return {
     tableName: settings.tableName,
     deletionProtection: settings.leaseTableDeletionProtectionEnabled,
     pointInTimeRecovery: settings.leaseTablePitrEnabled,
+    ...(scanSegments !== undefined && { scanSegments }),
   };
 }

@@ -21,7 +21,6 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
     "info",
     "each lease is renewed by itself, over a bounded pool of connections",
   ],
-  leaseTableScanTotalSegments: ["info", "the table is scanned in one segment"],
   skipShardSyncAtWorkerInitializationIfLeasesExist: [
     "info",
     "the sync at the start does not hold up what has leases",

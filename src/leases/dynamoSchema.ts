@@ -11,6 +11,8 @@ export interface TableOptions {
   readonly tableName: string;
   readonly deletionProtection: boolean;
   readonly pointInTimeRecovery: boolean;
+  /** In how many segments to scan; absent: as the table's size asks for. */
+  readonly scanSegments?: number;
 }
 
 /** A table takes seconds to come up on AWS and milliseconds on an emulator. Java looks every 10 s, for 600 s. */

@@ -4,19 +4,12 @@
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../clock.ts";
 import type { Position } from "../model/position.ts";
-import { isConditionFailed, translate, unreadableRow } from "./dynamoErrors.ts";
-import {
-  ATTRIBUTES as A,
-  type Item,
-  isForeign,
-  NotALease,
-  newItem,
-  parseItem,
-} from "./dynamoItem.ts";
+import { isConditionFailed, translate } from "./dynamoErrors.ts";
+import { ATTRIBUTES as A, type Item, isForeign, newItem, parseItem } from "./dynamoItem.ts";
+import { scanner } from "./dynamoScan.ts";
 import { ensureTable, type TableOptions } from "./dynamoSchema.ts";
-import { type FleetRow, fleetRow } from "./kcl3/fleetRows.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
-import type { LeaseTable, Scan, UnreadableRow, WriteResult } from "./table.ts";
+import type { LeaseTable, WriteResult } from "./table.ts";
 
 type UpdateRequest = Parameters<DynamoDB["updateItem"]>[0];
 
@@ -33,6 +26,7 @@ export function dynamoLeaseTable(
   clock: Clock,
 ): LeaseTable {
   const TableName = options.tableName;
+  const scan = scanner(client, TableName, options.scanSegments);
 
   async function call<T>(operation: string, request: () => Promise<T>): Promise<T> {
     try {
@@ -74,20 +68,7 @@ export function dynamoLeaseTable(
 
     ensure: (signal) => call("CreateTable", () => ensureTable(client, options, clock, signal)),
 
-    scan: (abortSignal) =>
-      call("Scan", async () => {
-        const items: Item[] = [];
-        let start: Item | undefined;
-        do {
-          const page = await client.scan(
-            { TableName, ...(start && { ExclusiveStartKey: start }) },
-            { abortSignal },
-          );
-          items.push(...(page.Items ?? []));
-          start = page.LastEvaluatedKey;
-        } while (start);
-        return sortOut(TableName, items);
-      }),
+    scan: (signal) => call("Scan", () => scan(signal)),
 
     read: (shardId, abortSignal) =>
       call("GetItem", async () => {
@@ -291,23 +272,4 @@ function requesting(lease: Lease, workerId: string): Change {
 
 function counters({ counter }: Lease): Item {
   return { ":c": { N: String(counter) }, ":next": { N: String(counter + 1) } };
-}
-
-function sortOut(tableName: string, items: readonly Item[]): Scan {
-  const leases: Lease[] = [];
-  const unreadable: UnreadableRow[] = [];
-  const fleet: FleetRow[] = [];
-  for (const item of items) {
-    if (isForeign(item)) {
-      fleet.push(...[fleetRow(item[A.key]?.S ?? "", item)].filter((row) => row !== undefined));
-      continue;
-    }
-    try {
-      leases.push(parseItem(item));
-    } catch (error) {
-      if (!(error instanceof NotALease)) throw error;
-      unreadable.push({ shardId: error.shardId, error: unreadableRow(tableName, error) });
-    }
-  }
-  return { leases, unreadable, fleet };
 }

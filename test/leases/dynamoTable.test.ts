@@ -2,11 +2,15 @@
 
 import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
 import { beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/clock.ts";
+import { segmentsFor } from "../../src/leases/dynamoScan.ts";
+import { dynamoLeaseTable } from "../../src/leases/dynamoTable.ts";
 import type { Lease } from "../../src/leases/lease.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { UserError } from "../../src/model/errors.ts";
 import { uniqueName } from "../support/emulators.ts";
 import { never, openClient, openTable, shardsSideBySide } from "./fleet.ts";
+import { DynamoProxy } from "./proxy.ts";
 
 const AT = { sequenceNumber: "4959" as never, subSequenceNumber: 3 };
 const RANGE = { startingHashKey: "0", endingHashKey: "340282366920938463463374607431768211455" };
@@ -254,6 +258,36 @@ describe("rows", () => {
     }
     // A page of a scan holds 1 MB.
     expect((await big.scan(never)).leases).toHaveLength(5);
+  });
+});
+
+describe("scans", () => {
+  test("in several segments at a time find every row once", async () => {
+    const options = {
+      tableName: uniqueName("leases"),
+      deletionProtection: false,
+      pointInTimeRecovery: false,
+      scanSegments: 4,
+    };
+    const proxy = await DynamoProxy.start();
+    const segments: unknown[] = [];
+    proxy.fate = ({ operation, body }) => {
+      if (operation === "Scan") segments.push(JSON.parse(body));
+      return "pass";
+    };
+    const parts = dynamoLeaseTable(await openClient(proxy.url), options, systemClock);
+    await parts.ensure(never);
+    const ids = shardsSideBySide(40).map(({ shardId }) => shardId);
+    for (const shardId of ids) await parts.create(newLease(shardId), never);
+    const { leases } = await parts.scan(never);
+    expect(leases.map(({ shardId }) => shardId).sort()).toEqual(ids);
+    expect(segments).toHaveLength(4);
+    expect(segments).toContainEqual(expect.objectContaining({ Segment: 3, TotalSegments: 4 }));
+    await proxy.stop();
+  });
+
+  test("come in as many segments as the table's size asks for", () => {
+    expect([0, 1, 204, 205, 410, 1_000_000].map(segmentsFor)).toEqual([1, 1, 1, 2, 3, 32]);
   });
 });
 
