@@ -1,10 +1,11 @@
 // `npm run simulate -- [options]`: runs seeds until one fails, and says how to run that one again.
 
 import { parseArgs } from "node:util";
-import { type Outcome, run } from "./run.ts";
+import { type Outcome, type Run, run } from "./run.ts";
 import { printCosts, printPrice } from "./scale.ts";
 import type { Size } from "./scenario.ts";
 import { printStarts } from "./start.ts";
+import { runOnThreads } from "./threads.ts";
 
 const { values } = parseArgs({
   options: {
@@ -26,51 +27,52 @@ const size: Size = {
   ...(values.shards !== undefined && { shards: Number(values.shards) }),
 };
 
-async function simulate(seed: number): Promise<Outcome> {
-  const trace = values.trace ? { trace: (line: string) => console.log(line) } : {};
-  const outcome = await run({ seed, ...size, ...trace });
-  if (outcome.violation !== undefined) {
-    const asked = (["workers", "shards"] as const).flatMap((name) =>
-      values[name] === undefined ? [] : ` --${name} ${values[name]}`,
-    );
-    console.log(`seed ${seed} FAILED: ${outcome.violation}`);
-    console.log(
-      `  again, with everything that happened: npm run simulate -- --seed ${seed}${asked.join("")} --trace`,
-    );
-  }
-  return outcome;
+function tellFailure({ seed, violation }: Outcome): void {
+  if (violation === undefined) return;
+  const asked = (["workers", "shards"] as const).flatMap((name) =>
+    values[name] === undefined ? [] : ` --${name} ${values[name]}`,
+  );
+  console.log(`seed ${seed} FAILED: ${violation}`);
+  console.log(
+    `  again, with everything that happened: npm run simulate -- --seed ${seed}${asked.join("")} --trace`,
+  );
 }
 
 function told(counts: ReadonlyMap<string, number>): string {
   return [...counts].map(([what, count]) => `${what} ${count}`).join(", ");
 }
 
+async function simulateOne(seed: number): Promise<void> {
+  const trace = values.trace ? { trace: (line: string) => console.log(line) } : {};
+  const outcome = await run({ seed, ...size, ...trace });
+  tellFailure(outcome);
+  const { requests, refused, counts } = outcome;
+  console.log(`requests ${told(requests)}; refused ${told(refused)}; ${told(counts)}`);
+  process.exitCode = outcome.violation === undefined ? 0 : 1;
+}
+
+function* runs(): Generator<Run> {
+  const first = Number(values.from);
+  for (let seed = first; seed < first + Number(values.seeds); seed++) yield { seed, ...size };
+}
+
 async function simulateAll(): Promise<void> {
   const began = performance.now();
-  const first = Number(values.seed ?? values.from);
-  const count = values.seed === undefined ? Number(values.seeds) : 1;
   let failed = 0;
   let done = 0;
   let events = 0;
   let virtualMs = 0;
   let servedAfter = 0;
-  for (let seed = first; seed < first + count; seed++) {
-    const outcome = await simulate(seed);
+  await runOnThreads(runs(), (outcome) => {
+    const { failoverTimeMillis } = outcome.scenario.settings;
+    tellFailure(outcome);
     done++;
     events += outcome.events;
     virtualMs += outcome.virtualMs;
-    servedAfter = Math.max(
-      servedAfter,
-      outcome.servedAfterMs / outcome.scenario.settings.failoverTimeMillis,
-    );
-    if (count === 1)
-      console.log(
-        `requests ${told(outcome.requests)}; refused ${told(outcome.refused)}; ${told(outcome.counts)}`,
-      );
-    if (outcome.violation === undefined) continue;
-    failed++;
-    if (!values["keep-going"]) break;
-  }
+    servedAfter = Math.max(servedAfter, outcome.servedAfterMs / failoverTimeMillis);
+    if (outcome.violation !== undefined) failed++;
+    return failed === 0 || values["keep-going"];
+  });
   const seconds = (performance.now() - began) / 1000;
   console.log(
     `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} held, ${failed} failed; ` +
@@ -83,4 +85,5 @@ async function simulateAll(): Promise<void> {
 if (values.price) await printPrice();
 else if (values.scale) await printCosts();
 else if (values.start) await printStarts();
+else if (values.seed !== undefined) await simulateOne(Number(values.seed));
 else await simulateAll();

@@ -73,7 +73,8 @@ export function scenarioOf(random: Random, size: Size): Scenario {
       checkpoints: random.between(0.2, 1),
     },
     troubledMs: failoverTimeMillis * (calm ? 6 : large ? 10 : random.int(5, 25)),
-    incidentEveryMs: failoverTimeMillis * random.between(0.3, 3),
+    // A large fleet has more that can break.
+    incidentEveryMs: (failoverTimeMillis * random.between(0.3, 3)) / Math.max(1, workers / 20),
     faults,
     reshards: !calm && random.chance(0.6),
   };
