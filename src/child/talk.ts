@@ -80,8 +80,11 @@ export class Talk {
     });
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
     void this.#write(line, () => this.#conversation.delivered());
+    const { timeoutMs } = this.#options;
+    // Nothing to watch. An abort makes an error with its stack, which costs more than a small batch.
+    if (timeoutMs === undefined) return settled;
     const over = new AbortController();
-    void this.#watchTime(over.signal);
+    void this.#watchTime(timeoutMs, over.signal);
     try {
       await settled;
     } finally {
@@ -164,9 +167,8 @@ export class Talk {
     }
   }
 
-  async #watchTime(over: AbortSignal): Promise<void> {
-    const { timeoutMs, clock } = this.#options;
-    if (timeoutMs === undefined) return;
+  async #watchTime(timeoutMs: number, over: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     while (!over.aborted) {
       const sinceMs = this.#waitingSinceMs ?? clock.monotonicMs();
       const leftMs = sinceMs + timeoutMs - clock.monotonicMs();
