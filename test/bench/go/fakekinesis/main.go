@@ -36,7 +36,6 @@ func main() {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: http.HandlerFunc(stream.serve), Protocols: protocols}
 	if *certificateFile == "" {
@@ -47,9 +46,9 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	config := &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2", "http/1.1"}}
 	fmt.Printf("https://%s\n", listener.Addr())
-	log.Fatal(server.ServeTLS(listener, "", ""))
+	log.Fatal(server.Serve(plainListener{tls.NewListener(listener, config)}))
 }
 
 // object is what a request or an answer holds.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -22,6 +23,7 @@ func newCertificate(file string) (tls.Certificate, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "fakekinesis"}, // keytool takes none without a name
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
@@ -36,4 +38,13 @@ func newCertificate(file string) (tls.Certificate, error) {
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	certificate := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	return certificate, os.WriteFile(file, text, 0o600)
+}
+
+// plainListener hides from http.Server that a connection is encrypted: then it recognises HTTP/2 by its first bytes. Java's
+// client does not negotiate it.
+type plainListener struct{ net.Listener }
+
+func (l plainListener) Accept() (net.Conn, error) {
+	connection, err := l.Listener.Accept()
+	return struct{ net.Conn }{connection}, err
 }
