@@ -36,3 +36,12 @@ export function idleTimes(): Option {
       return values;
     });
 }
+
+export function choices(
+  flags: string,
+  description: string,
+  all: readonly string[],
+  defaults: readonly string[],
+): Option {
+  return new Option(flags, description).choices(all).default(defaults, defaults.join(" "));
+}

@@ -25,6 +25,15 @@ export async function processorCommand(processor: Processor): Promise<Command> {
   }
 }
 
+/** Their commands, by name. */
+export async function processorCommands(
+  names: readonly Processor[],
+): Promise<ReadonlyMap<Processor, Command>> {
+  const commands = new Map<Processor, Command>();
+  for (const name of names) commands.set(name, await processorCommand(name));
+  return commands;
+}
+
 /** A Python that has Amazon's client, in the bench's folder. */
 async function kclpyPython(): Promise<string> {
   const venv = join(WORK, "venv");

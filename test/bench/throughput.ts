@@ -19,8 +19,10 @@ export interface ThroughputOptions {
   readonly sizes: readonly number[];
   /** In all shards together; KPL user records where there are such. */
   readonly records: number;
+  /** A lower limit where records are large. */
+  readonly megabytes: number;
   readonly aggregate: number;
-  readonly child: Command;
+  readonly processors: ReadonlyMap<string, Command>;
   readonly properties: Readonly<Record<string, string>>;
   readonly dynamoUrl: string;
   /** Called with each run that is over, and the times between which it was measured. */
@@ -44,7 +46,15 @@ const LIMIT_MS = 300_000;
 export function throughputCases(options: ThroughputOptions): readonly Case[] {
   const works = options.sizes.flatMap((bytes) =>
     options.shards.flatMap((shards) =>
-      options.retrievals.map((retrieval) => ({ retrieval, shards, bytes })),
+      options.retrievals.flatMap((retrieval) =>
+        [...options.processors].map(([processor, child]) => ({
+          retrieval,
+          shards,
+          bytes,
+          processor,
+          child,
+        })),
+      ),
     ),
   );
   return works.map((work) => ({
@@ -53,6 +63,7 @@ export function throughputCases(options: ThroughputOptions): readonly Case[] {
       Bytes: work.bytes,
       ...(options.aggregate > 0 && { Aggregated: options.aggregate }),
       Retrieval: work.retrieval + (options.tls ? ", TLS" : ""),
+      ...(options.processors.size > 1 && { Processor: work.processor }),
     },
     measure: (daemon: Daemon) => measure(daemon, work, options),
   }));
@@ -62,21 +73,23 @@ interface Work {
   readonly retrieval: Retrieval;
   readonly shards: number;
   readonly bytes: number;
+  readonly child: Command;
 }
 
 async function measure(
   daemon: Daemon,
-  { retrieval, shards, bytes }: Work,
+  { retrieval, shards, bytes, child }: Work,
   options: ThroughputOptions,
 ): Promise<Figures> {
-  const { records, aggregate, tls } = options;
+  const { aggregate, tls } = options;
+  const records = Math.min(options.records, Math.floor((options.megabytes * 1e6) / bytes));
   const recordsPerShard = Math.ceil(records / shards / Math.max(1, aggregate));
   const fake = await startFakeKinesis(
     { shards, recordsPerShard, bytes, aggregate, tls },
     daemon.isJava,
   );
   const run = new DaemonRun(daemon, {
-    child: options.child,
+    child,
     kinesisUrl: fake.url,
     env: fake.env,
     dynamoUrl: options.dynamoUrl,
