@@ -11,6 +11,8 @@ export type Conflict =
   | { readonly why: "duplicate" }
   /** Nobody owns it: our own release came through unheard, or somebody fenced us off by hand. */
   | { readonly why: "released"; readonly reason: string }
+  /** Somebody has deleted the row. */
+  | { readonly why: "deleted"; readonly reason: string }
   | { readonly why: "lost"; readonly reason: string };
 
 /**
@@ -24,7 +26,14 @@ export function explain(
   found: Lease | undefined,
   workerId: string,
 ): Conflict {
-  if (!found) return { why: "lost", reason: "its row was deleted from the lease table" };
+  if (!found) return { why: "deleted", reason: "its row was deleted from the lease table" };
+  // Nobody counts down, neither we nor a double.
+  if (found.counter < lease.counter) {
+    return {
+      why: "lost",
+      reason: `its counter went back from ${lease.counter} to ${found.counter}: the row was edited, or an old one put back`,
+    };
+  }
   if (found.owner === undefined)
     return { why: "released", reason: "it was released by somebody else" };
   const owner = actualOwner(found);

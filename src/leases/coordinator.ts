@@ -76,6 +76,8 @@ export class Coordinator {
   /** Rows that cannot be read as leases. */
   #unreadable: ReadonlySet<string> = new Set();
   #atOnce = AT_ONCE;
+  /** Monotonic time at which the table was last seen with leases in it. */
+  #lastFilledMs = Number.NEGATIVE_INFINITY;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(parts: CoordinatorParts) {
@@ -168,12 +170,15 @@ export class Coordinator {
       this.#tellUnreadable(scan, firstPass);
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
-        await this.#sync.fillEmptyTable(signal);
+        this.#holdings.tell([]);
+        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal);
         checked = true;
         await clock.sleep(EMPTY_RESCAN_MS, signal);
         continue;
       }
-      if (!checked) await this.#persist("Scan", () => this.#checkAtStart(scan.leases));
+      this.#lastFilledMs = clock.monotonicMs();
+      const check = () => checkAtStart(scan.leases, this.#parts, signal);
+      if (!checked) await this.#persist("Scan", check);
       checked = true;
       if (signal.aborted) return;
       const more = await this.#pass(scan.leases, firstPass);
@@ -185,8 +190,10 @@ export class Coordinator {
     }
   }
 
-  #checkAtStart(leases: readonly Lease[]): Promise<void> {
-    return checkAtStart(leases, this.#parts, this.#stopping.signal);
+  /** Rows that were deleted under their holders are put back by them; what is not there after a lease's time is made anew. */
+  #mayFill(): boolean {
+    const { clock, settings } = this.#parts;
+    return clock.monotonicMs() - this.#lastFilledMs > settings.failoverTimeMillis;
   }
 
   /** @returns whether more was to be taken. */

@@ -29,7 +29,11 @@ export async function ensureTable(
   const found = await describe(client, options.tableName, signal);
   if (found) checkKey(found, options.tableName);
   const outcome = found ? "existed" : await create(client, options, signal);
-  if (found?.TableStatus !== "ACTIVE") await untilActive(client, options.tableName, clock, signal);
+  if (found?.TableStatus !== "ACTIVE") {
+    const isGoing = found?.TableStatus === "DELETING";
+    const state = await untilActive(client, options.tableName, isGoing, clock, signal);
+    if (state === "deleted") return ensureTable(client, options, clock, signal);
+  }
   if (options.pointInTimeRecovery) await switchOnRecovery(client, options.tableName, signal);
   return outcome;
 }
@@ -75,15 +79,21 @@ async function create(
 async function untilActive(
   client: DynamoDB,
   tableName: string,
+  isGoing: boolean,
   clock: Clock,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<"active" | "deleted"> {
+  let deleting = isGoing;
   const giveUpMs = clock.monotonicMs() + ACTIVE_WITHIN_MS;
   for (let attempt = 0; ; attempt++) {
     const found = await describe(client, tableName, signal);
     if (found?.TableStatus === "ACTIVE" || found?.TableStatus === "UPDATING") {
-      return checkKey(found, tableName);
+      checkKey(found, tableName);
+      return "active";
     }
+    // Somebody deleted it a moment ago; one that was just made may be missing, too, but was never seen to go.
+    if (!found && deleting) return "deleted";
+    deleting = found?.TableStatus === "DELETING";
     if (clock.monotonicMs() > giveUpMs) {
       throw new UserError(
         `The lease table "${tableName}" is ${found?.TableStatus ?? "missing"} after ${ACTIVE_WITHIN_MS / 1000} s. ` +

@@ -8,7 +8,7 @@ import { isConditionFailed, translate } from "./dynamoErrors.ts";
 import { ATTRIBUTES as A, type Item, isForeign, newItem, parseItem } from "./dynamoItem.ts";
 import { scanner } from "./dynamoScan.ts";
 import { ensureTable, type TableOptions } from "./dynamoSchema.ts";
-import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
+import { actualOwner, COUNTER_LEAP, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import type { LeaseTable, WriteResult } from "./table.ts";
 
 type UpdateRequest = Parameters<DynamoDB["updateItem"]>[0];
@@ -48,6 +48,13 @@ export function dynamoLeaseTable(
     });
   }
 
+  async function insert(Item: Item, abortSignal: AbortSignal): Promise<"created" | "exists"> {
+    const ConditionExpression = `attribute_not_exists(${A.key})`;
+    const request = { TableName, Item, ConditionExpression };
+    const result = await conditional("PutItem", () => client.putItem(request, { abortSignal }));
+    return result === "written" ? "created" : "exists";
+  }
+
   function update(
     shardId: string,
     { when, update, values }: Change,
@@ -79,18 +86,10 @@ export function dynamoLeaseTable(
         return Item && !isForeign(Item) ? parseItem(Item) : undefined;
       }),
 
-    create: async (lease, abortSignal) => {
-      const result = await conditional("PutItem", () =>
-        client.putItem(
-          {
-            TableName,
-            Item: newItem(lease),
-            ConditionExpression: `attribute_not_exists(${A.key})`,
-          },
-          { abortSignal },
-        ),
-      );
-      return result === "written" ? "created" : "exists";
+    create: (lease, signal) => insert(newItem(lease), signal),
+    putBack: (lease, signal) => {
+      const counter = { N: String(lease.counter + COUNTER_LEAP) };
+      return insert({ ...newItem(lease), [A.counter]: counter }, signal);
     },
 
     take: (lease, workerId, signal) => update(lease.shardId, taking(lease, workerId), signal),

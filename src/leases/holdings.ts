@@ -104,6 +104,8 @@ export class Holdings {
     for (const [shardId, tenure] of this.#tenures) {
       const row = byId.get(shardId);
       const owner = row && actualOwner(row);
+      // Deleted by hand, or newer than the scan.
+      if (!row && tenure.trusted) this.#check(tenure);
       if (row && row.counter > tenure.lease.counter && owner !== undefined) {
         if (owner !== this.#parts.workerId) tenure.lose(`worker "${owner}" took it`);
         // Under our own name: a write of ours that is still under way, or a double. Reading it again will tell.

@@ -33,6 +33,9 @@ export interface NewLease {
   readonly hashKeyRange?: HashKeyRange;
 }
 
+/** A row that is made again counts on from so far above where it was, so that no writer of its earlier life fits in. */
+export const COUNTER_LEAP = 1_000;
+
 /** True when the shard was processed to its end: the lease waits for cleanup, nobody consumes it. */
 export function hasEnded({ checkpoint }: Pick<Lease, "checkpoint">): boolean {
   return checkpoint.sequenceNumber === "SHARD_END";

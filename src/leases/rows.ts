@@ -12,7 +12,7 @@ import {
   newItem,
   parseItem,
 } from "./dynamoItem.ts";
-import type { Lease, NewLease } from "./lease.ts";
+import { COUNTER_LEAP, type Lease, type NewLease } from "./lease.ts";
 import type { WriteResult } from "./table.ts";
 
 /** A row as it is stored, attribute by attribute with DynamoDB's types. */
@@ -71,8 +71,6 @@ const OF_A_TENURE: readonly string[] = [
   A.handoverTo,
   A.handoverFrom,
 ];
-/** A row that is made again counts on from so far above where it was, so that no writer of its earlier life fits in. */
-const COUNTER_LEAP = 1_000;
 
 export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
   const TableName = tableName;

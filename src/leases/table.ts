@@ -68,6 +68,9 @@ export interface LeaseTable {
   /** Without owner, counter 0. */
   create(lease: NewLease, signal: AbortSignal): Promise<"created" | "exists">;
 
+  /** Makes the row of a lease again that somebody has deleted, without owner. */
+  putBack(lease: Lease, signal: AbortSignal): Promise<"created" | "exists">;
+
   /** Makes `workerId` the owner of the lease as it was read. */
   take(lease: Lease, workerId: string, signal: AbortSignal): Promise<WriteResult>;
 

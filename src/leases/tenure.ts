@@ -4,7 +4,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import type { Position } from "../model/position.ts";
+import { formatPosition, type Position } from "../model/position.ts";
 import type { ChildShard } from "../model/shard.ts";
 import { Bell } from "./bell.ts";
 import { addChildLeases } from "./childLeases.ts";
@@ -128,7 +128,7 @@ export class Tenure implements HeldLease {
     const found = await this.#untilLost("read lease", () =>
       this.#row.inLine(() => this.#row.look(this.lost)),
     );
-    if (found && found.why !== "ours") this.#loseRow(found);
+    if (found && found.why !== "ours") await this.#loseRow(found);
     this.#noticeHandover();
     if (!this.trusted) return undefined;
     const { checkpoint, parentShardIds, hashKeyRange } = this.lease;
@@ -263,7 +263,7 @@ export class Tenure implements HeldLease {
     return this.#row.inLine(async () => {
       if (!this.trusted) return "lost";
       const result = await this.#row.write(write, this.lost);
-      if (result !== "written") this.#loseRow(result);
+      if (result !== "written") await this.#loseRow(result);
       this.#noticeHandover();
       return this.trusted ? "written" : "lost";
     });
@@ -285,18 +285,23 @@ export class Tenure implements HeldLease {
       signal,
     );
     if (result !== "written" && result.why !== "released") {
-      this.#loseRow(result);
+      await this.#loseRow(result);
       return;
     }
     this.#lost.abort(new Error(`the lease of ${this.shardId} was released`));
     emit({ type: "leaseReleased", shardId: this.shardId, ...(to !== undefined && { to }) });
   }
 
-  #loseRow(lost: RowLost): void {
+  async #loseRow(lost: RowLost): Promise<void> {
     const { workerId, duplicateFound } = this.#parts;
     if (lost.why === "duplicate") {
       duplicateFound(this.shardId);
       this.lose(`another process renews it under our workerId "${workerId}"`);
+    } else if (lost.why === "deleted" && this.trusted && !hasEnded(this.lease)) {
+      // No other worker can have finished the shard: a person deleted the row, and only we know what was in it.
+      const { table } = this.#parts;
+      await this.#untilLost("put lease back", () => table.putBack(this.lease, this.lost));
+      this.lose(`${lost.reason}; it is put back at ${formatPosition(this.lease.checkpoint)}`);
     } else {
       this.lose(lost.reason);
     }

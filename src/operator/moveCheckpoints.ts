@@ -85,8 +85,12 @@ class Mover {
     if (!json) this.#output.say(planText(plan, this.#title()));
     if (plan.steps.length === 0) return this.#end(plan, { outcome: "nothing to do" });
     const living = await this.#living(plan);
-    if (living.length > 0 && !json) this.#output.say(`\n${heldText(living, force, yes)}`);
-    if (living.length > 0 && !force) return this.#end(plan, { outcome: "refused", living });
+    // A living worker puts back the row of a lease that it holds.
+    const fences = force && !plan.steps.some(({ anew }) => anew);
+    if (living.length > 0 && !json) {
+      this.#output.say(`\n${heldText(living, { fences, forced: force, yes })}`);
+    }
+    if (living.length > 0 && !fences) return this.#end(plan, { outcome: "refused", living });
     if (!yes) return this.#end(plan, { outcome: "dry run", living });
     // What has changed since the plan was made is overwritten only by force.
     return this.#write(plan, living, force ? await this.#read() : read);

@@ -24,16 +24,19 @@ export function planText({ steps, unchanged, notes }: Plan, title: string): stri
     .replace(/\n$/, "");
 }
 
-export function heldText(living: readonly Held[], force: boolean, yes: boolean): string {
+export function heldText(
+  living: readonly Held[],
+  { fences, forced, yes }: { fences: boolean; forced: boolean; yes: boolean },
+): string {
   const owners = [...new Set(living.map(({ owner }) => owner))];
   const each = owners.map((owner) => {
     const shards = living.filter((held) => held.owner === owner).map(({ shardId }) => shardId);
     return `  ${owner}: ${shards.join(", ")}`;
   });
   const what = `${counted(living.length, "lease")} of these ${living.length === 1 ? "is" : "are"} in the hands of living workers, which renewed while we watched:`;
-  const advice = force
+  const advice = fences
     ? `${yes ? "They are" : "With --yes they are"} fenced off (--force): they lose these leases at their next write, checkpoint nothing more, and read on from the new place once somebody takes the leases.`
-    : "Nothing is written. Stop these workers first, or fence them off with --force.";
+    : `Nothing is written. Stop these workers first${forced ? ": leases that are made anew cannot be fenced off" : ", or fence them off with --force"}.`;
   return [what, ...each, advice].join("\n");
 }
 

@@ -33,7 +33,9 @@ describe("a write that failed its condition", () => {
     ["one from us to us", false, { ...mine, owner: "me", checkpointOwner: "me" }, "lost"],
     ["somebody asks for it", false, { ...mine, handoverTo: "peer" }, "ours"],
     ["no owner", false, lease("a", { counter: 6 }), "released"],
-    ["no row", true, undefined, "lost"],
+    ["no row", true, undefined, "deleted"],
+    ["an older row", true, { ...mine, counter: 4 }, "lost"],
+    ["an older row without owner", true, lease("a", { counter: 4 }), "lost"],
   ])("%s", (_, inDoubt, found, why) => {
     expect(explain(mine, inDoubt, found, "me").why).toBe(why);
   });

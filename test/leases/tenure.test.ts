@@ -10,7 +10,7 @@ import { Trouble } from "../../src/leases/trouble.ts";
 import { SHARD_END } from "../../src/model/position.ts";
 import { until } from "../support/emulators.ts";
 import { ClockByHand } from "./clockByHand.ts";
-import { never, openTable, shardsSideBySide } from "./fleet.ts";
+import { never, openClient, openTable, shardsSideBySide } from "./fleet.ts";
 import { type Call, DynamoProxy, type Fate } from "./proxy.ts";
 
 const F = 10_000;
@@ -95,16 +95,27 @@ test("another worker's take ends it, and the checkpoint that notices is not stor
   expect(await tenure.read()).toBeUndefined();
 });
 
-test("a deleted row ends it", async () => {
+test("a deleted row ends it, and is put back where it was, for whoever takes it", async () => {
   const tenure = await hold("a");
-  const row = await direct.read("a", never);
-  if (!row) throw new Error("no lease");
-  await direct.checkpoint(row, SHARD_END, never);
-  await direct.delete({ ...row, checkpoint: SHARD_END }, never);
+  expect(await tenure.checkpoint(AT)).toBe("stored");
+  await deleteRow("a");
   expect(await tenure.read()).toBeUndefined();
   expect(events).toContainEqual(
-    expect.objectContaining({ reason: expect.stringMatching(/deleted/) }),
+    expect.objectContaining({ reason: expect.stringMatching(/deleted.*put back at 7/) }),
   );
+  const row = await direct.read("a", never);
+  expect(row).toMatchObject({ checkpoint: AT });
+  expect(row).not.toHaveProperty("owner");
+  // Nobody who knew the old row can write to the new one by chance.
+  expect(row?.counter).toBeGreaterThan(1_000);
+});
+
+test("a row that was deleted is not put back by a worker whose time is over", async () => {
+  const tenure = await hold("a");
+  await deleteRow("a");
+  clock.advance(F);
+  expect(await tenure.read()).toBeUndefined();
+  expect(await direct.read("a", never)).toBeUndefined();
 });
 
 test("somebody who renews it under our name is noticed", async () => {
@@ -334,6 +345,12 @@ async function renewOnce(tenure: Tenure): Promise<void> {
 function spoil(operation: string, fates: readonly Fate[]): void {
   const queue = [...fates];
   proxy.fate = (call: Call) => (call.operation === operation ? queue.shift() : undefined) ?? "pass";
+}
+
+async function deleteRow(shardId: string): Promise<void> {
+  const client = await openClient();
+  await client.deleteItem({ TableName: table.tableName, Key: { leaseKey: { S: shardId } } });
+  client.destroy();
 }
 
 function newLease(shardId: string) {

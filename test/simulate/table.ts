@@ -131,6 +131,7 @@ export class SimTable {
           this.#put(lease.shardId, { operation: "create", by: process, before: undefined, after });
           return "created";
         }),
+      putBack: (lease) => Promise.reject(new Error(`the row of ${lease.shardId} is gone`)),
       take: (lease, owner, signal) =>
         conditional(
           "take",
