@@ -188,21 +188,24 @@ export class Tenure implements HeldLease {
   }
 
   async #renewals(ended: AbortSignal): Promise<void> {
-    const { clock, table, emit, failoverTimeMillis } = this.#parts;
+    const { clock, table, emit, failoverTimeMillis, random } = this.#parts;
     const intervalMs = renewalIntervalMs(failoverTimeMillis);
+    // Leases that were taken together need not be renewed together ever after: a partition takes 1,000 writes a second.
+    let dueMs = intervalMs * random();
     const renewal: RowWrite = {
       write: (lease, signal) => table.renew(lease, signal, this.#throughputToTell()),
       after: answered,
     };
     while (!ended.aborted) {
       // A checkpoint is a renewal too: the next one is due an interval after the last write of any kind.
-      const waitMs = this.#row.writtenMs + intervalMs - clock.monotonicMs();
+      const waitMs = this.#row.writtenMs + dueMs - clock.monotonicMs();
       if (waitMs > 0 && !owesAnswer(this.lease)) {
         await this.#renewNow.sleep(clock, waitMs, ended);
         this.#renewNow.clear();
         continue;
       }
       const result = await this.#untilLost("renew", () => this.#guarded(renewal), ended);
+      dueMs = intervalMs;
       if (result === "written") emit({ type: "leaseRenewed", shardId: this.shardId });
     }
   }

@@ -49,6 +49,16 @@ test("a renewal and a checkpoint whose answers were lost are found to have succe
   expect(duplicates).toEqual([]);
 });
 
+test("the first renewal falls anywhere in the interval, so that leases taken together part", async () => {
+  const tenure = await hold("a");
+  const over = new AbortController();
+  const kept = tenure.keep(over.signal);
+  // By chance at once: no time passes here.
+  await until("a renewal", () => events.some(({ type }) => type === "leaseRenewed"));
+  over.abort();
+  await kept;
+});
+
 test("a take whose answer was lost is found to have succeeded", async () => {
   await direct.create(newLease("a"), never);
   await direct.create(newLease("b"), never);

@@ -85,8 +85,15 @@ export class Fleet {
     const { scenario, table, invariants, trace, schedule } = this.#parts;
     const { process, workerId } = worker;
     const taken = new Map<string, string>();
+    const own = table.for(process);
     const coordinator = new Coordinator({
-      table: table.for(process),
+      table: {
+        ...own,
+        requestHandover: (...asked) => {
+          invariants.asks(process, scenario.settings.maxLeasesToStealAtOneTime);
+          return own.requestHandover(...asked);
+        },
+      },
       listShards: (filter) => this.#list(process, filter),
       workerId,
       settings: scenario.settings,

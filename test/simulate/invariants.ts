@@ -28,6 +28,7 @@ export class Invariants {
   /** Shards that ever had a lease. */
   readonly #leased = new Set<string>();
   readonly #takenBy = new Map<string, Process>();
+  readonly #asked = new Map<Process, { readonly atMs: number; readonly times: number }>();
   readonly #schedule: Schedule;
   readonly #stream: SimStream;
 
@@ -92,6 +93,15 @@ export class Invariants {
       );
     }
     if (operation === "checkpoint") this.#checkpointed(shard, nextIndex(shard, after.checkpoint));
+  }
+
+  /** A worker asks others for no more leases at a time than it may: those of one look are asked for in one moment. */
+  asks(by: Process, mostAtOneTime: number): void {
+    const { nowMs } = this.#schedule;
+    const before = this.#asked.get(by);
+    const times = before?.atMs === nowMs ? before.times + 1 : 1;
+    this.#asked.set(by, { atMs: nowMs, times });
+    if (times > mostAtOneTime) this.violated(`${by.name} asks for ${times} leases at a time`);
   }
 
   /** The parents' records have all been consumed, and nobody reads them any more. */
