@@ -21,6 +21,7 @@ import type { HeldLease } from "./leases/heldLease.ts";
 import { fleetTables } from "./leases/kcl3/fleetTables.ts";
 import type { ShardFilter } from "./model/shard.ts";
 import { openReading } from "./reading.ts";
+import { StartTurns } from "./shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "./shard/supervisor.ts";
 import { kinesisClient } from "./stream/client.ts";
 import { listShards } from "./stream/listShards.ts";
@@ -69,6 +70,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
     const parts = {
       read: reading.read,
       startProcessor: killable(kill, startProcessor(processorOptions(settings, emit))),
+      startTurns: new StartTurns(systemClock),
       settings: attach ? { ...settings, ...PATIENT } : settings,
       clock: systemClock,
       emit,

@@ -15,12 +15,14 @@ import { sayGoodbye } from "./endings.ts";
 import type { LatestMoment } from "./latest.ts";
 import type { ShardSettings } from "./settings.ts";
 import { gathered } from "./shape.ts";
+import type { StartTurns } from "./startTurns.ts";
 import { CoalescedStore, patiently } from "./store.ts";
 import type { Suspects } from "./suspects.ts";
 
 export interface ShardParts {
   readonly read: ReadShard;
   readonly startProcessor: StartProcessor;
+  readonly startTurns: StartTurns;
   readonly settings: ShardSettings;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -54,6 +56,9 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
   const facts = await waitForParents(lease, parts);
   if (!facts || facts.checkpoint.sequenceNumber === "SHARD_END") return;
 
+  const started = await parts.startTurns.take(lease.lost, lease.stopRequested);
+  if (!started) return;
+
   const { shardId } = lease;
   const store = positionStore(lease, parts, life);
   const checkpointer = new Checkpointer(facts.checkpoint, (position) => store.store(position));
@@ -62,6 +67,7 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
   const processor = await parts.startProcessor(shardId, answer, life.attempt);
   try {
     await processor.initialize(facts.checkpoint);
+    started();
     parts.emit({ type: "shardStarted", shardId, position: facts.checkpoint });
     const delivery = { processor, checkpointer, lease, parts, life };
     const ending = await feed(facts, delivery);

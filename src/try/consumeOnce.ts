@@ -8,6 +8,7 @@ import { CheckpointError, type CheckpointErrorName } from "../model/errors.ts";
 import { consumeShard, type ShardParts } from "../shard/consumer.ts";
 import { LatestMoment } from "../shard/latest.ts";
 import type { ShardSettings } from "../shard/settings.ts";
+import { StartTurns } from "../shard/startTurns.ts";
 import { Suspects } from "../shard/suspects.ts";
 
 const STRICT: ShardSettings = {
@@ -28,13 +29,17 @@ const STRICT: ShardSettings = {
 /** @throws ChildFailed or ShardEndNotCheckpointed when the child fails. */
 export function consumeOnce(
   lease: HeldLease,
-  parts: Omit<ShardParts, "settings">,
+  parts: Omit<ShardParts, "settings" | "startTurns">,
   settings: Partial<ShardSettings> = {},
 ): Promise<void> {
   const all = { ...STRICT, ...settings };
   const latest = new LatestMoment(parts.clock.now());
   const life = { attempt: 1, suspects: new Suspects(all), inHand: undefined, latest, moved: false };
-  return consumeShard(lease, { ...parts, settings: all }, life);
+  return consumeShard(
+    lease,
+    { ...parts, startTurns: new StartTurns(parts.clock), settings: all },
+    life,
+  );
 }
 
 /**
