@@ -4,7 +4,7 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Take } from "./assignment.ts";
-import { askFor } from "./handover.ts";
+import { askFor, type Outcome } from "./handover.ts";
 import type { Consume } from "./heldLease.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import { persist } from "./persist.ts";
@@ -146,21 +146,46 @@ export class Holdings {
   }
 
   async #ask(lease: Lease): Promise<void> {
-    const { table, workerId, trouble } = this.#parts;
+    const outcome = (await this.#answerTo(lease)) ?? (await this.#withdraw(lease));
+    if (!outcome) return;
+    const from = lease.owner;
+    await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
+  }
+
+  /** What comes of asking for a lease; `undefined` when nothing does, or we are to stop. */
+  async #answerTo(lease: Lease): Promise<Outcome | undefined> {
     const { signal } = this.#stopping;
-    const work = { service: "dynamodb", operation: "ask for a lease", who: "" } as const;
+    const outcome = await this.#tryWith("ask for a lease", () =>
+      askFor(lease, this.#parts, signal),
+    );
+    // What was handed over is ours, and has to be released.
+    return signal.aborted && outcome?.how !== "handedOver" ? undefined : outcome;
+  }
+
+  /** Whoever was asked need not hand the lease over any more; if he has done so meanwhile, it is ours. */
+  async #withdraw({ shardId }: Lease): Promise<Outcome | undefined> {
+    const { table, workerId } = this.#parts;
+    const { signal } = this.#killed;
+    return await this.#tryWith("withdraw a request", async () => {
+      if ((await table.withdrawRequest(shardId, workerId, signal)) === "written") return undefined;
+      const lease = await table.read(shardId, signal);
+      const isOurs = lease && actualOwner(lease) === workerId && !this.#tenures.has(shardId);
+      return isOurs ? { lease, how: "handedOver" } : undefined;
+    });
+  }
+
+  /** Once: the next look at all leases sees what became of it. */
+  async #tryWith<T>(operation: string, attempt: () => Promise<T>): Promise<T | undefined> {
+    const { trouble } = this.#parts;
+    const work = { service: "dynamodb", operation, who: "" } as const;
     try {
-      const outcome = await askFor(lease, this.#parts, signal);
+      const result = await attempt();
       trouble.recovered(work);
-      if (outcome && !signal.aborted) {
-        const from = lease.owner;
-        return await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
-      }
-      await table.withdrawRequest(lease.shardId, workerId, this.#killed.signal);
+      return result;
     } catch (error) {
-      // The next look at all leases sees what became of it.
       trouble.failed(work, error, 0);
       trouble.gaveUp(work);
+      return undefined;
     }
   }
 

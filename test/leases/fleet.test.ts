@@ -345,11 +345,42 @@ describe("a lease that is wanted elsewhere", () => {
     };
     const first = start({ table: await openTable(tableName), shards, settings, consume });
     await first.until(() => first.held.size === 2);
-    const second = start({ table: await openTable(tableName), shards, settings });
+    // He goes while he looks whether it is given to him.
+    const looks = new Promise<void>((resolve) => {
+      proxy.fate = ({ operation }) => {
+        if (operation !== "GetItem") return "pass";
+        resolve();
+        return { until: slow };
+      };
+    });
+    const second = start({ table: await openTable(tableName, proxy.url), shards, settings });
     await first.untilEvent("handoverRequested");
+    await looks;
     await second.stop();
     finish();
     await first.until(() => first.all("leaseTaken").length === 3);
+  });
+
+  test("is released by the one who asked for it and did not hear that it was given to him", async () => {
+    const { tableName } = await openTable();
+    const shards = shardsSideBySide(2);
+    const first = start({ table: await openTable(tableName), shards });
+    await first.until(() => first.held.size === 2);
+    const given = first.untilEvent("leaseReleased");
+    const looks = new Promise<void>((resolve) => {
+      proxy.fate = ({ operation }) => {
+        if (operation !== "GetItem") return "pass";
+        resolve();
+        return { until: given };
+      };
+    });
+    const second = start({ table: await openTable(tableName, proxy.url), shards });
+    await looks;
+    await given;
+    proxy.fate = () => "pass";
+    await second.stop();
+    const rows = (await (await openTable(tableName)).scan(never)).leases;
+    expect(rows.filter(({ owner }) => owner === second.workerId)).toEqual([]);
   });
 
   test("is taken from a worker that renews and does not hear, as one of KCL 2.x", async () => {
