@@ -2,6 +2,7 @@
 // between, no shard is left without a lease; that the children wait for their parents keeps the order.
 
 import type { ChildShard } from "../model/shard.ts";
+import { createLease } from "./createLease.ts";
 import { type NewLease, sentinel } from "./lease.ts";
 import type { LeaseTable } from "./table.ts";
 
@@ -39,7 +40,7 @@ export async function addChildLeases(
   }
   for (const child of children) {
     const lease = childLease(child);
-    if ((await table.create(lease, signal)) === "created") created(lease);
+    if ((await createLease(lease, table, signal)) === "created") created(lease);
   }
   const ids = children.map((child) => child.shardId);
   return (await table.noteChildren(shardId, ids, signal)) === "written"

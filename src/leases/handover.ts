@@ -15,7 +15,8 @@
 // gets it); the holder's part is the same.
 
 import type { Clock } from "../clock.ts";
-import { hasEnded, type Lease } from "./lease.ts";
+import type { RowWrite } from "./heldRow.ts";
+import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import type { LeaseTable } from "./table.ts";
 
 /** A row that is asked for is looked at this often. */
@@ -86,6 +87,22 @@ export async function askFor(
   return undefined;
 }
 
+/**
+ * Takes a request back.
+ *
+ * @returns the row to take up, if the lease was handed over meanwhile.
+ */
+export async function withdraw(
+  shardId: string,
+  table: LeaseTable,
+  workerId: string,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  if ((await table.withdrawRequest(shardId, workerId, signal)) === "written") return undefined;
+  const lease = await table.read(shardId, signal);
+  return lease && actualOwner(lease) === workerId ? { lease, how: "handedOver" } : undefined;
+}
+
 /** Somebody has asked for the lease, and nothing in the row says that its holder has heard. */
 export function owesAnswer({ handoverTo, handoverFrom }: Lease): boolean {
   return handoverTo !== undefined && handoverFrom === undefined;
@@ -97,4 +114,21 @@ export function answered(lease: Lease): Lease {
   return handoverTo === undefined || owner === undefined
     ? lease
     : { ...lease, handoverFrom: owner };
+}
+
+/** The last write of a holder: the lease goes to whoever waits for it, or else to nobody. */
+export function giveAway(table: LeaseTable, workerId: string): RowWrite {
+  const recipient = (lease: Lease) => {
+    const to = nextOwner(lease);
+    return to === workerId ? undefined : to;
+  };
+  return {
+    write: (lease, signal) =>
+      recipient(lease) === undefined ? table.release(lease, signal) : table.handOver(lease, signal),
+    after: (lease) => {
+      const { owner: _, checkpointOwner: __, handoverTo: ___, handoverFrom: ____, ...rest } = lease;
+      const to = recipient(lease);
+      return { ...rest, ...(to !== undefined && { owner: to }) };
+    },
+  };
 }

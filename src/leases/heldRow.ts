@@ -32,8 +32,8 @@ export class HeldRow {
   /** The row as we last knew it to be. */
   #lease: Lease;
   #writtenMs: number;
-  /** A write was sent and never answered: the row may be one counter ahead. */
-  #inDoubt = false;
+  /** A write was sent and never answered: the row may be one counter ahead, and then it is this. */
+  #doubtful: Lease | undefined;
   /** The end of the line. */
   #line: Promise<unknown> = Promise.resolve();
 
@@ -65,12 +65,13 @@ export class HeldRow {
    *
    * @throws LeaseTableError: nothing was written, or it may have been; try again.
    */
-  async write({ write, after }: RowWrite, signal: AbortSignal): Promise<"written" | RowLost> {
+  async write(change: RowWrite, signal: AbortSignal): Promise<"written" | RowLost> {
     for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt++) {
       const startMs = this.#parts.clock.monotonicMs();
-      if ((await this.#attempt(write, signal)) === "written") {
-        this.#lease = after({ ...this.#lease, counter: this.#lease.counter + 1 });
-        this.#inDoubt = false;
+      const next = change.after({ ...this.#lease, counter: this.#lease.counter + 1 });
+      if ((await this.#attempt(change, next, signal)) === "written") {
+        this.#lease = next;
+        this.#doubtful = undefined;
         this.#writtenMs = startMs;
         return "written";
       }
@@ -94,16 +95,16 @@ export class HeldRow {
       if (!(error instanceof LeaseTableError) || error.trouble !== "unreadable") throw error;
       return { why: "lost", reason: error.message };
     }
-    const conflict = explain(this.#lease, this.#inDoubt, found, workerId);
+    const conflict = explain(this.#lease, this.#doubtful, found, workerId);
     if (conflict.why === "ours") {
       // The doubt is over when the write is seen; while it is not, it may still be on its way.
-      if (conflict.lease.counter > this.#lease.counter) this.#inDoubt = false;
+      if (conflict.lease.counter > this.#lease.counter) this.#doubtful = undefined;
       this.#lease = conflict.lease;
     }
     return conflict;
   }
 
-  async #attempt(write: RowWrite["write"], signal: AbortSignal): Promise<WriteResult> {
+  async #attempt({ write }: RowWrite, next: Lease, signal: AbortSignal): Promise<WriteResult> {
     const { clock, failoverTimeMillis } = this.#parts;
     // A write that gets no answer is given up while there is still time for another one.
     const limitMs = renewalIntervalMs(failoverTimeMillis);
@@ -111,7 +112,7 @@ export class HeldRow {
       return await within(limitMs, clock, signal, (limited) => write(this.#lease, limited));
     } catch (error) {
       if (!(error instanceof LeaseTableError) || error.trouble === "unavailable") {
-        this.#inDoubt = true;
+        this.#doubtful = next;
       }
       throw error;
     }

@@ -4,11 +4,11 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Take } from "./assignment.ts";
-import { askFor, type Outcome } from "./handover.ts";
+import { askFor, type Outcome, withdraw } from "./handover.ts";
 import type { Consume } from "./heldLease.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
 import { persist } from "./persist.ts";
-import { sharedController } from "./signals.ts";
+import { sharedController, within } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
 import { type Taken, takeLease } from "./takeLease.ts";
 import { Tenure, type TenureParts } from "./tenure.ts";
@@ -102,6 +102,7 @@ export class Holdings {
   tell(leases: readonly Lease[]): void {
     const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
     for (const [shardId, tenure] of this.#tenures) {
+      if (tenure.isReleasing) continue;
       const row = byId.get(shardId);
       const owner = row && actualOwner(row);
       // Deleted by hand, or newer than the scan.
@@ -147,7 +148,7 @@ export class Holdings {
 
   async #ask(lease: Lease): Promise<void> {
     const outcome = (await this.#answerTo(lease)) ?? (await this.#withdraw(lease));
-    if (!outcome) return;
+    if (!outcome || this.#tenures.has(lease.shardId)) return;
     const from = lease.owner;
     await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
   }
@@ -162,15 +163,16 @@ export class Holdings {
     return signal.aborted && outcome?.how !== "handedOver" ? undefined : outcome;
   }
 
-  /** Whoever was asked need not hand the lease over any more; if he has done so meanwhile, it is ours. */
-  async #withdraw({ shardId }: Lease): Promise<Outcome | undefined> {
-    const { table, workerId } = this.#parts;
-    const { signal } = this.#killed;
-    return await this.#tryWith("withdraw a request", async () => {
-      if ((await table.withdrawRequest(shardId, workerId, signal)) === "written") return undefined;
-      const lease = await table.read(shardId, signal);
-      const isOurs = lease && actualOwner(lease) === workerId && !this.#tenures.has(shardId);
-      return isOurs ? { lease, how: "handedOver" } : undefined;
+  /**
+   * Whoever was asked need not hand the lease over any more; if he has done so meanwhile, it is ours. Tried for as long as
+   * others would take a lease that was given to us for a live one.
+   */
+  #withdraw({ shardId }: Lease): Promise<Outcome | undefined> {
+    const { table, workerId, clock, failoverTimeMillis } = this.#parts;
+    const work = { service: "dynamodb", operation: "withdraw a request", who: shardId } as const;
+    return within(failoverTimeMillis, clock, this.#killed.signal, (signal) => {
+      const attempt = () => withdraw(shardId, table, workerId, signal);
+      return persist(work, attempt, this.#parts, signal, RELEASE_PAUSE_MS);
     });
   }
 

@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
+import { createLease } from "./createLease.ts";
 import type { HashRangeHole } from "./hashRange.ts";
 import type { Lease, NewLease } from "./lease.ts";
 import { type Persistence, persist } from "./persist.ts";
@@ -127,7 +128,7 @@ export class ShardSync {
     if (!oldest) return;
     const { clock, settings, emit } = this.#parts;
     const work = { service: "dynamodb", operation: "create lease", who: oldest.shardId } as const;
-    const attempt = () => this.#parts.table.create(oldest, signal);
+    const attempt = () => createLease(oldest, this.#parts.table, signal);
     const result = await persist(work, attempt, this.#parts, signal);
     if (result === "created") {
       emit({ type: "leaseCreated", shardId: oldest.shardId, checkpoint: oldest.checkpoint });
@@ -150,7 +151,7 @@ export class ShardSync {
     await inParallel(leases, CREATE_CONCURRENCY, async (lease) => {
       const { shardId, checkpoint } = lease;
       const work = { service: "dynamodb", operation: "create lease", who: shardId } as const;
-      const create = () => table.create(lease, signal);
+      const create = () => createLease(lease, table, signal);
       const result =
         tries === "once"
           ? await create().catch((error: unknown) => trouble.failed(work, error, 0))

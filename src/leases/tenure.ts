@@ -8,7 +8,7 @@ import { formatPosition, type Position } from "../model/position.ts";
 import type { ChildShard } from "../model/shard.ts";
 import { Bell } from "./bell.ts";
 import { addChildLeases } from "./childLeases.ts";
-import { answered, owesAnswer } from "./handover.ts";
+import { answered, giveAway, owesAnswer } from "./handover.ts";
 import type { HeldLease, LeaseFacts } from "./heldLease.ts";
 import { HeldRow, type RowLost, type RowWrite } from "./heldRow.ts";
 import { hasEnded, type Lease, nextOwner } from "./lease.ts";
@@ -52,6 +52,7 @@ export class Tenure implements HeldLease {
   /** A renewal is due now. */
   readonly #renewNow = new Bell();
   readonly #throughput = new Throughput();
+  #isReleasing = false;
 
   /** @param takenMs monotonic time at which the write began that made the lease ours. */
   constructor(lease: Lease, takenMs: number, parts: TenureParts) {
@@ -96,6 +97,11 @@ export class Tenure implements HeldLease {
     return this.#handover.signal.aborted;
   }
 
+  /** True from the moment when it is being given up: that it is another's now is no news. */
+  get isReleasing(): boolean {
+    return this.#isReleasing;
+  }
+
   /** The lease is not ours any more; nothing is written after. */
   lose(reason: string): void {
     if (this.lost.aborted) return;
@@ -111,6 +117,7 @@ export class Tenure implements HeldLease {
 
   /** Gives the lease up, to whoever waits for it or so that others may take it now. Does nothing when it was lost. */
   async release(signal: AbortSignal): Promise<void> {
+    this.#isReleasing = true;
     await this.#row.inLine(async () => {
       if (this.trusted) await this.#releaseRow(signal);
     });
@@ -274,23 +281,12 @@ export class Tenure implements HeldLease {
 
   async #releaseRow(signal: AbortSignal): Promise<void> {
     const { table, workerId, emit } = this.#parts;
-    let to: string | undefined;
-    const result = await this.#row.write(
-      {
-        write: (lease, limited) => {
-          const next = nextOwner(lease);
-          to = next === workerId ? undefined : next;
-          return to === undefined ? table.release(lease, limited) : table.handOver(lease, limited);
-        },
-        after: ({ owner: _, checkpointOwner: __, handoverTo: ___, handoverFrom: ____, ...lease }) =>
-          lease,
-      },
-      signal,
-    );
+    const result = await this.#row.write(giveAway(table, workerId), signal);
     if (result !== "written" && result.why !== "released") {
       await this.#loseRow(result);
       return;
     }
+    const to = result === "written" ? this.lease.owner : result.to;
     this.#lost.abort(new Error(`the lease of ${this.shardId} was released`));
     emit({ type: "leaseReleased", shardId: this.shardId, ...(to !== undefined && { to }) });
   }

@@ -22,22 +22,35 @@ import { lease } from "./leases.ts";
 describe("a write that failed its condition", () => {
   const mine = lease("a", { owner: "me", counter: 5 });
 
-  test.each<[string, boolean, Lease | undefined, string]>([
-    ["an earlier write came through unheard", true, { ...mine, counter: 6 }, "ours"],
-    ["the same, but nothing is in doubt", false, { ...mine, counter: 6 }, "duplicate"],
-    ["two counters on", true, { ...mine, counter: 7 }, "duplicate"],
-    ["the old row was put back", false, mine, "ours"],
-    ["another owner", true, { ...mine, owner: "peer", counter: 6 }, "lost"],
-    ["a handover from us", false, { ...mine, owner: "peer", checkpointOwner: "me" }, "ours"],
-    ["one from somebody else", false, { ...mine, owner: "me", checkpointOwner: "x" }, "lost"],
-    ["one from us to us", false, { ...mine, owner: "me", checkpointOwner: "me" }, "lost"],
-    ["somebody asks for it", false, { ...mine, handoverTo: "peer" }, "ours"],
-    ["no owner", false, lease("a", { counter: 6 }), "released"],
-    ["no row", true, undefined, "deleted"],
-    ["an older row", true, { ...mine, counter: 4 }, "lost"],
-    ["an older row without owner", true, lease("a", { counter: 4 }), "lost"],
-  ])("%s", (_, inDoubt, found, why) => {
-    expect(explain(mine, inDoubt, found, "me").why).toBe(why);
+  /** Rows as a write without an answer would have left them. */
+  const kept = { ...mine, counter: 6 };
+  const free = lease("a", { counter: 6 });
+  const peers = { ...mine, owner: "peer", counter: 6 };
+
+  test.each<[string, Lease | undefined, Lease | undefined, string]>([
+    ["an earlier write came through unheard", kept, { ...mine, counter: 6 }, "ours"],
+    ["the same, but nothing is in doubt", undefined, { ...mine, counter: 6 }, "duplicate"],
+    ["two counters on", kept, { ...mine, counter: 7 }, "duplicate"],
+    ["the old row was put back", undefined, mine, "ours"],
+    ["another owner", kept, { ...mine, owner: "peer", counter: 6 }, "lost"],
+    ["a handover from us", undefined, { ...mine, owner: "peer", checkpointOwner: "me" }, "ours"],
+    ["one from somebody else", undefined, { ...mine, owner: "me", checkpointOwner: "x" }, "lost"],
+    ["one from us to us", undefined, { ...mine, owner: "me", checkpointOwner: "me" }, "lost"],
+    ["somebody asks for it", undefined, { ...mine, handoverTo: "peer" }, "ours"],
+    ["no owner", undefined, lease("a", { counter: 6 }), "released"],
+    ["no row", kept, undefined, "deleted"],
+    ["an older row", kept, { ...mine, counter: 4 }, "lost"],
+    ["an older row without owner", kept, lease("a", { counter: 4 }), "lost"],
+    ["our release, and nobody has it", free, free, "released"],
+    ["our release, and somebody goes on from it", free, { ...peers, counter: 7 }, "released"],
+    ["our release, and somebody was faster", free, peers, "lost"],
+    ["our release did not come through", free, mine, "ours"],
+    ["our handover", peers, peers, "released"],
+    ["our handover, and who got it has it no more", peers, { ...free, counter: 9 }, "released"],
+    ["our handover, and another was faster", peers, { ...mine, owner: "x", counter: 6 }, "lost"],
+    ["a handover of which nothing is in doubt", undefined, peers, "lost"],
+  ])("%s", (_, doubtful, found, why) => {
+    expect(explain(mine, doubtful, found, "me").why).toBe(why);
   });
 });
 
