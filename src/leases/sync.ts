@@ -34,10 +34,17 @@ export function firstLeases(
   return { create: inOrder(shards).map((shard) => newLease(shard, initial)) };
 }
 
+/** Shards listed under a parent that is still open: the listing contradicts itself. */
+export function unexpectedChildren(shards: readonly Shard[]): readonly string[] {
+  const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
+  const unexpected = shards.filter((shard) => parentsOf(shard, listed).some(isOpen));
+  return unexpected.map((shard) => shard.shardId);
+}
+
 export interface MissingLeases {
   /** Oldest shards first. */
   readonly create: readonly NewLease[];
-  /** Shards listed under a parent that is still open: the listing contradicts itself, to be asked again. */
+  /** To be asked again, if there are any. */
   readonly unexpectedChildren: readonly string[];
 }
 
@@ -54,11 +61,12 @@ export function missingLeases(
   initial: InitialPosition,
   ignoreUnexpectedChildren: boolean,
 ): MissingLeases {
+  const unexpected = unexpectedChildren(shards);
+  if (unexpected.length > 0 && !ignoreUnexpectedChildren) {
+    return { create: [], unexpectedChildren: unexpected };
+  }
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
-  const unexpected = shards.filter((shard) => parentsOf(shard, listed).some(isOpen));
-  const unexpectedChildren = unexpected.map((shard) => shard.shardId);
-  if (unexpected.length > 0 && !ignoreUnexpectedChildren) return { create: [], unexpectedChildren };
-  for (const { shardId } of unexpected) listed.delete(shardId);
+  for (const shardId of unexpected) listed.delete(shardId);
 
   const walk = new Walk(listed, tracked, initial);
   for (const shard of listed.values()) {
@@ -66,7 +74,7 @@ export function missingLeases(
   }
   return {
     create: inOrder([...walk.chosen]).map((shard) => newLease(shard, initial)),
-    unexpectedChildren,
+    unexpectedChildren: unexpected,
   };
 }
 
