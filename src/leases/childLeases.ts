@@ -7,7 +7,7 @@ import { type NewLease, sentinel } from "./lease.ts";
 import type { LeaseTable } from "./table.ts";
 
 /** Children begin at their first record, wherever the application began. */
-function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard): NewLease {
+export function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard): NewLease {
   return { shardId, parentShardIds, hashKeyRange, checkpoint: sentinel("TRIM_HORIZON") };
 }
 

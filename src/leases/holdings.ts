@@ -6,7 +6,7 @@ import type { Emit } from "../events.ts";
 import type { Take } from "./assignment.ts";
 import { askFor, type Outcome, withdraw } from "./handover.ts";
 import type { Consume } from "./heldLease.ts";
-import { actualOwner, hasEnded, type Lease, nextOwner } from "./lease.ts";
+import { actualOwner, hasEnded, type Lease, nextOwner, standsInTheWay } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { sharedController, within } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
@@ -116,7 +116,7 @@ export class Holdings {
       const isWanted = next !== undefined && next !== this.#parts.workerId;
       if (isWanted && owner === this.#parts.workerId && !tenure.isHandingOver) this.#check(tenure);
       const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
-      if (parents.every((parent) => !parent || hasEnded(parent))) tenure.ring();
+      if (!parents.some(standsInTheWay)) tenure.ring();
     }
     for (const shardId of this.#counters.keys()) {
       if (!byId.has(shardId)) this.#counters.delete(shardId);

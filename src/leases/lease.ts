@@ -41,6 +41,11 @@ export function hasEnded({ checkpoint }: Pick<Lease, "checkpoint">): boolean {
   return checkpoint.sequenceNumber === "SHARD_END";
 }
 
+/** A child waits until each parent's lease has ended or is gone. */
+export function standsInTheWay(parent: Lease | undefined): boolean {
+  return parent !== undefined && !hasEnded(parent);
+}
+
 /** Who processes the shard now, as far as the row says. */
 export function actualOwner(lease: Pick<Lease, "owner" | "checkpointOwner">): string | undefined {
   return lease.checkpointOwner ?? lease.owner;

@@ -11,7 +11,7 @@ import { addChildLeases } from "./childLeases.ts";
 import { answered, giveAway, owesAnswer } from "./handover.ts";
 import type { HeldLease, LeaseFacts } from "./heldLease.ts";
 import { HeldRow, type RowLost, type RowWrite } from "./heldRow.ts";
-import { hasEnded, type Lease, nextOwner } from "./lease.ts";
+import { hasEnded, type Lease, nextOwner, standsInTheWay } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { anyAborted, sharedController } from "./signals.ts";
 import { storeCheckpoint } from "./storeCheckpoint.ts";
@@ -147,7 +147,7 @@ export class Tenure implements HeldLease {
     for (const parent of this.lease.parentShardIds) {
       const ended = await this.#untilLost("read lease", async () => {
         const lease = await this.#parts.table.read(parent, this.lost);
-        return lease === undefined || hasEnded(lease);
+        return !standsInTheWay(lease);
       });
       if (!ended) return false;
     }

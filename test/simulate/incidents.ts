@@ -1,6 +1,6 @@
 // What befalls a fleet: workers come, go, die, stand still; the table fails; the stream is resharded.
 
-import type { Fleet, Worker } from "./fleet.ts";
+import type { Crew, Worker } from "./crew.ts";
 import type { Random } from "./random.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Schedule } from "./schedule.ts";
@@ -10,7 +10,7 @@ import { CALM, type Outage, type Weather } from "./weather.ts";
 export interface IncidentParts {
   readonly scenario: Scenario;
   readonly schedule: Schedule;
-  readonly fleet: Fleet;
+  readonly fleet: Crew;
   readonly stream: SimStream;
   readonly weather: Weather;
   readonly random: Random;

@@ -1,11 +1,12 @@
 // `npm run simulate -- [options]`: runs seeds until one fails, and says how to run that one again.
 
 import { parseArgs } from "node:util";
-import { type Outcome, type Run, run } from "./run.ts";
+import { run } from "./run.ts";
 import { printCosts, printPrice } from "./scale.ts";
 import type { Size } from "./scenario.ts";
 import { printStarts } from "./start.ts";
 import { runOnThreads } from "./threads.ts";
+import type { Outcome, Run } from "./world.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,25 +18,28 @@ const { values } = parseArgs({
     price: { type: "boolean", default: false },
     scale: { type: "boolean", default: false },
     start: { type: "boolean", default: false },
+    pure: { type: "boolean", default: false },
     trace: { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false },
   },
 });
 
-const size: Size = {
+/** What holds for every run. */
+const asked: Size & Pick<Run, "pure"> = {
+  pure: values.pure,
   ...(values.workers !== undefined && { workers: Number(values.workers) }),
   ...(values.shards !== undefined && { shards: Number(values.shards) }),
 };
 
 function tellFailure({ seed, violation }: Outcome): void {
   if (violation === undefined) return;
-  const asked = (["workers", "shards"] as const).flatMap((name) =>
+  const pure = values.pure ? " --pure" : "";
+  const sizes = (["workers", "shards"] as const).flatMap((name) =>
     values[name] === undefined ? [] : ` --${name} ${values[name]}`,
   );
   console.log(`seed ${seed} FAILED: ${violation}`);
-  console.log(
-    `  again, with everything that happened: npm run simulate -- --seed ${seed}${asked.join("")} --trace`,
-  );
+  const again = `${pure} --seed ${seed}${sizes.join("")}${values.pure ? "" : " --trace"}`;
+  console.log(`  again, with everything that happened: npm run simulate --${again}`);
 }
 
 function told(counts: ReadonlyMap<string, number>): string {
@@ -43,8 +47,8 @@ function told(counts: ReadonlyMap<string, number>): string {
 }
 
 async function simulateOne(seed: number): Promise<void> {
-  const trace = values.trace ? { trace: (line: string) => console.log(line) } : {};
-  const outcome = await run({ seed, ...size, ...trace });
+  const trace = values.trace || values.pure ? { trace: (line: string) => console.log(line) } : {};
+  const outcome = await run({ seed, ...asked, ...trace });
   tellFailure(outcome);
   const { requests, refused, counts } = outcome;
   console.log(`requests ${told(requests)}; refused ${told(refused)}; ${told(counts)}`);
@@ -53,7 +57,7 @@ async function simulateOne(seed: number): Promise<void> {
 
 function* runs(): Generator<Run> {
   const first = Number(values.from);
-  for (let seed = first; seed < first + Number(values.seeds); seed++) yield { seed, ...size };
+  for (let seed = first; seed < first + Number(values.seeds); seed++) yield { seed, ...asked };
 }
 
 async function simulateAll(): Promise<void> {

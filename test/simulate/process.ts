@@ -39,10 +39,14 @@ export class Process implements Clock {
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      // Node's timers count whole milliseconds, at least one: they can fire a little early.
-      const timer = this.after(Math.max(1, Math.trunc(ms)) / this.#rate, wake);
+      const timer = this.timer(ms, wake);
       signal?.addEventListener("abort", wake, { once: true });
     });
+  }
+
+  /** Runs something after `ms` by this process's clock. Node's timers count whole milliseconds, at least one: they can fire a little early. */
+  timer(ms: number, run: () => void): Event {
+    return this.after(Math.max(1, Math.trunc(ms)) / this.#rate, run);
   }
 
   /** Runs something in this process after `ms` of true time. */
@@ -64,6 +68,6 @@ export class Process implements Clock {
     // Timers and answers that came meanwhile are found in no particular order.
     const found = this.random.chance(0.5) ? this.random.shuffle(this.#deferred) : this.#deferred;
     this.#deferred = [];
-    for (const { run } of found) if (run) this.after(0, run);
+    for (const event of found) this.after(0, () => event.run?.());
   }
 }

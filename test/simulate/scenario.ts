@@ -11,6 +11,8 @@ export interface Size {
   readonly shards?: number;
   /** Nothing befalls the fleet: for measurements. */
   readonly calm?: boolean;
+  /** A few workers, for a short time: thousands of such fleets find more than a few large ones. */
+  readonly brief?: boolean;
 }
 
 export interface Scenario {
@@ -25,6 +27,8 @@ export interface Scenario {
   readonly pace: Pace;
   /** For how long things happen; then all is calm. */
   readonly troubledMs: number;
+  /** For how long nothing may change hands at the end. */
+  readonly restMs: number;
   /** The mean time between two things that happen. */
   readonly incidentEveryMs: number;
   readonly faults: boolean;
@@ -33,10 +37,11 @@ export interface Scenario {
 }
 
 export function scenarioOf(random: Random, size: Size): Scenario {
-  const workers = size.workers ?? random.int(1, random.chance(0.2) ? 10 : 5);
-  const shards = size.shards ?? random.int(1, random.chance(0.2) ? 50 : 12);
-  const calm = size.calm ?? false;
-  const failoverTimeMillis = calm ? 10_000 : (random.pick([1_000, 3_000, 10_000]) ?? 10_000);
+  const { calm = false, brief = false } = size;
+  const workers = size.workers ?? random.int(1, brief ? 4 : random.chance(0.2) ? 10 : 5);
+  const shards = size.shards ?? random.int(1, brief ? 6 : random.chance(0.2) ? 50 : 12);
+  const failovers = brief ? [1_000, 3_000] : [1_000, 3_000, 10_000];
+  const failoverTimeMillis = calm ? 10_000 : (random.pick(failovers) ?? 10_000);
   const faults = !calm && random.chance(0.9);
   const rough = faults && random.chance(0.7);
   const large = workers * shards > 10_000;
@@ -63,16 +68,20 @@ export function scenarioOf(random: Random, size: Size): Scenario {
         }
       : CALM,
     skew: faults && random.chance(0.7) ? 0.05 : 0,
-    rowsPerPage: shards > 100 ? 3_000 : (random.pick([2, 5, 3_000]) ?? 3_000),
+    rowsPerPage: shards > 100 ? 3_000 : (random.pick([brief ? 3_000 : 2, 5, 3_000]) ?? 3_000),
     recordsPerSecond: large ? 0.1 : random.between(0.5, 20),
     pace: {
       parentPollMs: random.pick([100, 1_000, 10_000]) ?? 1_000,
-      readMs: large ? failoverTimeMillis : random.between(0.1, 0.6) * failoverTimeMillis,
+      readMs: large
+        ? failoverTimeMillis
+        : random.between(brief ? 0.3 : 0.1, 0.6) * failoverTimeMillis,
       workMs: random.between(1, 0.1 * failoverTimeMillis),
       maxRecords: random.int(1, 500) + 20 * failoverTimeMillis,
       checkpoints: random.between(0.2, 1),
     },
-    troubledMs: failoverTimeMillis * (calm ? 6 : large ? 10 : random.int(5, 25)),
+    troubledMs:
+      failoverTimeMillis * (calm ? 6 : large ? 10 : brief ? random.int(3, 8) : random.int(5, 25)),
+    restMs: failoverTimeMillis * (brief ? 3 : 10),
     // A large fleet has more that can break.
     incidentEveryMs: (failoverTimeMillis * random.between(0.3, 3)) / Math.max(1, workers / 20),
     faults,

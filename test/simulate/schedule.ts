@@ -30,7 +30,26 @@ export class Schedule {
   }
 
   /** Runs until nothing is left before `untilMs`, or `over` says so after an event. */
-  async runUntil(untilMs: number, after: () => boolean): Promise<void> {
+  async runUntil(untilMs: number, over: () => boolean): Promise<void> {
+    for (let event = this.#next(untilMs); event; event = this.#next(untilMs)) {
+      event.run?.();
+      if (event.process) await settle();
+      if (over()) return;
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  /** The same for code without promises: nothing has to settle. */
+  runAtOnce(untilMs: number, over: () => boolean): void {
+    for (let event = this.#next(untilMs); event; event = this.#next(untilMs)) {
+      event.run?.();
+      if (over()) return;
+    }
+    this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  /** The next event that is to be run by `untilMs`; time is what it says. */
+  #next(untilMs: number): Event | undefined {
     for (let next = this.#heap[0]; next && next.atMs <= untilMs; next = this.#heap[0]) {
       this.#pop();
       const { process, run } = next;
@@ -41,11 +60,9 @@ export class Schedule {
         continue;
       }
       this.events++;
-      run();
-      if (process) await settle();
-      if (after()) return;
+      return next;
     }
-    this.nowMs = Math.max(this.nowMs, untilMs);
+    return undefined;
   }
 
   #push(event: Event): void {

@@ -1,11 +1,13 @@
 // A few dozen small fleets; `npm run simulate` runs as many as one likes. See README.md beside this file.
 
 import { expect, test } from "vitest";
+import { runPure } from "./pure/run.ts";
 import { run } from "./run.ts";
 import { startTogether } from "./start.ts";
 
 /** A few seconds on a quiet machine. */
 const SEEDS = 40;
+const PURE_SEEDS = 400;
 const LIMIT_MS = 300_000;
 
 test(
@@ -20,12 +22,23 @@ test(
 );
 
 test(
-  "the same seed is the same run",
-  async () => {
+  "hundreds of small fleets keep them by their decisions alone",
+  () => {
+    for (let seed = 1; seed <= PURE_SEEDS; seed++) {
+      const { violation } = runPure({ seed });
+      expect(violation, `npm run simulate -- --pure --seed ${seed}`).toBeUndefined();
+    }
+  },
+  LIMIT_MS,
+);
+
+test.each([false, true])(
+  "the same seed is the same run (decisions alone: %s)",
+  async (pure) => {
     const traces = await Promise.all(
       [1, 2].map(async () => {
         const lines: string[] = [];
-        await run({ seed: 7, trace: (line) => lines.push(line) });
+        await run({ seed: 7, pure, trace: (line) => lines.push(line) });
         return lines;
       }),
     );

@@ -1,32 +1,23 @@
 // A lease table in memory with DynamoDB's ways: writes under a condition on the counter, reads that are consistent,
 // scans that come in pages and may show rows as they were a moment ago.
 
-import { actualOwner, hasEnded, type Lease } from "../../src/leases/lease.ts";
+import type { Lease, NewLease } from "../../src/leases/lease.ts";
 import {
   type LeaseTable,
   LeaseTableError,
   type Scan,
+  type TableTrouble,
   type WriteResult,
 } from "../../src/leases/table.ts";
 import type { Process } from "./process.ts";
-import type { Schedule } from "./schedule.ts";
+import { type RowWrite, writes } from "./rowWrites.ts";
+import type { Event, Schedule } from "./schedule.ts";
 import { Meter } from "./units.ts";
 import type { Weather } from "./weather.ts";
 
-export type Operation =
-  | "ensure"
-  | "scan"
-  | "read"
-  | "create"
-  | "take"
-  | "renew"
-  | "checkpoint"
-  | "release"
-  | "handOver"
-  | "request"
-  | "withdraw"
-  | "note"
-  | "delete";
+export type Operation = RowWrite["operation"] | "ensure" | "scan" | "read" | "create";
+
+export type Answer<T> = { readonly value: T } | { readonly trouble: TableTrouble };
 
 interface Row {
   lease: Lease;
@@ -70,140 +61,77 @@ export class SimTable {
 
   /** The table as one process sees it. */
   for(process: Process): LeaseTable {
-    const conditional = (
-      operation: Operation,
-      shardId: string,
-      holds: (row: Lease) => boolean,
-      change: (lease: Lease) => Lease | undefined,
-      signal: AbortSignal,
-    ): Promise<WriteResult> =>
-      this.#call(process, operation, signal, () => {
-        const before = this.rows.get(shardId)?.lease;
-        this.meter.wrote(before);
-        if (!before || !holds(before)) {
-          this.#refuse(operation);
-          return "conflict";
-        }
-        this.#put(shardId, { operation, by: process, before, after: change(before) });
-        return "written";
-      });
-    const next = (lease: Lease) => ({ ...lease, counter: lease.counter + 1 });
-    const always = () => true;
-    const sameCounter = (lease: Lease) => (row: Lease) => row.counter === lease.counter;
-    /** The condition of whoever holds the lease: he must know of a request. */
-    const asKnown = (lease: Lease) => (row: Lease) =>
-      row.counter === lease.counter && row.handoverTo === lease.handoverTo;
-
-    const answered = (row: Lease): Lease =>
-      row.handoverTo === undefined || row.owner === undefined
-        ? row
-        : { ...row, handoverFrom: row.owner };
-
+    const written = (shardId: string, write: RowWrite, signal: AbortSignal) =>
+      this.#call<WriteResult>(
+        process,
+        write.operation,
+        () => this.write(process, shardId, write),
+        signal,
+      );
     return {
       tableName: "simulated",
       ensure: (signal) =>
-        this.#call(process, "ensure", signal, () => {
-          const existed = this.#exists;
-          this.#exists = true;
-          return existed ? "existed" : "created";
-        }),
+        this.#call(
+          process,
+          "ensure",
+          () => {
+            const existed = this.#exists;
+            this.#exists = true;
+            return existed ? "existed" : "created";
+          },
+          signal,
+        ),
       scan: (signal) => this.#scan(process, signal),
-      read: (shardId, signal) =>
-        this.#call(process, "read", signal, () => {
-          const lease = this.rows.get(shardId)?.lease;
-          this.meter.read(lease);
-          return lease;
-        }),
+      read: (shardId, signal) => this.#call(process, "read", () => this.read(shardId), signal),
       create: (lease, signal) =>
-        this.#call(process, "create", signal, () => {
-          const there = this.rows.get(lease.shardId)?.lease;
-          this.meter.wrote(there);
-          if (there) {
-            this.#refuse("create");
-            return "exists";
-          }
-          const after = {
-            ...lease,
-            counter: 0,
-            ownerSwitchesSinceCheckpoint: 0,
-            childShardIds: [],
-          };
-          this.#put(lease.shardId, { operation: "create", by: process, before: undefined, after });
-          return "created";
-        }),
+        this.#call(process, "create", () => this.create(process, lease), signal),
       putBack: (lease) => Promise.reject(new Error(`the row of ${lease.shardId} is gone`)),
-      take: (lease, owner, signal) =>
-        conditional(
-          "take",
-          lease.shardId,
-          sameCounter(lease),
-          ({ checkpointOwner: _, handoverTo: __, handoverFrom: ___, ...row }) => ({
-            ...next(row),
-            owner,
-            ownerSwitchesSinceCheckpoint:
-              row.ownerSwitchesSinceCheckpoint + Number((actualOwner(row) ?? owner) !== owner),
-          }),
-          signal,
-        ),
-      renew: (lease, signal) =>
-        conditional("renew", lease.shardId, asKnown(lease), (row) => answered(next(row)), signal),
-      checkpoint: (lease, checkpoint, signal) =>
-        conditional(
-          "checkpoint",
-          lease.shardId,
-          asKnown(lease),
-          (row) => ({ ...answered(next(row)), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
-          signal,
-        ),
-      release: (lease, signal) =>
-        conditional(
-          "release",
-          lease.shardId,
-          asKnown(lease),
-          ({ owner: _, handoverTo: __, handoverFrom: ___, ...row }) => next(row),
-          signal,
-        ),
-      handOver: (lease, signal) =>
-        conditional(
-          "handOver",
-          lease.shardId,
-          asKnown(lease),
-          ({ handoverTo, handoverFrom: _, ...row }) => ({
-            ...next(row),
-            ...(handoverTo !== undefined && { owner: handoverTo }),
-            ownerSwitchesSinceCheckpoint: row.ownerSwitchesSinceCheckpoint + 1,
-          }),
-          signal,
-        ),
+      take: (lease, owner, signal) => written(lease.shardId, writes.take(lease, owner), signal),
+      renew: (lease, signal) => written(lease.shardId, writes.renew(lease), signal),
+      checkpoint: (lease, position, signal) =>
+        written(lease.shardId, writes.checkpoint(lease, position), signal),
+      release: (lease, signal) => written(lease.shardId, writes.release(lease), signal),
+      handOver: (lease, signal) => written(lease.shardId, writes.handOver(lease), signal),
       requestHandover: (lease, workerId, signal) =>
-        conditional(
-          "request",
-          lease.shardId,
-          (row) => asKnown(lease)(row) && row.owner === lease.owner,
-          ({ handoverFrom: _, ...row }) => ({ ...row, handoverTo: workerId }),
-          signal,
-        ),
+        written(lease.shardId, writes.request(lease, workerId), signal),
       withdrawRequest: (shardId, workerId, signal) =>
-        conditional(
-          "withdraw",
-          shardId,
-          (row) => row.handoverTo === workerId,
-          ({ handoverTo: _, handoverFrom: __, ...row }) => row,
-          signal,
-        ),
+        written(shardId, writes.withdraw(workerId), signal),
       noteChildren: (shardId, childShardIds, signal) =>
-        conditional("note", shardId, always, (row) => ({ ...row, childShardIds }), signal),
+        written(shardId, writes.note({ childShardIds }), signal),
       noteHashKeyRange: (shardId, hashKeyRange, signal) =>
-        conditional("note", shardId, always, (row) => ({ ...row, hashKeyRange }), signal),
-      delete: (lease, signal) =>
-        this.#call(process, "delete", signal, () => {
-          const before = this.rows.get(lease.shardId)?.lease;
-          this.meter.wrote(before);
-          if (!before || !hasEnded(before)) return "conflict";
-          this.#put(lease.shardId, { operation: "delete", by: process, before, after: undefined });
-          return "written";
-        }),
+        written(shardId, writes.note({ hashKeyRange }), signal),
+      delete: (lease, signal) => written(lease.shardId, writes.delete(), signal),
     };
+  }
+
+  read(shardId: string): Lease | undefined {
+    const lease = this.rows.get(shardId)?.lease;
+    this.meter.read(lease);
+    return lease;
+  }
+
+  create(by: Process, lease: NewLease): "created" | "exists" {
+    const { shardId } = lease;
+    const there = this.rows.get(shardId)?.lease;
+    this.meter.wrote(there);
+    if (there) {
+      this.#refuse("create");
+      return "exists";
+    }
+    const after = { ...lease, counter: 0, ownerSwitchesSinceCheckpoint: 0, childShardIds: [] };
+    this.#put(shardId, { operation: "create", by, before: undefined, after });
+    return "created";
+  }
+
+  write(by: Process, shardId: string, { operation, holds, change }: RowWrite): WriteResult {
+    const before = this.rows.get(shardId)?.lease;
+    this.meter.wrote(before);
+    if (!before || !holds(before)) {
+      this.#refuse(operation);
+      return "conflict";
+    }
+    this.#put(shardId, { operation, by, before, after: change(before) });
+    return "written";
   }
 
   #refuse(operation: Operation): void {
@@ -220,21 +148,31 @@ export class SimTable {
 
   async #scan(process: Process, signal: AbortSignal): Promise<Scan> {
     const leases: Lease[] = [];
-    const ids: string[] = [];
-    for (let page = 0, more = true; more; page++) {
-      const read = await this.#call(process, "scan", signal, () => {
-        // A scan goes by key hash: rows that come meanwhile are found or not.
-        if (page === 0) ids.push(...this.rows.keys());
-        const rows = ids
-          .slice(page * this.#rowsPerPage, (page + 1) * this.#rowsPerPage)
-          .flatMap((id) => this.#seen(id) ?? []);
-        this.meter.scanned(rows);
-        return rows;
-      });
-      leases.push(...read);
-      more = (page + 1) * this.#rowsPerPage < ids.length;
+    const pages = this.pages();
+    for (let page = pages.next(); !page.done; page = pages.next()) {
+      const { value: read } = page;
+      leases.push(...(await this.#call(process, "scan", read, signal)));
     }
     return { leases, unreadable: [], fleet: [] };
+  }
+
+  /** The requests of a scan; each page is read when the one before has come. It goes by key hash: rows that come meanwhile are found or not. */
+  *pages(): Generator<() => readonly Lease[]> {
+    const ids: string[] = [];
+    let at = 0;
+    do {
+      yield () => {
+        if (at === 0) ids.push(...this.rows.keys());
+        const rows: Lease[] = [];
+        for (const id of ids.slice(at, at + this.#rowsPerPage)) {
+          const row = this.#seen(id);
+          if (row) rows.push(row);
+        }
+        this.meter.scanned(rows);
+        at += this.#rowsPerPage;
+        return rows;
+      };
+    } while (at < ids.length);
   }
 
   #seen(shardId: string): Lease | undefined {
@@ -244,34 +182,48 @@ export class SimTable {
     return recent && this.#weather.stale ? row.previous : row.lease;
   }
 
+  /**
+   * One request: takes effect when the weather lets it, and calls back in its process.
+   *
+   * @param limitMs an answer that takes longer is not waited for.
+   * @returns the answer that will come, to be cancelled.
+   */
+  request<T>(
+    process: Process,
+    operation: Operation,
+    apply: () => T,
+    answered: (answer: Answer<T>) => void,
+    limitMs = Number.POSITIVE_INFINITY,
+  ): Event {
+    this.requests.set(operation, (this.requests.get(operation) ?? 0) + 1);
+    const { appliesInMs, answeredInMs, trouble } = this.#weather.fate();
+    let result: { readonly value: T } | undefined;
+    if (appliesInMs !== undefined) {
+      this.#schedule.in(appliesInMs, () => {
+        result = { value: apply() };
+      });
+    }
+    return process.after(Math.min(answeredInMs, limitMs), () => {
+      const failed = answeredInMs > limitMs ? "unavailable" : trouble;
+      answered(failed === undefined && result ? result : { trouble: failed ?? "unavailable" });
+    });
+  }
+
   #call<T>(
     process: Process,
     operation: Operation,
-    signal: AbortSignal,
     apply: () => T,
+    signal: AbortSignal,
   ): Promise<T> {
-    this.requests.set(operation, (this.requests.get(operation) ?? 0) + 1);
     return new Promise((resolve, reject) => {
-      const fail = (trouble: "throttled" | "unavailable" | string) => {
+      const fail = (trouble: TableTrouble, what: string = trouble) => {
         signal.removeEventListener("abort", abort);
         answer.run = undefined;
-        reject(
-          new LeaseTableError(
-            trouble === "throttled" ? "throttled" : "unavailable",
-            `${operation}: ${trouble}`,
-          ),
-        );
+        reject(new LeaseTableError(trouble, `${operation}: ${what}`));
       };
-      const abort = () => fail("aborted");
-      const { appliesInMs, answeredInMs, trouble } = this.#weather.fate();
-      let result: { readonly value: T } | undefined;
-      if (appliesInMs !== undefined) {
-        this.#schedule.in(appliesInMs, () => {
-          result = { value: apply() };
-        });
-      }
-      const answer = process.after(answeredInMs, () => {
-        if (trouble !== undefined || !result) return fail(trouble ?? "unavailable");
+      const abort = () => fail("unavailable", "aborted");
+      const answer = this.request(process, operation, apply, (result) => {
+        if ("trouble" in result) return fail(result.trouble);
         signal.removeEventListener("abort", abort);
         resolve(result.value);
       });

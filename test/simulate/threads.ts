@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import type { Outcome, Run } from "./run.ts";
+import type { Outcome, Run } from "./world.ts";
 
 /** @param ended is told each outcome, in the order in which they come; false = begin no more. */
 export async function runOnThreads(

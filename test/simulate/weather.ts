@@ -29,7 +29,7 @@ export const CALM: Climate = { throttled: 0, lost: 0, slow: 0, failed: 0, stale:
 export type Outage = "refusing" | "silent" | "throttling";
 
 /** As src/leases/dynamoClient.ts sets it. */
-const REQUEST_TIMEOUT_MS = 3_000;
+export const REQUEST_TIMEOUT_MS = 3_000;
 
 export class Weather {
   climate: Climate = CALM;

@@ -1,0 +1,21 @@
+// Workers that decide as coordinators do, and act by callbacks.
+
+import { Crew, type Stop, type Worker } from "../crew.ts";
+import { PureWorker } from "./worker.ts";
+
+export class PureFleet extends Crew {
+  protected begin(worker: Worker): Stop {
+    const pure = new PureWorker({
+      ...this.parts,
+      workerId: worker.workerId,
+      process: worker.process,
+      heard: (what, about) => {
+        this.count(what);
+        this.parts.trace(worker.process.name, `${what} ${about}`);
+      },
+      ended: () => this.ended(worker),
+    });
+    pure.scan();
+    return (atOnce) => pure.stop(atOnce);
+  }
+}

@@ -1,0 +1,87 @@
+// The first leases, the audit for holes and the deletion of finished leases, decided as src/leases/shardSync.ts and
+// housekeeping.ts have it decided.
+
+import { audit, type Suspicion } from "../../../src/leases/audit.ts";
+import { finishedLeases } from "../../../src/leases/cleanup.ts";
+import { isHousekeeper } from "../../../src/leases/housekeeping.ts";
+import type { Lease, NewLease } from "../../../src/leases/lease.ts";
+import { LEASE_DEFAULTS } from "../../../src/leases/settings.ts";
+import { filterFor, firstLeases, missingLeases } from "../../../src/leases/sync.ts";
+import { writes } from "../rowWrites.ts";
+import type { Service, Wish } from "./service.ts";
+
+export class Housekeeping {
+  readonly #service: Service;
+  readonly #wish: Wish;
+  readonly #leases: () => readonly Lease[];
+  #suspicion: Suspicion | undefined;
+
+  constructor(service: Service, wish: Wish, leases: () => readonly Lease[]) {
+    this.#service = service;
+    this.#wish = wish;
+    this.#leases = leases;
+    const intervals = { ...LEASE_DEFAULTS, ...service.settings };
+    this.#every(intervals.auditIntervalMs, () => this.#audit(intervals.auditConfidence));
+    this.#every(intervals.cleanupIntervalMs, () => this.#cleanUp());
+  }
+
+  /** Whoever makes the oldest lease makes the others too. */
+  fill(done: () => void): void {
+    const { initialPosition } = this.#service.settings;
+    this.#service.list(this.#wish.wanted, filterFor(initialPosition), (shards) => {
+      const first = firstLeases(shards, initialPosition);
+      const [oldest, ...others] = "create" in first ? first.create : [];
+      if (!oldest) return done();
+      this.#service.until(this.#wish, "create", this.#service.create(oldest), (result) => {
+        if (result === "created") this.#createAll(others, done);
+        else done();
+      });
+    });
+  }
+
+  #createAll(leases: readonly NewLease[], done: () => void): void {
+    let left = leases.length + 1;
+    const end = () => {
+      if (--left === 0) done();
+    };
+    for (const lease of leases) {
+      this.#service.until(this.#wish, "create", this.#service.create(lease), end);
+    }
+    end();
+  }
+
+  #every(ms: number, round: () => void): void {
+    const { process, workerId } = this.#service.parts;
+    process.timer(ms, () => {
+      if (!this.#wish.wanted()) return;
+      if (isHousekeeper(this.#leases(), workerId)) round();
+      this.#every(ms, round);
+    });
+  }
+
+  #audit(confidence: number): void {
+    this.#suspicion = audit(this.#suspicion, this.#leases(), []);
+    if (!this.#suspicion || this.#suspicion.times < confidence) return;
+    this.#suspicion = undefined;
+    this.#service.scan(this.#wish, (leases) => {
+      if (audit(undefined, leases, [])) this.#fillHoles(leases);
+    });
+  }
+
+  #fillHoles(leases: readonly Lease[]): void {
+    const { initialPosition, ignoreUnexpectedChildShards } = this.#service.settings;
+    const tracked = new Set(leases.map(({ shardId }) => shardId));
+    this.#service.list(this.#wish.wanted, undefined, (shards) => {
+      const missing = missingLeases(shards, tracked, initialPosition, ignoreUnexpectedChildShards);
+      for (const lease of missing.create) {
+        this.#service.once("create", this.#service.create(lease), () => {});
+      }
+    });
+  }
+
+  #cleanUp(): void {
+    for (const { shardId } of finishedLeases(this.#leases())) {
+      this.#service.once("delete", this.#service.write(shardId, writes.delete()), () => {});
+    }
+  }
+}

@@ -1,0 +1,249 @@
+// One run: a troubled time, then calm. In calm every lease must soon be served, every record consumed, the fleet
+// balanced; and then nothing may move any more. The run is told in steps, so that one loop can drive it with promises
+// (run.ts) and another without (pure/run.ts).
+
+import { actualOwner, hasEnded } from "../../src/leases/lease.ts";
+import { type FleetSize, longestRestMs } from "../../src/leases/pace.ts";
+import type { Crew, CrewParts } from "./crew.ts";
+import { Incidents } from "./incidents.ts";
+import { Invariants } from "./invariants.ts";
+import { Random } from "./random.ts";
+import { type Scenario, type Size, scenarioOf } from "./scenario.ts";
+import { Schedule } from "./schedule.ts";
+import { SimStream } from "./stream.ts";
+import { type Operation, SimTable } from "./table.ts";
+import { CALM, REQUEST_TIMEOUT_MS, Weather } from "./weather.ts";
+
+export interface Outcome {
+  readonly seed: number;
+  readonly violation: string | undefined;
+  readonly scenario: Scenario;
+  readonly virtualMs: number;
+  readonly events: number;
+  /** After the end of all trouble: until every lease was served, and until the fleet was even. */
+  readonly servedAfterMs: number;
+  readonly evenAfterMs: number;
+  readonly requests: ReadonlyMap<Operation, number>;
+  readonly refused: ReadonlyMap<Operation, number>;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+export interface Run extends Size {
+  readonly seed: number;
+  /** Decisions alone, not whole coordinators. */
+  readonly pure?: boolean;
+  readonly trace?: (line: string) => void;
+}
+
+type Enlist = (parts: CrewParts) => Crew;
+
+export class World {
+  readonly #seed: number;
+  readonly #scenario: Scenario;
+  readonly schedule = new Schedule();
+  readonly #stream: SimStream;
+  readonly #table: SimTable;
+  readonly #invariants: Invariants;
+  readonly #fleet: Crew;
+  readonly #incidents: Incidents;
+  #servedAfterMs = 0;
+  #evenAfterMs = 0;
+
+  /** @param enlist makes the workers, who have not joined yet. */
+  constructor({ seed, trace: write, ...size }: Run, enlist: Enlist) {
+    const random = new Random(seed);
+    this.#seed = seed;
+    const schedule = this.schedule;
+    const scenario = scenarioOf(random, size);
+    this.#scenario = scenario;
+    const { failoverTimeMillis } = scenario.settings;
+    const trace = (who: string, what: string) =>
+      write?.(`${schedule.nowMs.toFixed(1).padStart(10)} ${who}: ${what}`);
+    if (write) trace("world", JSON.stringify(scenario));
+    const stream = new SimStream(scenario.shards, scenario.recordsPerSecond);
+    this.#stream = stream;
+    this.#invariants = new Invariants(schedule, stream);
+    const weather = new Weather(random.fork(), failoverTimeMillis);
+    weather.climate = CALM;
+    this.#table = new SimTable(schedule, weather, scenario.rowsPerPage, (done) => {
+      this.#invariants.written(done);
+      if (write && done.operation !== "renew") {
+        const row = done.after ?? done.before;
+        const at = row?.checkpoint.sequenceNumber;
+        trace(
+          "table",
+          `${done.by.name} ${done.operation} ${row?.shardId} → ${row?.counter} ${row?.owner ?? "-"} ${at}`,
+        );
+      }
+    });
+    const parts = { scenario, schedule, stream, table: this.#table, trace, weather };
+    this.#fleet = enlist({ ...parts, invariants: this.#invariants, random: random.fork() });
+    this.#incidents = new Incidents({ ...parts, fleet: this.#fleet, random: random.fork() });
+  }
+
+  /** Yields the time until which to run, again and again. */
+  *live(): Generator<number, void> {
+    const { troubledMs, restMs, settings } = this.#scenario;
+    const { failoverTimeMillis } = settings;
+    this.#incidents.begin();
+    yield this.#after(troubledMs);
+    this.#incidents.end();
+    const calmSinceMs = this.schedule.nowMs;
+    this.#servedAfterMs = yield* this.#until("all served", this.#servedWithinMs, () =>
+      this.#unserved(),
+    );
+    this.#evenAfterMs = yield* this.#until("even", this.#evenWithinMs, () => this.#uneven());
+    // A lease that the last trouble cost was trusted for most of a lease longer, may have been touched by a write that
+    // took effect up to two leases late, and then had to expire; before, a scan may have waited for its answer in vain.
+    yield this.#after(3.5 * failoverTimeMillis + REQUEST_TIMEOUT_MS);
+    yield* this.#rest(restMs);
+    for (const { process, stoppingMs, ended } of this.#fleet.workers) {
+      if (stoppingMs !== undefined && !ended && !process.dead) {
+        this.#invariants.violated(`${process.name} was asked to stop and did not end`);
+      }
+    }
+    if (this.#invariants.violation === undefined) this.#checkEnd(calmSinceMs);
+  }
+
+  outcome(): Outcome {
+    return {
+      seed: this.#seed,
+      violation: this.#invariants.violation,
+      scenario: this.#scenario,
+      virtualMs: this.schedule.nowMs,
+      events: this.schedule.events,
+      servedAfterMs: this.#servedAfterMs,
+      evenAfterMs: this.#evenAfterMs,
+      requests: this.#table.requests,
+      refused: this.#table.refused,
+      counts: this.#fleet.counts,
+    };
+  }
+
+  /**
+   * A dead owner's lease expires (by a slow clock), is seen by a scan, and may have to become neglected first. Every
+   * generation of children is found by another scan; a lost table row is believed after three audits.
+   */
+  get #servedWithinMs(): number {
+    const { failoverTimeMillis, auditConfidence = 3 } = this.#scenario.settings;
+    const restMs = longestRestMs(this.#size, failoverTimeMillis);
+    const generations = generationsOf(this.#stream);
+    return (
+      (3.2 + 1.1 * auditConfidence) * failoverTimeMillis +
+      (3 + 2 * generations) * (restMs + this.#scenario.pace.parentPollMs + 3_000) +
+      generations * 8 * this.#scenario.pace.readMs
+    );
+  }
+
+  /** Who lacks leases steals at least one with each look. */
+  get #evenWithinMs(): number {
+    const { failoverTimeMillis } = this.#scenario.settings;
+    const restMs = longestRestMs(this.#size, failoverTimeMillis);
+    const share = this.#stream.open.length / Math.max(1, this.#fleet.active.length);
+    return 6 * failoverTimeMillis + (4 * share + 20) * restMs;
+  }
+
+  get #size(): FleetSize {
+    const owners = [...this.#table.rows.values()].flatMap(({ lease }) => actualOwner(lease) ?? []);
+    const names = new Set([...owners, ...this.#fleet.active.map(({ workerId }) => workerId)]);
+    return { leases: this.#table.rows.size, workers: names.size };
+  }
+
+  /** To be asked after each event: true when no more need happen. */
+  readonly over = (): boolean => {
+    this.#invariants.checkTrust();
+    return this.#invariants.violation !== undefined;
+  };
+
+  #after(ms: number): number {
+    return this.schedule.nowMs + ms;
+  }
+
+  /** @param lacking what is still to be done; "" = nothing. */
+  *#until(what: string, withinMs: number, lacking: () => string): Generator<number, number> {
+    const sinceMs = this.schedule.nowMs;
+    for (;;) {
+      const lack = lacking();
+      const tookMs = this.schedule.nowMs - sinceMs;
+      if (lack === "" || this.#invariants.violation !== undefined) return tookMs;
+      if (tookMs > withinMs) {
+        this.#invariants.violated(
+          `not ${what} ${Math.round(tookMs)} ms after the last trouble: ${lack}`,
+        );
+        return tookMs;
+      }
+      yield this.#after(this.#scenario.settings.failoverTimeMillis / 4);
+    }
+  }
+
+  /** The shards that nobody works on though there is work, and those that have no lease though they should. */
+  #unserved(): string {
+    for (const shard of this.#stream.shards.values()) {
+      const { shardId } = shard;
+      const row = this.#table.rows.get(shardId)?.lease;
+      if (shard.closedMs !== undefined) {
+        const total = this.#stream.tip(shard, this.schedule.nowMs);
+        if (shard.consumed < total) return `${shardId} is at ${shard.consumed} of ${total}`;
+        if (row && !hasEnded(row)) return `the end of ${shardId} is not stored`;
+        continue;
+      }
+      if (!row) return `${shardId} has no lease`;
+      if (!this.#invariants.serving(shardId))
+        return `${shardId} is served by nobody (${row.owner})`;
+    }
+    return "";
+  }
+
+  #uneven(): string {
+    const counts = new Map(this.#fleet.active.map(({ workerId }) => [workerId, 0]));
+    for (const { lease } of this.#table.rows.values()) {
+      if (hasEnded(lease)) continue;
+      const owner = actualOwner(lease) ?? "nobody";
+      if (!counts.has(owner)) return `${lease.shardId} belongs to ${owner}`;
+      counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    }
+    const all = [...counts.values()];
+    return Math.max(...all) - Math.min(...all) > 1
+      ? `the leases are spread as ${all.join(", ")}`
+      : "";
+  }
+
+  *#rest(ms: number): Generator<number, void> {
+    const moves = () => {
+      let sum = 0;
+      for (const [what, n] of this.#fleet.counts) if (/leaseTaken|leaseLost/.test(what)) sum += n;
+      return sum;
+    };
+    const before = moves();
+    yield this.#after(ms);
+    if (moves() > before) {
+      this.#invariants.violated(`${moves() - before} leases changed hands while all was at rest`);
+    }
+  }
+
+  #checkEnd(calmSinceMs: number): void {
+    const lack = this.#unserved() || this.#uneven();
+    if (lack !== "") {
+      this.#invariants.violated(`${lack}, though all was well at ${Math.round(calmSinceMs)}`);
+    }
+    for (const shard of this.#stream.open) {
+      const total = this.#stream.tip(shard, this.schedule.nowMs);
+      if (shard.consumed < total) {
+        this.#invariants.violated(
+          `${shard.shardId} is at ${shard.consumed} of ${total} at the end`,
+        );
+      }
+    }
+  }
+}
+
+function generationsOf(stream: SimStream): number {
+  const depths = new Map<string, number>();
+  let deepest = 1;
+  for (const { shardId, parents } of stream.shards.values()) {
+    const depth = 1 + Math.max(0, ...parents.map((parent) => depths.get(parent.shardId) ?? 0));
+    depths.set(shardId, depth);
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
+}
