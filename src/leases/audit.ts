@@ -38,3 +38,19 @@ export function audit(
     before?.hole.fromHashKey === hole.fromHashKey && before.hole.toHashKey === hole.toHashKey;
   return { hole, times: same ? before.times + 1 : 1 };
 }
+
+/** A hole as one look at the whole table shows it. */
+export interface HoleInTable {
+  readonly suspicion: Suspicion;
+  /** The keys of all rows, readable or not. */
+  readonly rows: ReadonlySet<string>;
+}
+
+/** Between two looks no row came or went, and the hole stayed: nobody is filling it. */
+export function isLeftAlone(before: HoleInTable, now: HoleInTable): boolean {
+  return now.suspicion.times > before.suspicion.times && sameRows(before.rows, now.rows);
+}
+
+function sameRows(before: ReadonlySet<string>, now: ReadonlySet<string>): boolean {
+  return before.size === now.size && [...before].every((shardId) => now.has(shardId));
+}

@@ -181,6 +181,7 @@ export class Coordinator {
       if (!checked) await this.#persist("Scan", check);
       checked = true;
       if (signal.aborted) return;
+      if (firstPass) this.#housekeeping.begin(scan);
       const more = await this.#pass(scan.leases, firstPass);
       firstPass = false;
       const soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;

@@ -1,18 +1,26 @@
 // Two slow rounds over the leases, by one worker of the fleet: the audit for holes, and the deletion of leases of
 // finished shards. They look at the taker's last scan; who does them matters little, as every write is conditional.
+// Beside them each worker audits the table that it finds when it comes: its filler may have died before its time.
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
-import { audit, leasesWithoutRange, type Suspicion } from "./audit.ts";
+import {
+  audit,
+  type HoleInTable,
+  isLeftAlone,
+  leasesWithoutRange,
+  type Suspicion,
+} from "./audit.ts";
 import { childlessLeases, childrenListed, finishedLeases } from "./cleanup.ts";
 import { type Contradiction, confirmed, contradicted } from "./contradictions.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "./settings.ts";
 import type { ShardSync } from "./shardSync.ts";
+import { anyAborted, sharedController } from "./signals.ts";
 import { compare } from "./streamCheck.ts";
-import type { LeaseTable } from "./table.ts";
+import type { LeaseTable, Scan } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface HousekeepingParts {
@@ -39,6 +47,9 @@ export class Housekeeping {
   readonly #parts: HousekeepingParts;
   #suspicion: Suspicion | undefined;
   #contradictions: readonly Contradiction[] = [];
+  /** What this worker saw first of a table that has leases in it; `#begun` is aborted then. */
+  #firstScan: Scan | undefined;
+  readonly #begun = sharedController();
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
@@ -48,12 +59,49 @@ export class Housekeeping {
     const { settings } = this.#parts;
     const intervals = { ...LEASE_DEFAULTS, ...settings };
     await Promise.all([
+      this.#auditAtStart(signal),
       this.#every(intervals.auditIntervalMs, signal, () => this.#audit(signal)),
       settings.cleanupLeasesUponShardCompletion &&
         this.#every(intervals.cleanupIntervalMs, signal, () => this.#cleanUp(signal)),
       settings.cleanupLeasesUponShardCompletion &&
         this.#every(intervals.garbageIntervalMs, signal, () => this.#clearGarbage(signal)),
     ]);
+  }
+
+  /** There are leases, and this is how they look. */
+  begin(scan: Scan): void {
+    this.#firstScan = scan;
+    this.#begun.abort();
+  }
+
+  /**
+   * A worker that dies while it fills an empty table leaves holes that no end of a shard will fill. They are believed when they
+   * are still the same after a failover time: nobody who lives makes no lease, or puts none back, for so long.
+   */
+  async #auditAtStart(signal: AbortSignal): Promise<void> {
+    const { clock, settings, random, sync, table } = this.#parts;
+    await anyAborted(this.#begun.signal, signal);
+    let before = this.#firstScan && (await this.#holeIn(this.#firstScan, undefined, signal));
+    this.#firstScan = undefined;
+    while (before) {
+      await clock.sleep(settings.failoverTimeMillis * (1 + random() / 2), signal);
+      const scan = await this.#write("Scan", "", signal, () => table.scan(signal));
+      const now = scan && (await this.#holeIn(scan, before.suspicion, signal));
+      if (now && isLeftAlone(before, now)) return sync.fillHoles(now.rows, signal);
+      before = now;
+    }
+  }
+
+  async #holeIn(
+    { leases, unreadable }: Scan,
+    before: Suspicion | undefined,
+    signal: AbortSignal,
+  ): Promise<HoleInTable | undefined> {
+    const unranged = leasesWithoutRange(leases).length > 0;
+    const shards = unranged ? await this.#parts.sync.listShards(undefined, signal) : [];
+    const suspicion = shards && audit(before, leases, shards);
+    const rows = new Set([...leases, ...unreadable].map(({ shardId }) => shardId));
+    return suspicion && { suspicion, rows };
   }
 
   async #every(ms: number, signal: AbortSignal, round: () => Promise<void>): Promise<void> {

@@ -262,6 +262,31 @@ test("an empty table is left to whoever made the oldest shard's lease, unless he
   expect(listed).toBe(1);
 });
 
+test("a table whose filler died midway is filled by whoever comes later", async () => {
+  const shards = shardsSideBySide(6);
+  const proxy = await DynamoProxy.start();
+  const { tableName } = await openTable();
+  let made = 0;
+  const dies = new Promise<void>((resolve) => {
+    proxy.fate = ({ operation }) => {
+      if (operation !== "PutItem" || ++made <= 3) return "pass";
+      resolve();
+      return "cut";
+    };
+  });
+  const filler = start({ table: await openTable(tableName, proxy.url), shards });
+  await dies;
+  await filler.kill();
+  await proxy.stop();
+  const table = await openTable(tableName);
+  const before = (await table.scan(never)).leases.map(({ shardId }) => shardId);
+  expect(before).toHaveLength(3);
+  const later = start({ table, shards });
+  await later.until(() => later.held.size === shards.length);
+  const created = later.all("leaseCreated").map(({ shardId }) => shardId);
+  expect([...before, ...created].toSorted()).toEqual(shards.map(({ shardId }) => shardId));
+});
+
 describe("a stop", () => {
   test("asks consumers to finish, releases their leases and only then returns", async () => {
     const table = await openTable();

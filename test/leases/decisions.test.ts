@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { audit, leasesWithoutRange } from "../../src/leases/audit.ts";
+import { audit, isLeftAlone, leasesWithoutRange } from "../../src/leases/audit.ts";
 import { childlessLeases, childrenListed, finishedLeases } from "../../src/leases/cleanup.ts";
 import { explain } from "../../src/leases/conflict.ts";
 import { NO_STRANGERS, watchStrangers } from "../../src/leases/duplicate.ts";
@@ -181,6 +181,17 @@ describe("an audit", () => {
     expect(leasesWithoutRange([first, bare, third])).toEqual([bare]);
     expect(audit(undefined, [first, bare, third], shards)).toBeUndefined();
     expect(audit(undefined, [first, bare, third], [])?.times).toBe(1);
+  });
+
+  test("believes that nobody fills a hole while no row comes or goes", () => {
+    const look = (times: number, ...rows: string[]) => ({
+      suspicion: { hole: { fromHashKey: "0", toHashKey: "9" }, times },
+      rows: new Set(rows),
+    });
+    expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "b"))).toBe(true);
+    expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "b", "c"))).toBe(false);
+    expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "c"))).toBe(false);
+    expect(isLeftAlone(look(1, "a", "b"), look(1, "a", "b"))).toBe(false);
   });
 });
 
