@@ -46,7 +46,6 @@ export const SHARDS_COLUMNS: readonly Column[] = [
 
 const LIMIT_MS = 10_000;
 const SETTLE_MS = 3_000;
-const MANY_SHARDS = 64;
 
 /** What the daemon under measurement has to import, so that it can tell of its event loop. */
 export const LOOP_DELAY = join(BENCH, "loopDelay.mjs");
@@ -65,7 +64,6 @@ async function measure(daemon: Daemon, shards: number, options: ShardsOptions): 
   const run = new DaemonRun(daemon, {
     ...options,
     defaultTimers: true,
-    properties: { ...patience(shards), ...options.properties },
     kinesisUrl: fake.url,
     streamName: stream.name,
     applicationName: uniqueName(),
@@ -87,11 +85,6 @@ async function measure(daemon: Daemon, shards: number, options: ShardsOptions): 
     await fake.stop();
     options.after(daemon, run, fromMs, toMs);
   }
-}
-
-/** The emulated DynamoDB does some hundred writes a second: with KCL's 10 s it would lose hundreds of leases. */
-function patience(shards: number): Readonly<Record<string, string>> {
-  return shards > MANY_SHARDS ? { failoverTimeMillis: "30000" } : {};
 }
 
 async function watchIdle(
