@@ -46,11 +46,21 @@ export class RecordBatch {
   readonly #json: Buffer;
   /** Where each record begins, and one past the comma that would follow the last. */
   readonly #starts: Uint32Array;
+  readonly #free: (() => void) | undefined;
 
-  /** @param starts offsets into `json` of each record, then the end of the last one plus 1. */
-  constructor(json: Buffer, starts: Uint32Array) {
+  /**
+   * @param starts offsets into `json` of each record, then the end of the last one plus 1.
+   * @param free takes the memory back.
+   */
+  constructor(json: Buffer, starts: Uint32Array, free?: () => void) {
     this.#json = json;
     this.#starts = starts;
+    this.#free = free;
+  }
+
+  /** Nobody looks at these records any more, nor at a part of them: their memory is for others. To be called once. */
+  free(): void {
+    this.#free?.();
   }
 
   get count(): number {

@@ -142,6 +142,7 @@ async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
       const all = await deliver(next.value, delivery);
       if (!lease.trusted) return { why: "leaseLost" };
       if (!all) return { why: "stopRequested" };
+      next.value.records.free();
       if (next.value.shardEnd) return { why: "shardEnded", ...next.value.shardEnd };
     }
   } finally {

@@ -39,8 +39,9 @@ export function heedfulReader(read: ReadShard, options: HeedReaderOptions): Read
           if (next === "stuck") break;
           if (next.done) return;
           if (movement.saw(next.value)) restarted = false;
+          const { last = position } = next.value.records;
           yield next.value;
-          position = next.value.records.last ?? position;
+          position = last;
           movement.resume();
         }
       } finally {

@@ -3,6 +3,7 @@
 import { RecordBatch } from "../model/batch.ts";
 import { encodeBase64, SHORT_PAYLOAD_BYTES } from "./base64.ts";
 import { ByteSource, sourceOf } from "./byteSource.ts";
+import { giveBuffer, takeBuffer } from "./spareBuffers.ts";
 import type { TextPiece } from "./textPiece.ts";
 
 const DATA = sourceOf('{"data":"');
@@ -17,6 +18,8 @@ const PLAIN_TAIL = sourceOf(',"subSequenceNumber":0,"action":"record"},');
 /** What a record has beside its strings: the constants above and two integers of at most 17 digits. */
 const FRAME_BYTES = 160;
 const FIRST_STARTS = 128;
+/** Smaller ones come out of a slab of Node's, for next to nothing. */
+const LARGE_BYTES = 64 * 1024;
 
 export class BatchWriter {
   #out: ByteSource;
@@ -26,7 +29,7 @@ export class BatchWriter {
 
   /** @param sizeBytes about what the records will take; it grows when that was too little. */
   constructor(sizeBytes: number) {
-    this.#out = new ByteSource(Buffer.allocUnsafe(sizeBytes));
+    this.#out = new ByteSource(allocate(sizeBytes));
   }
 
   /** Opens a record and writes its payload: base64 text that needs no escapes. */
@@ -94,7 +97,8 @@ export class BatchWriter {
     if (this.#count === 0) return RecordBatch.empty;
     const starts = this.#starts.slice(0, this.#count + 1);
     starts[this.#count] = this.#length;
-    return new RecordBatch(this.#out.bytes.subarray(0, this.#length), starts);
+    const { bytes } = this.#out;
+    return new RecordBatch(bytes.subarray(0, this.#length), starts, () => free(bytes));
   }
 
   #open(dataLength: number): void {
@@ -154,8 +158,17 @@ export class BatchWriter {
     const { bytes } = this.#out;
     const needed = this.#length + more;
     if (needed <= bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, Math.ceil(bytes.length * 1.5)));
+    const larger = allocate(Math.max(needed, Math.ceil(bytes.length * 1.5)));
     bytes.copy(larger, 0, 0, this.#length);
+    free(bytes);
     this.#out = new ByteSource(larger);
   }
+}
+
+function allocate(bytes: number): Buffer {
+  return bytes < LARGE_BYTES ? Buffer.allocUnsafe(bytes) : takeBuffer(bytes);
+}
+
+function free(bytes: Buffer): void {
+  if (bytes.length >= LARGE_BYTES) giveBuffer(bytes);
 }

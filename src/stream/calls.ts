@@ -10,10 +10,10 @@ import type { Clock } from "../clock.ts";
 import { isSentinel, type Position } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
 import type { Disaggregate } from "./aggregate.ts";
-import { reuseBody } from "./body.ts";
 import { InvalidResponse } from "./errors.ts";
 import { type GetRecordsAnswer, readGetRecordsAnswer } from "./getRecordsAnswer.ts";
 import type { RawGetRecordsOutput, ServiceTime } from "./protocol.ts";
+import { giveBuffer } from "./spareBuffers.ts";
 import { type StreamId, streamParameters } from "./streamId.ts";
 
 export interface CallOptions {
@@ -110,7 +110,7 @@ export class GetRecords {
     const { output } = await limited(this.#options, "GetRecords", signal, call, this.#controller);
     const { body } = output as unknown as RawGetRecordsOutput;
     const answer = readGetRecordsAnswer(body, disaggregate);
-    reuseBody(body);
+    giveBuffer(body);
     return answer;
   }
 

@@ -80,7 +80,7 @@ describe("a minimal file", () => {
       workerMetricsTableName: "counter-WorkerMetricStats",
       coordinatorStateTableName: "counter-CoordinatorState",
       onChildFailure: "restart",
-      maxBufferedBytes: 32 * 1024 * 1024,
+      maxBufferedBytes: 16 * 1024 * 1024,
       passCredentials: true,
       services: { kinesis: { credentials: [{ type: "default" }] } },
     });

@@ -5,7 +5,8 @@ import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { collectBody, reuseBody } from "../../src/stream/body.ts";
+import { collectBody } from "../../src/stream/body.ts";
+import { giveBuffer } from "../../src/stream/spareBuffers.ts";
 
 interface Sent {
   readonly chunks: readonly Uint8Array[];
@@ -50,7 +51,7 @@ test("is put together from any chunks, in a new buffer or a used one", async () 
       const all = Buffer.concat(chunks);
       const body = await collect({ chunks, ...(announce && { announced: all.length }) });
       expect(body.equals(all)).toBe(true);
-      reuseBody(body);
+      giveBuffer(body);
     }),
     { numRuns: 60 },
   );
@@ -70,7 +71,7 @@ test("is an error when it is larger than any answer of the service", async () =>
 
 test("a buffer that is in use is not used for another body", async () => {
   const first = await collect({ chunks: [Buffer.alloc(30_000, 1)], announced: 30_000 });
-  reuseBody(first);
+  giveBuffer(first);
   const second = await collect({ chunks: [Buffer.alloc(20_000, 2)], announced: 20_000 });
   const third = await collect({ chunks: [Buffer.alloc(20_000, 3)], announced: 20_000 });
   expect(second.equals(Buffer.alloc(20_000, 2))).toBe(true);

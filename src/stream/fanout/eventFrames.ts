@@ -6,8 +6,8 @@
 
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import { bufferOf, reuseBody } from "../body.ts";
 import { InvalidResponse } from "../errors.ts";
+import { giveBuffer, takeBuffer } from "../spareBuffers.ts";
 
 export interface EventFrame {
   readonly headers: ReadonlyMap<string, string>;
@@ -148,7 +148,7 @@ export class EventFrames {
     const target =
       bytes <= before.length
         ? before
-        : bufferOf(Math.ceil(bytes / SIZE_STEP_BYTES) * SIZE_STEP_BYTES);
+        : takeBuffer(Math.ceil(bytes / SIZE_STEP_BYTES) * SIZE_STEP_BYTES);
     before.copy(target, 0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
@@ -158,7 +158,7 @@ export class EventFrames {
   #use(buffer: Buffer): void {
     const before = this.#buffer;
     this.#buffer = buffer;
-    if (before !== buffer && before !== this.#small) reuseBody(before);
+    if (before !== buffer && before !== this.#small) giveBuffer(before);
   }
 }
 
