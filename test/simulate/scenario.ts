@@ -40,7 +40,7 @@ export function scenarioOf(random: Random, size: Size): Scenario {
   const { calm = false, brief = false } = size;
   const workers = size.workers ?? random.int(1, brief ? 4 : random.chance(0.2) ? 10 : 5);
   const shards = size.shards ?? random.int(1, brief ? 6 : random.chance(0.2) ? 50 : 12);
-  const failovers = brief ? [1_000, 3_000] : [1_000, 3_000, 10_000];
+  const failovers = brief ? [1_000, 1_000, 3_000, 3_000, 10_000] : [1_000, 3_000, 10_000];
   const failoverTimeMillis = calm ? 10_000 : (random.pick(failovers) ?? 10_000);
   const faults = !calm && random.chance(0.9);
   const rough = faults && random.chance(0.7);
