@@ -1,14 +1,18 @@
 // Which failures are told. A service that cannot be reached fails for every shard and every try; a person wants one
-// warning of it, a reminder now and then, and a word when it is over.
+// warning of it, a reminder now and then, and a word when it is over. What a person has to mend is no reminder of what
+// might have passed by itself.
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
+import { isLasting } from "./errors.ts";
 
 const REMIND_MS = 60_000;
 
 interface Trouble {
   attempts: number;
   toldMs: number;
+  /** What was told last, only a person mends. */
+  lasting: boolean;
   /** Told since it began: then its end is told too. */
   told: boolean;
 }
@@ -37,13 +41,17 @@ export class Troubles {
     const trouble = this.#troubles.get(shardId ?? "") ?? {
       attempts: 0,
       toldMs: Number.NEGATIVE_INFINITY,
+      lasting: false,
       told: false,
     };
     this.#troubles.set(shardId ?? "", trouble);
     trouble.attempts += 1;
     // Trouble that comes and goes is not news each time either.
-    if (nowMs - trouble.toldMs < REMIND_MS) return;
+    const lasting = isLasting(error);
+    const isWorse = lasting && !trouble.lasting;
+    if (nowMs - trouble.toldMs < REMIND_MS && !isWorse) return;
     trouble.toldMs = nowMs;
+    trouble.lasting = lasting;
     trouble.told = true;
     this.#emit({
       type: "serviceTrouble",

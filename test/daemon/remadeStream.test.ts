@@ -9,7 +9,12 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { describe, expect, it } from "vitest";
 import { kinesisMultilang } from "../operator/tables.ts";
-import { type DaemonUnderTest, propertiesFile, startDaemon } from "../support/daemon.ts";
+import {
+  type DaemonUnderTest,
+  type LoggedEvent,
+  propertiesFile,
+  startDaemon,
+} from "../support/daemon.ts";
 import {
   createStream,
   leaseItems,
@@ -23,6 +28,8 @@ import { Journal } from "../support/journal.ts";
 import { SHARDS } from "../support/mischief.ts";
 
 const REMEDY = "checkpoints reset --to trim-horizon";
+/** A shard whose stream was gone for a while is asked for again after this at the latest. */
+const LONGEST_PAUSE_MS = 30_000;
 const words = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${name} ${index}`);
 
@@ -143,7 +150,9 @@ it("a stream that is made again while the daemon runs ends no shard, and is told
   await remake(app.stream, 1);
   await put(app.stream, words("new", 5));
   for (const shard of SHARDS) {
-    await daemon.waitFor((e) => e.shardId === shard && e.message.includes(REMEDY));
+    const told = ({ shardId, message }: LoggedEvent) =>
+      shardId === shard && message.includes(REMEDY);
+    await daemon.waitFor(told, LONGEST_PAUSE_MS * 2);
   }
   expect(message(daemon)).toContain(`"${app.stream}" never had a shard ${SHARDS[1]}`);
   for (const [shardId, { checkpoint }] of await leaseItems(app.stream)) {
@@ -156,7 +165,7 @@ it("a stream that is made again while the daemon runs ends no shard, and is told
   expect(await again.stop()).toBe(0);
   const heard = (await app.journal.words()).filter((word) => word.startsWith("new"));
   expect(heard.toSorted()).toEqual(words("new", 5));
-});
+}, 120_000);
 
 it("a stream that is there again with all its shards is read on", async () => {
   // Nothing was read of it: the leases say where to begin, not where it went on.

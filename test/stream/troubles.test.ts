@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
+import { ForeignPosition } from "../../src/stream/errors.ts";
 import { Troubles } from "../../src/stream/troubles.ts";
 
 function troubles() {
@@ -11,9 +12,9 @@ function troubles() {
   return { events, time, told: new Troubles((event) => events.push(event), clock) };
 }
 
-const failure = (shardId?: string) => ({
+const failure = (shardId?: string, error: Error = new Error("no")) => ({
   operation: "GetRecords",
-  error: new Error("no"),
+  error,
   retryInMs: 100,
   ...(shardId && { shardId }),
 });
@@ -56,4 +57,18 @@ test("one shard's trouble is not another's, and ends with its reading", () => {
   told.forget("a");
   told.succeeded("GetRecords", "a");
   expect(events).toMatchObject([{ type: "serviceTrouble", shardId: "a" }]);
+});
+
+test("what only a person mends is told at once after what might have passed by itself, and once a minute", () => {
+  const { events, time, told } = troubles();
+  const foreign = new ForeignPosition("words", "a", "a place in the old one");
+  told.failed(failure("a"));
+  for (time.nowMs = 1_000; time.nowMs < 61_000; time.nowMs += 1_000) {
+    told.failed(failure("a", foreign));
+    told.failed(failure("a"));
+  }
+  expect(events).toMatchObject([
+    { error: { message: "no" }, attempt: 1 },
+    { error: foreign, attempt: 2 },
+  ]);
 });

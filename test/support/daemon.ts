@@ -137,9 +137,13 @@ export async function runDaemon(
     });
   };
   const tail = () =>
-    [...events.slice(-40).map((event) => JSON.stringify(event)), ...otherLines.slice(-40)].join(
-      "\n",
-    );
+    [
+      ...events
+        .filter(({ level }) => level !== "trace")
+        .slice(-40)
+        .map((event) => JSON.stringify(event)),
+      ...otherLines.slice(-40),
+    ].join("\n");
   return {
     pid,
     events,
