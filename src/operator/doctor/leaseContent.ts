@@ -68,7 +68,7 @@ function coverage(rows: readonly Row[], shards: readonly Shard[]): readonly Find
       ? failed(
           "coverage",
           `no lease covers the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}: nobody reads their records`,
-          "A running daemon repairs this in about six minutes. If a row was deleted by hand: checkpoints reset --shard ID --to trim-horizon (or a time) makes its lease.",
+          "A running daemon repairs this in about six minutes, one that is started now within seconds. If a row was deleted by hand: checkpoints reset --shard ID --to trim-horizon (or a time) makes its lease.",
         )
       : ok("coverage", "the leases cover every hash key"),
     ...(foreign.length > 0
