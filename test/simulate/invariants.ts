@@ -78,12 +78,14 @@ export class Invariants {
       return;
     }
     if (operation === "take") this.#takenBy.set(shardId, by);
+    // Whom a leader gives it to may believe, after a take without an answer, that it was this that came through.
+    if (operation === "assign") this.#takenBy.delete(shardId);
     if (operation === "delete") this.#deleted(shard);
     if (!before || !after) return;
     const taker = this.#takenBy.get(shardId);
     // A process that is started again under its name may believe that it was itself who took it a moment ago.
     const isHeir = taker?.dead && before.owner === after.owner;
-    if ((operation === "renew" || operation === "checkpoint") && taker !== by && !isHeir) {
+    if ((operation === "renew" || operation === "checkpoint") && taker && taker !== by && !isHeir) {
       this.violated(`${by.name} wrote (${operation}) to ${shardId}, which is not his`);
     }
     if (comparePositions(after.checkpoint, before.checkpoint) < 0) {

@@ -14,6 +14,7 @@ export interface RowWrite {
     | "request"
     | "withdraw"
     | "note"
+    | "assign"
     | "delete";
   readonly holds: (row: Lease) => boolean;
   /** `undefined`: the row is deleted. */
@@ -24,9 +25,16 @@ function next(lease: Lease): Lease {
   return { ...lease, counter: lease.counter + 1 };
 }
 
+/** A handover that a leader has begun must be known. */
+function hasCounter(lease: Lease) {
+  return (row: Lease) =>
+    row.counter === lease.counter &&
+    (row.checkpointOwner === undefined || lease.checkpointOwner !== undefined);
+}
+
 /** The condition of whoever holds the lease: he must know of a request. */
 function asKnown(lease: Lease) {
-  return (row: Lease) => row.counter === lease.counter && row.handoverTo === lease.handoverTo;
+  return (row: Lease) => hasCounter(lease)(row) && row.handoverTo === lease.handoverTo;
 }
 
 function always(): boolean {
@@ -36,7 +44,7 @@ function always(): boolean {
 export const writes = {
   take: (lease: Lease, owner: string) => ({
     operation: "take",
-    holds: (row) => row.counter === lease.counter,
+    holds: hasCounter(lease),
     change: ({ checkpointOwner, handoverTo: _, handoverFrom: __, ...row }) => ({
       ...next(row),
       owner,
@@ -58,12 +66,13 @@ export const writes = {
   release: (lease: Lease) => ({
     operation: "release",
     holds: asKnown(lease),
-    change: ({ owner: _, handoverTo: __, handoverFrom: ___, ...row }) => next(row),
+    change: ({ owner: _, checkpointOwner: __, handoverTo: ___, handoverFrom: ____, ...row }) =>
+      next(row),
   }),
   handOver: (lease: Lease) => ({
     operation: "handOver",
     holds: asKnown(lease),
-    change: ({ handoverTo, handoverFrom: _, ...row }) => ({
+    change: ({ handoverTo, handoverFrom: _, checkpointOwner: __, ...row }) => ({
       ...next(row),
       ...(handoverTo !== undefined && { owner: handoverTo }),
       ownerSwitchesSinceCheckpoint: row.ownerSwitchesSinceCheckpoint + 1,
@@ -83,6 +92,25 @@ export const writes = {
     operation: "note",
     holds: always,
     change: (row) => ({ ...row, ...facts }),
+  }),
+  /** By the leader of a 3.x fleet: the lease of a live worker goes to another when it has finished. */
+  begin: (lease: Lease, owner: string) => ({
+    operation: "assign",
+    holds: (row) => row.owner === lease.owner && row.checkpointOwner === undefined,
+    change: (row) => ({
+      ...row,
+      owner,
+      ...(row.owner !== undefined && { checkpointOwner: row.owner }),
+    }),
+  }),
+  /** By the leader: at once. */
+  assign: (lease: Lease, owner: string) => ({
+    operation: "assign",
+    holds: (row) => row.owner === lease.owner && row.checkpointOwner === lease.checkpointOwner,
+    change: ({ checkpointOwner: _, handoverTo: __, handoverFrom: ___, ...row }) => ({
+      ...next(row),
+      owner,
+    }),
   }),
   delete: () => ({ operation: "delete", holds: hasEnded, change: () => undefined }),
 } satisfies Record<string, (...facts: never[]) => RowWrite>;

@@ -34,6 +34,8 @@ export interface Scenario {
   readonly faults: boolean;
   /** The stream's listing shows children of shards that are still open, sometimes. */
   readonly reshards: boolean;
+  /** A leader assigns the leases, as in a fleet of KCL 3.x. */
+  readonly led: boolean;
 }
 
 export function scenarioOf(random: Random, size: Size): Scenario {
@@ -54,6 +56,7 @@ export function scenarioOf(random: Random, size: Size): Scenario {
       initialPosition: { type: "TRIM_HORIZON" },
       maxLeasesToStealAtOneTime: random.chance(0.7) ? 1 : random.int(2, 5),
       enablePriorityLeaseAssignment: random.chance(0.8),
+      ...(brief && { leaseAssignmentIntervalMillis: 2 * failoverTimeMillis }),
       auditIntervalMs: calm ? 120_000 : failoverTimeMillis,
       cleanupIntervalMs: calm ? 300_000 : failoverTimeMillis * 2,
       garbageIntervalMs: calm ? 1_800_000 : failoverTimeMillis * 3,
@@ -86,5 +89,6 @@ export function scenarioOf(random: Random, size: Size): Scenario {
     incidentEveryMs: (failoverTimeMillis * random.between(0.3, 3)) / Math.max(1, workers / 20),
     faults,
     reshards: !calm && random.chance(0.6),
+    led: brief && random.chance(0.2),
   };
 }

@@ -95,7 +95,7 @@ export class World {
     this.#evenAfterMs = yield* this.#until("even", this.#evenWithinMs, () => this.#uneven());
     // A lease that the last trouble cost was trusted for most of a lease longer, may have been touched by a write that
     // took effect up to two leases late, and then had to expire; before, a scan may have waited for its answer in vain.
-    yield this.#after(3.5 * failoverTimeMillis + REQUEST_TIMEOUT_MS);
+    yield this.#after(3.5 * failoverTimeMillis + REQUEST_TIMEOUT_MS + this.#ledMs);
     yield* this.#rest(restMs);
     for (const { process, stoppingMs, ended } of this.#fleet.workers) {
       if (stoppingMs !== undefined && !ended && !process.dead) {
@@ -131,7 +131,8 @@ export class World {
     return (
       (3.2 + 1.1 * auditConfidence) * failoverTimeMillis +
       (3 + 2 * generations) * (restMs + this.#scenario.pace.parentPollMs + 3_000) +
-      generations * 8 * this.#scenario.pace.readMs
+      generations * 8 * this.#scenario.pace.readMs +
+      this.#ledMs * (1 + generations)
     );
   }
 
@@ -140,7 +141,13 @@ export class World {
     const { failoverTimeMillis } = this.#scenario.settings;
     const restMs = longestRestMs(this.#size, failoverTimeMillis);
     const share = this.#stream.open.length / Math.max(1, this.#fleet.active.length);
-    return 6 * failoverTimeMillis + (4 * share + 20) * restMs;
+    return this.#ledMs + 6 * failoverTimeMillis + (4 * share + 20) * restMs;
+  }
+
+  /** A leader looks seldom; what he has overlooked is rescued after one and a half of his rounds. */
+  get #ledMs(): number {
+    const { failoverTimeMillis, leaseAssignmentIntervalMillis } = this.#scenario.settings;
+    return this.#scenario.led ? failoverTimeMillis + 3 * leaseAssignmentIntervalMillis : 0;
   }
 
   get #size(): FleetSize {

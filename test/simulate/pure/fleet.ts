@@ -1,9 +1,15 @@
 // Workers that decide as coordinators do, and act by callbacks.
 
-import { Crew, type Stop, type Worker } from "../crew.ts";
+import { Crew, type CrewParts, type Stop, type Worker } from "../crew.ts";
+import { lead } from "./leader.ts";
 import { PureWorker } from "./worker.ts";
 
 export class PureFleet extends Crew {
+  constructor(parts: CrewParts) {
+    super(parts);
+    if (parts.scenario.led) lead(parts, () => this.active);
+  }
+
   protected begin(worker: Worker): Stop {
     const pure = new PureWorker({
       ...this.parts,

@@ -1,7 +1,7 @@
 // One worker: what src/leases/coordinator.ts and holdings.ts do with their decisions, in callbacks. It scans, asks what to take,
 // takes it, asks others for theirs, and lets a consumer work on each lease that it holds.
 
-import { assign, type Take } from "../../../src/leases/assignment.ts";
+import { accept, assign, type Take } from "../../../src/leases/assignment.ts";
 import {
   MOVES_TO_TOLERATE,
   NO_STRANGERS,
@@ -107,7 +107,9 @@ export class PureWorker {
       expected: new Set(this.#expectedUntilMs.keys()),
       atOnce: this.#atOnce,
     };
-    const { take, more } = assign(view, settings);
+    const { take, more } = this.#parts.scenario.led
+      ? { take: accept(view, settings), more: false }
+      : assign(view, settings);
     this.#firstPass = false;
     this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
     const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
