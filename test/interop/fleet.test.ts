@@ -126,12 +126,12 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   const late = await asleep.resume();
   note(`ours awake again: ${late} records to children whose leases were gone`);
   if (ours === "node") expect(late).toBe(0);
-  await tellShares("ours awake again, until it has its share", shared("ours-3", "theirs-1"));
+  await fleet.untilShares("ours to have a share again", shared("ours-3", "theirs-1"));
   await verdict();
   const other = await fleet.pause(first, "ours to have all", allOf("ours-3"));
   tell("theirs asleep, until ours has all", other.seconds);
   note(`theirs awake again: ${await other.resume()} records to children whose leases were gone`);
-  await tellShares("theirs awake again, until it has a share", shared("theirs-1", "ours-3"));
+  await fleet.untilShares("theirs to have a share again", shared("theirs-1", "ours-3"));
   await verdict();
 
   await fleet.terminate(first);
