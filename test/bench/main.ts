@@ -112,7 +112,7 @@ function modes(): readonly Command[] {
       .addOption(count("--seconds <n>", "how long to put", 20)),
     command("latency", "from a put to the child by polling", latency)
       .addOption(idleTimes())
-      .addOption(count("--rate <n>", "records a second", 5))
+      .addOption(count("--rate <n>", "records a second", 7))
       .addOption(count("--seconds <n>", "how long to put", 30)),
     command("install", "size of a production install", install),
     protocolCommand(),
