@@ -33,7 +33,7 @@ import { type FleetSize, rescanMs, startingRestMs } from "./pace.ts";
 import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
-import { sharedController } from "./signals.ts";
+import { anyAborted, sharedController } from "./signals.ts";
 import { checkAtStart } from "./streamCheck.ts";
 import { type LeaseTable, LeaseTableError, type Scan } from "./table.ts";
 import { Trouble } from "./trouble.ts";
@@ -138,7 +138,7 @@ export class Coordinator {
     } catch (error) {
       this.#fail(error);
     } finally {
-      await Promise.race([this.#holdings.ended(), aborted(killSignal)]);
+      await Promise.race([this.#holdings.ended(), anyAborted(killSignal)]);
       if (killSignal.aborted) await this.#holdings.abandon();
       for (const each of [signal, killSignal]) each.removeEventListener("abort", stop);
     }
@@ -278,13 +278,6 @@ export class Coordinator {
 function sizeOf(leases: readonly Lease[]): FleetSize {
   const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
   return { leases: leases.length, workers: owners.size };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function notALeaseTable(error: LeaseTableError): UserError {

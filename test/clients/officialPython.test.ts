@@ -18,9 +18,13 @@ import {
 } from "../support/emulators.ts";
 import { officialKclpyOrReason } from "../support/python.ts";
 
+/** The first to need the library fetches it. */
+const INSTALL_MS = 180_000;
 const WORDS = ["cat", "dog", "bird", "fish"];
 
-it("amazon_kclpy's sample runs unmodified, through a shard's end to a graceful stop", async (ctx) => {
+it("amazon_kclpy's sample runs unmodified, through a shard's end to a graceful stop", {
+  timeout: INSTALL_MS,
+}, async (ctx) => {
   const kclpy = await officialKclpyOrReason();
   if ("missing" in kclpy) return ctx.skip(kclpy.missing);
   const stream = await createStream("official-python", 2);
