@@ -6,29 +6,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DaemonRun } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { EmulatedStream } from "./emulated.ts";
+import type { IdleOptions } from "./idle.ts";
 import { putSteadily } from "./latency.ts";
 import { BENCH, RUNS, uniqueName } from "./paths.ts";
 import { connections, wakeUps } from "./proc.ts";
-import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
 import { startFakeKinesis } from "./services.ts";
 import { type Column, quantile } from "./table.ts";
 import { preciseNowMs, waitFor } from "./wait.ts";
 
-export interface ShardsOptions {
-  readonly shards: readonly number[];
-  /** How long idle shards are watched, and then as long with a busy one among them. */
-  readonly seconds: number;
-  /** How long they are left alone before. */
-  readonly settleSeconds: number;
+/** `seconds`: idle shards are watched so long, and then as long with a busy one among them. `child` notes each record's age. */
+export interface ShardsOptions extends IdleOptions {
   /** Records a second in the busy shard. */
   readonly perSecond: number;
-  /** Notes the age of each record. */
-  readonly child: Command;
-  readonly dynamoUrl: string;
-  readonly properties: Readonly<Record<string, string>>;
-  /** Called with each run that is over, and the times between which it was idle. */
-  readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
 export const SHARDS_COLUMNS: readonly Column[] = [

@@ -53,6 +53,10 @@ function medianFigures(runs: readonly Figures[]): Figures {
   );
 }
 
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }

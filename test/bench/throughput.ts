@@ -10,7 +10,7 @@ import type { Command } from "./processes.ts";
 import { type Retrieval, retrievalProperties } from "./retrieval.ts";
 import type { Case, Figures } from "./series.ts";
 import { type FakeKinesis, startFakeKinesis } from "./services.ts";
-import type { Column } from "./table.ts";
+import { type Column, sum } from "./table.ts";
 
 export interface ThroughputOptions {
   readonly retrievals: readonly Retrieval[];
@@ -163,8 +163,4 @@ function spanOf({ notes }: DaemonRun): { readonly beganMs: number; readonly ende
   const beganMs = Math.min(...notes.of("init").map(({ atMs }) => atMs));
   const endedMs = Math.max(...notes.of("batch").map(({ atMs }) => atMs));
   return { beganMs, endedMs };
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -9,7 +9,7 @@ import { cpuSeconds } from "./proc.ts";
 import type { Command } from "./processes.ts";
 import type { Case, Figures } from "./series.ts";
 import { startFakeKinesis } from "./services.ts";
-import type { Column } from "./table.ts";
+import { type Column, sum } from "./table.ts";
 
 export interface WorkersOptions {
   readonly workers: readonly number[];
@@ -118,8 +118,4 @@ function seenBy(runs: readonly DaemonRun[]): number {
       return notes.of("batch").map((batch) => batch.records);
     }),
   );
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
