@@ -44,9 +44,9 @@ export class Journal {
     return new Map(
       await Promise.all(
         files.map(async (name): Promise<[string, readonly JournalEntry[]]> => {
-          // A file may just have been begun.
           const text = await readFile(join(this.folder, name), "utf8");
-          const lines = text.split("\n").filter((line) => line !== "");
+          // What stands after the last line end is a line still being written.
+          const lines = text.split("\n").slice(0, -1);
           return [name.slice(0, -6), lines.map((line) => JSON.parse(line) as JournalEntry)];
         }),
       ),
