@@ -10,7 +10,7 @@ import { actualOwner, hasEnded, type Lease, nextOwner, standsInTheWay } from "./
 import { persist } from "./persist.ts";
 import { sharedController, within } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
-import { type Taken, takeLease } from "./takeLease.ts";
+import { type Taken, takeLease, WRITES_TO_TAKE } from "./takeLease.ts";
 import { Tenure, type TenureParts } from "./tenure.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -193,7 +193,7 @@ export class Holdings {
 
   async #takeNow({ lease, how, from: before }: Take): Promise<void> {
     const { emit } = this.#parts;
-    this.#counters.set(lease.shardId, lease.counter + 1);
+    this.#counters.set(lease.shardId, lease.counter + WRITES_TO_TAKE);
     const taken = await this.#tryToTake(lease);
     if (!taken) return;
     const from = before ?? actualOwner(lease);

@@ -1,8 +1,8 @@
 // Takes one lease, and makes sure of it when the answer did not come.
 
 import type { Clock } from "../clock.ts";
-import type { Lease } from "./lease.ts";
-import { type LeaseTable, LeaseTableError, type WriteResult } from "./table.ts";
+import { actualOwner, type Lease } from "./lease.ts";
+import { type LeaseTable, LeaseTableError } from "./table.ts";
 
 export interface Taken {
   /** The row as it is now. */
@@ -10,6 +10,9 @@ export interface Taken {
   /** Monotonic time at which the write began: trust counts from here. */
   readonly takenMs: number;
 }
+
+/** Each raises the counter: a write without an answer is made sure of by another. */
+export const WRITES_TO_TAKE = 2;
 
 /**
  * @returns `undefined` when somebody was faster.
@@ -22,19 +25,28 @@ export async function takeLease(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Taken | undefined> {
-  const takenMs = clock.monotonicMs();
-  let result: WriteResult;
   try {
-    result = await table.take(lease, workerId, signal);
+    return await write(lease, workerId, table, clock, signal);
   } catch (error) {
     if (!(error instanceof LeaseTableError) || error.trouble !== "unavailable") throw error;
     const found = await table.read(lease.shardId, signal);
-    if (found?.owner === workerId && found.counter === lease.counter + 1) {
-      return { lease: found, takenMs };
-    }
-    throw error;
+    const isOurs = found && actualOwner(found) === workerId;
+    if (!isOurs || found.counter !== lease.counter + 1) throw error;
+    // But since when? It may be an earlier write of ours that came through late, and not this one: then others have watched
+    // the counter stand still for longer than we think. Only a write of now is a beginning of trust.
+    return write(found, workerId, table, clock, signal);
   }
-  if (result === "conflict") return undefined;
+}
+
+async function write(
+  lease: Lease,
+  workerId: string,
+  table: LeaseTable,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Taken | undefined> {
+  const takenMs = clock.monotonicMs();
+  if ((await table.take(lease, workerId, signal)) === "conflict") return undefined;
   const { checkpointOwner: _, ...rest } = lease;
   return { lease: { ...rest, owner: workerId, counter: lease.counter + 1 }, takenMs };
 }

@@ -66,12 +66,24 @@ test("a take whose answer was lost is found to have succeeded", async () => {
   if (!a || !b) throw new Error("no leases");
   spoil("UpdateItem", ["loseAnswer"]);
   expect(await takeLease(a, "me", table, clock, never)).toMatchObject({
-    lease: { owner: "me", counter: 1 },
+    lease: { owner: "me", counter: 2 },
   });
   spoil("UpdateItem", ["cut"]);
   await expect(takeLease(b, "me", table, clock, never)).rejects.toMatchObject({
     trouble: "unavailable",
   });
+});
+
+test("trust does not begin with a take that may have been refused, though the row looks as it would have left it", async () => {
+  await direct.create(newLease("a"), never);
+  const seen = await direct.read("a", never);
+  if (!seen) throw new Error("no lease");
+  // An earlier write of ours that nobody heard of; our scan is older than it, and others have seen it long ago.
+  await direct.take(seen, "me", never);
+  clock.advance(F * 0.8);
+  spoil("UpdateItem", ["loseAnswer"]);
+  expect(await takeLease(seen, "me", table, clock, never)).toMatchObject({ lease: { counter: 2 } });
+  expect(await direct.read("a", never)).toMatchObject({ counter: 2, owner: "me" });
 });
 
 test("writes of one lease stand in line, however many are asked for at once", async () => {

@@ -11,6 +11,7 @@ import {
 import { actualOwner, type Lease, nextOwner, standsInTheWay } from "../../../src/leases/lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "../../../src/leases/observation.ts";
 import { rescanMs, startingRestMs } from "../../../src/leases/pace.ts";
+import { WRITES_TO_TAKE } from "../../../src/leases/takeLease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
 import { PureConsumer } from "./consumer.ts";
@@ -182,27 +183,37 @@ export class PureWorker {
   }
 
   #take({ lease, how }: Take, done: () => void): void {
-    const { workerId, process, table } = this.#parts;
     const { shardId } = lease;
-    const takenMs = process.monotonicMs();
     this.#underWay++;
-    this.#counters.set(shardId, lease.counter + 1);
-    const end = (taken: Lease | undefined) => {
+    this.#counters.set(shardId, lease.counter + WRITES_TO_TAKE);
+    this.#write(lease, WRITES_TO_TAKE, (taken, takenMs) => {
       this.#underWay--;
       if (taken) this.#hold(taken, takenMs, how);
       done();
-    };
+    });
+  }
+
+  /** As src/leases/takeLease.ts. */
+  #write(
+    lease: Lease,
+    attempts: number,
+    done: (taken: Lease | undefined, takenMs: number) => void,
+  ): void {
+    const { workerId, process, table } = this.#parts;
+    const { shardId } = lease;
+    const takenMs = process.monotonicMs();
     const apply = this.#service.write(shardId, writes.take(lease, workerId));
     table.request(process, "take", apply, (answer) => {
       if ("value" in answer) {
         const { checkpointOwner: _, ...rest } = lease;
         const taken = { ...rest, owner: workerId, counter: lease.counter + 1 };
-        return end(answer.value === "written" ? taken : undefined);
+        return done(answer.value === "written" ? taken : undefined, takenMs);
       }
-      if (answer.trouble !== "unavailable") return end(undefined);
+      if (answer.trouble !== "unavailable" || attempts === 1) return done(undefined, takenMs);
       this.#service.once("read", this.#service.read(shardId), (row) => {
-        const isOurs = row?.owner === workerId && row.counter === lease.counter + 1;
-        end(isOurs ? row : undefined);
+        const isOurs = row && actualOwner(row) === workerId && row.counter === lease.counter + 1;
+        if (isOurs) this.#write(row, attempts - 1, done);
+        else done(undefined, takenMs);
       });
     });
   }
