@@ -1,12 +1,12 @@
 // How old is a lease? Decided by this worker's own clock alone, from watching counters change: the clocks of workers
 // need not agree, and a worker that has just started knows nothing and so waits a whole lease before it may judge.
 
-import type { Lease } from "./lease.ts";
+import { actualOwner, type Lease } from "./lease.ts";
 
 /** A lease with what this worker knows from watching it. Times are on its monotonic clock, in milliseconds. */
 export interface ObservedLease {
   readonly lease: Lease;
-  /** When its counter was last seen to change; for a lease first seen with an owner, when it was first seen. */
+  /** When its holder was last seen to write to it; for a lease first seen with an owner, when it was first seen. */
   readonly changedMs: number;
   /** When it was first seen without a break in having no owner; `undefined` while it has one. */
   readonly ownerlessSinceMs: number | undefined;
@@ -29,10 +29,9 @@ export function observe(before: Observation, leases: readonly Lease[], nowMs: nu
 }
 
 function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): ObservedLease {
-  const same = before?.lease.counter === lease.counter;
   return {
     lease,
-    changedMs: before && same ? before.changedMs : nowMs,
+    changedMs: before && isUnchanged(before.lease, lease) ? before.changedMs : nowMs,
     ownerlessSinceMs: lease.owner ? undefined : (before?.ownerlessSinceMs ?? nowMs),
     askedSinceMs:
       lease.handoverTo === undefined
@@ -41,4 +40,16 @@ function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): Ob
           ? before.askedSinceMs
           : nowMs,
   };
+}
+
+/**
+ * Every write of a holder raises the counter. A row that was deleted and made anew counts from the beginning, though: who was
+ * cut off from the table meanwhile may find the number that he knew, in the hands of another.
+ */
+function isUnchanged(before: Lease, now: Lease): boolean {
+  return (
+    before.counter === now.counter &&
+    actualOwner(before) === actualOwner(now) &&
+    before.checkpoint.sequenceNumber === now.checkpoint.sequenceNumber
+  );
 }

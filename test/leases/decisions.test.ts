@@ -100,6 +100,17 @@ describe("ageing", () => {
     expect(observe(moved, [], 1_100).size).toBe(0);
   });
 
+  test("does not take a row that was made anew for the one of the same number", () => {
+    const first = observe(NOTHING_SEEN, [lease("a", { owner: "x", counter: 1 })], 100);
+    const another = lease("a", { owner: "y", counter: 1 });
+    expect(observe(first, [another], 900).get("a")?.changedMs).toBe(900);
+    const again = lease("a", { owner: "x", counter: 1, checkpoint: SHARD_END });
+    expect(observe(first, [again], 900).get("a")?.changedMs).toBe(900);
+    // The leader of a 3.x fleet writes down who is next: that says nothing of who works.
+    const handedOver = lease("a", { owner: "y", checkpointOwner: "x", counter: 1 });
+    expect(observe(first, [handedOver], 900).get("a")?.changedMs).toBe(100);
+  });
+
   test("remembers since when a lease has had no owner", () => {
     const free = observe(NOTHING_SEEN, [lease("a")], 100);
     expect(observe(free, [lease("a", { counter: 3 })], 200).get("a")?.ownerlessSinceMs).toBe(100);
