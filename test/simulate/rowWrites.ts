@@ -103,10 +103,16 @@ export const writes = {
       ...(row.owner !== undefined && { checkpointOwner: row.owner }),
     }),
   }),
-  /** By the leader: at once. */
+  /**
+   * By the leader: at once. Java's condition is the owner alone, so that a write that comes late robs an owner who has come back
+   * to life: that is the leader's fault, and no worker can prevent it. This leader asks for the counter too.
+   */
   assign: (lease: Lease, owner: string) => ({
     operation: "assign",
-    holds: (row) => row.owner === lease.owner && row.checkpointOwner === lease.checkpointOwner,
+    holds: (row) =>
+      row.counter === lease.counter &&
+      row.owner === lease.owner &&
+      row.checkpointOwner === lease.checkpointOwner,
     change: ({ checkpointOwner: _, handoverTo: __, handoverFrom: ___, ...row }) => ({
       ...next(row),
       owner,

@@ -156,22 +156,24 @@ export class SimTable {
     return { leases, unreadable: [], fleet: [] };
   }
 
-  /** The requests of a scan; each page is read when the one before has come. It goes by key hash: rows that come meanwhile are found or not. */
+  /**
+   * The requests of a scan; each page is read when the one before has come, and read again when it has not. It goes by key
+   * hash: rows that come meanwhile are found or not.
+   */
   *pages(): Generator<() => readonly Lease[]> {
-    const ids: string[] = [];
+    let ids: readonly string[] = [];
     let at = 0;
     do {
+      const from = at;
       yield () => {
-        if (at === 0) ids.push(...this.rows.keys());
-        const rows: Lease[] = [];
-        for (const id of ids.slice(at, at + this.#rowsPerPage)) {
-          const row = this.#seen(id);
-          if (row) rows.push(row);
-        }
+        if (from === 0) ids = [...this.rows.keys()];
+        const rows = ids
+          .slice(from, from + this.#rowsPerPage)
+          .flatMap((id) => this.#seen(id) ?? []);
         this.meter.scanned(rows);
-        at += this.#rowsPerPage;
         return rows;
       };
+      at += this.#rowsPerPage;
     } while (at < ids.length);
   }
 

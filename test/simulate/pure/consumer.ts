@@ -197,6 +197,10 @@ export class PureConsumer {
   }
 
   #until<T>(operation: "read" | "create" | "note", apply: () => T, done: (value: T) => void): void {
+    if (!this.#tenure.trusted) {
+      this.#returned();
+      return;
+    }
     this.#isAsking = true;
     const wish = { wanted: () => this.#tenure.trusted };
     this.#service.until(wish, operation, apply, (value) => {
