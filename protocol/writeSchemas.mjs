@@ -1,7 +1,7 @@
 // `npm run schemas`: writes protocol/schemas from the schemas that the daemon reads messages by.
 
 import { mkdir, writeFile } from "node:fs/promises";
-import { jsonSchemas } from "../dist/transcript/jsonSchemas.js";
+import { jsonSchemas } from "../.cache/js/transcript/jsonSchemas.js";
 
 const folder = new URL("./schemas/", import.meta.url);
 await mkdir(folder, { recursive: true });

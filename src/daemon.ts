@@ -20,6 +20,7 @@ import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
 import { fleetTables } from "./leases/kcl3/fleetTables.ts";
 import type { ShardFilter } from "./model/shard.ts";
+import { VERSION } from "./package.ts";
 import { openReading } from "./reading.ts";
 import { StartTurns } from "./shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "./shard/supervisor.ts";
@@ -27,7 +28,6 @@ import { kinesisClient } from "./stream/client.ts";
 import { listShards } from "./stream/listShards.ts";
 import type { StreamId } from "./stream/streamId.ts";
 import { waitForStream } from "./stream/waitForStream.ts";
-import { VERSION } from "./version.ts";
 
 export interface DaemonContext {
   readonly emit: Emit;

@@ -1,6 +1,6 @@
 // Takes from a client of the SDK what it does for each call and nobody needs. A quiet shard costs a call and little else.
 
-import { VERSION } from "./version.ts";
+import { VERSION } from "./package.ts";
 
 /** Of all clients that are made here, whatever service they are for. */
 interface Client<Scheme, Signer> {

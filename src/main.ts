@@ -4,7 +4,7 @@
 import { Command, CommanderError } from "commander";
 import { runCommand } from "./commands/run.ts";
 import { UserError } from "./model/errors.ts";
-import { VERSION } from "./version.ts";
+import { VERSION } from "./package.ts";
 
 /** What the exit code says; README.md has the same table. */
 const EXIT = { ok: 0, failed: 1 } as const;

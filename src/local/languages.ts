@@ -2,7 +2,7 @@
 // Samples that are compiled are built into a folder that the caller owns; nothing is written below clients/.
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PACKAGE_FOLDER } from "../package.ts";
 
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: string[]];
@@ -23,8 +23,7 @@ export interface LanguageSample {
   readonly executable: Command;
 }
 
-/** From src/local and from dist/local alike. */
-const CLIENTS = fileURLToPath(new URL("../../clients/", import.meta.url));
+const CLIENTS = join(PACKAGE_FOLDER, "clients");
 
 const inClient = (...path: readonly string[]): string => join(CLIENTS, ...path);
 

@@ -1,9 +1,10 @@
 // The daemon as a person would start it: the built program with a properties file, in a process of its own.
 
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { execa } from "execa";
 import split2 from "split2";
+import { PACKAGE_FOLDER } from "../package.ts";
 
 interface DaemonOptions {
   readonly propertiesFile: string;
@@ -23,7 +24,7 @@ export interface DaemonProcess {
 }
 
 export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess> {
-  const main = fileURLToPath(new URL("../main.js", import.meta.url));
+  const main = join(PACKAGE_FOLDER, "dist/main.js");
   const args = [main, "-p", options.propertiesFile, "--log-format", "json", "--log-level", "debug"];
   // In its own process group: a Ctrl-C in the terminal is for the sample, which then stops the daemon in order.
   const child = execa(process.execPath, args, {

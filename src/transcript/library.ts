@@ -1,16 +1,17 @@
 // Where the transcripts are that come with this package.
 
 import { readdir, readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { UserError } from "../model/errors.ts";
+import { PACKAGE_FOLDER } from "../package.ts";
 import { parseTranscript, type Side, type Transcript } from "./transcript.ts";
 
-const FOLDER = fileURLToPath(new URL("../../protocol/transcripts/", import.meta.url));
+const FOLDER = join(PACKAGE_FOLDER, "protocol/transcripts");
 
 /** All transcripts in order of their names, or those that can be played against one side. */
 export async function loadTranscripts(side?: Side): Promise<Transcript[]> {
   const names = (await readdir(FOLDER)).filter((name) => name.endsWith(".txt")).sort();
-  const all = await Promise.all(names.map((name) => readTranscript(FOLDER + name)));
+  const all = await Promise.all(names.map((name) => readTranscript(join(FOLDER, name))));
   return all.filter((transcript) => side === undefined || transcript.applies.includes(side));
 }
 

@@ -1,34 +1,18 @@
-// The package as it is installed, without the SDK's clients that only some destinations need.
+// The program as it is installed: it brings all that it needs, except the SDK's clients that only some destinations need.
 
-import { cp, mkdir, readdir, symlink } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { propertiesFile, temporaryFolder } from "../support/daemon.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const OPTIONAL = ["client-sqs", "client-sns", "client-s3"];
 
-/** The built program with its dependencies, less those that are not. */
 async function installation(): Promise<string> {
   const folder = await temporaryFolder();
   for (const name of ["dist", "package.json"]) {
     await cp(join(ROOT, name), join(folder, name), { recursive: true });
   }
-  const [from, to] = [join(ROOT, "node_modules"), join(folder, "node_modules")];
-  await mkdir(join(to, "@aws-sdk"), { recursive: true });
-  const link = async (path: string, names: readonly string[]) => {
-    await Promise.all(names.map((name) => symlink(join(from, path, name), join(to, path, name))));
-  };
-  await link(
-    "",
-    (await readdir(from)).filter((name) => name !== "@aws-sdk"),
-  );
-  const clients = await readdir(join(from, "@aws-sdk"));
-  await link(
-    "@aws-sdk",
-    clients.filter((name) => !OPTIONAL.includes(name)),
-  );
   return join(folder, "dist/main.js");
 }
 

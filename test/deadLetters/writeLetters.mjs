@@ -1,5 +1,5 @@
 // One of several daemons that write dead letters into the same file, for several shards at once, small and large.
-import { FileDestination } from "../../dist/deadLetters/file.js";
+import { FileDestination } from "../../.cache/js/deadLetters/file.js";
 
 const [file, name, shards, batches] = process.argv.slice(2);
 const destination = await FileDestination.open(file);

@@ -52,7 +52,7 @@ describe("a local service", () => {
       [
         "--input-type=module",
         "--eval",
-        `import { startDynamo } from ${JSON.stringify(new URL("../../dist/local/services.js", import.meta.url).href)};
+        `import { startDynamo } from ${JSON.stringify(new URL("../../.cache/js/local/services.js", import.meta.url).href)};
          console.log((await startDynamo()).pid);`,
       ],
       { cwd: join(import.meta.dirname, "../.."), reject: false, buffer: false },
