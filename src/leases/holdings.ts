@@ -4,11 +4,11 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Take } from "./assignment.ts";
-import { askFor, type Outcome, withdraw } from "./handover.ts";
 import type { Consume } from "./heldLease.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner, standsInTheWay } from "./lease.ts";
-import { persist } from "./persist.ts";
-import { sharedController, within } from "./signals.ts";
+import { persist, RELEASE_PAUSE_MS } from "./persist.ts";
+import { Requests } from "./requests.ts";
+import { sharedController } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
 import { type Taken, takeLease, WRITES_TO_TAKE } from "./takeLease.ts";
 import { Tenure, type TenureParts } from "./tenure.ts";
@@ -36,8 +36,6 @@ export interface HoldingsParts {
   readonly duplicateFound: (shardId: string) => void;
 }
 
-/** At the end of a tenure there is little time left: no long waits between attempts to release. */
-const RELEASE_PAUSE_MS = 500;
 /** After an immediate stop: how long leases may take to be released. */
 const KILL_RELEASE_MS = 1_000;
 
@@ -50,15 +48,14 @@ export class Holdings {
   readonly #restingUntilMs = new Map<string, number>();
   /** The highest counters that our own writes can have made, of leases held before or wanted in vain. */
   readonly #counters = new Map<string, number>();
-  /** Shards that were asked for and not given yet. */
-  readonly #requests = new Set<string>();
-  /** Shards that were asked for, and until when they may be given. */
-  readonly #expectedUntilMs = new Map<string, number>();
+  readonly #requests: Requests;
   readonly #killed = sharedController();
   readonly #stopping = sharedController();
 
   constructor(parts: HoldingsParts) {
     this.#parts = parts;
+    const [stopping, killed] = [this.#stopping.signal, this.#killed.signal];
+    this.#requests = new Requests({ ...parts, stopping, killed });
   }
 
   /** Shards that have a consumer, though its lease may be lost. */
@@ -71,20 +68,17 @@ export class Holdings {
     for (const [shardId, untilMs] of this.#restingUntilMs) {
       if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
     }
-    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys(), ...this.#requests]);
+    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys(), ...this.requested]);
   }
 
   /** Shards that their owners were asked for. */
   get requested(): ReadonlySet<string> {
-    return this.#requests;
+    return this.#requests.shardIds;
   }
 
   /** Shards that may have been handed over to us without our having heard of it. */
   expected(nowMs: number): ReadonlySet<string> {
-    for (const [shardId, untilMs] of this.#expectedUntilMs) {
-      if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
-    }
-    return new Set(this.#expectedUntilMs.keys());
+    return this.#requests.expected(nowMs);
   }
 
   /** The highest counter that a write of ours can have given the lease: it may have come through unheard, or late. */
@@ -132,63 +126,18 @@ export class Holdings {
 
   /** Asks for the lease in the background, and takes it when it is given, or its owner does not hear. */
   #request({ lease }: Take): void {
-    const { shardId } = lease;
-    const { clock, failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = this.#parts;
-    this.#requests.add(shardId);
-    this.#expectedUntilMs.set(
-      shardId,
-      clock.monotonicMs() + gracefulLeaseHandoffTimeoutMillis + 2 * failoverTimeMillis,
-    );
     const request = this.#guard(this.#ask(lease)).finally(() => {
-      this.#requests.delete(shardId);
+      this.#requests.settled(lease.shardId);
       this.#running.delete(request);
     });
     this.#running.add(request);
   }
 
   async #ask(lease: Lease): Promise<void> {
-    const outcome = (await this.#answerTo(lease)) ?? (await this.#withdraw(lease));
+    const outcome = await this.#requests.ask(lease);
     if (!outcome || this.#tenures.has(lease.shardId)) return;
     const from = lease.owner;
     await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
-  }
-
-  /** What comes of asking for a lease; `undefined` when nothing does, or we are to stop. */
-  async #answerTo(lease: Lease): Promise<Outcome | undefined> {
-    const { signal } = this.#stopping;
-    const outcome = await this.#tryWith("ask for a lease", () =>
-      askFor(lease, this.#parts, signal),
-    );
-    // What was handed over is ours, and has to be released.
-    return signal.aborted && outcome?.how !== "handedOver" ? undefined : outcome;
-  }
-
-  /**
-   * Whoever was asked need not hand the lease over any more; if he has done so meanwhile, it is ours. Tried for as long as
-   * others would take a lease that was given to us for a live one.
-   */
-  #withdraw({ shardId }: Lease): Promise<Outcome | undefined> {
-    const { table, workerId, clock, failoverTimeMillis } = this.#parts;
-    const work = { service: "dynamodb", operation: "withdraw a request", who: shardId } as const;
-    return within(failoverTimeMillis, clock, this.#killed.signal, (signal) => {
-      const attempt = () => withdraw(shardId, table, workerId, signal);
-      return persist(work, attempt, this.#parts, signal, RELEASE_PAUSE_MS);
-    });
-  }
-
-  /** Once: the next look at all leases sees what became of it. */
-  async #tryWith<T>(operation: string, attempt: () => Promise<T>): Promise<T | undefined> {
-    const { trouble } = this.#parts;
-    const work = { service: "dynamodb", operation, who: "" } as const;
-    try {
-      const result = await attempt();
-      trouble.recovered(work);
-      return result;
-    } catch (error) {
-      trouble.failed(work, error, 0);
-      trouble.gaveUp(work);
-      return undefined;
-    }
   }
 
   async #takeNow({ lease, how, from: before }: Take): Promise<void> {
@@ -198,7 +147,7 @@ export class Holdings {
     if (!taken) return;
     const from = before ?? actualOwner(lease);
     emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
-    this.#expectedUntilMs.delete(lease.shardId);
+    this.#requests.taken(lease.shardId);
     const tenure = new Tenure(taken.lease, taken.takenMs, this.#tenureParts());
     this.#tenures.set(lease.shardId, tenure);
     const consumer = this.#serve(tenure).finally(() => this.#running.delete(consumer));

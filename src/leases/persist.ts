@@ -14,6 +14,8 @@ export interface Persistence {
 
 const BASE_MS = 100;
 const CAP_MS = 5_000;
+/** At the end of a tenure there is little time left: no long waits between attempts to give a lease up. */
+export const RELEASE_PAUSE_MS = 500;
 
 /**
  * @param capMs the longest wait between two attempts.
