@@ -83,6 +83,8 @@ type LeaseEvent =
       readonly led: boolean;
       readonly found: string;
     }
+  /** How leases are found that a leader has assigned to this worker: at first, and whenever it changes. `why`: not by the index. */
+  | { readonly type: "discoveryChosen"; readonly by: "index" | "scan"; readonly why?: string }
   | { readonly type: "shardsSynced"; readonly shards: number; readonly created: number };
 
 type StreamEvent =

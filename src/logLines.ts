@@ -55,6 +55,13 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
   leasesContradicted: ["error", (e) => e.message],
   fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
+  discoveryChosen: [
+    (e) => (e.by === "index" ? "info" : "warn"),
+    (e) =>
+      e.by === "index"
+        ? "leases assigned to this worker are found by the index of owners"
+        : `leases assigned to this worker are found by scans of the whole table, which cost more: ${e.why}`,
+  ],
   shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
   fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],

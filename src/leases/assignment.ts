@@ -169,6 +169,18 @@ export function accept(view: AssignmentView, settings: AcceptanceSettings): read
   ];
 }
 
+/** Nobody keeps it alive, as far as has been seen, and it is neither ours nor being handed over: it may have to be rescued. */
+export function isOverdue(
+  { lease, changedMs, ownerlessSinceMs }: ObservedLease,
+  workerId: string,
+  nowMs: number,
+  failoverTimeMillis: number,
+): boolean {
+  if (hasEnded(lease) || lease.checkpointOwner !== undefined || lease.owner === workerId)
+    return false;
+  return ownerlessSinceMs !== undefined || nowMs - changedMs > failoverTimeMillis;
+}
+
 /** @returns leases of the worker that has most: down to its fair share, or one if we lack two or more. */
 function steal(
   work: readonly ObservedLease[],

@@ -2,7 +2,8 @@
 // to, and lets a consumer work on each lease that it holds. Everything decided is decided in pure files beside this
 // one; here are the loops, and the rule that `run` returns when, and only when, all that it started has ended.
 //
-// Loops:  the taker scans the table, and so learns who owns what, which leases were lost, which parents ended;
+// Loops:  the taker scans the table, and so learns who owns what, which leases were lost, which parents ended
+//         (in a fleet that is led it looks by an index between its scans, kcl3/discovery.ts);
 //         each tenure renews its lease (tenure.ts); housekeeping audits and deletes (housekeeping.ts).
 // Ends:   a stop is graceful: no lease is taken any more, consumers finish while their leases are renewed, and each
 //         lease is released as its consumer returns, so that peers need not wait for it to expire. A failure of a
@@ -11,9 +12,8 @@
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
-import { accept, assign } from "./assignment.ts";
+import { type AssignmentView, accept, assign, type Take } from "./assignment.ts";
 import { Bell } from "./bell.ts";
 import {
   duplicateWorker,
@@ -25,18 +25,20 @@ import {
 import type { Consume } from "./heldLease.ts";
 import { Holdings } from "./holdings.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { Discovery } from "./kcl3/discovery.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
-import { actualOwner, type Lease } from "./lease.ts";
+import type { Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
-import { type FleetSize, rescanMs, startingRestMs } from "./pace.ts";
-import { type Persistence, persist } from "./persist.ts";
+import { rescanMs, sizeOf, startingRestMs } from "./pace.ts";
+import { denied, type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
 import { anyAborted, sharedController } from "./signals.ts";
 import { checkAtStart } from "./streamCheck.ts";
-import { type LeaseTable, LeaseTableError, type Scan } from "./table.ts";
+import { type LeaseTable, LeaseTableError } from "./table.ts";
 import { Trouble } from "./trouble.ts";
+import { UnreadableRows } from "./unreadable.ts";
 
 export interface CoordinatorParts {
   readonly table: LeaseTable;
@@ -68,13 +70,13 @@ export class Coordinator {
   readonly #holdings: Holdings;
   readonly #housekeeping: Housekeeping;
   readonly #membership: Membership | undefined;
+  readonly #discovery: Discovery | undefined;
   readonly #stopping = sharedController();
   readonly #news = new Bell();
   readonly #strangerMovesTolerated: number;
   #observation: Observation = NOTHING_SEEN;
   #strangers: Strangers = NO_STRANGERS;
-  /** Rows that cannot be read as leases. */
-  #unreadable: ReadonlySet<string> = new Set();
+  readonly #unreadable: UnreadableRows;
   #atOnce = AT_ONCE;
   /** Monotonic time at which the table was last seen with leases in it. */
   #lastFilledMs = Number.NEGATIVE_INFINITY;
@@ -86,6 +88,7 @@ export class Coordinator {
     this.#parts = parts;
     this.#persistence = equipped;
     this.#sync = new ShardSync(equipped);
+    this.#unreadable = new UnreadableRows(parts.emit, settings.failoverTimeMillis);
     this.#membership =
       parts.fleet &&
       new Membership({
@@ -94,9 +97,12 @@ export class Coordinator {
         workerMetricsReporterFreqInMillis: settings.workerMetricsReporterFreqInMillis,
         news: () => this.#news.ring(),
       });
+    const { failoverTimeMillis } = settings;
+    this.#discovery =
+      parts.fleet && new Discovery({ ...equipped, tables: parts.fleet, failoverTimeMillis });
     this.#holdings = new Holdings({
       ...equipped,
-      failoverTimeMillis: settings.failoverTimeMillis,
+      failoverTimeMillis,
       gracefulLeaseHandoffTimeoutMillis: settings.gracefulLeaseHandoffTimeoutMillis,
       isGracefulLeaseHandoffEnabled: settings.isGracefulLeaseHandoffEnabled,
       tellsThroughput: () => this.#membership?.mode.version === "3x",
@@ -160,14 +166,16 @@ export class Coordinator {
   }
 
   async #takeLoop(): Promise<void> {
-    const { clock, table, settings, random } = this.#parts;
+    const { clock, table } = this.#parts;
     const { signal } = this.#stopping;
     let checked = false;
+    let soon = true;
     for (let firstPass = true; !signal.aborted; ) {
       this.#news.clear();
+      if (!firstPass && !soon && (await this.#lookByIndex())) continue;
       const scan = await this.#persist("Scan", () => table.scan(signal));
       if (!scan) return;
-      this.#tellUnreadable(scan, firstPass);
+      this.#unreadable.tell(scan, firstPass);
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         this.#holdings.tell([]);
@@ -184,11 +192,37 @@ export class Coordinator {
       if (firstPass) this.#housekeeping.begin(scan);
       const more = await this.#pass(scan.leases, firstPass);
       firstPass = false;
-      const soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
-      const pace = soon ? startingRestMs : rescanMs;
-      const restMs = pace(sizeOf(scan.leases), settings.failoverTimeMillis, random);
-      await this.#news.sleep(clock, restMs, signal);
+      soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
+      await this.#news.sleep(clock, this.#restMs(scan.leases, soon), signal);
     }
+  }
+
+  /** In a fleet that is led. @returns false when all leases are to be looked at; else it has rested. */
+  async #lookByIndex(): Promise<boolean> {
+    const { signal } = this.#stopping;
+    if (!this.#isLed || !this.#discovery) return false;
+    const { clock, settings } = this.#parts;
+    const found = await this.#discovery.look(this.#holdings.busy(clock.monotonicMs()), signal);
+    this.#membership?.see();
+    if (!found || !this.#isLed) return false;
+    this.#holdings.tellKeys(found.keys);
+    const seen = observe(NOTHING_SEEN, found.leases, clock.monotonicMs());
+    await this.#take(accept(this.#view(seen, false), settings));
+    await this.#news.sleep(clock, this.#discovery.restMs(), signal);
+    return true;
+  }
+
+  get #isLed(): boolean {
+    const { version, led } = this.#membership?.mode ?? UNLED;
+    return version === "3x" && led;
+  }
+
+  #restMs(leases: readonly Lease[], soon: boolean): number {
+    const { random, settings } = this.#parts;
+    const size = sizeOf(leases);
+    this.#discovery?.scanned(this.#observation, size);
+    if (!soon && this.#isLed && this.#discovery) return this.#discovery.restMs();
+    return (soon ? startingRestMs : rescanMs)(size, settings.failoverTimeMillis, random);
   }
 
   /** Rows that were deleted under their holders are put back by them; what is not there after a lease's time is made anew. */
@@ -199,32 +233,38 @@ export class Coordinator {
 
   /** @returns whether more was to be taken. */
   async #pass(scanned: readonly Lease[], firstPass: boolean): Promise<boolean> {
-    const { clock, workerId, settings, random } = this.#parts;
-    const nowMs = clock.monotonicMs();
+    const { clock, settings } = this.#parts;
     const leases = scanned.map((lease) => this.#holdings.latest(lease));
-    this.#observation = observe(this.#observation, leases, nowMs);
+    this.#observation = observe(this.#observation, leases, clock.monotonicMs());
     this.#holdings.tell(leases);
     this.#lookForDuplicate(leases);
-    const busy = this.#holdings.busy(nowMs);
-    const view = {
-      leases: this.#observation,
+    const view = this.#view(this.#observation, firstPass);
+    const { take, more } = this.#isLed
+      ? { take: accept(view, settings), more: false }
+      : assign(view, settings);
+    this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
+    await this.#take(take);
+    return more;
+  }
+
+  #view(leases: Observation, firstPass: boolean): AssignmentView {
+    const { clock, workerId, random } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    return {
+      leases,
       workerId,
       nowMs,
       firstPass,
       random,
-      busy,
+      busy: this.#holdings.busy(nowMs),
       requested: this.#holdings.requested,
       expected: this.#holdings.expected(nowMs),
       atOnce: this.#atOnce,
     };
-    const { version, led } = this.#membership?.mode ?? UNLED;
-    const { take, more } =
-      version === "3x" && led
-        ? { take: accept(view, settings), more: false }
-        : assign(view, settings);
-    this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
-    await inParallel(take, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
-    return more;
+  }
+
+  #take(takes: readonly Take[]): Promise<void> {
+    return inParallel(takes, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
   }
 
   #lookForDuplicate(leases: readonly Lease[]): void {
@@ -235,22 +275,6 @@ export class Coordinator {
     for (const [shardId, { moves }] of this.#strangers) {
       if (moves > this.#strangerMovesTolerated) this.#failAsDuplicate(shardId);
     }
-  }
-
-  /**
-   * At start a row that is no lease means that the table serves another purpose. Later somebody has damaged it: the
-   * shard has no reader until it is mended, and the others go on.
-   */
-  #tellUnreadable({ unreadable }: Scan, firstPass: boolean): void {
-    const [first] = unreadable;
-    if (first && firstPass) throw notALeaseTable(first.error);
-    for (const { shardId, error } of unreadable) {
-      if (this.#unreadable.has(shardId)) continue;
-      const trouble = { service: "dynamodb", operation: "read lease", attempt: 1 } as const;
-      const { failoverTimeMillis: retryInMs } = this.#parts.settings;
-      this.#parts.emit({ type: "serviceTrouble", ...trouble, shardId, error, retryInMs });
-    }
-    this.#unreadable = new Set(unreadable.map(({ shardId }) => shardId));
   }
 
   #stop(): void {
@@ -273,23 +297,4 @@ export class Coordinator {
     const work = { service: "dynamodb", operation, who: "" } as const;
     return persist(work, attempt, this.#persistence, this.#stopping.signal);
   }
-}
-
-function sizeOf(leases: readonly Lease[]): FleetSize {
-  const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
-  return { leases: leases.length, workers: owners.size };
-}
-
-function notALeaseTable(error: LeaseTableError): UserError {
-  return new UserError(
-    `${error.message}: this is not the row of a lease. If the table serves another purpose, choose another applicationName (or tableName); if the row was damaged, mend or delete it.`,
-    { cause: error },
-  );
-}
-
-function denied(error: LeaseTableError): UserError {
-  return new UserError(
-    `${error.message}. Give this process credentials that may use the lease table (DescribeTable, CreateTable, Scan, GetItem, PutItem, UpdateItem, DeleteItem).`,
-    { cause: error },
-  );
 }

@@ -117,6 +117,18 @@ export class Holdings {
     }
   }
 
+  /**
+   * What the keys under our name mean for those who hold leases: one that is missing was taken, deleted, or is wanted by the leader.
+   * Reading its row will tell. Who waits for parents looks at their rows itself.
+   */
+  tellKeys(keys: ReadonlySet<string>): void {
+    for (const [shardId, tenure] of this.#tenures) {
+      if (tenure.isReleasing) continue;
+      if (!keys.has(shardId) && tenure.trusted && !tenure.isHandingOver) this.#check(tenure);
+      if (tenure.lease.parentShardIds.length > 0) tenure.ring();
+    }
+  }
+
   /** Takes a lease, if nobody was faster, and sets a consumer to work on it. */
   async take(take: Take): Promise<void> {
     if (this.#stopping.signal.aborted) return;

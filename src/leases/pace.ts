@@ -2,6 +2,8 @@
 // to read, and the sooner a free lease is seen, the sooner its records flow again. But every worker reads every
 // lease: in a large fleet each looks more seldom, and there is always one that looks soon.
 
+import { actualOwner, type Lease } from "./lease.ts";
+
 /** Below this nobody would notice a difference. */
 const SOONEST_MS = 800;
 /** A lease takes about 350 bytes: some 12 of them cost half a read unit. One worker spends at most about 4 units a second. */
@@ -18,6 +20,11 @@ export interface FleetSize {
   readonly leases: number;
   /** Those that own leases, alive or not. */
   readonly workers: number;
+}
+
+export function sizeOf(leases: readonly Lease[]): FleetSize {
+  const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
+  return { leases: leases.length, workers: owners.size };
 }
 
 /** The longest wait between two scans of one worker. */
@@ -56,4 +63,33 @@ export function startingRestMs(
     Math.max(STARTING_MS, spacedMs) * (0.75 + random() / 4),
     rescanMs(size, failoverTimeMillis, random),
   );
+}
+
+/** Of the failover time: a look by the index of owners costs half a read unit, whatever the size of the fleet. */
+const INDEX_LOOK_FAILOVERS = 0.25;
+
+/** The wait before a look by the index of owners (kcl3/discovery.ts): no longer than before a scan. */
+export function indexRestMs(
+  size: FleetSize,
+  failoverTimeMillis: number,
+  random: () => number,
+): number {
+  const longestMs = Math.min(
+    longestRestMs(size, failoverTimeMillis),
+    INDEX_LOOK_FAILOVERS * failoverTimeMillis,
+  );
+  return longestMs * (0.75 + random() / 4);
+}
+
+/** With the index, and without it: how much longer a scan may be waited for. */
+const INDEXED_SCAN_RESTS = 2.4;
+
+/** The wait between two scans while the index of owners is used. Why so long, kcl3/discovery.ts says. */
+export function indexedScanMs(
+  size: FleetSize,
+  failoverTimeMillis: number,
+  random: () => number,
+): number {
+  const shortestMs = INDEXED_SCAN_RESTS * longestRestMs(size, failoverTimeMillis);
+  return Math.max(failoverTimeMillis, shortestMs) * (1 + random() / 4);
 }

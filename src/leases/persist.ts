@@ -56,3 +56,11 @@ function whatPersonsMend(error: unknown): UserError | undefined {
     { cause: error },
   );
 }
+
+/** What to tell a person whose credentials may not use the table. */
+export function denied(error: LeaseTableError): UserError {
+  return new UserError(
+    `${error.message}. Give this process credentials that may use the lease table (DescribeTable, CreateTable, Scan, GetItem, PutItem, UpdateItem, DeleteItem).`,
+    { cause: error },
+  );
+}

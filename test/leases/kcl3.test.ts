@@ -1,6 +1,6 @@
 // Beside a KCL 3.x fleet. Its Java workers are played by writes as Java makes them; what the real ones do, test/interop sees.
 
-import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
+import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FleetRow } from "../../src/leases/kcl3/fleetRows.ts";
 import { fleetTables } from "../../src/leases/kcl3/fleetTables.ts";
@@ -15,16 +15,17 @@ import {
   Worker,
   type WorkerOptions,
 } from "./fleet.ts";
-
-type Item = Record<string, AttributeValue>;
+import { clientVersion, JavaFleet, javaReport, leaderLock, leaseRow, nowS } from "./javaFleet.ts";
 
 let client: DynamoDB;
 let tableName: string;
+let java: JavaFleet;
 const running: Worker[] = [];
 
 beforeEach(async () => {
   client = await openClient();
   tableName = uniqueName("kcl3");
+  java = new JavaFleet(client, tableName);
   await (await openTable(tableName)).ensure(never);
 });
 
@@ -35,7 +36,7 @@ afterEach(async () => {
 async function start(options: Partial<WorkerOptions> = {}): Promise<Worker> {
   const worker = new Worker({
     table: await openTable(tableName),
-    fleet: fleetTables(client, names(), "test"),
+    fleet: fleetTables(client, java.names, "test"),
     shards: shardsSideBySide(2),
     ...options,
     settings: { failoverTimeMillis: 20_000, ...options.settings },
@@ -44,95 +45,20 @@ async function start(options: Partial<WorkerOptions> = {}): Promise<Worker> {
   return worker;
 }
 
-const names = () => ({
-  tableName,
-  coordinatorStateTableName: `${tableName}-CoordinatorState`,
-  workerMetricsTableName: `${tableName}-WorkerMetricStats`,
-});
-
-const put = (Item: Item, TableName = tableName) => client.putItem({ TableName, Item });
-
-async function row(leaseKey: string): Promise<Item | undefined> {
-  const found = await client.getItem({
-    TableName: tableName,
-    Key: { leaseKey: { S: leaseKey } },
-    ConsistentRead: true,
-  });
-  return found.Item;
-}
-
-const nowS = () => Math.floor(Date.now() / 1000);
-
-/** As a Java 3.5 worker writes them (reference: what it did when run). */
-const clientVersion = (cv: string): Item => ({
-  leaseKey: { S: "Migration3.0" },
-  entityType: { S: "CLIENT_VERSION_MIGRATION" },
-  cv: { S: cv },
-  mb: { S: "java" },
-  mts: { N: "1795446660327" },
-  h: { L: [] },
-});
-const leaderLock = (): Item => ({
-  leaseKey: { S: "Leader" },
-  entityType: { S: "LEADER" },
-  ownerName: { S: "java" },
-  leaseDuration: { S: "120000" },
-  recordVersionNumber: { S: crypto.randomUUID() },
-});
-const javaReport = (updatedS = nowS()): Item => ({
-  leaseKey: { S: "java" },
-  entityType: { S: "WORKER_METRIC_STATS" },
-  sts: { M: {} },
-  opr: { M: {} },
-  lut: { N: String(updatedS) },
-  slu: { N: String(updatedS) },
-  sup: { N: "1" },
-});
-
-async function javaFleet(updatedS = nowS()): Promise<void> {
-  await put(clientVersion("CLIENT_VERSION_3X"));
-  if (updatedS > nowS() - 60) await put(leaderLock());
-  await put(javaReport(updatedS));
-}
-
-/** A lease as Java 3.5 makes it, with an owner or without. */
-const leaseRow = (shardId: string, owner?: string): Item => ({
-  leaseKey: { S: shardId },
-  entityType: { S: "LEASE" },
-  leaseCounter: { N: "0" },
-  ...(owner && { leaseOwner: { S: owner } }),
-  checkpoint: { S: "TRIM_HORIZON" },
-  checkpointSubSequenceNumber: { N: "0" },
-  ownerSwitchesSinceCheckpoint: { N: "0" },
-});
-
-/** The leader gives a lease to a worker. */
-const assign = (shardId: string, to: string) =>
-  client.updateItem({
-    TableName: tableName,
-    Key: { leaseKey: { S: shardId } },
-    AttributeUpdates: {
-      leaseOwner: { Action: "PUT", Value: { S: to } },
-      leaseCounter: { Action: "ADD", Value: { N: "1" } },
-      checkpointOwner: { Action: "DELETE" },
-    },
-    Expected: { leaseOwner: { Exists: false }, checkpointOwner: { Exists: false } },
-  });
-
 const [first = "", second = ""] = shardsSideBySide(2).map(({ shardId }) => shardId);
 
 describe("without a state of KCL 3.x, or in the states around an upgrade", () => {
   test.each(["", "CLIENT_VERSION_UPGRADE_FROM_2X", "CLIENT_VERSION_2X"])(
     "(%s) leases are taken, nothing is reported and no table made",
     async (cv) => {
-      if (cv !== "") await put(clientVersion(cv));
-      await put(leaderLock());
+      if (cv !== "") await java.put(clientVersion(cv));
+      await java.put(leaderLock());
       const worker = await start();
       await worker.until(() => worker.held.size === 2);
       const chosen = worker.all("fleetModeChosen");
       expect(chosen).toMatchObject([{ version: "2x", led: false }]);
       expect(chosen[0]?.found).toContain(cv === "" ? "no state of KCL 3.x" : cv);
-      expect(await row(worker.workerId)).toBeUndefined();
+      expect(await java.row(worker.workerId)).toBeUndefined();
       const { TableNames = [] } = await client.listTables({ ExclusiveStartTableName: tableName });
       expect(TableNames.filter((name) => name.startsWith(tableName))).toEqual([]);
     },
@@ -140,7 +66,7 @@ describe("without a state of KCL 3.x, or in the states around an upgrade", () =>
 });
 
 test("in a state that is unknown the worker does not start, and writes nothing", async () => {
-  await put(clientVersion("CLIENT_VERSION_4X"));
+  await java.put(clientVersion("CLIENT_VERSION_4X"));
   const worker = await start();
   await expect(worker.ended).rejects.toThrow(UserError);
   await expect(worker.ended).rejects.toThrow(/CLIENT_VERSION_4X.*newer version/);
@@ -150,14 +76,14 @@ test("in a state that is unknown the worker does not start, and writes nothing",
 
 describe.each(["CLIENT_VERSION_3X", "CLIENT_VERSION_3X_WITH_ROLLBACK"])("in the state %s", (cv) => {
   test("a worker reports, takes what it is assigned and nothing else, hands over, and goes in order", async () => {
-    await javaFleet();
-    await put(clientVersion(cv));
-    await put(leaseRow(first));
-    await put(leaseRow(second, "java"));
+    await java.begin();
+    await java.put(clientVersion(cv));
+    await java.put(leaseRow(first));
+    await java.put(leaseRow(second, "java"));
     const worker = await start();
     await worker.untilEvent("fleetModeChosen", ({ version, led }) => version === "3x" && led);
-    await until("the report", async () => (await row(worker.workerId)) !== undefined);
-    const report = await row(worker.workerId);
+    await until("the report", async () => (await java.row(worker.workerId)) !== undefined);
+    const report = await java.row(worker.workerId);
     expect(report).toMatchObject({
       entityType: { S: "WORKER_METRIC_STATS" },
       sts: { M: {} },
@@ -167,35 +93,29 @@ describe.each(["CLIENT_VERSION_3X", "CLIENT_VERSION_3X_WITH_ROLLBACK"])("in the 
     expect(Math.abs(Number(report?.["lut"]?.N) - nowS())).toBeLessThan(20);
     expect(worker.held.size).toBe(0);
 
-    await assign(first, worker.workerId);
+    await java.assign(first, worker.workerId);
     await worker.untilEvent(
       "leaseTaken",
       ({ shardId, how }) => shardId === first && how === "assigned",
     );
     expect([...worker.held.keys()]).toEqual([first]);
 
-    await client.updateItem({
-      TableName: tableName,
-      Key: { leaseKey: { S: first } },
-      UpdateExpression: "SET leaseOwner = :java, checkpointOwner = :us",
-      ConditionExpression: "leaseOwner = :us AND attribute_not_exists(checkpointOwner)",
-      ExpressionAttributeValues: { ":java": { S: "java" }, ":us": { S: worker.workerId } },
-    });
+    await java.beginHandover(first, worker.workerId, "java");
     await worker.untilEvent("leaseReleased", ({ to }) => to === "java");
-    const given = await row(first);
+    const given = await java.row(first);
     expect(given).toMatchObject({ leaseOwner: { S: "java" }, entityType: { S: "LEASE" } });
     expect(given).not.toHaveProperty("checkpointOwner");
 
     await worker.stop();
-    expect(await row(worker.workerId)).toBeUndefined();
-    expect(await row("Migration3.0")).toEqual(clientVersion(cv));
-    expect(await row("Leader")).toBeDefined();
+    expect(await java.row(worker.workerId)).toBeUndefined();
+    expect(await java.row("Migration3.0")).toEqual(clientVersion(cv));
+    expect(await java.row("Leader")).toBeDefined();
   });
 });
 
 test("renewals tell the leader what a shard brings", async () => {
-  await javaFleet();
-  await put(leaseRow(first));
+  await java.begin();
+  await java.put(leaseRow(first));
   const worker = await start({
     settings: { failoverTimeMillis: 600 },
     consume: async (lease) => {
@@ -206,12 +126,15 @@ test("renewals tell the leader what a shard brings", async () => {
     },
   });
   await worker.untilEvent("fleetModeChosen");
-  await assign(first, worker.workerId);
-  await until("a throughput", async () => Number((await row(first))?.["throughputKBps"]?.N) > 0);
+  await java.assign(first, worker.workerId);
+  await until(
+    "a throughput",
+    async () => Number((await java.row(first))?.["throughputKBps"]?.N) > 0,
+  );
 });
 
 test("in tables of KCL 3.0 to 3.4 it reports where Java does, and leaves the lease table to leases", async () => {
-  const { coordinatorStateTableName, workerMetricsTableName } = names();
+  const { coordinatorStateTableName, workerMetricsTableName } = java.names;
   for (const [TableName, AttributeName] of [
     [coordinatorStateTableName, "key"],
     [workerMetricsTableName, "wid"],
@@ -228,35 +151,35 @@ test("in tables of KCL 3.0 to 3.4 it reports where Java does, and leaves the lea
     });
   }
   const { leaseKey: _, entityType: __, ...state } = clientVersion("CLIENT_VERSION_3X");
-  await put({ ...state, key: { S: "Migration3.0" } }, coordinatorStateTableName);
+  await java.put({ ...state, key: { S: "Migration3.0" } }, coordinatorStateTableName);
   const { leaseKey: ___, entityType: ____, ...report } = javaReport();
-  await put({ ...report, wid: { S: "java" } }, workerMetricsTableName);
-  await put(leaseRow(first));
+  await java.put({ ...report, wid: { S: "java" } }, workerMetricsTableName);
+  await java.put(leaseRow(first));
   const worker = await start();
   await worker.untilEvent("fleetModeChosen", ({ version, led }) => version === "3x" && led);
   const reported = () =>
     client.getItem({ TableName: workerMetricsTableName, Key: { wid: { S: worker.workerId } } });
   await until("the report", async () => (await reported()).Item !== undefined);
   expect((await reported()).Item).not.toHaveProperty("entityType");
-  expect(await row(worker.workerId)).toBeUndefined();
+  expect(await java.row(worker.workerId)).toBeUndefined();
   await worker.stop();
   expect((await reported()).Item).toBeUndefined();
 });
 
 test("when no Java worker is alive our workers share the leases, and give way when one returns", async () => {
-  await javaFleet(nowS() - 600);
-  for (const shardId of [first, second]) await put(leaseRow(shardId));
+  await java.begin(nowS() - 600);
+  for (const shardId of [first, second]) await java.put(leaseRow(shardId));
   const one = await start();
   const two = await start();
   await one.untilEvent("fleetModeChosen", ({ version, led }) => version === "3x" && !led);
   await one.until(() => one.held.size === 1);
   await two.until(() => two.held.size === 1);
-  await javaFleet();
+  await java.begin();
   await one.untilEvent("fleetModeChosen", ({ led }) => led);
   await one.stop();
   await two.untilEvent("fleetModeChosen", ({ led }) => led);
   // What one left behind is the leader's to assign: two takes it only when it is forgotten.
-  await assign(
+  await java.assign(
     [...shardsSideBySide(2)].map(({ shardId }) => shardId).find((id) => !two.held.has(id)) ?? "",
     "java",
   );
@@ -264,9 +187,9 @@ test("when no Java worker is alive our workers share the leases, and give way wh
 });
 
 test("what the leader forgets is rescued: a dead worker's lease, and one without owner", async () => {
-  await javaFleet();
-  await put(leaseRow(first, "dead"));
-  await put(leaseRow(second));
+  await java.begin();
+  await java.put(leaseRow(first, "dead"));
+  await java.put(leaseRow(second));
   const worker = await start({
     settings: { failoverTimeMillis: 600, leaseAssignmentIntervalMillis: 400 },
   });

@@ -18,6 +18,7 @@ export type Fate =
   /** The connection breaks before it is carried out. */
   | "cut"
   | "throttle"
+  | "deny"
   /** It waits until `until` resolves, and is carried out then. */
   | { readonly until: Promise<unknown> };
 
@@ -31,16 +32,17 @@ export class DynamoProxy {
   /** Asked for each call; set by the test. */
   fate: (call: Call) => Fate = () => "pass";
   readonly #server: Server;
-  readonly #target = new URL(inject("dynamoUrl"));
+  readonly #target: URL;
 
-  private constructor() {
+  private constructor(target: string) {
+    this.#target = new URL(target);
     this.#server = createServer((incoming, outgoing) => {
       this.#serve(incoming, outgoing).catch(() => outgoing.destroy());
     });
   }
 
-  static async start(): Promise<DynamoProxy> {
-    const proxy = new DynamoProxy();
+  static async start(target: string = inject("dynamoUrl")): Promise<DynamoProxy> {
+    const proxy = new DynamoProxy(target);
     await new Promise<void>((resolve) => proxy.#server.listen(0, "127.0.0.1", resolve));
     return proxy;
   }
@@ -59,7 +61,10 @@ export class DynamoProxy {
     const target = String(incoming.headers["x-amz-target"] ?? "");
     const fate = this.fate({ operation: target.split(".")[1] ?? "", body: body.toString() });
     if (fate === "cut") return void outgoing.destroy();
-    if (fate === "throttle") return throttle(outgoing);
+    if (fate === "throttle") {
+      return refuse(outgoing, `${API}ProvisionedThroughputExceededException`, "too fast");
+    }
+    if (fate === "deny") return refuse(outgoing, "AccessDeniedException", "not allowed");
     if (typeof fate === "object") await fate.until;
     const answer = await this.#forward(incoming, body);
     if (fate === "loseAnswer") return void outgoing.destroy();
@@ -79,10 +84,11 @@ export class DynamoProxy {
   }
 }
 
-function throttle(outgoing: ServerResponse): void {
-  const type = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException";
+const API = "com.amazonaws.dynamodb.v20120810#";
+
+function refuse(outgoing: ServerResponse, type: string, message: string): void {
   outgoing.writeHead(400, { "content-type": "application/x-amz-json-1.0" });
-  outgoing.end(JSON.stringify({ __type: type, message: "too fast" }));
+  outgoing.end(JSON.stringify({ __type: type, message }));
 }
 
 async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {

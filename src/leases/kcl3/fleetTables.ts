@@ -27,7 +27,14 @@ export interface FleetTables {
   report(place: ReportPlace, workerId: string, nowS: number, signal: AbortSignal): Promise<void>;
   /** Takes the report back, so that the leader assigns nothing more to this worker. */
   withdraw(place: ReportPlace, workerId: string, signal: AbortSignal): Promise<void>;
+  /** Of the index of owners: `ACTIVE`, `CREATING`, …; `undefined` when there is none. */
+  ownerIndexStatus(signal: AbortSignal): Promise<string | undefined>;
+  /** By the index: the keys of the leases that name this owner, perhaps a moment ago; `undefined` when it is not to be read. */
+  keysOf(workerId: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
 }
+
+/** Owner (HASH) and key (RANGE), nothing else; Java's workers make it when a fleet turns to 3.x. */
+export const OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex";
 
 /** Keys of the tables of KCL 3.0 to 3.4. */
 const STATE_KEY = "key";
@@ -118,6 +125,43 @@ export function fleetTables(
       await call("DeleteItem", TableName, () =>
         client.deleteItem({ TableName, Key: { [key]: { S: workerId } } }, { abortSignal }),
       );
+    },
+
+    async ownerIndexStatus(abortSignal) {
+      const { tableName: TableName } = names;
+      return call("DescribeTable", TableName, async () => {
+        const { Table } = await client.describeTable({ TableName }, { abortSignal });
+        const index = Table?.GlobalSecondaryIndexes?.find((each) => each.IndexName === OWNER_INDEX);
+        return index && (index.IndexStatus ?? "without a status");
+      });
+    },
+
+    async keysOf(workerId, abortSignal) {
+      const { tableName: TableName } = names;
+      const request = {
+        TableName,
+        IndexName: OWNER_INDEX,
+        KeyConditionExpression: `${ATTRIBUTES.owner} = :me`,
+        ExpressionAttributeValues: { ":me": { S: workerId } },
+      };
+      return call("Query", TableName, async () => {
+        try {
+          const keys: string[] = [];
+          let start: Item | undefined;
+          do {
+            const page = await client.query(
+              { ...request, ...(start && { ExclusiveStartKey: start }) },
+              { abortSignal },
+            );
+            keys.push(...(page.Items ?? []).flatMap((item) => item[ATTRIBUTES.key]?.S ?? []));
+            start = page.LastEvaluatedKey;
+          } while (start);
+          return keys;
+        } catch (error) {
+          if (error instanceof Error && error.name === "ValidationException") return undefined;
+          throw error;
+        }
+      });
     },
   };
 }

@@ -34,6 +34,8 @@ export class Membership {
   /** Rows of the fleet's own tables, as last read; `undefined` = no such table. */
   #state: readonly FleetRow[] | undefined;
   #metrics: readonly FleetRow[] | undefined;
+  /** Rows that the last scan of the lease table showed. */
+  #inLeaseTable: readonly FleetRow[] = [];
   #view: FleetView = NO_FLEET;
   #mode: FleetMode | undefined;
   #reportedTo: ReportPlace | undefined;
@@ -59,13 +61,17 @@ export class Membership {
   }
 
   /**
-   * What a scan of the lease table showed beside the leases.
+   * What is known by now.
    *
+   * @param inLeaseTable what a scan of the lease table has just shown beside the leases; absent: there was none.
    * @throws UserError when the fleet is in a state that we do not know.
    */
-  see(inLeaseTable: readonly FleetRow[]): FleetMode {
+  see(inLeaseTable?: readonly FleetRow[]): FleetMode {
+    // Rows of an earlier scan look old because nobody has looked.
+    if (!inLeaseTable && this.#inLeaseTable.length > 0) return this.mode;
+    this.#inLeaseTable = inLeaseTable ?? [];
     const { clock, emit } = this.#parts;
-    const rows = [...(this.#state ?? []), ...(this.#metrics ?? []), ...inLeaseTable];
+    const rows = [...(this.#state ?? []), ...(this.#metrics ?? []), ...this.#inLeaseTable];
     const nowMs = clock.monotonicMs();
     this.#view = watch(this.#view, rows, nowMs);
     const mode = modeOf(this.#view, nowMs, clock.now());
