@@ -2,6 +2,7 @@
 
 import type { Settings } from "../config/settings.ts";
 import type { Destination } from "../deadLetters/place.ts";
+import { OWNER_INDEX } from "../leases/kcl3/fleetTables.ts";
 import { lettersOf, type Resource } from "./needs.ts";
 
 export const REGION = "REGION";
@@ -42,6 +43,8 @@ export class Arns {
         return [this.#consumer()];
       case "table":
         return [this.#table(tableName)];
+      case "ownerIndex":
+        return [`${this.#table(tableName)}/index/${OWNER_INDEX}`];
       case "fleetTables":
         return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
       case "letters":

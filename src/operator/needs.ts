@@ -5,7 +5,14 @@ import type { Service, Settings } from "../config/settings.ts";
 import { type Destination, parseDestination } from "../deadLetters/place.ts";
 
 /** What an action is allowed on; `any`: it knows no resources. */
-export type Resource = "stream" | "consumer" | "table" | "fleetTables" | "letters" | "any";
+export type Resource =
+  | "stream"
+  | "consumer"
+  | "table"
+  | "ownerIndex"
+  | "fleetTables"
+  | "letters"
+  | "any";
 
 export interface Need {
   /** A statement's id: letters and digits. */
@@ -89,13 +96,19 @@ function tableNeeds(
     },
     ...(createTable ? [table("CreateLeaseTable", creation, ["table"])] : []),
     table("LookForJavaFleet", ["dynamodb:BatchGetItem", "dynamodb:Scan"], ["fleetTables"]),
-    ...(javaFleet ? [joining()] : []),
+    ...(javaFleet ? joining() : []),
   ];
 }
 
-/** In the tables of KCL 3.0 to 3.4 a worker reports, and takes its report back. */
-function joining(): Need {
-  return table("JoinJavaFleet", ["dynamodb:UpdateItem", "dynamodb:DeleteItem"], ["fleetTables"]);
+/**
+ * In the tables of KCL 3.0 to 3.4 a worker reports, and takes its report back. By the index it finds what it is assigned; it can do
+ * without, by scans.
+ */
+function joining(): readonly Need[] {
+  return [
+    table("JoinJavaFleet", ["dynamodb:UpdateItem", "dynamodb:DeleteItem"], ["fleetTables"]),
+    table("FindAssignedLeases", ["dynamodb:Query"], ["ownerIndex"]),
+  ];
 }
 
 function table(sid: string, actions: readonly string[], resources: readonly Resource[]): Need {

@@ -221,6 +221,42 @@ describe("told with its remedy:", () => {
     },
   );
 
+  it.each([
+    ["allowed", "ok"],
+    ["denied", "warning"],
+  ] as const)("the index of a KCL 3.x fleet, to read it is %s", async (right, verdict) => {
+    const dynamo = await proxy("dynamoUrl");
+    const settings = await properties({ dynamoDBEndpoint: dynamo.url });
+    const { client } = await tableByHand([]);
+    const text = (AttributeName: string) => ({ AttributeName, AttributeType: "S" }) as const;
+    await client.createTable({
+      TableName: settings.applicationName,
+      AttributeDefinitions: [text("leaseKey"), text("leaseOwner")],
+      KeySchema: [{ AttributeName: "leaseKey", KeyType: "HASH" }],
+      BillingMode: "PAY_PER_REQUEST",
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: "LeaseOwnerToLeaseKeyIndex",
+          KeySchema: [
+            { AttributeName: "leaseOwner", KeyType: "HASH" },
+            { AttributeName: "leaseKey", KeyType: "RANGE" },
+          ],
+          Projection: { ProjectionType: "KEYS_ONLY" },
+        },
+      ],
+    });
+    if (right === "denied") {
+      dynamo.next("Query", { type: "error", name: "AccessDeniedException" }, 9);
+    }
+    const { having, finding } = await examine(settings);
+    expect(having("failed")).toEqual([]);
+    expect(finding("permission dynamodb:Query")?.verdict).toBe(verdict);
+    expect(finding("permission dynamodb:Query")?.remedy ?? "none").toMatch(
+      right === "denied" ? /iam-policy --java-fleet/ : /none/,
+    );
+    expect(dynamo.count("Query")).toBe(1);
+  });
+
   it("a summary of the stream that may not be asked for is no trouble when polling", async () => {
     const kinesis = await proxy("kinesisUrl");
     kinesis.next("DescribeStreamSummary", { type: "error", name: "AccessDeniedException" }, 9);

@@ -162,6 +162,11 @@ describe("iam-policy", () => {
         expect.stringMatching(/table\/word-count-WorkerMetricStats$/),
       ],
     });
+    expect(more.statement("FindAssignedLeases")).toMatchObject({
+      Action: ["dynamodb:Query"],
+      Resource: expect.stringMatching(/table\/word-count\/index\/LeaseOwnerToLeaseKeyIndex$/),
+    });
+    expect(less.statement("FindAssignedLeases")).toBeUndefined();
   });
 
   it.each([

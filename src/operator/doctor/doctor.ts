@@ -7,6 +7,7 @@ import { kinesisClient } from "../../stream/client.ts";
 import { quietSdk } from "../target.ts";
 import { ClockSkew } from "./clockSkew.ts";
 import { type Finding, notChecked } from "./finding.ts";
+import { hasOwnerIndex } from "./fleet.ts";
 import { checkCredentials, checkRegion } from "./identity.ts";
 import { checkLeaseTable } from "./leaseTable.ts";
 import { checkConsumers, checkThroughput } from "./limits.ts";
@@ -76,6 +77,7 @@ async function* examineServices(
     const table = await checkLeaseTable(settings, dynamo, streamCheck.facts?.shards, signal);
     const { unusable: noTable, description } = table;
     const hasTable = description !== undefined;
+    const hasIndex = hasOwnerIndex(description);
     yield* await checkPermissions({
       settings,
       stream,
@@ -84,6 +86,7 @@ async function* examineServices(
       streamCheck,
       noTable,
       hasTable,
+      hasIndex,
       signal,
     });
     yield* table.findings;

@@ -3,6 +3,7 @@
 import type { TableDescription } from "@aws-sdk/client-dynamodb";
 import type { Settings } from "../../config/settings.ts";
 import type { dynamoClient } from "../../leases/dynamoClient.ts";
+import { OWNER_INDEX } from "../../leases/kcl3/fleetTables.ts";
 import type { ForeignRow, Row } from "../../leases/rows.ts";
 import { counted } from "../columns.ts";
 import { isLeaseRow } from "../leaseLines.ts";
@@ -14,8 +15,6 @@ export interface FleetFacts {
   readonly mode?: Finding;
 }
 
-/** By which a worker of KCL 3.x finds the leases that it was given. */
-const INDEX = "LeaseOwnerToLeaseKeyIndex";
 /** A worker of KCL 3.x that has not reported for two periods counts as dead. */
 const FRESH_MS = 60_000;
 
@@ -27,8 +26,7 @@ export async function fleetOf(
   signal: AbortSignal,
 ): Promise<FleetFacts> {
   const foreign = rows.filter((row): row is ForeignRow => row.type === "foreign");
-  const hasIndex =
-    table?.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === INDEX) ?? false;
+  const hasIndex = hasOwnerIndex(table);
   const version = foreign.find(({ entityType }) => entityType === "CLIENT_VERSION_MIGRATION");
   if (foreign.length > 0) {
     return facts(
@@ -46,6 +44,11 @@ export async function fleetOf(
     );
   }
   return { writtenBy: byAttributes(rows, hasIndex) };
+}
+
+/** By which a worker of KCL 3.x finds the leases that it was given. */
+export function hasOwnerIndex(table: TableDescription | undefined): boolean {
+  return table?.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === OWNER_INDEX) ?? false;
 }
 
 /** `""` when the table is there without saying; `undefined` when there is none, or it may not be read. */

@@ -7,8 +7,11 @@ import { needsOf } from "../needs.ts";
 import { errorText, type Finding, failed, notChecked, ok, warning } from "./finding.ts";
 import { PROBES, type ProbeParts } from "./probes.ts";
 
+/** What the daemon can do without. */
+const DISPENSABLE: ReadonlySet<string> = new Set(["dynamodb:Query"]);
+
 export async function checkPermissions(parts: ProbeParts): Promise<readonly Finding[]> {
-  const options = { createTable: !parts.hasTable, javaFleet: false };
+  const options = { createTable: !parts.hasTable, javaFleet: parts.hasIndex };
   const actions = needsOf(parts.settings, options).flatMap((need) => need.actions);
   const findings: Finding[] = [];
   for (const action of new Set(actions)) findings.push(await checkOne(action, parts));
@@ -34,6 +37,13 @@ async function checkOne(action: string, parts: ProbeParts): Promise<Finding> {
 
 function judge(check: string, action: string, error: unknown): Finding {
   if (isDenied(error)) {
+    if (DISPENSABLE.has(action)) {
+      return warning(
+        check,
+        `denied (${errorText(error)}): leases that a leader assigns are found by scans of the whole table, which cost more`,
+        `Allow ${action} on the index: iam-policy --java-fleet -p FILE prints the whole policy.`,
+      );
+    }
     const name = error instanceof Error ? error.name : "";
     return name.startsWith("KMS")
       ? failed(

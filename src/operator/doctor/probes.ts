@@ -5,6 +5,7 @@ import { DescribeStreamConsumerCommand, SubscribeToShardCommand } from "@aws-sdk
 import type { Settings } from "../../config/settings.ts";
 import type { dynamoClient } from "../../leases/dynamoClient.ts";
 import { ATTRIBUTES as A } from "../../leases/dynamoItem.ts";
+import { OWNER_INDEX } from "../../leases/kcl3/fleetTables.ts";
 import { type CallOptions, GetRecords, getShardIterator, limited } from "../../stream/calls.ts";
 import type { StreamId } from "../../stream/streamId.ts";
 import type { StreamCheck } from "./stream.ts";
@@ -18,6 +19,8 @@ export interface ProbeParts {
   /** Why nothing can be tried on the table; `undefined` = it can. */
   readonly noTable: string | undefined;
   readonly hasTable: boolean;
+  /** Workers of KCL 3.x have made their index of owners. */
+  readonly hasIndex: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -103,6 +106,19 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     asked(() => dynamo.describeTable({ TableName: settings.tableName }, { abortSignal: signal })),
   "dynamodb:Scan": ({ dynamo, settings, signal }) =>
     asked(() => dynamo.scan({ TableName: settings.tableName, Limit: 1 }, { abortSignal: signal })),
+  "dynamodb:Query": ({ dynamo, settings, signal }) =>
+    asked(() =>
+      dynamo.query(
+        {
+          TableName: settings.tableName,
+          IndexName: OWNER_INDEX,
+          KeyConditionExpression: `${A.owner} = :nobody`,
+          ExpressionAttributeValues: { ":nobody": { S: NOBODY } },
+          Limit: 1,
+        },
+        { abortSignal: signal },
+      ),
+    ),
   // Without it a fleet of KCL 3.0 to 3.4 is not seen.
   "dynamodb:BatchGetItem": ({ dynamo, settings, signal }) => {
     const Keys = [{ key: { S: NOBODY } }];
