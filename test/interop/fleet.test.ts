@@ -142,6 +142,14 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   fleet.kill(last);
   await tellShares("theirs killed, until ours has all", allOf("ours-3"));
 
+  if (ours === "node") {
+    for (const { name: worker, succeeded } of [node, second, third]) {
+      const [queries, scans] = [succeeded("Query"), succeeded("Scan")];
+      note(`${worker} looked ${queries} times by the index and ${scans} times at all leases`);
+      // Only Java's leader has an index made; where it leads, it is used.
+      expect(queries > 0).toBe(led);
+    }
+  }
   await fleet.drain();
   await fleet.terminate(third);
   const { problems, records, duplicates, causes } = await fleet.findings();

@@ -20,12 +20,14 @@ import { leaseItems, testKinesis, until } from "../support/emulators.ts";
 import { findForeignWrites } from "./foreignWrites.ts";
 import { type JavaRelease, javaProperties, startJava, writeProperties } from "./javaDaemon.ts";
 import { openShards, splitAndMerge } from "./resharding.ts";
-import { type LeaseWrite, startWriteWitness } from "./writeWitness.ts";
+import { type LeaseWrite, startWriteWitness, type WriteWitness } from "./writeWitness.ts";
 
 export interface Member {
   readonly name: string;
   readonly kind: "java" | "node";
   readonly program: Program;
+  /** How many of its calls of an operation DynamoDB has answered well. */
+  readonly succeeded: WriteWitness["succeeded"];
 }
 
 export interface FleetOptions {
@@ -111,7 +113,7 @@ export class MixedFleet {
       (made) => made.stop(STOP_PATIENCE_MS),
     );
     this.#faults.begin(`${kind} joined`, { who: "daemon", worker: name, pid: program.pid })();
-    const member = { name, kind, program };
+    const member = { name, kind, program, succeeded: witness.succeeded };
     this.#living.add(member);
     return member;
   }

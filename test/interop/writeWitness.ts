@@ -16,6 +16,8 @@ export interface LeaseWrite {
 
 export interface WriteWitness {
   readonly url: string;
+  /** How many calls of an operation succeeded. */
+  succeeded(operation: string): number;
   stop(): Promise<void>;
 }
 
@@ -27,10 +29,12 @@ export async function startWriteWitness(
   writes: LeaseWrite[],
 ): Promise<WriteWitness> {
   const { hostname, port } = new URL(target);
+  const successes = new Map<string, number>();
   const server = createServer((incoming, outgoing) => {
     const serve = async () => {
       const { method, url, headers } = incoming;
-      const isUpdate = String(headers["x-amz-target"]).endsWith(".UpdateItem");
+      const operation = String(headers["x-amz-target"]).split(".")[1] ?? "";
+      const isUpdate = operation === "UpdateItem";
       const asked = await collect(incoming);
       const body = isUpdate ? wantingTheRow(asked) : asked;
       const sent = request({
@@ -43,6 +47,9 @@ export async function startWriteWitness(
       sent.end(body);
       const [answer] = (await once(sent, "response")) as [IncomingMessage];
       const content = await collect(answer);
+      if (answer.statusCode === 200) {
+        successes.set(operation, (successes.get(operation) ?? 0) + 1);
+      }
       if (isUpdate && answer.statusCode === 200) note(writer, content, writes);
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       outgoing.end(content);
@@ -55,6 +62,7 @@ export async function startWriteWitness(
   const address = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${address.port}`,
+    succeeded: (operation) => successes.get(operation) ?? 0,
     async stop() {
       server.close();
       server.closeAllConnections();
