@@ -4,8 +4,13 @@
 // only. More than one batch is granted while the budget lasts, and to each shard at most the same part of it. So that one
 // batch a shard is not too much either, batches get smaller as more shards hold some: `batchBytes` says how large.
 
+import { LARGE_RECORD_BYTES } from "./recordSizes.ts";
+
 /** Below this a call would cost more than its records. All shards together may exceed the budget by so much each. */
 const SMALLEST_BATCH_BYTES = 256 * 1024;
+/** What is to come: nothing that matters, records of a size that is not known, or records of about so many bytes. */
+export type Need = "small" | "unknown" | number;
+
 /** What the largest answer of the service comes to: 10 MiB as base64, and what stands around 10,000 records. */
 const LARGEST_BATCH_BYTES = 17 * 1024 * 1024;
 
@@ -34,6 +39,14 @@ export class ByteBudget {
     const left = this.#totalBytes - this.#heldBytes;
     const fair = Math.min(this.#partBytes(share) / 2, left, LARGEST_BATCH_BYTES);
     return Math.max(SMALLEST_BATCH_BYTES, Math.floor(fair));
+  }
+
+  /** @internal What to reserve for its next batch. The first of all shards may have everything; the others, who do not wait for its answer, one record. */
+  bytesFor(share: Share, need: Need): number {
+    if (need === "small") return 0;
+    if (need !== "unknown") return Math.max(this.batchBytes(share), Math.ceil(need));
+    if (this.#heldBytes > 0) return LARGE_RECORD_BYTES;
+    return Math.min(this.#totalBytes, LARGEST_BATCH_BYTES);
   }
 
   /** @internal */
@@ -80,10 +93,10 @@ export interface ByteShare {
   /**
    * Waits until the next batch may be fetched, and holds what it may come to, so that others count on it.
    *
-   * @param small it is not expected to have a size that matters: it only waits.
+   * @param need with "small" it only waits; with a number, there is room for one such record at least.
    * @returns the bytes now held for it; 0 as well when the signal is aborted.
    */
-  reserve(small: boolean, signal: AbortSignal): Promise<number>;
+  reserve(need: Need, signal: AbortSignal): Promise<number>;
   /** Counts bytes that have arrived beyond what was reserved; negative when there were less. */
   hold(bytes: number): void;
   release(bytes: number): void;
@@ -107,9 +120,9 @@ class Share implements ByteShare {
     return this.#budget.batchBytes(this);
   }
 
-  async reserve(small: boolean, signal: AbortSignal): Promise<number> {
+  async reserve(need: Need, signal: AbortSignal): Promise<number> {
     while (!signal.aborted) {
-      const bytes = small ? 0 : this.batchBytes();
+      const bytes = this.#budget.bytesFor(this, need);
       if (this.#budget.mayHold(this, bytes)) {
         this.hold(bytes);
         return bytes;

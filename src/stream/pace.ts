@@ -41,6 +41,8 @@ export interface CallFacts {
   readonly bytes: number;
   readonly records: number;
   readonly millisBehindLatest: number | undefined;
+  /** It asked for few records, as little was known of their size: that they were few says nothing. */
+  readonly isCautious: boolean;
 }
 
 export class Pace {
@@ -97,9 +99,10 @@ export class Pace {
     return this.#atLeastIdle(backoffMs(attempt - 1, denied ? DENIED : TROUBLE, this.#random));
   }
 
-  #gapMs({ bytes, records, millisBehindLatest }: CallFacts): number {
+  #gapMs({ bytes, records, millisBehindLatest, isCautious }: CallFacts): number {
     if ((millisBehindLatest ?? 0) > 0) {
-      return !this.#careful && bytes >= WORTHWHILE_BYTES ? 0 : SHORTEST_IDLE_MS;
+      const isWorthwhile = bytes >= WORTHWHILE_BYTES || (isCautious && records > 0);
+      return !this.#careful && isWorthwhile ? 0 : SHORTEST_IDLE_MS;
     }
     if (records > 0) return BUSY_MS;
     // A little chance keeps the polls of many idle shards apart.

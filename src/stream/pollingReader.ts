@@ -8,6 +8,7 @@ import type { ByteBudget } from "./byteBudget.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import { readAhead } from "./readAhead.ts";
 import type { ReadShard } from "./reader.ts";
+import { RecordSizes } from "./recordSizes.ts";
 import { type FetchContext, ShardFetch } from "./shardFetch.ts";
 import type { StreamId } from "./streamId.ts";
 import { Troubles } from "./troubles.ts";
@@ -35,6 +36,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     calls: { client, clock, requestTimeoutMs: settings.requestTimeoutMs ?? REQUEST_TIMEOUT_MS },
     troubles: new Troubles(emit, clock),
     waitingRoom: new WaitingRoom(clock),
+    sizes: new RecordSizes(),
   };
 
   return readAhead(options.budget, {

@@ -18,9 +18,10 @@ import {
 } from "./errors.ts";
 import { tellIfExpired } from "./expired.ts";
 import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
-import { Pace } from "./pace.ts";
+import { type CallFacts, Pace } from "./pace.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import type { ShardToRead } from "./reader.ts";
+import type { Ask, RecordSizes } from "./recordSizes.ts";
 import { ShardCursor } from "./shardCursor.ts";
 import { endingOf, endingOfMissing } from "./shardEnding.ts";
 import type { StreamId } from "./streamId.ts";
@@ -37,10 +38,9 @@ export interface FetchContext {
   readonly emit: Emit;
   readonly troubles: Troubles;
   readonly waitingRoom: WaitingRoom;
+  readonly sizes: RecordSizes;
 }
 
-/** What a record takes as long as none has been seen. */
-const GUESSED_RECORD_BYTES = 1_600;
 /** A limit of the service. */
 const MAX_RECORDS = 10_000;
 
@@ -59,7 +59,8 @@ export class ShardFetch {
   #behind: boolean;
   /** What the next answer should come to at most. */
   #batchBytes = 0;
-  #recordBytes = GUESSED_RECORD_BYTES;
+  /** On average in the last answer that had records; `undefined` before the first. */
+  #recordBytes: number | undefined;
   #nextCallMs = Number.NEGATIVE_INFINITY;
   /** In a row. */
   #failures = 0;
@@ -95,7 +96,8 @@ export class ShardFetch {
       const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
       await this.#context.waitingRoom.wait(due, signal);
       // At the tip an answer is small, and is counted when its size is known.
-      const reserved = await this.#share.reserve(!this.#behind, signal);
+      const need = this.#behind ? (this.#expectedBytes ?? "unknown") : "small";
+      const reserved = await this.#share.reserve(need, signal);
       if (signal.aborted) return;
       this.#batchBytes = reserved || this.#share.batchBytes();
       const batch = await this.#fetch(signal);
@@ -114,28 +116,33 @@ export class ShardFetch {
       const iterator = await this.#cursor.iterator(signal);
       operation = "GetRecords";
       const startedMs = clock.monotonicMs();
-      const limit = this.#limit();
+      const { limit, isCautious } = this.#ask();
       const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
       troubles.succeeded(operation, shardId);
-      return { ...this.#took(answer, startedMs, endedMs), ...(shardEnd && { shardEnd }) };
+      return {
+        ...this.#took(answer, { startedMs, endedMs, isCautious }),
+        ...(shardEnd && { shardEnd }),
+      };
     } catch (error) {
       if (signal.aborted) return undefined;
       return await this.#failed(operation, error, signal);
     }
   }
 
-  #took(answer: GetRecordsAnswer, startedMs: number, endedMs: number): Batch {
+  #took(
+    answer: GetRecordsAnswer,
+    how: Pick<CallFacts, "startedMs" | "endedMs" | "isCautious">,
+  ): Batch {
     const { records, received, lastSequenceNumber, nextShardIterator, millisBehindLatest } = answer;
     const bytes = records.json.length;
     this.#failures = 0;
     this.#behind = (millisBehindLatest ?? 0) > 0;
     this.#cursor.advance(lastSequenceNumber, nextShardIterator);
-    const call = { startedMs, endedMs, bytes, records: received, millisBehindLatest };
-    this.#nextCallMs = this.#pace.nextMs(call);
+    this.#nextCallMs = this.#pace.nextMs({ ...how, bytes, records: received, millisBehindLatest });
     if (received > 0) {
-      this.#recordBytes = Math.max(1, bytes / received);
+      this.#recordBytes = this.#context.sizes.saw(received, bytes);
       const { shardId } = this.#shard;
       this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
     }
@@ -211,9 +218,18 @@ export class ShardFetch {
     troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
   }
 
-  /** As many records as fit into what this shard may hold, judged by the last ones. */
-  #limit(): number {
-    const fitting = Math.floor(this.#batchBytes / this.#recordBytes);
-    return Math.max(1, Math.min(fitting, this.#context.settings.maxRecords, MAX_RECORDS));
+  /** What a record comes to, by the last ones of this shard, or by those of others. */
+  get #expectedBytes(): number | undefined {
+    return this.#recordBytes ?? this.#context.sizes.largestBytes;
+  }
+
+  /** As many records as fit into what this shard may hold. At the tip few have come, and nobody needs to be careful. */
+  #ask(): Ask {
+    const { sizes, settings } = this.#context;
+    const most = Math.min(settings.maxRecords, MAX_RECORDS);
+    const recordBytes = this.#expectedBytes;
+    if (this.#behind) return sizes.ask(recordBytes, this.#batchBytes, most);
+    const fitting = recordBytes === undefined ? most : Math.floor(this.#batchBytes / recordBytes);
+    return { limit: Math.max(1, Math.min(fitting, most)), isCautious: false };
   }
 }

@@ -6,12 +6,14 @@ import { describe, expect, test } from "vitest";
 import { ByteBudget, type ByteShare } from "../../src/stream/byteBudget.ts";
 
 const MIB = 1024 * 1024;
+/** A record that is small beside any budget. */
+const LITTLE = 100;
 const never = () => new AbortController().signal;
 
 /** What can be reserved now; `undefined` when it would have to wait. */
 async function reserved(share: ByteShare): Promise<number | undefined> {
   const abort = new AbortController();
-  const reserving = share.reserve(false, abort.signal);
+  const reserving = share.reserve(LITTLE, abort.signal);
   await Promise.resolve();
   abort.abort();
   return (await reserving) || undefined;
@@ -30,17 +32,32 @@ test("a shard that holds nothing may always have one, if a small one", async () 
   expect(await reserved(budget.join())).toBe(MIB / 4);
 });
 
+test("a shard that holds nothing may always have one large record", async () => {
+  const budget = new ByteBudget(10 * MIB);
+  budget.join().hold(50 * MIB);
+  const share = budget.join();
+  expect(await share.reserve(2 * MIB, never())).toBe(2 * MIB);
+});
+
+test("of records that nobody knows, the first shard may have all that the service sends, and the others one", async () => {
+  const budget = new ByteBudget(16 * MIB);
+  expect(await budget.join().reserve("unknown", never())).toBe(16 * MIB);
+  expect(await budget.join().reserve("unknown", never())).toBeGreaterThan((MIB * 4) / 3);
+  expect(budget.heldBytes).toBeLessThan(18 * MIB);
+  expect(await new ByteBudget(64 * MIB).join().reserve("unknown", never())).toBe(17 * MIB);
+});
+
 test("a shard that waits goes on when something is given back, by itself or by another", async () => {
   const budget = new ByteBudget(10 * MIB);
   const [mine, other] = [budget.join(), budget.join()];
   mine.hold(5 * MIB);
   other.hold(5 * MIB);
-  const first = mine.reserve(false, never());
+  const first = mine.reserve(LITTLE, never());
   other.release(3 * MIB);
   mine.release(3 * MIB);
   expect(await first).toBeGreaterThan(0);
   mine.hold(10 * MIB);
-  const second = mine.reserve(true, never());
+  const second = mine.reserve("small", never());
   other.leave();
   mine.release(12 * MIB);
   expect(await second).toBe(0);
@@ -60,9 +77,9 @@ test("what is expected to be small only waits while more is held than there is",
   const budget = new ByteBudget(MIB);
   const share = budget.join();
   share.hold(MIB);
-  expect(await share.reserve(true, never())).toBe(0);
+  expect(await share.reserve("small", never())).toBe(0);
   share.hold(1);
-  const waiting = share.reserve(true, never());
+  const waiting = share.reserve("small", never());
   share.release(1);
   await waiting;
 });
@@ -71,7 +88,7 @@ test("an abort ends the waiting", async () => {
   const share = new ByteBudget(MIB).join();
   share.hold(2 * MIB);
   const abort = new AbortController();
-  const waiting = share.reserve(false, abort.signal);
+  const waiting = share.reserve(LITTLE, abort.signal);
   abort.abort();
   expect(await waiting).toBe(0);
 });
@@ -102,9 +119,9 @@ describe("the size of a batch", () => {
         const shares = Array.from({ length: shards }, () => budget.join());
         const abort = new AbortController();
         setMaxListeners(0, abort.signal);
-        const first = await Promise.all(shares.map((share) => share.reserve(false, abort.signal)));
+        const first = await Promise.all(shares.map((share) => share.reserve(LITTLE, abort.signal)));
         expect(Math.min(...first)).toBeGreaterThan(0);
-        const second = shares.map((share) => share.reserve(false, abort.signal));
+        const second = shares.map((share) => share.reserve(LITTLE, abort.signal));
         abort.abort();
         await Promise.all(second);
         expect(budget.heldBytes).toBeLessThanOrEqual(mib * MIB + (shards * MIB) / 4);

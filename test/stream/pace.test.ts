@@ -9,6 +9,7 @@ const call = (facts: Partial<CallFacts> = {}): CallFacts => ({
   bytes: 0,
   records: 0,
   millisBehindLatest: 0,
+  isCautious: false,
   ...facts,
 });
 const idle = (idleTimeBetweenReadsInMillis: number | undefined) => ({
@@ -38,6 +39,13 @@ describe("without a setting", () => {
     expect(pace.nextMs(call({ ...large, millisBehindLatest: 9 }))).toBe(1_000);
     expect(pace.nextMs(call({ ...some, millisBehindLatest: 9 }))).toBe(1_200);
     expect(pace.nextMs(call({ millisBehindLatest: 9 }))).toBe(1_200);
+  });
+
+  test("behind the tip it asks at once after an answer that was kept small in caution", () => {
+    const pace = new Pace(idle(undefined), half);
+    const first = { isCautious: true, millisBehindLatest: 9 };
+    expect(pace.nextMs(call({ ...first, ...some }))).toBe(1_000);
+    expect(pace.nextMs(call(first))).toBe(1_200);
   });
 
   test("throttled once, it keeps to 2 MB of payload and 5 calls a second", () => {

@@ -134,7 +134,7 @@ export class ShardSubscriptions {
     for (;;) {
       await this.#queue.room(signal);
       // An event is small beside the budget, and is counted when its size is known.
-      await this.#share.reserve(true, signal);
+      await this.#share.reserve("small", signal);
       signal.throwIfAborted();
       const event = await subscription.next(this.#disaggregate, signal);
       if (!event) return "goOn";

@@ -1,0 +1,45 @@
+// What the first answers of a stream's shards bring, when nobody knows yet how large its records are.
+
+import { expect, test } from "vitest";
+import { ByteBudget } from "../../src/stream/byteBudget.ts";
+import { createStream, put, shardsOf, until } from "../support/emulators.ts";
+import { keyOfShard } from "../support/mischief.ts";
+import { FIRST_SHARD, HORIZON, localReader, records, take, words, wordsOf } from "./support.ts";
+
+const MIB = 1024 * 1024;
+const never = () => new AbortController().signal;
+
+test("all together do not exceed the budget, however large the records are", async () => {
+  const streamName = await createStream("large-first", 2);
+  const large = words("x".repeat(500_000), 6);
+  for (const shard of [0, 1] as const) await put(streamName, large, keyOfShard(shard));
+  const { read, events } = localReader(streamName, { budget: new ByteBudget(3 * MIB) });
+  const shardIds = (await shardsOf(streamName)).map(({ ShardId = "" }) => ShardId);
+  const stop = new AbortController();
+  const reading = shardIds.map((shardId) =>
+    take(read({ shardId }, HORIZON, stop.signal), () => true),
+  );
+  const fetched = () => events.filter((event) => event.type === "fetched");
+  const first = () => shardIds.map((id) => fetched().find(({ shardId }) => shardId === id));
+  await until("an answer for each shard", () => first().every((event) => event !== undefined));
+  const bytes = first().reduce((sum, event) => sum + (event?.bytes ?? 0), 0);
+  expect(bytes).toBeLessThanOrEqual(3 * MIB);
+  stop.abort();
+  await Promise.all(reading);
+});
+
+test("one record comes first, the others at once behind it, and the next shard begins with all", async () => {
+  const streamName = await createStream("small-first", 2);
+  for (const shard of [0, 1] as const)
+    await put(streamName, words(`of ${shard}`, 15), keyOfShard(shard));
+  // Another shard's first answer is on its way.
+  const budget = new ByteBudget(16 * MIB);
+  await budget.join().reserve("unknown", never());
+  const { read } = localReader(streamName, { budget });
+  const first = await take(read({ shardId: FIRST_SHARD }, HORIZON, never()), records(15));
+  expect(first.map(({ records }) => records.count)).toEqual([1, 14]);
+  const shard = { shardId: "shardId-000000000001" };
+  const second = await take(read(shard, HORIZON, never()), records(15));
+  expect(second.map(({ records }) => records.count)).toEqual([15]);
+  expect(wordsOf([...first, ...second])).toEqual([...words("of 0", 15), ...words("of 1", 15)]);
+});
