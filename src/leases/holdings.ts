@@ -8,9 +8,9 @@ import type { Consume } from "./heldLease.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner, standsInTheWay } from "./lease.ts";
 import { persist, RELEASE_PAUSE_MS } from "./persist.ts";
 import { Requests } from "./requests.ts";
-import { sharedController } from "./signals.ts";
-import type { LeaseTable } from "./table.ts";
-import { type Taken, takeLease, WRITES_TO_TAKE } from "./takeLease.ts";
+import { sharedController, within } from "./signals.ts";
+import { type LeaseTable, LeaseTableError } from "./table.ts";
+import { type Taken, takeLease, takeUp, WRITES_TO_TAKE } from "./takeLease.ts";
 import { Tenure, type TenureParts } from "./tenure.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -36,6 +36,7 @@ export interface HoldingsParts {
   readonly duplicateFound: (shardId: string) => void;
 }
 
+const TAKE = { service: "dynamodb", operation: "take", who: "" } as const;
 /** After an immediate stop: how long leases may take to be released. */
 const KILL_RELEASE_MS = 1_000;
 
@@ -49,6 +50,8 @@ export class Holdings {
   /** The highest counters that our own writes can have made, of leases held before or wanted in vain. */
   readonly #counters = new Map<string, number>();
   readonly #requests: Requests;
+  /** Shards of which it is not known whether they are ours. */
+  readonly #unsettled = new Set<string>();
   readonly #killed = sharedController();
   readonly #stopping = sharedController();
 
@@ -68,7 +71,12 @@ export class Holdings {
     for (const [shardId, untilMs] of this.#restingUntilMs) {
       if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
     }
-    return new Set([...this.#tenures.keys(), ...this.#restingUntilMs.keys(), ...this.requested]);
+    return new Set([
+      ...this.#tenures.keys(),
+      ...this.#restingUntilMs.keys(),
+      ...this.requested,
+      ...this.#unsettled,
+    ]);
   }
 
   /** Shards that their owners were asked for. */
@@ -152,11 +160,48 @@ export class Holdings {
     await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
   }
 
-  async #takeNow({ lease, how, from: before }: Take): Promise<void> {
+  async #takeNow(take: Take): Promise<void> {
+    const { shardId, counter } = take.lease;
+    const { table, workerId, clock, trouble } = this.#parts;
+    this.#counters.set(shardId, counter + WRITES_TO_TAKE);
+    try {
+      const taken = await takeLease(take.lease, workerId, table, clock, this.#killed.signal);
+      trouble.recovered(TAKE);
+      if (taken) this.#begin(take, taken);
+    } catch (error) {
+      trouble.failed(TAKE, error, 0);
+      // Else nothing was written, and the next look at all leases will show what there is to be taken.
+      if (error instanceof LeaseTableError && error.trouble === "unavailable") this.#settle(take);
+    }
+  }
+
+  /**
+   * In the background, what became of a take that has no answer: others go by the row, and would wait until it expires. Tried
+   * for that long. When we are to stop, a lease that turns out to be ours is released at once.
+   */
+  #settle(take: Take): void {
+    const { shardId } = take.lease;
+    const { table, workerId, clock, failoverTimeMillis } = this.#parts;
+    const attempt = (signal: AbortSignal) => {
+      const highest = this.ownCounter(shardId);
+      this.#counters.set(shardId, highest + 1);
+      return takeUp(take.lease, workerId, highest, table, clock, signal);
+    };
+    this.#unsettled.add(shardId);
+    const settled = within(failoverTimeMillis, clock, this.#killed.signal, async (signal) => {
+      const again = () => attempt(signal);
+      const taken = await persist(TAKE, again, this.#parts, signal, RELEASE_PAUSE_MS);
+      if (taken) this.#begin(take, taken);
+    });
+    const settling = this.#guard(settled).finally(() => {
+      this.#unsettled.delete(shardId);
+      this.#running.delete(settling);
+    });
+    this.#running.add(settling);
+  }
+
+  #begin({ lease, how, from: before }: Take, taken: Taken): void {
     const { emit } = this.#parts;
-    this.#counters.set(lease.shardId, lease.counter + WRITES_TO_TAKE);
-    const taken = await this.#tryToTake(lease);
-    if (!taken) return;
     const from = before ?? actualOwner(lease);
     emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
     this.#requests.taken(lease.shardId);
@@ -192,20 +237,6 @@ export class Holdings {
   #check(tenure: Tenure): void {
     const check = this.#guard(tenure.read()).finally(() => this.#running.delete(check));
     this.#running.add(check);
-  }
-
-  async #tryToTake(lease: Lease): Promise<Taken | undefined> {
-    const { table, workerId, clock, trouble } = this.#parts;
-    const work = { service: "dynamodb", operation: "take", who: "" } as const;
-    try {
-      const taken = await takeLease(lease, workerId, table, clock, this.#killed.signal);
-      trouble.recovered(work);
-      return taken;
-    } catch (error) {
-      // The next look at all leases sees what became of it.
-      trouble.failed(work, error, 0);
-      return undefined;
-    }
   }
 
   /** From the taking of a lease to its release. Never rejects. */

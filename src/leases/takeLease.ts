@@ -16,7 +16,7 @@ export const WRITES_TO_TAKE = 2;
 
 /**
  * @returns `undefined` when somebody was faster.
- * @throws LeaseTableError when the outcome could not be learned, or nothing was written.
+ * @throws LeaseTableError: `unavailable` when the outcome could not be learned, else nothing was written.
  */
 export async function takeLease(
   lease: Lease,
@@ -29,13 +29,33 @@ export async function takeLease(
     return await write(lease, workerId, table, clock, signal);
   } catch (error) {
     if (!(error instanceof LeaseTableError) || error.trouble !== "unavailable") throw error;
-    const found = await table.read(lease.shardId, signal);
-    const isOurs = found && actualOwner(found) === workerId;
-    if (!isOurs || found.counter !== lease.counter + 1) throw error;
-    // But since when? It may be an earlier write of ours that came through late, and not this one: then others have watched
-    // the counter stand still for longer than we think. Only a write of now is a beginning of trust.
-    return write(found, workerId, table, clock, signal);
+    const again = await takeUp(lease, workerId, lease.counter + 1, table, clock, signal).catch(
+      () => undefined,
+    );
+    if (!again) throw error;
+    return again;
   }
+}
+
+/**
+ * What became of a take without an answer: the lease is taken up if it came through.
+ *
+ * @param highest counter that a write of ours can have given it.
+ * @returns `undefined` when it did not, or somebody has taken the lease since.
+ */
+export async function takeUp(
+  { shardId }: Lease,
+  workerId: string,
+  highest: number,
+  table: LeaseTable,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Taken | undefined> {
+  const found = await table.read(shardId, signal);
+  if (!found || actualOwner(found) !== workerId || found.counter > highest) return undefined;
+  // But since when? It may be an earlier write of ours that came through late, and not this one: then others have watched
+  // the counter stand still for longer than we think. Only a write of now is a beginning of trust.
+  return write(found, workerId, table, clock, signal);
 }
 
 async function write(

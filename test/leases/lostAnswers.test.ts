@@ -44,6 +44,7 @@ function start(options: WorkerOptions): Worker {
 }
 
 /** Kinds of writes, by what is in their bodies. */
+const TAKE = /SET leaseOwner = :me/;
 const RELEASE = /REMOVE leaseOwner/;
 const HAND_OVER = /SET leaseOwner = :to/;
 const REQUEST = /SET handoverTo = :asks/;
@@ -180,6 +181,63 @@ describe("a handover", () => {
     await first.stop();
     await second.stop();
     expect(await owners()).toEqual([{}, {}]);
+  });
+});
+
+describe("a take", () => {
+  /** Answers of takes, and of the looks at the row that follow, are lost until `found` resolves. */
+  function loseTakes(worker: () => Worker, found: Promise<unknown>): Promise<void> {
+    let over = false;
+    void found.then(() => {
+      over = true;
+    });
+    return new Promise((lost) => {
+      let taken = false;
+      proxy.fate = ({ operation, body }) => {
+        if (over) return "pass";
+        if (TAKE.test(body) && body.includes(worker().workerId)) {
+          taken = true;
+          return "loseAnswer";
+        }
+        if (!taken || operation !== "GetItem") return "pass";
+        lost();
+        return "cut";
+      };
+    });
+  }
+
+  test("of a lease that was handed over, by a worker that stops: it is given back", async () => {
+    const shards = shardsSideBySide(2);
+    const first = start({ table: direct, shards, settings: LASTING });
+    await first.until(() => first.held.size === 2);
+    let stopped = () => {};
+    const isStopping = new Promise<void>((resolve) => {
+      stopped = resolve;
+    });
+    const second = start({ table: proxied, shards, settings: LASTING });
+    const lost = loseTakes(() => second, isStopping);
+    await lost;
+    const stop = second.stop();
+    expect((await owners()).filter(({ owner }) => owner === second.workerId)).toHaveLength(1);
+    stopped();
+    await stop;
+    expect((await owners()).filter(({ owner }) => owner === second.workerId)).toEqual([]);
+    expect(second.all("leaseReleased")).toHaveLength(1);
+    expect(second.held.size).toBe(0);
+  });
+
+  test("of a free lease, by a worker that goes on: it is read without waiting for it to expire", async () => {
+    let mended = () => {};
+    const isMended = new Promise<void>((resolve) => {
+      mended = resolve;
+    });
+    const worker = start({ table: proxied, shards: shardsSideBySide(1), settings: LASTING });
+    await loseTakes(() => worker, isMended);
+    await worker.untilEvent("serviceTrouble", ({ operation }) => operation === "take");
+    expect(worker.held.size).toBe(0);
+    mended();
+    await worker.until(() => worker.held.size === 1);
+    expect(worker.all("leaseTaken")).toMatchObject([{ how: "unowned" }]);
   });
 });
 
