@@ -19,6 +19,8 @@ import type { TableOptions } from "./leases/dynamoSchema.ts";
 import { dynamoLeaseTable } from "./leases/dynamoTable.ts";
 import type { HeldLease } from "./leases/heldLease.ts";
 import { fleetTables } from "./leases/kcl3/fleetTables.ts";
+import { renewalIntervalMs } from "./leases/trust.ts";
+import { watchLoop } from "./loopWatch.ts";
 import type { ShardFilter } from "./model/shard.ts";
 import { VERSION } from "./package.ts";
 import { openReading } from "./reading.ts";
@@ -82,6 +84,8 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
         },
       }),
     };
+    // A loop that is held up for longer than lies between two renewals sleeps through one of them.
+    const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
       table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
       fleet: fleetTables(dynamo, settings, VERSION),
@@ -89,7 +93,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
         listShards({ ...calls, signal }, stream, filter),
       workerId,
       settings,
-      clock: systemClock,
+      clock: watchLoop(systemClock, { dangerMs, emit }),
       emit,
       consume: (lease: HeldLease) =>
         consume(lease, attach ? attached(attach, lease, parts, kill) : parts, kill),

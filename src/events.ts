@@ -28,6 +28,18 @@ type DaemonEvent =
   /** Something in the configuration that is good to know. */
   | { readonly type: "configNotice"; readonly message: string }
   | { readonly type: "waitingForStream"; readonly message: string }
+  /**
+   * The event loop was held up, as sleeps tell that ended too late: by as much as lies between two renewals of a lease, or
+   * by so much again and again that records wait for it. Told once a minute at most; the figures are
+   * of the time since it was told, or of the last minute.
+   */
+  | {
+      readonly type: "eventLoopHeld";
+      readonly endangers: "leases" | "latency";
+      readonly longestMs: number;
+      readonly p99Ms: number;
+      readonly periodMs: number;
+    }
   /** A service did not answer as hoped; it is tried again. */
   | {
       readonly type: "serviceTrouble";

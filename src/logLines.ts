@@ -30,6 +30,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   configWarning: ["warn", (e) => e.message],
   configNotice: ["info", (e) => e.message],
   waitingForStream: ["warn", (e) => `waiting for the stream: ${e.message}`],
+  eventLoopHeld: [
+    "warn",
+    (e) =>
+      `the event loop was held up for ${e.longestMs} ms (99 % of ${Math.round(e.periodMs / 1000)} s: at most ${e.p99Ms} ms): ${HELD_MEANS[e.endangers]}. Give this process more CPU, or start another worker for part of its shards`,
+  ],
   serviceTrouble: [
     "warn",
     (e) =>
@@ -179,6 +184,11 @@ function conduct({ version, led }: { readonly version: string; readonly led: boo
     ? "the leader assigns the leases"
     : "no Java worker is alive, so the leases are shared among ourselves until one returns";
 }
+
+const HELD_MEANS = {
+  leases: "a renewal of leases came too late, and the next such delay may cost them",
+  latency: "records come later to the children than they could",
+} as const;
 
 const STEPS = {
   restartFetcher: "reading begins anew",
