@@ -2,6 +2,7 @@
 // none starts without it.
 
 import type { DynamoDB, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import { KeptConnections } from "../http/keptConnections.ts";
 import { makeLean, USER_AGENT } from "../leanClient.ts";
 
 export interface DynamoClientOptions {
@@ -14,10 +15,12 @@ export interface DynamoClientOptions {
 }
 
 /** Renewals of many leases share these; more wait in line. */
-const MAX_SOCKETS = 32;
+const MAX_CONNECTIONS = 32;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** DynamoDB answers in milliseconds. A request that takes longer is repeated: waiting would cost leases. */
 const REQUEST_TIMEOUT_MS = 3_000;
+/** A page of a scan has 1 MiB, as DynamoDB counts. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /**
  * The SDK never retries: a conditional write whose answer was lost looks like a lost race when it is simply repeated.
@@ -29,21 +32,19 @@ export async function dynamoClient({
   credentials,
 }: DynamoClientOptions): Promise<DynamoDB> {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const client = new DynamoDB({
     ...USER_AGENT,
     ...(region !== undefined && { region }),
     ...(endpoint !== undefined && { endpoint }),
     ...(credentials && { credentials }),
     maxAttempts: 1,
-    requestHandler: {
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      throwOnRequestTimeout: true,
-      socketAcquisitionWarningTimeout: 60_000,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
+    requestHandler: new KeptConnections({
+      maxConnections: MAX_CONNECTIONS,
+      connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      requestTimeoutMs: REQUEST_TIMEOUT_MS,
+      maxBodyBytes: MAX_BODY_BYTES,
+      allocate: Buffer.allocUnsafe,
+    }),
   });
   makeLean(client);
   return client;

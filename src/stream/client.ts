@@ -1,10 +1,12 @@
-// The Kinesis clients of the program, with our protocol: one for calls, HTTP/1.1 over a bounded pool of kept connections,
-// and one for subscriptions, each of which has a connection to itself for minutes.
+// The Kinesis clients of the program, with our protocol: one for calls, over a bounded number of connections that are kept
+// and write an answer straight into its place, and one for subscriptions, each of which has a connection to itself for minutes.
 
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
 import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
+import { KeptConnections } from "../http/keptConnections.ts";
 import { makeLean, USER_AGENT } from "../leanClient.ts";
 import { RawRecordsProtocol } from "./protocol.ts";
+import { takeBuffer } from "./spareBuffers.ts";
 
 export interface KinesisOptions {
   /** Absent: as the SDK finds it (environment, shared configuration). */
@@ -25,27 +27,28 @@ export interface KinesisOptions {
 /** A shard has one call on its way at most, so with fewer shards than this none waits for another; beyond, calls wait for a free one. */
 const MAX_CONNECTIONS = 256;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Without one the SDK writes to STDERR when calls wait for a connection, which with many shards is as it should be. */
+/** The service sends at most 10 MiB of payload, 14 MiB as base64, and the names of at most 10,000 records. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** Without one the SDK writes to STDERR when calls wait for a connection. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
  * A client for every operation of Kinesis. GetRecords alone answers with bytes (`RawGetRecordsOutput`): use `getRecords`.
  *
- * The SDK's own choice is HTTP/2, which needs TLS and does not get along with emulators; over HTTP/1.1 a body also
- * arrives in larger pieces, which cost less.
+ * The SDK's own choice is HTTP/2, which needs TLS and does not get along with emulators; over HTTP/1.1 the length of a body is
+ * known before it comes.
  */
 export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
-  const agent = { keepAlive: true, maxSockets: MAX_CONNECTIONS };
   const make = () =>
     new KinesisClient({
       ...USER_AGENT,
       ...options,
       protocol: RawRecordsProtocol,
-      requestHandler: new NodeHttpHandler({
-        connectionTimeout: CONNECT_TIMEOUT_MS,
-        logger: SILENT,
-        httpAgent: agent,
-        httpsAgent: agent,
+      requestHandler: new KeptConnections({
+        maxConnections: MAX_CONNECTIONS,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        maxBodyBytes: MAX_BODY_BYTES,
+        allocate: takeBuffer,
       }),
     });
   const client = withoutVersionWarning(make);

@@ -2,10 +2,8 @@
 // stream of bytes. Everything else that the SDK does for a call (endpoint, credentials, signing, connections, errors) is
 // as it was.
 
-import { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import { AwsJson1_1Protocol } from "@aws-sdk/core/protocols";
-import { collectBody } from "./body.ts";
 
 type Deserialize = AwsJson1_1Protocol["deserializeResponse"];
 type MetadataBearer = Awaited<ReturnType<Deserialize>>;
@@ -32,12 +30,9 @@ export class RawRecordsProtocol extends AwsJson1_1Protocol {
     ...[operation, context, response]: Parameters<Deserialize>
   ): Promise<Output> {
     const { body, statusCode, headers } = response;
-    if (operation.name === "GetRecords" && statusCode < 300 && body instanceof IncomingMessage) {
+    if (operation.name === "GetRecords" && statusCode < 300 && Buffer.isBuffer(body)) {
       const $metadata = this.deserializeMetadata(response);
-      const output: RawGetRecordsOutput & MetadataBearer = {
-        body: await collectBody(body),
-        $metadata,
-      };
+      const output: RawGetRecordsOutput & MetadataBearer = { body, $metadata };
       return output as MetadataBearer as Output;
     }
     if (operation.name === "SubscribeToShard" && statusCode < 300 && body instanceof Readable) {

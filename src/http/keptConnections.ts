@@ -1,0 +1,232 @@
+// Makes the SDK's calls over connections that are kept for the next ones: what the SDK's own handler does, for far less per
+// byte and per call. Only what AWS's JSON protocols need: HTTP/1.1, short requests, whole bodies as bytes.
+
+import type { Answer } from "./answerReader.ts";
+import { Connection, type Origin } from "./connection.ts";
+import { abortError, ConnectionLost } from "./errors.ts";
+
+export interface KeptConnectionsOptions {
+  /** To one host and port; beyond, calls wait for a free one. */
+  readonly maxConnections: number;
+  readonly connectTimeoutMs: number;
+  /** From the beginning of a call to its whole answer; absent: as long as it takes. */
+  readonly requestTimeoutMs?: number;
+  readonly maxBodyBytes: number;
+  /** Memory for bodies; at least what is asked for. */
+  readonly allocate: (bytes: number) => Buffer;
+}
+
+/** What the SDK's middleware makes of a command. */
+interface Request {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+interface Response {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
+/** The connections to one host and port. */
+interface Pool {
+  readonly origin: Origin;
+  readonly idle: Connection[];
+  /** Busy and idle. */
+  open: number;
+  /** Calls that wait for a connection. */
+  readonly waiting: Set<() => void>;
+  tlsSession: Buffer | undefined;
+}
+
+export class KeptConnections {
+  readonly metadata = { handlerProtocol: "http/1.1" } as const;
+  readonly #options: KeptConnectionsOptions;
+  readonly #pools = new Map<string, Pool>();
+  readonly #connections = new Set<Connection>();
+
+  constructor(options: KeptConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws AbortError, ConnectionLost, BrokenAnswer, or the system's error with its code (ECONNREFUSED, ENOTFOUND, …).
+   */
+  async handle(
+    request: Request,
+    { abortSignal }: { readonly abortSignal?: unknown } = {},
+  ): Promise<{ response: Response }> {
+    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
+    if (signal?.aborted) throw abortError(signal);
+    const text = textOf(request);
+    const pool = this.#pool(originOf(request));
+    const interruption = new Interruption(signal, this.#options.requestTimeoutMs);
+    let connection: Connection | undefined;
+    let answer: Answer | undefined;
+    try {
+      connection = await this.#take(pool, interruption);
+      const answering = connection.call(text);
+      interruption.onBreak((error) => connection?.destroy(error));
+      answer = await answering;
+    } finally {
+      interruption.over();
+      if (connection) give(pool, connection);
+    }
+    const { statusCode, headers, body } = answer;
+    return { response: { statusCode, headers, body } };
+  }
+
+  /** Nothing of it can be changed afterwards. */
+  updateHttpClientConfig(): void {}
+
+  httpHandlerConfigs(): Record<string, never> {
+    return {};
+  }
+
+  /** Closes all connections; calls under way are rejected. */
+  destroy(): void {
+    for (const connection of this.#connections) {
+      connection.destroy(new ConnectionLost("ECONNRESET", "The client was closed."));
+    }
+  }
+
+  #pool(origin: Origin): Pool {
+    const key = `${origin.tls} ${origin.host} ${origin.port}`;
+    const known = this.#pools.get(key);
+    if (known) return known;
+    const pool = {
+      origin,
+      idle: [],
+      open: 0,
+      waiting: new Set<() => void>(),
+      tlsSession: undefined,
+    };
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  async #take(pool: Pool, interruption: Interruption): Promise<Connection> {
+    for (;;) {
+      // The one that was used last is the least likely to be closed by the other side.
+      const idle = pool.idle.pop();
+      if (idle?.isUsable) return idle;
+      if (idle) idle.destroy();
+      else if (pool.open < this.#options.maxConnections) return this.#open(pool);
+      else await turnIn(pool.waiting, interruption);
+    }
+  }
+
+  #open(pool: Pool): Connection {
+    const { connectTimeoutMs, maxBodyBytes, allocate } = this.#options;
+    const connection = new Connection(pool.origin, {
+      connectTimeoutMs,
+      maxBodyBytes,
+      allocate,
+      tlsSession: pool.tlsSession,
+      onTlsSession: (session) => {
+        pool.tlsSession = session;
+      },
+      onClosed: () => {
+        this.#connections.delete(connection);
+        const at = pool.idle.indexOf(connection);
+        if (at >= 0) pool.idle.splice(at, 1);
+        pool.open -= 1;
+        wakeOne(pool);
+      },
+    });
+    pool.open += 1;
+    this.#connections.add(connection);
+    return connection;
+  }
+}
+
+/** Back, after its call. One that was closed, or will be, is no use to anybody; its end makes room for another. */
+function give(pool: Pool, connection: Connection): void {
+  if (connection.isUsable) {
+    pool.idle.push(connection);
+    wakeOne(pool);
+  } else {
+    connection.destroy();
+  }
+}
+
+function wakeOne({ waiting }: Pool): void {
+  const [next] = waiting;
+  next?.();
+}
+
+/** What may end a call before its answer: its caller, or its time. */
+class Interruption {
+  readonly #signal: AbortSignal | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #error: Error | undefined;
+  #act: (error: Error) => void = () => {};
+
+  constructor(signal: AbortSignal | undefined, timeoutMs: number | undefined) {
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#abort);
+    if (timeoutMs === undefined) return;
+    this.#timer = setTimeout(() => {
+      const message = `The service did not answer within ${timeoutMs} ms.`;
+      this.#break(new ConnectionLost("ETIMEDOUT", message));
+    }, timeoutMs);
+  }
+
+  /** Sets what an interruption does from now on, in place of what it did before. */
+  onBreak(act: (error: Error) => void): void {
+    this.#act = act;
+    if (this.#error) act(this.#error);
+  }
+
+  over(): void {
+    this.#signal?.removeEventListener("abort", this.#abort);
+    clearTimeout(this.#timer);
+  }
+
+  readonly #abort = () => {
+    if (this.#signal) this.#break(abortError(this.#signal));
+  };
+
+  #break(error: Error): void {
+    this.#error ??= error;
+    this.#act(this.#error);
+  }
+}
+
+/** Resolves when it is this call's turn to look for a connection. */
+function turnIn(waiting: Set<() => void>, interruption: Interruption): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const turn = () => {
+      waiting.delete(turn);
+      resolve();
+    };
+    waiting.add(turn);
+    interruption.onBreak((error) => {
+      waiting.delete(turn);
+      reject(error);
+    });
+  });
+}
+
+function originOf({ protocol, hostname, port }: Request): Origin {
+  const tls = protocol === "https:";
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  return { tls, host, port: port ?? (tls ? 443 : 80) };
+}
+
+/** Head and body in one piece, which is one packet mostly. */
+function textOf({ method, path, headers, body }: Request): string | Uint8Array {
+  let head = `${method} ${path} HTTP/1.1\r\n`;
+  for (const [name, value] of Object.entries(headers)) {
+    if (/[\r\n]/.test(value)) throw new Error(`The header ${name} contains a line end.`);
+    head += `${name}: ${value}\r\n`;
+  }
+  if (body === undefined || typeof body === "string") return `${head}\r\n${body ?? ""}`;
+  if (body instanceof Uint8Array) return Buffer.concat([Buffer.from(`${head}\r\n`), body]);
+  throw new Error("The body of the request is neither text nor bytes.");
+}
