@@ -246,8 +246,9 @@ test("an empty table is left to whoever made the oldest shard's lease, unless he
   const worker = start({
     table,
     settings: { failoverTimeMillis: 400 },
-    listShards: async () => {
-      listed++;
+    listShards: async (filter) => {
+      // An audit, which may come first on a slow machine, asks for all.
+      if (filter) listed++;
       const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
       await table.create({ ...oldest, checkpoint }, never);
       return shards;
