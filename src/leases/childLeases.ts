@@ -17,6 +17,7 @@ export function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard
  * A merged child is made only when both parents have leases: with its own lease in the table the other
  * parent would count as read, and a shard sync would never make the missing one.
  *
+ * @param isHeld whether the lease of the finished shard is still trusted.
  * @returns `"later"` when the other parent has no lease yet; `lost`: why the lease must be given up, as KCL does when
  *   the row of the finished shard is gone, or its children make no sense.
  */
@@ -25,6 +26,7 @@ export async function addChildLeases(
   children: readonly ChildShard[],
   table: LeaseTable,
   created: (lease: NewLease) => void,
+  isHeld: () => boolean,
   signal: AbortSignal,
 ): Promise<"added" | "later" | { readonly lost: string }> {
   if (children.length === 0) return "added";
@@ -39,6 +41,8 @@ export async function addChildLeases(
     if (!(await mayMerge(shardId, only, table, signal))) return "later";
   }
   for (const child of children) {
+    // Whoever slept through the loss of the lease must not make anew what others have read to its end, and deleted, meanwhile.
+    if (!isHeld()) return { lost: "its time ran out before its children had leases" };
     const lease = childLease(child);
     if ((await createLease(lease, table, signal)) === "created") created(lease);
   }

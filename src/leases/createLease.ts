@@ -1,4 +1,9 @@
 // Creates one lease, and makes sure of it when the answer did not come: who made it goes on with what follows from that.
+//
+// A request that is carried out late finds the row, and changes nothing. Only if the lease was finished and deleted meanwhile does
+// it come back: its shard is read again from its first record, which repeats records and loses none, and then the row goes as any
+// finished one. That takes a request that is older than a cleanup interval (housekeeping.ts), for those who decide by an old look at
+// the table, or have slept, do not make any (shardSync.ts, childLeases.ts).
 
 import type { NewLease } from "./lease.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";

@@ -47,6 +47,8 @@ export class Housekeeping {
   readonly #parts: HousekeepingParts;
   #suspicion: Suspicion | undefined;
   #contradictions: readonly Contradiction[] = [];
+  /** Leases that had ended at the last cleanup. */
+  #ended: ReadonlySet<string> = new Set();
   /** What this worker saw first of a table that has leases in it; `#begun` is aborted then. */
   #firstScan: Scan | undefined;
   readonly #begun = sharedController();
@@ -150,7 +152,11 @@ export class Housekeeping {
   }
 
   async #cleanUp(signal: AbortSignal): Promise<void> {
-    for (const lease of finishedLeases(this.#parts.leases())) {
+    const leases = this.#parts.leases();
+    const before = this.#ended;
+    this.#ended = new Set(leases.filter(hasEnded).map(({ shardId }) => shardId));
+    // A request to make such a lease may still be under way, and would bring it back: only its row keeps that from taking effect.
+    for (const lease of finishedLeases(leases).filter(({ shardId }) => before.has(shardId))) {
       await this.#delete(
         lease,
         "its shard was processed, and so were its children's beginnings",

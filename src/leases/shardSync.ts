@@ -96,10 +96,15 @@ export class ShardSync {
 
   /**
    * Leases for shards that no lease leads to. Later again, if the listing contradicts itself. Each is tried once: what is
-   * decided now may be wrong in a moment, and the next audit sees what is still missing.
+   * decided now may be wrong in a moment, and the next audit sees what is still missing. By a look that is older than a lease nothing
+   * is made: its shard may have been read to its end since, and its lease been deleted.
+   *
+   * @param tracked what a look at the table has just shown.
    */
   async fillHoles(tracked: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { settings, trouble, clock } = this.#parts;
+    const untilMs = clock.monotonicMs() + settings.failoverTimeMillis;
+    const isFresh = () => clock.monotonicMs() < untilMs;
     for (let attempt = 1; !signal.aborted; attempt++) {
       const shards = await this.listShards(undefined, signal);
       // A stream that lists nothing is being made or deleted: there is nothing to lease.
@@ -107,7 +112,7 @@ export class ShardSync {
       const { initialPosition, ignoreUnexpectedChildShards } = settings;
       const missing = missingLeases(shards, tracked, initialPosition, ignoreUnexpectedChildShards);
       if (missing.unexpectedChildren.length === 0 || ignoreUnexpectedChildShards) {
-        return this.#create(shards.length, missing.create, signal, "once");
+        return this.#create(shards.length, missing.create, signal, { isFresh });
       }
       const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
       trouble.failed(work, contradiction(missing.unexpectedChildren), LISTING_PAUSE_MS);
@@ -148,18 +153,21 @@ export class ShardSync {
     const result = await persist(work, attempt, this.#parts, signal);
     if (result === "created") {
       emit({ type: "leaseCreated", shardId: oldest.shardId, checkpoint: oldest.checkpoint });
-      await this.#create(leases.length, others, signal, "untilDone", 1);
+      await this.#create(leases.length, others, signal, { before: 1 });
     }
     const giveUpMs = clock.monotonicMs() + settings.failoverTimeMillis;
     this.#first = { leases, lacking: leases.length, giveUpMs };
   }
 
+  /**
+   * @param before how many were created already.
+   * @param isFresh each is tried once, as long as this says so; absent: until done.
+   */
   async #create(
     shards: number,
     leases: readonly NewLease[],
     signal: AbortSignal,
-    tries: "once" | "untilDone" = "untilDone",
-    before = 0,
+    { before = 0, isFresh }: { readonly before?: number; readonly isFresh?: () => boolean } = {},
   ): Promise<void> {
     const { table, emit, trouble } = this.#parts;
     const persistence: Persistence = this.#parts;
@@ -168,11 +176,11 @@ export class ShardSync {
       const { shardId, checkpoint } = lease;
       const work = { service: "dynamodb", operation: "create lease", who: shardId } as const;
       const create = () => createLease(lease, table, signal);
-      const result =
-        tries === "once"
-          ? await create().catch((error: unknown) => trouble.failed(work, error, 0))
-          : await persist(work, create, persistence, signal);
-      if (tries === "once") trouble.gaveUp(work);
+      if (isFresh && !isFresh()) return;
+      const result = isFresh
+        ? await create().catch((error: unknown) => trouble.failed(work, error, 0))
+        : await persist(work, create, persistence, signal);
+      if (isFresh) trouble.gaveUp(work);
       if (result !== "created") return;
       created++;
       emit({ type: "leaseCreated", shardId, checkpoint });

@@ -186,6 +186,7 @@ export class Tenure implements HeldLease {
         children,
         table,
         ({ shardId, checkpoint }) => emit({ type: "leaseCreated", shardId, checkpoint }),
+        () => this.trusted,
         this.lost,
       ),
     );

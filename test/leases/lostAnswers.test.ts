@@ -21,6 +21,8 @@ import { type Call, DynamoProxy } from "./proxy.ts";
 const settings = { failoverTimeMillis: 20_000 };
 /** Longer than a test may take: it may not wait for anything to expire. */
 const LASTING = { failoverTimeMillis: 300_000 };
+/** Finished leases are deleted in a moment. */
+const QUICK = { failoverTimeMillis: 2_000, cleanupIntervalMs: 50 };
 const running: Worker[] = [];
 let proxy: DynamoProxy;
 let direct: LeaseTable;
@@ -128,6 +130,45 @@ describe("the creation of leases", () => {
     const created = worker.all("leaseCreated").map(({ shardId }) => shardId);
     expect(created).toEqual([parent, left, right].map(({ shardId }) => shardId));
     expect(worker.all("leaseLost")).toEqual([]);
+  });
+});
+
+describe("a lease that is made late", () => {
+  test("after it was finished and deleted is read again, nothing more, and goes again", async () => {
+    const [parent] = shardsSideBySide(1) as [Shard];
+    const [, left, right] = shardsSideBySide(3) as [Shard, Shard, Shard];
+    const children = [left, right].map((shard) => ({ ...shard, parentShardIds: [parent.shardId] }));
+    const begun: string[] = [];
+    const consume = async (lease: HeldLease) => {
+      begun.push(lease.shardId);
+      if (lease.shardId !== parent.shardId) {
+        await lease.checkpoint({ sequenceNumber: "7" as never, subSequenceNumber: 0 });
+        return over(lease);
+      }
+      await lease.addChildren(children);
+      await lease.checkpoint(SHARD_END);
+    };
+    let carryOut = () => {};
+    const late = new Promise<void>((resolve) => {
+      carryOut = resolve;
+    });
+    proxy.fate = () => ({ until: late });
+    await direct.ensure(never);
+    const checkpoint = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
+    // Its maker waits for no answer: nobody can tell such a request from a new one.
+    const made = proxied.create({ ...parent, checkpoint }, never).catch(() => undefined);
+    const worker = start({ table: direct, shards: [parent], consume, settings: QUICK });
+    await worker.untilEvent("leaseDeleted");
+    carryOut();
+    await made;
+    await worker.until(() => worker.all("leaseDeleted").length === 2);
+    const [first, ...others] = begun;
+    expect([first, ...others.slice(0, 2).toSorted(), ...others.slice(2)]).toEqual([
+      ...[parent, left, right].map(({ shardId }) => shardId),
+      parent.shardId,
+    ]);
+    expect(worker.all("leaseLost")).toEqual([]);
+    expect(worker.held.size).toBe(2);
   });
 });
 

@@ -301,6 +301,19 @@ test("a merged shard's child is made when both parents have leases", async () =>
   expect(await other.addChildren([child])).toBe("added");
 });
 
+test("a worker that slept through the loss of its lease makes no child any more", async () => {
+  const tenure = await hold("p");
+  const children = shardsSideBySide(2).map((shard) => ({ ...shard, parentShardIds: ["p"] }));
+  proxy.fate = ({ operation }) => {
+    if (operation === "PutItem") clock.skip(F);
+    return "pass";
+  };
+  expect(await tenure.addChildren(children)).toBe("lost");
+  const [first, second] = children.map(({ shardId }) => shardId);
+  expect(await direct.read(first ?? "", never)).toBeDefined();
+  expect(await direct.read(second ?? "", never)).toBeUndefined();
+});
+
 test("one child that does not name two parents is refused, and the lease given up", async () => {
   const tenure = await hold("p1");
   const hashKeyRange = { startingHashKey: "0", endingHashKey: "1" };
