@@ -84,8 +84,8 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
       isUnderOurName(seen, view) && (view.firstPass || view.expected.has(seen.lease.shardId)),
   );
   const resumed = left.slice(0, settings.maxLeasesForWorker);
-  const resumedIds = new Set(resumed.map(({ lease }) => lease.shardId));
-  const rest = work.filter(({ lease }) => !resumedIds.has(lease.shardId));
+  const isResumed = new Set(resumed);
+  const rest = isResumed.size === 0 ? work : work.filter((seen) => !isResumed.has(seen));
   const available = rest.filter((seen) => isAvailable(seen, view, settings));
   const counts = countByOwner(work, new Set(available), view);
   const mine = counts.get(view.workerId) ?? 0;
@@ -99,26 +99,25 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     how: view.expected.has(lease.shardId) ? ("handedOver" as const) : ("resumed" as const),
   }));
 
-  const free = byPreference(
-    available.filter(({ lease }) => !view.busy.has(lease.shardId)),
-    view.workerId,
-    counts.keys(),
-  );
-  const size = { leases: view.leases.size, workers: counts.size };
-  const neglected = free.filter((seen) => isNeglected(seen, view, settings, size));
-  const isLate = new Set(neglected);
+  const free = available.filter(({ lease }) => !view.busy.has(lease.shardId));
   const need = target - mine;
   if (free.length > 0) {
+    const size = { leases: view.leases.size, workers: counts.size };
+    const isLate = new Set(free.filter((seen) => isNeglected(seen, view, settings, size)));
+    const isUrgent = settings.enablePriorityLeaseAssignment ? isLate : new Set();
+    const wish = Math.max(need, Math.min(isUrgent.size, room), 0);
+    const number = Math.min(wish, view.atOnce);
     // The neglected first: they are the ones whose records have waited longest.
-    const wanted = settings.enablePriorityLeaseAssignment
-      ? [...neglected, ...free.filter((seen) => !isLate.has(seen))]
-      : free;
-    const forced = settings.enablePriorityLeaseAssignment ? Math.min(neglected.length, room) : 0;
-    const wish = Math.max(need, forced, 0);
-    const chosen = wanted.slice(0, Math.min(wish, view.atOnce));
-    const take = [...resume, ...chosen.map((seen) => asTake(seen, view))];
-    const isChosen = new Set(chosen);
-    const more = free.some((seen) => !isChosen.has(seen) && !isLate.has(seen) && isOwnerless(seen));
+    const ranks = [true, false].map((urgent) =>
+      free.filter((seen) => isUrgent.has(seen) === urgent),
+    );
+    const chosen = new Set<ObservedLease>();
+    for (const rank of ranks) {
+      const more = byPreference(rank, view.workerId, counts.keys(), number - chosen.size);
+      for (const seen of more) chosen.add(seen);
+    }
+    const take = [...resume, ...[...chosen].map((seen) => asTake(seen, view))];
+    const more = free.some((seen) => !chosen.has(seen) && !isLate.has(seen) && isOwnerless(seen));
     return { take, target, spillover, more };
   }
   const stolen = steal(rest, counts, need, target, view, settings);

@@ -23,9 +23,11 @@ export const NOTHING_SEEN: Observation = new Map();
  * @param nowMs monotonic time, read after the scan.
  */
 export function observe(before: Observation, leases: readonly Lease[], nowMs: number): Observation {
-  return new Map(
-    leases.map((lease) => [lease.shardId, see(before.get(lease.shardId), lease, nowMs)]),
-  );
+  const now = new Map<string, ObservedLease>();
+  for (const lease of leases) {
+    now.set(lease.shardId, see(before.get(lease.shardId), lease, nowMs));
+  }
+  return now;
 }
 
 function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): ObservedLease {

@@ -4,23 +4,67 @@
 
 import type { Lease } from "./lease.ts";
 
-/** @param workers all that are known to be alive, `workerId` among them or not. */
+interface Ranked<T> {
+  readonly seen: T;
+  /** How many others come before this worker in the order of the lease. */
+  readonly place: number;
+}
+
+/**
+ * Of 10,000 free leases and 1,000 workers not every worker's score for every lease is looked at: whoever scores high for
+ * a lease has few before him, so these leases come first, and of the others the places are counted only as far as they matter.
+ *
+ * @param workers all that are known to be alive, `workerId` among them or not.
+ * @param number how many are wanted, the first of the order.
+ */
 export function byPreference<T extends { readonly lease: Lease }>(
   free: readonly T[],
   workerId: string,
   workers: Iterable<string>,
+  number = free.length,
 ): readonly T[] {
+  if (number <= 0) return [];
   const mine = hash(workerId);
   const others = [...workers].filter((worker) => worker !== workerId).map(hash);
-  return free
+  const scored = free
     .map((seen) => {
       const shard = hash(seen.lease.shardId);
-      const score = mix(mine ^ shard);
-      const place = others.reduce((sum, other) => sum + Number(mix(other ^ shard) > score), 0);
-      return { seen, score, place };
+      return { seen, shard, score: mix(mine ^ shard) };
     })
-    .sort((a, b) => a.place - b.place || b.score - a.score)
-    .map(({ seen }) => seen);
+    .sort((a, b) => b.score - a.score);
+  const best: Ranked<T>[] = [];
+  for (const { seen, shard, score } of scored) {
+    const isFull = best.length >= number;
+    // Of two leases in the same place the one with the higher score comes first, and that one was here before.
+    const limit = isFull ? (best.at(-1)?.place ?? 0) : others.length + 1;
+    const place = countAbove(score, shard, others, limit);
+    if (place >= limit) continue;
+    if (isFull) best.pop();
+    best.splice(firstAfter(best, place), 0, { seen, place });
+  }
+  return best.map(({ seen }) => seen);
+}
+
+/** How many of the workers score higher for the shard; `limit` if there are as many or more. */
+function countAbove(score: number, shard: number, workers: readonly number[], limit: number) {
+  let count = 0;
+  for (const worker of workers) {
+    if (count >= limit) break;
+    if (mix(worker ^ shard) > score) count++;
+  }
+  return count;
+}
+
+/** Where those begin that come after `place`. */
+function firstAfter(ranked: readonly Ranked<unknown>[], place: number): number {
+  let low = 0;
+  let high = ranked.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ranked[middle]?.place ?? 0) > place) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** FNV-1a. */

@@ -17,6 +17,15 @@ test("every worker wants every lease, and begins with others than its peers", ()
   expect(new Set(begins).size).toBe(begins.length);
 });
 
+test("the first few are the beginning of the whole order", () => {
+  for (const worker of WORKERS) {
+    for (const number of [0, 1, 7, 100, FREE.length, FREE.length + 1]) {
+      const first = byPreference(FREE, worker, WORKERS, number);
+      expect(first.map(({ lease }) => lease.shardId)).toEqual(order(worker).slice(0, number));
+    }
+  }
+});
+
 test("workers that do not know of each other begin with different leases, mostly", () => {
   const begins = WORKERS.flatMap((worker) => order(worker, []).slice(0, 8));
   expect(new Set(begins).size).toBeGreaterThan(24);
