@@ -2,9 +2,8 @@
 // balanced; and then nothing may move any more. The run is told in steps, so that one loop can drive it with promises
 // (run.ts) and another without (pure/run.ts).
 
-import { actualOwner, hasEnded } from "../../src/leases/lease.ts";
-import { type FleetSize, longestRestMs } from "../../src/leases/pace.ts";
 import type { Crew, CrewParts } from "./crew.ts";
+import { Goals } from "./goals.ts";
 import { Incidents } from "./incidents.ts";
 import { Invariants } from "./invariants.ts";
 import { Random } from "./random.ts";
@@ -45,6 +44,7 @@ export class World {
   readonly #table: SimTable;
   readonly #invariants: Invariants;
   readonly #fleet: Crew;
+  readonly #goals: Goals;
   readonly #incidents: Incidents;
   #servedAfterMs = 0;
   #evenAfterMs = 0;
@@ -78,6 +78,7 @@ export class World {
     });
     const parts = { scenario, schedule, stream, table: this.#table, trace, weather };
     this.#fleet = enlist({ ...parts, invariants: this.#invariants, random: random.fork() });
+    this.#goals = new Goals({ ...parts, invariants: this.#invariants, fleet: this.#fleet });
     this.#incidents = new Incidents({ ...parts, fleet: this.#fleet, random: random.fork() });
   }
 
@@ -89,13 +90,14 @@ export class World {
     yield this.#after(troubledMs);
     this.#incidents.end();
     const calmSinceMs = this.schedule.nowMs;
-    this.#servedAfterMs = yield* this.#until("all served", this.#servedWithinMs, () =>
-      this.#unserved(),
+    const goals = this.#goals;
+    this.#servedAfterMs = yield* this.#until("all served", goals.servedWithinMs, () =>
+      goals.unserved(),
     );
-    this.#evenAfterMs = yield* this.#until("even", this.#evenWithinMs, () => this.#uneven());
+    this.#evenAfterMs = yield* this.#until("even", goals.evenWithinMs, () => goals.uneven());
     // A lease that the last trouble cost was trusted for most of a lease longer, may have been touched by a write that
     // took effect up to two leases late, and then had to expire; before, a scan may have waited for its answer in vain.
-    yield this.#after(3.5 * failoverTimeMillis + REQUEST_TIMEOUT_MS + this.#ledMs);
+    yield this.#after(3.5 * failoverTimeMillis + REQUEST_TIMEOUT_MS + this.#goals.ledMs);
     yield* this.#rest(restMs);
     for (const { process, stoppingMs, ended } of this.#fleet.workers) {
       if (stoppingMs !== undefined && !ended && !process.dead) {
@@ -118,42 +120,6 @@ export class World {
       refused: this.#table.refused,
       counts: this.#fleet.counts,
     };
-  }
-
-  /**
-   * A dead owner's lease expires (by a slow clock), is seen by a scan, and may have to become neglected first. Every
-   * generation of children is found by another scan; a lost table row is believed after three audits.
-   */
-  get #servedWithinMs(): number {
-    const { failoverTimeMillis, auditConfidence = 3 } = this.#scenario.settings;
-    const restMs = longestRestMs(this.#size, failoverTimeMillis);
-    const generations = generationsOf(this.#stream);
-    return (
-      (3.2 + 1.1 * auditConfidence) * failoverTimeMillis +
-      (3 + 2 * generations) * (restMs + this.#scenario.pace.parentPollMs + 3_000) +
-      generations * 8 * this.#scenario.pace.readMs +
-      this.#ledMs * (1 + generations)
-    );
-  }
-
-  /** Who lacks leases steals at least one with each look. */
-  get #evenWithinMs(): number {
-    const { failoverTimeMillis } = this.#scenario.settings;
-    const restMs = longestRestMs(this.#size, failoverTimeMillis);
-    const share = this.#stream.open.length / Math.max(1, this.#fleet.active.length);
-    return this.#ledMs + 6 * failoverTimeMillis + (4 * share + 20) * restMs;
-  }
-
-  /** A leader looks seldom; what he has overlooked is rescued after one and a half of his rounds. */
-  get #ledMs(): number {
-    const { failoverTimeMillis, leaseAssignmentIntervalMillis } = this.#scenario.settings;
-    return this.#scenario.led ? failoverTimeMillis + 3 * leaseAssignmentIntervalMillis : 0;
-  }
-
-  get #size(): FleetSize {
-    const owners = [...this.#table.rows.values()].flatMap(({ lease }) => actualOwner(lease) ?? []);
-    const names = new Set([...owners, ...this.#fleet.active.map(({ workerId }) => workerId)]);
-    return { leases: this.#table.rows.size, workers: names.size };
   }
 
   /** To be asked after each event: true when no more need happen. */
@@ -183,44 +149,8 @@ export class World {
     }
   }
 
-  /** The shards that nobody works on though there is work, and those that have no lease though they should. */
-  #unserved(): string {
-    for (const shard of this.#stream.shards.values()) {
-      const { shardId } = shard;
-      const row = this.#table.rows.get(shardId)?.lease;
-      if (shard.closedMs !== undefined) {
-        const total = this.#stream.tip(shard, this.schedule.nowMs);
-        if (shard.consumed < total) return `${shardId} is at ${shard.consumed} of ${total}`;
-        if (row && !hasEnded(row)) return `the end of ${shardId} is not stored`;
-        continue;
-      }
-      if (!row) return `${shardId} has no lease`;
-      if (!this.#invariants.serving(shardId))
-        return `${shardId} is served by nobody (${row.owner})`;
-    }
-    return "";
-  }
-
-  #uneven(): string {
-    const counts = new Map(this.#fleet.active.map(({ workerId }) => [workerId, 0]));
-    for (const { lease } of this.#table.rows.values()) {
-      if (hasEnded(lease)) continue;
-      const owner = actualOwner(lease) ?? "nobody";
-      if (!counts.has(owner)) return `${lease.shardId} belongs to ${owner}`;
-      counts.set(owner, (counts.get(owner) ?? 0) + 1);
-    }
-    const all = [...counts.values()];
-    return Math.max(...all) - Math.min(...all) > 1
-      ? `the leases are spread as ${all.join(", ")}`
-      : "";
-  }
-
   *#rest(ms: number): Generator<number, void> {
-    const moves = () => {
-      let sum = 0;
-      for (const [what, n] of this.#fleet.counts) if (/leaseTaken|leaseLost/.test(what)) sum += n;
-      return sum;
-    };
+    const moves = () => this.#goals.moves();
     const before = moves();
     yield this.#after(ms);
     if (moves() > before) {
@@ -229,7 +159,7 @@ export class World {
   }
 
   #checkEnd(calmSinceMs: number): void {
-    const lack = this.#unserved() || this.#uneven();
+    const lack = this.#goals.unserved() || this.#goals.uneven();
     if (lack !== "") {
       this.#invariants.violated(`${lack}, though all was well at ${Math.round(calmSinceMs)}`);
     }
@@ -242,15 +172,4 @@ export class World {
       }
     }
   }
-}
-
-function generationsOf(stream: SimStream): number {
-  const depths = new Map<string, number>();
-  let deepest = 1;
-  for (const { shardId, parents } of stream.shards.values()) {
-    const depth = 1 + Math.max(0, ...parents.map((parent) => depths.get(parent.shardId) ?? 0));
-    depths.set(shardId, depth);
-    deepest = Math.max(deepest, depth);
-  }
-  return deepest;
 }
