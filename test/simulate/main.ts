@@ -1,8 +1,9 @@
 // `npm run simulate -- [options]`: runs seeds until one fails, and says how to run that one again.
 
 import { parseArgs } from "node:util";
+import { printScale } from "./largeReport.ts";
+import { printPrice } from "./price.ts";
 import { run } from "./run.ts";
-import { printCosts, printPrice } from "./scale.ts";
 import type { Size } from "./scenario.ts";
 import { printStarts } from "./start.ts";
 import { runOnThreads } from "./threads.ts";
@@ -87,7 +88,7 @@ async function simulateAll(): Promise<void> {
 }
 
 if (values.price) await printPrice();
-else if (values.scale) await printCosts();
+else if (values.scale) await printScale({ workers: 1_000, shards: 10_000, ...asked });
 else if (values.start) await printStarts();
 else if (values.seed !== undefined) await simulateOne(Number(values.seed));
 else await simulateAll();

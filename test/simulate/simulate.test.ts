@@ -1,6 +1,7 @@
 // A few dozen small fleets; `npm run simulate` runs as many as one likes. See README.md beside this file.
 
 import { expect, test } from "vitest";
+import { STORIES, tell } from "./largeStories.ts";
 import { runPure } from "./pure/run.ts";
 import { run } from "./run.ts";
 import { startTogether } from "./start.ts";
@@ -28,6 +29,17 @@ test(
       const { violation } = runPure({ seed });
       expect(violation, `npm run simulate -- --pure --seed ${seed}`).toBeUndefined();
     }
+  },
+  LIMIT_MS,
+);
+
+test.each(STORIES)(
+  "a fleet that %s is served, even and at rest after whatever befalls it",
+  (story) => {
+    const told = [...tell({ story, workers: 20, shards: 200 })];
+    expect(told.filter((each) => "failed" in each)).toEqual([]);
+    const steps = told.flatMap((each) => ("step" in each ? each.step : []));
+    expect(steps.at(0)?.taken).toBeGreaterThanOrEqual(200);
   },
   LIMIT_MS,
 );

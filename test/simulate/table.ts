@@ -38,7 +38,7 @@ const STALE_MS = 1_000;
 export class SimTable {
   readonly rows = new Map<string, Row>();
   readonly requests = new Map<Operation, number>();
-  readonly meter = new Meter();
+  readonly meter: Meter;
   /** Writes whose condition did not hold. */
   readonly refused = new Map<Operation, number>();
   #exists = false;
@@ -54,6 +54,7 @@ export class SimTable {
     written: (write: Write) => void,
   ) {
     this.#schedule = schedule;
+    this.meter = new Meter(() => schedule.nowMs);
     this.#weather = weather;
     this.#rowsPerPage = rowsPerPage;
     this.#written = written;
@@ -104,6 +105,11 @@ export class SimTable {
     };
   }
 
+  /** A row as it was before anybody came. */
+  fill(lease: Lease): void {
+    this.rows.set(lease.shardId, { lease: inShape(lease), previous: undefined, changedMs: 0 });
+  }
+
   read(shardId: string): Lease | undefined {
     const lease = this.rows.get(shardId)?.lease;
     this.meter.read(lease);
@@ -113,7 +119,7 @@ export class SimTable {
   create(by: Process, lease: NewLease): "created" | "exists" {
     const { shardId } = lease;
     const there = this.rows.get(shardId)?.lease;
-    this.meter.wrote(there);
+    this.meter.wrote(shardId, there);
     if (there) {
       this.#refuse("create");
       return "exists";
@@ -125,7 +131,7 @@ export class SimTable {
 
   write(by: Process, shardId: string, { operation, holds, change }: RowWrite): WriteResult {
     const before = this.rows.get(shardId)?.lease;
-    this.meter.wrote(before);
+    this.meter.wrote(shardId, before);
     if (!before || !holds(before)) {
       this.#refuse(operation);
       return "conflict";
@@ -142,7 +148,11 @@ export class SimTable {
     this.#written(write);
     const { before, after } = write;
     if (after)
-      this.rows.set(shardId, { lease: after, previous: before, changedMs: this.#schedule.nowMs });
+      this.rows.set(shardId, {
+        lease: inShape(after),
+        previous: before,
+        changedMs: this.#schedule.nowMs,
+      });
     else this.rows.delete(shardId);
   }
 
@@ -167,10 +177,15 @@ export class SimTable {
       const from = at;
       yield () => {
         if (from === 0) ids = [...this.rows.keys()];
-        const rows = ids
-          .slice(from, from + this.#rowsPerPage)
-          .flatMap((id) => this.#seen(id) ?? []);
-        this.meter.scanned(rows);
+        const rows: Lease[] = [];
+        let bytes = 0;
+        for (const id of ids.slice(from, from + this.#rowsPerPage)) {
+          const row = this.#seen(id);
+          if (!row) continue;
+          rows.push(row);
+          bytes += this.meter.bytesOf(row);
+        }
+        this.meter.scanned(bytes);
         return rows;
       };
       at += this.#rowsPerPage;
@@ -233,4 +248,22 @@ export class SimTable {
       else signal.addEventListener("abort", abort, { once: true });
     });
   }
+}
+
+/** As parseItem makes it. V8 gives an object that is spread from several a shape of its own, and reads it thirty times slower. */
+function inShape(lease: Lease): Lease {
+  const { owner, checkpointOwner, handoverTo, handoverFrom, hashKeyRange } = lease;
+  return {
+    shardId: lease.shardId,
+    counter: lease.counter,
+    checkpoint: lease.checkpoint,
+    ownerSwitchesSinceCheckpoint: lease.ownerSwitchesSinceCheckpoint,
+    parentShardIds: lease.parentShardIds,
+    childShardIds: lease.childShardIds,
+    ...(hashKeyRange && { hashKeyRange }),
+    ...(owner !== undefined && { owner }),
+    ...(checkpointOwner !== undefined && { checkpointOwner }),
+    ...(handoverTo !== undefined && { handoverTo }),
+    ...(handoverFrom !== undefined && { handoverFrom }),
+  };
 }

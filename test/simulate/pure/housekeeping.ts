@@ -10,6 +10,9 @@ import { filterFor, firstLeases, missingLeases } from "../../../src/leases/sync.
 import { writes } from "../rowWrites.ts";
 import type { Service, Wish } from "./service.ts";
 
+/** As src/leases/shardSync.ts. */
+const CREATE_CONCURRENCY = 16;
+
 export class Housekeeping {
   readonly #service: Service;
   readonly #wish: Wish;
@@ -40,14 +43,15 @@ export class Housekeeping {
   }
 
   #createAll(leases: readonly NewLease[], done: () => void): void {
-    let left = leases.length + 1;
-    const end = () => {
-      if (--left === 0) done();
+    const queue = leases.values();
+    let atWork = Math.min(CREATE_CONCURRENCY, leases.length);
+    const next = (): void => {
+      const { value: lease } = queue.next();
+      if (lease) this.#service.until(this.#wish, "create", this.#service.create(lease), next);
+      else if (--atWork === 0) done();
     };
-    for (const lease of leases) {
-      this.#service.until(this.#wish, "create", this.#service.create(lease), end);
-    }
-    end();
+    if (atWork === 0) done();
+    for (let i = atWork; i > 0; i--) next();
   }
 
   #every(ms: number, round: () => void): void {

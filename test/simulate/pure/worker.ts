@@ -67,7 +67,7 @@ export class PureWorker {
       if (leases.length > 0) return this.#pass(leases);
       const { process } = this.#parts;
       const again = () => this.#scanIn(EMPTY_RESCAN_MS);
-      this.#tell([]);
+      this.#tell(() => undefined);
       const emptyMs = process.monotonicMs() - this.#lastFilledMs;
       if (emptyMs > this.#service.settings.failoverTimeMillis) this.#housekeeping.fill(again);
       else again();
@@ -92,7 +92,7 @@ export class PureWorker {
     this.#lastFilledMs = nowMs;
     const leases = scanned.map((lease) => this.#latest(lease));
     this.#observation = observe(this.#observation, leases, nowMs);
-    this.#tell(leases);
+    this.#tell((shardId) => this.#observation.get(shardId)?.lease);
     this.#lookForDuplicate(leases);
     for (const [shardId, untilMs] of this.#expectedUntilMs) {
       if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
@@ -151,22 +151,21 @@ export class PureWorker {
   }
 
   /** What a scan means for those who hold leases. */
-  #tell(leases: readonly Lease[]): void {
+  #tell(byId: (shardId: string) => Lease | undefined): void {
     const { workerId } = this.#parts;
-    const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
     for (const [shardId, { tenure, consumer }] of this.#held) {
       if (tenure.isReleasing) continue;
-      const row = byId.get(shardId);
+      const row = byId(shardId);
       const owner = row && actualOwner(row);
       const next = row && nextOwner(row);
       const isNewer = row && row.counter > tenure.lease.counter && owner !== undefined;
       const isWanted = next !== undefined && next !== workerId && owner === workerId;
       if (isNewer && owner !== workerId) tenure.lose(`${owner} took it`);
       else if (!row || isNewer || (isWanted && !tenure.isHandingOver)) tenure.look(() => {});
-      if (!tenure.lease.parentShardIds.some((id) => standsInTheWay(byId.get(id)))) consumer.ring();
+      if (!tenure.lease.parentShardIds.some((id) => standsInTheWay(byId(id)))) consumer.ring();
     }
     for (const shardId of this.#counters.keys()) {
-      if (!byId.has(shardId)) this.#counters.delete(shardId);
+      if (!byId(shardId)) this.#counters.delete(shardId);
     }
   }
 

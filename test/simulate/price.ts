@@ -30,7 +30,7 @@ async function costAtRest(workers: number, shards: number, seconds: number): Pro
     const checkpoint = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
     const rest = { counter: 1, ownerSwitchesSinceCheckpoint: 0, childShardIds: [], checkpoint };
     const lease = { ...asChild(shard), ...rest, owner: `w${i % workers}` };
-    table.rows.set(shard.shardId, { lease, previous: undefined, changedMs: 0 });
+    table.fill(lease);
   });
   for (let i = 0; i < workers; i++) {
     schedule.in(random.between(0, failoverTimeMillis / 2), () => fleet.join(`w${i}`));
@@ -76,22 +76,5 @@ export async function printPrice(sizes: readonly Size[] = PRICED): Promise<void>
     const reads = [ours, ...reference].map(({ readUnits }) => readUnits);
     const writes = [ours, ...reference].map(({ writeUnits }) => writeUnits);
     printRow(...[workers, shards, ...reads, ...writes].map(told));
-  }
-}
-
-const LARGE: readonly Size[] = [
-  [10, 1_000],
-  [100, 1_000],
-  [100, 10_000],
-  [1_000, 1_000],
-];
-
-export async function printCosts(sizes: readonly Size[] = LARGE): Promise<void> {
-  printRow("workers", "shards", "scans/s", "read units/s", "writes/s", "in the busiest second");
-  printRow(...Array.from({ length: 6 }, () => "---:"));
-  for (const [workers, shards] of sizes) {
-    const cost = await costAtRest(workers, shards, workers * shards >= 1_000_000 ? 30 : 120);
-    const numbers = [cost.scansPerSecond, cost.readUnits / 3_600, cost.writesPerSecond];
-    printRow(...[workers, shards, ...numbers, cost.busiestSecond].map(told));
   }
 }

@@ -1,0 +1,73 @@
+// `npm run simulate -- --scale`: what a large fleet asks of its table, how soon it heals, and what its decisions cost.
+
+import { on } from "node:events";
+import { Worker } from "node:worker_threads";
+import type { Lease } from "../../src/leases/lease.ts";
+import { printRow, told } from "./calm.ts";
+import { decisionCosts } from "./decisionCost.ts";
+import type { LargeSize, Step } from "./large.ts";
+import { type Chapter, STORIES, type Told } from "./largeStories.ts";
+import { PARTITIONS } from "./units.ts";
+
+/** Each of a thousand workers remembers ten thousand leases. */
+const HEAP_MB = 6_000;
+
+const COLUMNS = [
+  ...["what befalls the fleet", "served after s", "even after s", "leases taken", "scans/s"],
+  ...["read units/s", "busiest second", "writes/s", "busiest second", "busiest partition"],
+];
+
+export async function printScale(size: LargeSize): Promise<void> {
+  printRow(...COLUMNS);
+  printRow(...COLUMNS.map((_, i) => (i === 0 ? "---" : "---:")));
+  const ends = await Promise.all(STORIES.map((story) => follow({ story, ...size })));
+  const rows = ends.flatMap(({ rows }) => rows);
+  console.log(`\nOne look at ${told(rows.length)} leases, in ms of one processor:`);
+  for (const { what, cpuMs } of decisionCosts(rows)) console.log(`  ${what}: ${cpuMs.toFixed(1)}`);
+  console.log(
+    `\nA partition takes 1,000 writes and 3,000 read units a second; a new table made on demand has ${PARTITIONS}.`,
+  );
+  for (const { failed } of ends) {
+    if (failed === undefined) continue;
+    console.log(`FAILED: ${failed}`);
+    process.exitCode = 1;
+  }
+}
+
+interface End {
+  readonly rows: readonly Lease[];
+  readonly failed: string | undefined;
+}
+
+async function follow(chapter: Chapter): Promise<End> {
+  const resourceLimits = { maxOldGenerationSizeMb: HEAP_MB };
+  const thread = new Worker(new URL("./thread.js", import.meta.url), { resourceLimits });
+  try {
+    thread.postMessage(chapter);
+    let rows: readonly Lease[] = [];
+    for await (const [news] of on(thread, "message") as AsyncIterable<[Told]>) {
+      if ("end" in news) break;
+      if ("failed" in news)
+        return { rows, failed: `the fleet that ${chapter.story}: ${news.failed}` };
+      if ("rows" in news) rows = news.rows;
+      else print(news.step);
+    }
+    return { rows, failed: undefined };
+  } finally {
+    await thread.terminate();
+  }
+}
+
+function print({ what, servedAfterMs, evenAfterMs, taken, scansPerSecond, loads }: Step): void {
+  const mean = (each: readonly number[]) =>
+    each.reduce((a, b) => a + b, 0) / Math.max(1, each.length);
+  const reads = loads.map(({ read }) => Math.round(read));
+  const writes = loads.map(({ written }) => written);
+  const partitions = loads.flatMap((load) => load.partitions.filter((units) => units > 0));
+  printRow(
+    what,
+    ...[servedAfterMs / 1_000, evenAfterMs / 1_000, taken, scansPerSecond].map(told),
+    ...[mean(reads), Math.max(...reads)].map(told),
+    ...[mean(writes), Math.max(...writes), Math.max(...partitions)].map(told),
+  );
+}
