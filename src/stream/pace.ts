@@ -52,6 +52,8 @@ export class Pace {
   #emptyAnswers = 0;
   #slackMs = 0;
   #throttles = 0;
+  /** The last failures in a row. */
+  #alike: { readonly backoff: Backoff; times: number } | undefined;
   /** Throttled once: the service's limits are kept. */
   #careful = false;
 
@@ -75,6 +77,7 @@ export class Pace {
 
   #usualMs(call: CallFacts): number {
     this.#throttles = Math.max(0, this.#throttles - 1);
+    this.#alike = undefined;
     this.#slackMs = 0;
     const { startedMs, endedMs } = call;
     if (this.#idleMs !== undefined) {
@@ -88,15 +91,21 @@ export class Pace {
   /** How long to wait after the shard was throttled. */
   throttledMs(): number {
     this.#slackMs = 0;
+    this.#alike = undefined;
     this.#careful = true;
     this.#throttles = Math.min(this.#throttles + 1, MAX_THROTTLES);
     return this.#atLeastIdle(backoffMs(this.#throttles, THROTTLED, this.#random));
   }
 
-  /** How long to wait after the `attempt`th failure in a row. */
-  failedMs(attempt: number, denied: boolean): number {
+  /**
+   * How long to wait after another failure. Counted are those in a row that are alike: how long a network was gone says nothing of
+   * credentials that ran out meanwhile, and are renewed with the next call.
+   */
+  failedMs(denied: boolean): number {
     this.#slackMs = 0;
-    return this.#atLeastIdle(backoffMs(attempt - 1, denied ? DENIED : TROUBLE, this.#random));
+    const backoff = denied ? DENIED : TROUBLE;
+    this.#alike = this.#alike?.backoff === backoff ? this.#alike : { backoff, times: 0 };
+    return this.#atLeastIdle(backoffMs(this.#alike.times++, backoff, this.#random));
   }
 
   #gapMs({ bytes, records, millisBehindLatest, isCautious }: CallFacts): number {

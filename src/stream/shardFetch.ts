@@ -208,9 +208,7 @@ export class ShardFetch {
     const { clock, troubles } = this.#context;
     const lasting = isLasting(error);
     const retryInMs =
-      kind === "throttled"
-        ? this.#pace.throttledMs()
-        : this.#pace.failedMs(this.#failures, lasting);
+      kind === "throttled" ? this.#pace.throttledMs() : this.#pace.failedMs(lasting);
     this.#nextCallMs = clock.monotonicMs() + retryInMs;
     const { shardId } = this.#shard;
     const ofShard = error instanceof ForeignPosition;

@@ -85,7 +85,7 @@ describe("with idleTimeBetweenReadsInMillis", () => {
 
   test("it waits at least as long after a failure", () => {
     const pace = new Pace(idle(5_000), () => 0);
-    expect(pace.failedMs(1, false)).toBe(5_000);
+    expect(pace.failedMs(false)).toBe(5_000);
     expect(pace.throttledMs()).toBe(5_000);
   });
 });
@@ -104,11 +104,30 @@ test("a shard that is nearly at its tip can be read more seldom", () => {
 
 describe("after failures", () => {
   test("the wait is never shorter than 200 ms, nor longer than 10 s", () => {
-    expect(new Pace(idle(undefined), () => 0).failedMs(1, false)).toBe(200);
-    expect(new Pace(idle(undefined), () => 1).failedMs(100, false)).toBe(10_000);
+    expect(new Pace(idle(undefined), () => 0).failedMs(false)).toBe(200);
+    expect(failures(new Pace(idle(undefined), () => 1), 100, false)).toBe(10_000);
   });
   test("it is longer when a person has to mend it", () => {
-    expect(new Pace(idle(undefined), () => 1).failedMs(1, true)).toBe(2_000);
-    expect(new Pace(idle(undefined), () => 1).failedMs(100, true)).toBe(30_000);
+    const pace = new Pace(idle(undefined), () => 1);
+    expect(pace.failedMs(true)).toBe(2_000);
+    expect(failures(pace, 100, true)).toBe(30_000);
   });
+  test("it begins anew when the trouble is another, or an answer came between", () => {
+    const pace = new Pace(idle(undefined), () => 1);
+    failures(pace, 100, false);
+    expect(pace.failedMs(true)).toBe(2_000);
+    failures(pace, 100, true);
+    expect(pace.failedMs(false)).toBe(400);
+    failures(pace, 100, false);
+    pace.throttledMs();
+    expect(pace.failedMs(false)).toBe(400);
+    failures(pace, 100, false);
+    pace.nextMs(call());
+    expect(pace.failedMs(false)).toBe(400);
+  });
+
+  /** @returns the wait after the last of them. */
+  function failures(pace: Pace, times: number, denied: boolean): number {
+    return Math.max(...Array.from({ length: times }, () => pace.failedMs(denied)).slice(-1));
+  }
 });
