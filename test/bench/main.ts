@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { UserError } from "../../src/model/errors.ts";
 import { Scope } from "../../src/sample/scope.ts";
 import { chooseDaemons, machine } from "./daemons.ts";
+import { floorCommand } from "./floor.ts";
 import { choices, count, counts, idleTimes, property } from "./options.ts";
 import { RUNS } from "./paths.ts";
 import {
@@ -116,6 +117,7 @@ function modes(): readonly Command[] {
       .addOption(count("--seconds <n>", "how long to put", 30)),
     command("install", "size of a production install", install),
     protocolCommand(),
+    floorCommand(),
   ];
 }
 

@@ -8,10 +8,15 @@ import { WORK } from "./paths.ts";
 
 export type Figures = Readonly<Record<string, number>>;
 
-export interface Case {
+/** What is measured in turn: the daemons, unless said otherwise. */
+interface Rival {
+  readonly label: string;
+}
+
+export interface Case<Measured extends Rival = Daemon> {
   /** What tells it from the others: the first columns of the table. */
   readonly labels: Readonly<Record<string, string | number>>;
-  readonly measure: (daemon: Daemon) => Promise<Figures>;
+  readonly measure: (daemon: Measured) => Promise<Figures>;
 }
 
 export interface Result {
@@ -22,20 +27,20 @@ export interface Result {
   readonly figures?: Figures;
 }
 
-export interface Series {
+export interface Series<Measured extends Rival> {
   readonly mode: string;
-  readonly cases: readonly Case[];
-  readonly daemons: readonly Daemon[];
+  readonly cases: readonly Case<Measured>[];
+  readonly daemons: readonly Measured[];
   readonly rounds: number;
 }
 
 /** Each result also goes, as a line of JSON, to `results.jsonl` in the bench's folder. */
-export async function runSeries({
+export async function runSeries<Measured extends Rival>({
   mode,
   cases,
   daemons,
   rounds,
-}: Series): Promise<readonly Result[]> {
+}: Series<Measured>): Promise<readonly Result[]> {
   mkdirSync(WORK, { recursive: true });
   const results: Result[] = [];
   for (const { labels, measure } of cases) {

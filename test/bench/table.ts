@@ -1,4 +1,5 @@
-// A Markdown table of medians: a row for each case and daemon, and one that compares the first daemon with the second.
+// A Markdown table of medians: a row for each case and daemon, and, where something can be better, one that compares the
+// first daemon with the second.
 
 import type { Figures, Result } from "./series.ts";
 
@@ -33,7 +34,7 @@ function rowsOf(results: readonly Result[], columns: readonly Column[]): string[
     ...columns.map(({ figure, digits }) => format(figures[figure], digits)),
   ]);
   const [ours, other] = medians;
-  if (ours && other) {
+  if (ours && other && columns.some(({ better }) => better)) {
     const times = columns.map((column) => comparison(column, ours.figures, other.figures));
     rows.push([...labels, `**${ours.daemon} is better by**`, ...times]);
   }
@@ -51,6 +52,24 @@ function medianFigures(runs: readonly Figures[]): Figures {
   return Object.fromEntries(
     [...names].map((name) => [name, median(runs.flatMap((figures) => figures[name] ?? []))]),
   );
+}
+
+/** The results with one more figure: how many times as much as the rival of that name, in the median of the same case. */
+export function besideFloor(
+  results: readonly Result[],
+  figure: string,
+  floor: string,
+): readonly Result[] {
+  return results.map((result) => {
+    const same = results.filter(
+      ({ labels, daemon }) =>
+        daemon === floor && JSON.stringify(labels) === JSON.stringify(result.labels),
+    );
+    const least = median(same.flatMap(({ figures }) => figures?.[figure] ?? []));
+    const own = result.figures?.[figure];
+    if (own === undefined) return result;
+    return { ...result, figures: { ...result.figures, timesFloor: own / least } };
+  });
 }
 
 export function sum(values: readonly number[]): number {

@@ -1,0 +1,38 @@
+// Asks empty shards in the rhythm of an idle daemon, eight at a time, and makes as many small calls over one more connection
+// as the daemon does to DynamoDB, until it is ended.
+//
+//   node idle.mjs URL SHARDS
+import { connection, post } from "./post.mjs";
+
+const [url, shards] = process.argv.slice(2);
+const TOGETHER = 8;
+/** A shard's polls lie so far apart, on average. */
+const POLL_MS = 1_150;
+/** A lease is renewed so often with KCL's failover time of 10 s, and the lease table looked at. */
+const RENEWAL_MS = 3_308;
+const LOOK_MS = 700;
+
+const nothing = () => {};
+
+const groups = Math.ceil(Number(shards) / TOGETHER);
+for (let group = 0; group < groups; group += 1) {
+  const first = group * TOGETHER;
+  const count = Math.min(TOGETHER, Number(shards) - first);
+  const agents = Array.from({ length: count }, connection);
+  const poll = () => {
+    agents.forEach((agent, i) => {
+      void post(
+        url,
+        agent,
+        "GetRecords",
+        { ShardIterator: `${first + i}/0/0`, Limit: 10_000 },
+        nothing,
+      );
+    });
+  };
+  setTimeout(() => setInterval(poll, POLL_MS), (group * POLL_MS) / groups);
+}
+const table = connection();
+const call = () => post(url, table, "DescribeStreamSummary", { StreamName: "bench" }, nothing);
+setInterval(call, RENEWAL_MS / Number(shards));
+setInterval(call, LOOK_MS);
