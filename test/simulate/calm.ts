@@ -2,6 +2,7 @@
 
 import { Fleet } from "./fleet.ts";
 import { Invariants } from "./invariants.ts";
+import { ledFleet } from "./led.ts";
 import { Random } from "./random.ts";
 import { type Scenario, scenarioOf } from "./scenario.ts";
 import { Schedule } from "./schedule.ts";
@@ -22,11 +23,16 @@ export interface CalmFleet {
 /** A page is 1 MiB. */
 export const ROWS_PER_PAGE = 3_000;
 
-/** Workers join later, and no lease exists yet. */
+/**
+ * Workers join later, and no lease exists yet.
+ *
+ * @param isLed by a Java worker of KCL 3.x.
+ */
 export function calmFleet(
   workers: number,
   shards: number,
   written: (write: Write, nowMs: number) => void = () => {},
+  isLed = false,
 ): CalmFleet {
   const random = new Random(1);
   const schedule = new Schedule();
@@ -42,6 +48,7 @@ export function calmFleet(
     ...{ scenario, schedule, stream, table, invariants },
     random: random.fork(),
     trace: () => {},
+    ...(isLed && { fleetTables: ledFleet(table, schedule) }),
   });
   const advance = (ms: number) =>
     schedule.runUntil(schedule.nowMs + ms, () => {

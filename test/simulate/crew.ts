@@ -1,5 +1,6 @@
 // The workers of a run, whatever they are made of: real coordinators (fleet.ts), or their decisions alone (pure/).
 
+import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import type { Invariants } from "./invariants.ts";
 import { Process } from "./process.ts";
 import type { Random } from "./random.ts";
@@ -24,6 +25,8 @@ export interface CrewParts {
   readonly invariants: Invariants;
   readonly random: Random;
   readonly trace: (who: string, what: string) => void;
+  /** Of a fleet of KCL 3.x. */
+  readonly fleetTables?: FleetTables;
 }
 
 /** @param atOnce without waiting for consumers. */

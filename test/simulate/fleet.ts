@@ -18,7 +18,7 @@ export class Fleet extends Crew {
   }
 
   async #run(worker: Worker, stop: AbortSignal, kill: AbortSignal): Promise<void> {
-    const { scenario, table, invariants } = this.parts;
+    const { scenario, table, invariants, fleetTables } = this.parts;
     const { process, workerId } = worker;
     const taken = new Map<string, string>();
     const own = table.for(process);
@@ -30,6 +30,7 @@ export class Fleet extends Crew {
           return own.requestHandover(...asked);
         },
       },
+      ...(fleetTables && { fleet: fleetTables }),
       listShards: (filter) => this.#list(process, filter),
       workerId,
       settings: scenario.settings,

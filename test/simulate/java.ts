@@ -12,8 +12,8 @@ const HOUR_MS = 3_600_000;
 const FAILOVER_MS = 10_000;
 const EPSILON_MS = 25;
 /** A worker's row of figures, and a key in the index of owners. */
-const METRICS_ROW_BYTES = 300;
-const INDEX_KEY_BYTES = "leaseOwner".length + 36 + "leaseKey".length + 20;
+export const METRICS_ROW_BYTES = 300;
+export const INDEX_KEY_BYTES = "leaseOwner".length + 36 + "leaseKey".length + 20;
 
 function timesPerHour(everyMs: number): number {
   return HOUR_MS / everyMs;

@@ -15,7 +15,12 @@ interface Cost extends UnitsPerHour {
 }
 
 /** Of a fleet that was restarted under its old names, so that it is even from the start; counted over `seconds` at rest. */
-async function costAtRest(workers: number, shards: number, seconds: number): Promise<Cost> {
+async function costAtRest(
+  workers: number,
+  shards: number,
+  seconds: number,
+  isLed = false,
+): Promise<Cost> {
   const writesInSecond = new Map<number, number>();
   const { table, stream, fleet, random, schedule, scenario, advance } = calmFleet(
     workers,
@@ -24,6 +29,7 @@ async function costAtRest(workers: number, shards: number, seconds: number): Pro
       const second = Math.floor(nowMs / 1_000);
       writesInSecond.set(second, (writesInSecond.get(second) ?? 0) + 1);
     },
+    isLed,
   );
   const { failoverTimeMillis } = scenario.settings;
   [...stream.shards.values()].forEach((shard, i) => {
@@ -68,13 +74,20 @@ const PRICED: readonly Size[] = [
 
 /** Units an hour, ours and Java's; a unit written costs about as much as five read. */
 export async function printPrice(sizes: readonly Size[] = PRICED): Promise<void> {
-  printRow("workers", "shards", "read", "2.x", "3.x", "written", "2.x", "3.x");
-  printRow(...Array.from({ length: 8 }, () => "---:"));
+  const kinds = ["ours", "led", "2.x", "3.x"];
+  printRow(
+    "workers",
+    "shards",
+    ...["read", "written"].flatMap((what) => kinds.map((kind) => `${what}, ${kind}`)),
+  );
+  printRow(...Array.from({ length: 10 }, () => "---:"));
   for (const [workers, shards] of sizes) {
-    const ours = await costAtRest(workers, shards, shards >= 1_000 ? 300 : 3_600);
+    const seconds = shards >= 1_000 ? 300 : 3_600;
+    const ours = await costAtRest(workers, shards, seconds);
+    const led = await costAtRest(workers, shards, seconds, true);
     const reference = [java2, java3].map((java) => java(workers, shards, ours.tableBytes));
-    const reads = [ours, ...reference].map(({ readUnits }) => readUnits);
-    const writes = [ours, ...reference].map(({ writeUnits }) => writeUnits);
+    const reads = [ours, led, ...reference].map(({ readUnits }) => readUnits);
+    const writes = [ours, led, ...reference].map(({ writeUnits }) => writeUnits);
     printRow(...[workers, shards, ...reads, ...writes].map(told));
   }
 }
