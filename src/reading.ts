@@ -47,8 +47,7 @@ export async function openReading(
   if (retrieval === "POLLING") return { read: polling(), close() {} };
 
   const { fanoutReader } = await import("./stream/fanout/fanoutReader.ts");
-  const http2 = !reach.endpoint?.startsWith("http:");
-  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1 }, http2);
+  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1 });
   const read = fanoutReader({
     ...common,
     subscriptionClient: subscriptions,

@@ -67,7 +67,10 @@ const SESSION_TIMEOUT_MS = 360_000;
  * @param http2 the service insists on it. Emulators behind `http://` are spoken to in HTTP/1.1: the one that is embedded
  *   here ends the SDK's HTTP/2 connections with a protocol error.
  */
-export function subscriptionClient(options: KinesisOptions, http2: boolean): KinesisClient {
+export function subscriptionClient(
+  options: KinesisOptions,
+  http2 = !options.endpoint?.startsWith("http:"),
+): KinesisClient {
   const requestHandler = http2
     ? new NodeHttp2Handler({
         disableConcurrentStreams: true,

@@ -3,7 +3,7 @@
 import { systemClock } from "../../clock.ts";
 import type { LoadedSettings } from "../../config/loadSettings.ts";
 import { dynamoClient } from "../../leases/dynamoClient.ts";
-import { kinesisClient } from "../../stream/client.ts";
+import { kinesisClient, subscriptionClient } from "../../stream/client.ts";
 import { quietSdk } from "../target.ts";
 import { ClockSkew } from "./clockSkew.ts";
 import { type Finding, notChecked } from "./finding.ts";
@@ -63,6 +63,7 @@ async function* examineServices(
   signal: AbortSignal,
 ): AsyncIterable<Finding> {
   const kinesis = kinesisClient({ ...reached.kinesis, maxAttempts: 2 });
+  const subscriptions = subscriptionClient({ ...reached.kinesis, maxAttempts: 1 });
   const dynamo = await dynamoClient(reached.dynamodb);
   const clock = new ClockSkew();
   const innermost = { step: "deserialize", priority: "low" } as const;
@@ -82,6 +83,7 @@ async function* examineServices(
       settings,
       stream,
       calls,
+      subscriptions,
       dynamo,
       streamCheck,
       noTable,
@@ -95,6 +97,7 @@ async function* examineServices(
     yield* checkThroughput(settings, streamCheck.facts, table);
   } finally {
     kinesis.destroy();
+    subscriptions.destroy();
     dynamo.destroy();
   }
 }

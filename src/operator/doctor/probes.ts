@@ -1,7 +1,11 @@
 // A call for each permission, that changes nothing: reads, writes whose condition cannot hold, and questions about things
 // that do not exist. IAM answers before the service looks, so any answer but "denied" will do.
 
-import { DescribeStreamConsumerCommand, SubscribeToShardCommand } from "@aws-sdk/client-kinesis";
+import {
+  DescribeStreamConsumerCommand,
+  type KinesisClient,
+  SubscribeToShardCommand,
+} from "@aws-sdk/client-kinesis";
 import type { Settings } from "../../config/settings.ts";
 import type { dynamoClient } from "../../leases/dynamoClient.ts";
 import { ATTRIBUTES as A } from "../../leases/dynamoItem.ts";
@@ -14,6 +18,8 @@ export interface ProbeParts {
   readonly settings: Settings;
   readonly stream: StreamId;
   readonly calls: CallOptions;
+  /** From `subscriptionClient`; used, if at all, for one call. */
+  readonly subscriptions: KinesisClient;
   readonly dynamo: Awaited<ReturnType<typeof dynamoClient>>;
   readonly streamCheck: StreamCheck;
   /** Why nothing can be tried on the table; `undefined` = it can. */
@@ -82,7 +88,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
         : "it would register a consumer, which costs money",
     };
   },
-  "kinesis:SubscribeToShard": async ({ streamCheck, settings, calls, signal }) => {
+  "kinesis:SubscribeToShard": async ({ streamCheck, settings, calls, subscriptions, signal }) => {
     const arn = streamCheck.facts?.summary?.StreamARN ?? settings.streamArn?.arn;
     if (arn === undefined) return { untried: "the stream's ARN is not known" };
     const { consumerArn, consumerName } = settings.fanoutConfig;
@@ -97,7 +103,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     return letThrough(
       () =>
         limited(calls, "SubscribeToShard", signal, (abortSignal) =>
-          calls.client.send(command, { abortSignal }),
+          subscriptions.send(command, { abortSignal }),
         ),
       ...["ResourceNotFoundException", "InvalidArgumentException", "ValidationException"],
     );

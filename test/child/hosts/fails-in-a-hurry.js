@@ -1,6 +1,6 @@
 // A daemon, as built, that ends by an exception while its child is running and would not end by itself.
-import { startProcessor } from "../../../dist/child/startProcessor.js";
-import { systemClock } from "../../../dist/clock.js";
+import { startProcessor } from "../../../.cache/js/child/startProcessor.js";
+import { systemClock } from "../../../.cache/js/clock.js";
 
 const start = startProcessor({
   command: { file: process.execPath, args: process.argv.slice(2) },

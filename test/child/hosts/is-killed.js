@@ -1,6 +1,6 @@
 // A daemon, as built, with a child for each fixture that it is given; it tells what happens, and never ends by itself.
-import { startProcessor } from "../../../dist/child/startProcessor.js";
-import { systemClock } from "../../../dist/clock.js";
+import { startProcessor } from "../../../.cache/js/child/startProcessor.js";
+import { systemClock } from "../../../.cache/js/clock.js";
 
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const children = process.argv.slice(2).map(async (fixture, shard) => {
