@@ -78,15 +78,16 @@ const NEGLECTED_EXPIRED = 3;
 const NEGLECTED_LOOKS = 1.5;
 
 export function assign(view: AssignmentView, settings: AssignmentSettings): Assignment {
-  const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
-  const left = work.filter(
-    (seen) =>
-      isUnderOurName(seen, view) && (view.firstPass || view.expected.has(seen.lease.shardId)),
-  );
-  const resumed = left.slice(0, settings.maxLeasesForWorker);
-  const isResumed = new Set(resumed);
-  const rest = isResumed.size === 0 ? work : work.filter((seen) => !isResumed.has(seen));
-  const available = rest.filter((seen) => isAvailable(seen, view, settings));
+  const work: ObservedLease[] = [];
+  const resumed: ObservedLease[] = [];
+  const available: ObservedLease[] = [];
+  for (const seen of view.leases.values()) {
+    if (hasEnded(seen.lease)) continue;
+    work.push(seen);
+    const mayResume = resumed.length < settings.maxLeasesForWorker && isLeft(seen, view);
+    if (mayResume) resumed.push(seen);
+    else if (isAvailable(seen, view, settings)) available.push(seen);
+  }
   const counts = countByOwner(work, new Set(available), view);
   const mine = counts.get(view.workerId) ?? 0;
 
@@ -120,7 +121,7 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     const more = free.some((seen) => !chosen.has(seen) && !isLate.has(seen) && isOwnerless(seen));
     return { take, target, spillover, more };
   }
-  const stolen = steal(rest, counts, need, target, view, settings);
+  const stolen = steal(work, counts, need, target, view, settings);
   return { take: [...resume, ...stolen], target, spillover, more: false };
 }
 
@@ -214,6 +215,11 @@ function steal(
     .map(({ lease }) => ({ lease, how: "stolen" as const }));
 }
 
+/** Of an earlier life, or handed over to us unheard. */
+function isLeft(seen: ObservedLease, view: AssignmentView): boolean {
+  return isUnderOurName(seen, view) && (view.firstPass || view.expected.has(seen.lease.shardId));
+}
+
 function isUnderOurName({ lease }: ObservedLease, { workerId, busy }: AssignmentView) {
   return (
     lease.owner === workerId && lease.checkpointOwner === undefined && !busy.has(lease.shardId)
@@ -268,13 +274,14 @@ function countByOwner(
     const { lease } = seen;
     const owner = actualOwner(lease);
     if (owner === undefined) continue;
+    const isRequested = requested.has(lease.shardId);
+    const isKept = !available.has(seen);
+    if (!isRequested && !isKept) continue;
+    const given = lease.handoverFrom === owner ? (lease.handoverTo ?? owner) : owner;
+    const heir = isRequested ? workerId : given;
     // Whoever gives one up is alive, though nothing may be left to him.
-    if (!available.has(seen) && !counts.has(owner)) counts.set(owner, 0);
-    if (requested.has(lease.shardId)) counts.set(workerId, (counts.get(workerId) ?? 0) + 1);
-    else if (!available.has(seen)) {
-      const heir = lease.handoverFrom === owner ? (lease.handoverTo ?? owner) : owner;
-      counts.set(heir, (counts.get(heir) ?? 0) + 1);
-    }
+    if (isKept && heir !== owner && !counts.has(owner)) counts.set(owner, 0);
+    counts.set(heir, (counts.get(heir) ?? 0) + 1);
   }
   return counts;
 }

@@ -39,8 +39,7 @@ export interface HousekeepingParts {
 
 /** The worker whose name comes first among the owners. While nobody owns anything everybody is. */
 export function isHousekeeper(leases: readonly Lease[], workerId: string): boolean {
-  const owners = leases.filter((lease) => !hasEnded(lease)).flatMap((l) => actualOwner(l) ?? []);
-  return owners.every((owner) => owner >= workerId);
+  return leases.every((lease) => hasEnded(lease) || (actualOwner(lease) ?? workerId) >= workerId);
 }
 
 export class Housekeeping {

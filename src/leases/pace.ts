@@ -23,7 +23,11 @@ export interface FleetSize {
 }
 
 export function sizeOf(leases: readonly Lease[]): FleetSize {
-  const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
+  const owners = new Set<string>();
+  for (const lease of leases) {
+    const owner = actualOwner(lease);
+    if (owner !== undefined) owners.add(owner);
+  }
   return { leases: leases.length, workers: owners.size };
 }
 
