@@ -19,10 +19,15 @@ export type Observation = ReadonlyMap<string, ObservedLease>;
 export const NOTHING_SEEN: Observation = new Map();
 
 /**
+ * @param before what this worker knew; asked once for each lease.
  * @param leases what a scan returned; leases missing from it are forgotten.
  * @param nowMs monotonic time, read after the scan.
  */
-export function observe(before: Observation, leases: readonly Lease[], nowMs: number): Observation {
+export function observe(
+  before: Pick<Observation, "get">,
+  leases: readonly Lease[],
+  nowMs: number,
+): Observation {
   const now = new Map<string, ObservedLease>();
   for (const lease of leases) {
     now.set(lease.shardId, see(before.get(lease.shardId), lease, nowMs));

@@ -9,8 +9,8 @@ import type { LargeSize, Step } from "./large.ts";
 import { type Chapter, STORIES, type Told } from "./largeStories.ts";
 import { PARTITIONS } from "./units.ts";
 
-/** Each of a thousand workers remembers ten thousand leases. */
-const HEAP_MB = 6_000;
+/** Of each story. */
+const HEAP_MB = 2_000;
 
 const COLUMNS = [
   ...["what befalls the fleet", "served after s", "even after s", "leases taken", "scans/s"],

@@ -31,6 +31,7 @@ export function* tell({ story, ...size }: Chapter): Generator<Told> {
 function* beginning(fleet: LargeFleet, { workers }: LargeSize): Generator<Step> {
   yield fleet.join(`${workers} join, the table is empty`, workers);
   yield fleet.rest();
+  yield fleet.restartAll();
   yield fleet.kill(Math.ceil(workers / 10));
 }
 
@@ -39,6 +40,5 @@ function* goingOn(fleet: LargeFleet, { workers, shards }: LargeSize): Generator<
   yield fleet.join(`${workers} join, all owners are dead`, workers);
   yield fleet.restartInTurn(Math.ceil(workers / 20));
   yield fleet.reshard(Math.ceil(shards / 40), Math.ceil(shards / 40));
-  yield fleet.restartAll();
   yield fleet.rest();
 }

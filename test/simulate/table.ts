@@ -23,6 +23,8 @@ interface Row {
   lease: Lease;
   previous: Lease | undefined;
   changedMs: number;
+  readonly bytes: number;
+  gone: boolean;
 }
 
 export interface Write {
@@ -42,6 +44,8 @@ export class SimTable {
   /** Writes whose condition did not hold. */
   readonly refused = new Map<Operation, number>();
   #exists = false;
+  /** In the order of scans, until a row comes or goes. */
+  #inOrder: readonly Row[] | undefined;
   readonly #schedule: Schedule;
   readonly #weather: Weather;
   readonly #rowsPerPage: number;
@@ -107,7 +111,7 @@ export class SimTable {
 
   /** A row as it was before anybody came. */
   fill(lease: Lease): void {
-    this.rows.set(lease.shardId, { lease: inShape(lease), previous: undefined, changedMs: 0 });
+    this.#add(lease, 0);
   }
 
   read(shardId: string): Lease | undefined {
@@ -147,13 +151,25 @@ export class SimTable {
   #put(shardId: string, write: Write): void {
     this.#written(write);
     const { before, after } = write;
-    if (after)
-      this.rows.set(shardId, {
-        lease: inShape(after),
-        previous: before,
-        changedMs: this.#schedule.nowMs,
-      });
-    else this.rows.delete(shardId);
+    const row = this.rows.get(shardId);
+    const { nowMs } = this.#schedule;
+    if (after && row) {
+      row.lease = inShape(after);
+      row.previous = before;
+      row.changedMs = nowMs;
+    } else if (after) this.#add(after, nowMs);
+    else if (row) {
+      row.gone = true;
+      this.rows.delete(shardId);
+      this.#inOrder = undefined;
+    }
+  }
+
+  #add(lease: Lease, changedMs: number): void {
+    const bytes = this.meter.bytesOf(lease);
+    const row = { lease: inShape(lease), previous: undefined, changedMs, bytes, gone: false };
+    this.rows.set(lease.shardId, row);
+    this.#inOrder = undefined;
   }
 
   async #scan(process: Process, signal: AbortSignal): Promise<Scan> {
@@ -171,30 +187,31 @@ export class SimTable {
    * hash: rows that come meanwhile are found or not.
    */
   *pages(): Generator<() => readonly Lease[]> {
-    let ids: readonly string[] = [];
+    let rows: readonly Row[] = [];
     let at = 0;
     do {
       const from = at;
       yield () => {
-        if (from === 0) ids = [...this.rows.keys()];
-        const rows: Lease[] = [];
+        if (from === 0) {
+          this.#inOrder ??= [...this.rows.values()];
+          rows = this.#inOrder;
+        }
+        const leases: Lease[] = [];
         let bytes = 0;
-        for (const id of ids.slice(from, from + this.#rowsPerPage)) {
-          const row = this.#seen(id);
-          if (!row) continue;
-          rows.push(row);
-          bytes += this.meter.bytesOf(row);
+        for (const row of rows.slice(from, from + this.#rowsPerPage)) {
+          const lease = row.gone ? undefined : this.#seen(row);
+          if (!lease) continue;
+          leases.push(lease);
+          bytes += row.bytes;
         }
         this.meter.scanned(bytes);
-        return rows;
+        return leases;
       };
       at += this.#rowsPerPage;
-    } while (at < ids.length);
+    } while (at < rows.length);
   }
 
-  #seen(shardId: string): Lease | undefined {
-    const row = this.rows.get(shardId);
-    if (!row) return undefined;
+  #seen(row: Row): Lease | undefined {
     const recent = this.#schedule.nowMs - row.changedMs < STALE_MS;
     return recent && this.#weather.stale ? row.previous : row.lease;
   }

@@ -9,13 +9,14 @@ import {
   watchStrangers,
 } from "../../../src/leases/duplicate.ts";
 import { actualOwner, type Lease, nextOwner, standsInTheWay } from "../../../src/leases/lease.ts";
-import { NOTHING_SEEN, type Observation, observe } from "../../../src/leases/observation.ts";
-import { rescanMs, startingRestMs } from "../../../src/leases/pace.ts";
+import { observe } from "../../../src/leases/observation.ts";
+import { rescanMs, sizeOf, startingRestMs } from "../../../src/leases/pace.ts";
 import { WRITES_TO_TAKE } from "../../../src/leases/takeLease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
 import { PureConsumer } from "./consumer.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { Memory } from "./memory.ts";
 import { ask } from "./request.ts";
 import { Service, type ServiceParts } from "./service.ts";
 import { PureTenure } from "./tenure.ts";
@@ -37,9 +38,9 @@ export class PureWorker {
   readonly #expectedUntilMs = new Map<string, number>();
   readonly #counters = new Map<string, number>();
   readonly #strangerMovesTolerated: number;
+  readonly #memory = new Memory();
   readonly #wish = { wanted: () => !this.#stopping };
   #strangers: Strangers = NO_STRANGERS;
-  #observation: Observation = NOTHING_SEEN;
   #firstPass = true;
   #atOnce = AT_ONCE;
   #lastFilledMs = Number.NEGATIVE_INFINITY;
@@ -54,9 +55,7 @@ export class PureWorker {
     this.#parts = parts;
     this.#service = new Service(parts);
     this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(parts.process.random.next() * 4);
-    this.#housekeeping = new Housekeeping(this.#service, this.#wish, () =>
-      [...this.#observation.values()].map(({ lease }) => lease),
-    );
+    this.#housekeeping = new Housekeeping(this.#service, this.#wish, () => this.#memory.leases);
   }
 
   scan(): void {
@@ -91,14 +90,15 @@ export class PureWorker {
     const nowMs = process.monotonicMs();
     this.#lastFilledMs = nowMs;
     const leases = scanned.map((lease) => this.#latest(lease));
-    this.#observation = observe(this.#observation, leases, nowMs);
-    this.#tell((shardId) => this.#observation.get(shardId)?.lease);
+    const observation = observe(this.#memory, leases, nowMs);
+    this.#memory.remember(observation);
+    this.#tell((shardId) => observation.get(shardId)?.lease);
     this.#lookForDuplicate(leases);
     for (const [shardId, untilMs] of this.#expectedUntilMs) {
       if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
     }
     const view = {
-      leases: this.#observation,
+      leases: observation,
       workerId,
       nowMs,
       firstPass: this.#firstPass,
@@ -113,8 +113,7 @@ export class PureWorker {
       : assign(view, settings);
     this.#firstPass = false;
     this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
-    const owners = new Set(leases.flatMap((lease) => actualOwner(lease) ?? []));
-    const size = { leases: leases.length, workers: owners.size };
+    const size = sizeOf(leases);
     let left = take.length + 1;
     const taken = () => {
       if (--left > 0) return;
