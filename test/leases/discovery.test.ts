@@ -80,9 +80,14 @@ async function makeIndex(): Promise<void> {
     ],
   });
   await until("the index", async () => {
-    const { Table } = await client.describeTable({ TableName: tableName });
-    return Table?.GlobalSecondaryIndexes?.[0]?.IndexStatus === "ACTIVE";
+    const described = await client.describeTable({ TableName: tableName }).catch(orNotYet);
+    return described?.Table?.GlobalSecondaryIndexes?.[0]?.IndexStatus === "ACTIVE";
   });
+}
+
+/** DynamoDB Local now and then has no answer while it makes an index. */
+function orNotYet(error: unknown): undefined {
+  if (!(error instanceof Error && error.name === "InternalFailure")) throw error;
 }
 
 async function start(options: Partial<WorkerOptions> = {}): Promise<Worker> {
