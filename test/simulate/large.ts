@@ -1,4 +1,4 @@
-// A fleet of a thousand workers on ten thousand shards, made of decisions alone (pure/): it comes to life, loses workers, is
+// A fleet of hundreds of workers on thousands of shards, made of decisions alone (pure/): it comes to life, loses workers, is
 // restarted and resharded, step by step, and must be served, even and at rest again after each. What must hold in
 // every moment is watched as in small fleets. Reports for each step how long that took, and what was asked of the table.
 

@@ -88,7 +88,7 @@ async function simulateAll(): Promise<void> {
 }
 
 if (values.price) await printPrice();
-else if (values.scale) await printScale({ workers: 1_000, shards: 10_000, ...asked });
+else if (values.scale) await printScale({ workers: 500, shards: 5_000, ...asked });
 else if (values.start) await printStarts();
 else if (values.seed !== undefined) await simulateOne(Number(values.seed));
 else await simulateAll();
