@@ -30,7 +30,7 @@ import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
-import { rescanMs, sizeOf, startingRestMs } from "./pace.ts";
+import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./pace.ts";
 import { denied, type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
@@ -193,7 +193,7 @@ export class Coordinator {
       const more = await this.#pass(scan.leases, firstPass);
       firstPass = false;
       soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
-      await this.#news.sleep(clock, this.#restMs(scan.leases, soon), signal);
+      await this.#rest(scan.leases, soon);
     }
   }
 
@@ -217,12 +217,18 @@ export class Coordinator {
     return version === "3x" && led;
   }
 
-  #restMs(leases: readonly Lease[], soon: boolean): number {
-    const { random, settings } = this.#parts;
+  /** The sleep after a scan. News cuts it short, though not below what the size of the fleet asks for. */
+  async #rest(leases: readonly Lease[], soon: boolean): Promise<void> {
+    const { clock, random, settings } = this.#parts;
+    const { signal } = this.#stopping;
+    const { failoverTimeMillis } = settings;
     const size = sizeOf(leases);
     this.#discovery?.scanned(this.#observation, size);
-    if (!soon && this.#isLed && this.#discovery) return this.#discovery.restMs();
-    return (soon ? startingRestMs : rescanMs)(size, settings.failoverTimeMillis, random);
+    const indexMs = !soon && this.#isLed ? this.#discovery?.restMs() : undefined;
+    const restMs = indexMs ?? (soon ? startingRestMs : rescanMs)(size, failoverTimeMillis, random);
+    const leastMs = Math.min(restMs, spacingMs(size, failoverTimeMillis));
+    await clock.sleep(leastMs, signal);
+    await this.#news.sleep(clock, restMs - leastMs, signal);
   }
 
   /** Rows that were deleted under their holders are put back by them; what is not there after a lease's time is made anew. */

@@ -56,15 +56,22 @@ const STARTING_MS = 200;
 /** Of the failover time, for each worker: a starting fleet of ten looks twice a second. */
 const STARTING_FAILOVERS_PER_WORKER = 0.005;
 
+/**
+ * The least wait between two scans of one worker, whatever news there is: when many shards end at once, each worker would
+ * look at all leases again for every one of its own.
+ */
+export function spacingMs({ workers }: FleetSize, failoverTimeMillis: number): number {
+  return workers * STARTING_FAILOVERS_PER_WORKER * failoverTimeMillis;
+}
+
 /** The wait while a fleet starts: there are leases to be taken, or still to come. */
 export function startingRestMs(
   size: FleetSize,
   failoverTimeMillis: number,
   random: () => number,
 ): number {
-  const spacedMs = size.workers * STARTING_FAILOVERS_PER_WORKER * failoverTimeMillis;
   return Math.min(
-    Math.max(STARTING_MS, spacedMs) * (0.75 + random() / 4),
+    Math.max(STARTING_MS, spacingMs(size, failoverTimeMillis)) * (0.75 + random() / 4),
     rescanMs(size, failoverTimeMillis, random),
   );
 }

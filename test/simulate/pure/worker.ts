@@ -10,7 +10,7 @@ import {
 } from "../../../src/leases/duplicate.ts";
 import { actualOwner, type Lease, nextOwner, standsInTheWay } from "../../../src/leases/lease.ts";
 import { observe } from "../../../src/leases/observation.ts";
-import { rescanMs, sizeOf, startingRestMs } from "../../../src/leases/pace.ts";
+import { rescanMs, sizeOf, spacingMs, startingRestMs } from "../../../src/leases/pace.ts";
 import { WRITES_TO_TAKE } from "../../../src/leases/takeLease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
@@ -50,6 +50,8 @@ export class PureWorker {
   /** The wait for the next scan, and whether it is worthwhile to look at once. */
   #rest: Event | undefined;
   #news = false;
+  /** Not before then, whatever news there is. */
+  #nextScanMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -118,6 +120,7 @@ export class PureWorker {
     const taken = () => {
       if (--left > 0) return;
       const pace = more ? startingRestMs : rescanMs;
+      this.#nextScanMs = process.monotonicMs() + spacingMs(size, settings.failoverTimeMillis);
       this.#scanIn(pace(size, settings.failoverTimeMillis, process.random.next));
     };
     for (const each of take) {
@@ -134,7 +137,9 @@ export class PureWorker {
       this.#endIfDone();
       return;
     }
-    this.#rest = this.#parts.process.timer(this.#news ? 0 : ms, () => this.scan());
+    const { process } = this.#parts;
+    const leastMs = this.#nextScanMs - process.monotonicMs();
+    this.#rest = process.timer(Math.max(leastMs, this.#news ? 0 : ms), () => this.scan());
   }
 
   #ring(): void {
