@@ -277,9 +277,11 @@ test("a table whose filler died midway is filled by whoever comes later", async 
   });
   const filler = start({ table: await openTable(tableName, proxy.url), shards });
   await dies;
+  // Those that were let through may still be on their way.
+  const table = await openTable(tableName);
+  await until("three leases", async () => (await table.scan(never)).leases.length === 3);
   await filler.kill();
   await proxy.stop();
-  const table = await openTable(tableName);
   const before = (await table.scan(never)).leases.map(({ shardId }) => shardId);
   expect(before).toHaveLength(3);
   const later = start({ table, shards });
