@@ -19,7 +19,11 @@ export function parseCommand(text: string): ChildCommand | string {
     const word = /^(?:[^ '"]|'[^']*'|"(?:[^"\\]|\\.)*")+/s.exec(rest)?.[0] ?? "";
     const after = rest.slice(word.length);
     if (after !== "" && !after.startsWith(" ")) {
-      return `the quote that begins at ${after.slice(0, 20)} is not closed`;
+      const apostrophe = after.startsWith("'") && word !== "";
+      const advice = apostrophe
+        ? `; an apostrophe that belongs to a word stands in double quotes: "it's"`
+        : "";
+      return `the quote that begins at ${after.slice(0, 20)} is not closed${advice}`;
     }
     words.push(unquote(word));
     rest = after.replace(/^ +/, "");

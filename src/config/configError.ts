@@ -1,6 +1,7 @@
 // Where a setting came from, and the one error that lists everything wrong with a configuration.
 
 import { UserError } from "../model/errors.ts";
+import { counted } from "../plural.ts";
 
 /** Where a setting's value was written. */
 export type Source =
@@ -22,21 +23,35 @@ export interface ConfigNotice extends ConfigProblem {
   readonly level: "warning" | "info";
 }
 
-/** All problems of a configuration at once. */
+interface ConfigErrorOptions extends ErrorOptions {
+  /** Warnings may explain a problem: they are shown with it. */
+  readonly warnings?: readonly ConfigNotice[];
+}
+
+/** All problems of a configuration at once, and the warnings beside them. */
 export class ConfigError extends UserError {
   readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigNotice[];
 
-  constructor(problems: readonly ConfigProblem[], options?: ErrorOptions) {
-    const [only] = problems;
-    const lines = problems.map((problem) => `\n  ${formatProblem(problem)}`);
-    super(
-      problems.length === 1 && only
-        ? formatProblem(only)
-        : `the configuration has ${problems.length} problems:${lines.join("")}`,
-      options,
-    );
+  constructor(
+    problems: readonly ConfigProblem[],
+    { warnings = [], ...options }: ConfigErrorOptions = {},
+  ) {
+    super(formatAll(problems, warnings), options);
     this.problems = problems;
+    this.warnings = warnings;
   }
+}
+
+function formatAll(problems: readonly ConfigProblem[], warnings: readonly ConfigNotice[]): string {
+  const [only] = problems;
+  if (problems.length === 1 && only && warnings.length === 0) return formatProblem(only);
+  const beside = warnings.length > 0 ? ` and ${counted(warnings.length, "warning")}` : "";
+  return [
+    `the configuration has ${counted(problems.length, "problem")}${beside}:`,
+    ...problems.map((problem) => `  ${formatProblem(problem)}`),
+    ...warnings.map((warning) => `  warning: ${formatProblem(warning)}`),
+  ].join("\n");
 }
 
 /** `words.properties:12: maxRecords: found "abc"; allowed: …` */

@@ -27,7 +27,7 @@ export function effectiveSettings({
   return allKeys.map((key) => {
     const written = given.get(key);
     const java = javaReading(key, written);
-    const follows = followed(key, settings, given);
+    const follows = followed(key, given);
     return {
       key,
       value: shownValue(key, settings, written),
@@ -52,8 +52,8 @@ const FOLLOWS: { readonly [K in Key]?: readonly Key[] } = {
   "dynamoDbClient.endpointOverride": ["dynamoDBEndpoint"],
 };
 
-function followed(key: Key, settings: Settings, given: ReadonlyMap<Key, Given>): Key | undefined {
-  if (key === "streamName" && settings.streamArn) return "streamArn";
+function followed(key: Key, given: ReadonlyMap<Key, Given>): Key | undefined {
+  if (key === "streamName" && given.get("streamArn")?.text.trim()) return "streamArn";
   return given.has(key) ? undefined : FOLLOWS[key]?.find((other) => given.has(other));
 }
 
@@ -89,7 +89,7 @@ function rawValue(key: Key, settings: Settings, written: Given | undefined): unk
     case "workerId":
       return written ? settings.workerId : "a random UUID at each start";
     case "streamArn":
-      return settings.streamArn?.arn;
+      return settings.streamArn?.arn ?? written?.text;
     case "AwsCredentialsProvider":
       return written?.text ?? "DefaultCredentialsProvider";
     case "AwsCredentialsProviderDynamoDB":

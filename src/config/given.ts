@@ -1,6 +1,7 @@
 // Gathers what was written where: flags before environment before file. Knows names, but not what values mean.
 
-import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
+import { type ConfigNotice, type ConfigProblem, formatSource, type Source } from "./configError.ts";
+import { hintsFor } from "./hints.ts";
 import { ignoredKeys } from "./ignoredKeys.ts";
 import { allKeys, isKey, type Key } from "./keys.ts";
 import {
@@ -21,6 +22,8 @@ export interface Given {
   /** As it stands there, references unresolved. */
   readonly writtenText: string;
   readonly text: string;
+  /** What Java reads where `writtenText` stands; absent where that is the same. */
+  readonly javaText?: string;
   readonly source: Source;
   readonly secret: boolean;
 }
@@ -44,42 +47,50 @@ export interface Gathered {
 interface Written {
   readonly name: string;
   readonly text: string;
+  readonly javaText?: string;
   readonly source: Source;
 }
 
 export function gather(layers: Layers): Gathered {
-  const winners = new Map<string, Written>();
+  /** In order; the last one counts. */
+  const writtenByKey = new Map<string, Written[]>();
   const problems: ConfigProblem[] = [];
   const notices: ConfigNotice[] = [];
-  // Later ones overwrite earlier ones.
   for (const written of [...fromFile(layers), ...fromEnvironment(layers), ...fromFlags(layers)]) {
     const key = canonicalName(written.name);
     if (!isKey(key) && !Object.hasOwn(ignoredKeys, key)) {
       judgeUnknown(written, problems, notices);
       continue;
     }
-    const before = winners.get(key);
-    if (before) notices.push(...overruled(before, written));
-    winners.set(key, written);
+    writtenByKey.set(key, [...(writtenByKey.get(key) ?? []), written]);
   }
   const given = new Map<Key, Given>();
   const ignored = new Map<string, Given>();
-  for (const [key, { name: writtenName, text: writtenText, source }] of winners) {
+  for (const [key, all] of writtenByKey) {
+    const [winner] = all.slice(-1);
+    if (!winner) continue;
+    const { name: writtenName, text: writtenText, javaText, source } = winner;
     const { text, secret, problems: unresolved } = resolveReferences(writtenText, layers);
     problems.push(...unresolved.map((message) => ({ source, key: writtenName, message })));
-    const value: Given = { writtenName, writtenText, text, source, secret };
+    const java = javaText === undefined ? {} : { javaText };
+    const value: Given = { writtenName, writtenText, text, ...java, source, secret };
     if (isKey(key)) given.set(key, value);
     else ignored.set(key, value);
-    const idle = isKey(key) ? withoutEffect(key) : ignoredNotice(key);
-    if (idle) notices.push({ ...idle, source, key: writtenName });
+    const idle = isKey(key) ? withoutEffect(key, text) : ignoredNotice(key);
+    const warnings = [...overruled(all), ...(isKey(key) ? hintsFor(key, writtenText) : [])];
+    const remarks = warnings.map((message) => ({ level: "warning", message }) as const);
+    for (const remark of [...(idle ? [idle] : []), ...remarks]) {
+      notices.push({ ...remark, source, key: writtenName });
+    }
   }
   return { given, ignored, problems, notices };
 }
 
 function fromFile({ file, entries }: Layers): Written[] {
-  return entries.map(({ key, value, line }) => ({
+  return entries.map(({ key, value, line, javaValue }) => ({
     name: key,
     text: value,
+    ...(javaValue !== undefined && { javaText: javaValue }),
     source: { type: "file", file: file ?? "", line },
   }));
 }
@@ -145,9 +156,16 @@ function ignoredNotice(key: string): Pick<ConfigNotice, "level" | "message"> {
   return { level, message: `has no effect: ${reason}` };
 }
 
-/** Two names of one setting in the same file: Java applies them in an order nobody knows. */
-function overruled(before: Written, now: Written): ConfigNotice[] {
-  if (before.source.type !== now.source.type || before.name === now.name) return [];
-  const message = `sets the same as ${before.name}; this one counts`;
-  return [{ level: "warning", source: now.source, key: now.name, message }];
+/** The same setting more than once in the same file: of two names Java applies them in an order that nobody knows. */
+function overruled(all: readonly Written[]): readonly string[] {
+  const [winner, ...before] = all.toReversed();
+  const rivals = before.filter(({ source }) => source.type === winner?.source.type).reverse();
+  const places = rivals.map(({ name, source }) => {
+    const place = source.type === "file" ? `${source.line}` : formatSource(source);
+    return name === winner?.name ? place : `${place} (as ${name})`;
+  });
+  if (places.length === 0) return [];
+  const times = places.length === 1 ? "twice" : `${places.length + 1} times`;
+  const where = `${places.length === 1 ? "line" : "lines"} ${places.join(", ")}`;
+  return [`written ${times}, in ${where} and here; this one counts`];
 }

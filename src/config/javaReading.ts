@@ -4,6 +4,7 @@ import { parseCommand } from "./childCommand.ts";
 import type { Given } from "./given.ts";
 import { javaType } from "./javaTypes.ts";
 import { isOurs, type Key } from "./keys.ts";
+import { ANY_ACCOUNT, parseStreamArn } from "./streamArn.ts";
 
 const REFUSES = "refuses to start";
 
@@ -16,11 +17,11 @@ const OTHER_DEFAULTS: { readonly [K in Key]?: string } = {
 /** `undefined` where Java does the same. */
 export function javaReading(key: Key, given: Given | undefined): string | undefined {
   if (!given) return OTHER_DEFAULTS[key];
-  const { source, writtenText, text } = given;
+  const { source, writtenText, javaText, text } = given;
   if (source.type !== "file") return "reads the file alone";
   if (isOurs(key)) return "does not know it, and ignores it";
   if (text !== writtenText) return `takes the text as it stands: ${shown(writtenText)}`;
-  return readingOf(key, text) ?? latin1(text);
+  return readingOf(key, text) ?? (javaText === undefined ? undefined : latin1(javaText));
 }
 
 function readingOf(key: Key, text: string): string | undefined {
@@ -28,7 +29,9 @@ function readingOf(key: Key, text: string): string | undefined {
     case "executableName":
       return splitDifferently(text);
     case "streamArn":
-      return "takes only the stream's name from it: its region and account are not used";
+      return parseStreamArn(text.trim())?.accountId === ANY_ACCOUNT
+        ? undefined
+        : "takes only the stream's name from it: its region and account are not used";
     case "cleanupLeasesUponShardCompletion":
       return /^(false|no|n|off|0)$/i.test(text)
         ? "true: false cannot be set there"
@@ -74,10 +77,8 @@ function splitDifferently(text: string): string | undefined {
   return "quotes are part of the words there";
 }
 
-/** Java reads the bytes of the file as ISO-8859-1. */
-function latin1(text: string): string | undefined {
-  if (/^[\0-\x7f]*$/.test(text)) return undefined;
-  return `${shown(Buffer.from(text, "utf8").toString("latin1"))}: it reads the file as ISO-8859-1`;
+function latin1(javaText: string): string {
+  return `${shown(javaText)}: it reads the file as ISO-8859-1`;
 }
 
 function shown(text: string): string {

@@ -9,6 +9,7 @@ import { javaUnsets } from "./javaTypes.ts";
 import { isKey, type Key, type KeyValues, keysSchema, POLLING_KEYS } from "./keys.ts";
 import { isSecretName, MASK, maskValue } from "./secrets.ts";
 import { type Settings, settle } from "./settings.ts";
+import { ANY_ACCOUNT } from "./streamArn.ts";
 
 /** Collects problems and notices while values become settings. */
 export class Judge {
@@ -162,13 +163,35 @@ export class Judge {
 
   /** What works, but not as written. */
   #within(values: KeyValues): KeyValues {
+    this.#schemes(values);
+    return this.#idleTime(this.#region(values));
+  }
+
+  #schemes(values: KeyValues): void {
+    for (const key of ENDPOINT_KEYS) {
+      const [given, url] = [this.#given.get(key), values[key]];
+      if (!given || !url || given.text.trim() === url) continue;
+      this.#warn(key, `has no scheme: ${given.secret ? MASK : url} is used; write it in full`);
+    }
+  }
+
+  #region(values: KeyValues): KeyValues {
     const region = values["kinesisClient.region"] ?? values.regionName;
-    const { streamArn, idleTimeBetweenReadsInMillis: idleMs } = values;
+    const { streamArn } = values;
+    if (streamArn?.accountId === ANY_ACCOUNT) {
+      const message = `the account ${ANY_ACCOUNT} stands for any account: only the stream's name is used, as under Java`;
+      this.#warn("streamArn", message);
+      return { ...values, streamArn: undefined };
+    }
     if (region && streamArn && region !== streamArn.region) {
       const key = values["kinesisClient.region"] ? "kinesisClient.region" : "regionName";
       this.#warn(key, `${region} is used, though streamArn names ${streamArn.region}`);
     }
-    if (idleMs >= MIN_IDLE_MS) return values;
+    return values;
+  }
+
+  #idleTime(values: KeyValues): KeyValues {
+    if (values.idleTimeBetweenReadsInMillis >= MIN_IDLE_MS) return values;
     // A shard allows 5 GetRecords calls a second to all its readers together.
     this.#warn("idleTimeBetweenReadsInMillis", `raised to ${MIN_IDLE_MS}, as in Java`);
     return { ...values, idleTimeBetweenReadsInMillis: MIN_IDLE_MS };
@@ -198,6 +221,14 @@ export class Judge {
 }
 
 const MIN_IDLE_MS = 200;
+
+const ENDPOINT_KEYS = [
+  "kinesisEndpoint",
+  "dynamoDBEndpoint",
+  "kinesisClient.endpointOverride",
+  "dynamoDbClient.endpointOverride",
+  "cloudWatchClient.endpointOverride",
+] as const satisfies readonly Key[];
 
 function shown(key: Key, given: Given | undefined): string {
   if (!given || given.text === "") return "nothing";

@@ -36,10 +36,14 @@ export function loadSettings(input: ConfigInput): LoadedSettings {
   const judge = new Judge(gathered, [...(read?.notices ?? []), ...gathered.notices]);
   judge.problems.push(...(read?.problems ?? []), ...gathered.problems);
   const settings = judge.settings();
-  if (!settings || judge.problems.length > 0) throw new ConfigError(sorted(judge.problems));
+  const notices = sorted(judge.notices);
+  if (!settings || judge.problems.length > 0) {
+    const warnings = notices.filter(({ level }) => level === "warning");
+    throw new ConfigError(sorted(judge.problems), { warnings });
+  }
   return {
     settings,
-    warnings: sorted(judge.notices),
+    warnings: notices,
     sources: sources(gathered.given),
     given: gathered.given,
   };

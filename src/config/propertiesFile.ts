@@ -1,7 +1,7 @@
 // Reads a properties file from disk. UTF-8, with or without a byte order mark; bytes that are no UTF-8 are read as
 // ISO-8859-1, which is what the Java daemon reads, so that an old file keeps its meaning.
 
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { ConfigError, type ConfigNotice, type ConfigProblem } from "./configError.ts";
 import { type PropertyEntry, parseProperties } from "./propertiesText.ts";
@@ -13,19 +13,37 @@ export interface PropertiesFile {
   readonly notices: readonly ConfigNotice[];
 }
 
-/** @throws ConfigError when there is no such file, or it cannot be read. */
+/** @throws ConfigError when there is no such file, it cannot be read, or it is UTF-16. */
 export function readPropertiesFile(file: string): PropertiesFile {
   const bytes = readBytes(file);
+  if (isUtf16(bytes)) {
+    const message = `${file} is UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)`;
+    throw new ConfigError([{ message }]);
+  }
   const utf8 = isUtf8(bytes);
   const text = bytes.toString(utf8 ? "utf8" : "latin1").replace(/^\uFEFF/, "");
   const { entries, problems } = parseProperties(text);
   const source = (line: number) => ({ type: "file", file, line }) as const;
-  const notices: ConfigNotice[] = utf8 ? [] : [latin1Notice(file)];
   return {
-    entries,
+    entries: utf8 && !isAscii(bytes) ? withJavaValues(entries, bytes) : entries,
     problems: problems.map(({ line, message }) => ({ source: source(line), message })),
-    notices: [...notices, ...duplicates(entries, source)],
+    notices: utf8 ? [] : [latin1Notice(file)],
   };
+}
+
+/** By its mark, or by the half of its first character, which is ASCII as a rule. */
+function isUtf16(bytes: Buffer): boolean {
+  const mark = bytes.toString("hex", 0, 2);
+  return mark === "fffe" || mark === "feff" || bytes.subarray(0, 2).includes(0);
+}
+
+/** UTF-8 has no line end, separator or backslash inside of a character, so that both readings have the same entries. */
+function withJavaValues(entries: readonly PropertyEntry[], bytes: Buffer): PropertyEntry[] {
+  const java = parseProperties(bytes.toString("latin1")).entries;
+  return entries.map((entry, index) => {
+    const javaValue = java[index]?.value;
+    return javaValue === undefined || javaValue === entry.value ? entry : { ...entry, javaValue };
+  });
 }
 
 function readBytes(file: string): Buffer {
@@ -39,20 +57,4 @@ function readBytes(file: string): Buffer {
 
 function latin1Notice(file: string): ConfigNotice {
   return { level: "info", message: `${file} is not UTF-8; read as ISO-8859-1, as Java does` };
-}
-
-function duplicates(
-  entries: readonly PropertyEntry[],
-  source: (line: number) => ConfigNotice["source"] & object,
-): ConfigNotice[] {
-  const first = new Map<string, number>();
-  const notices: ConfigNotice[] = [];
-  for (const { key, line } of entries) {
-    const before = first.get(key);
-    first.set(key, line);
-    if (before === undefined) continue;
-    const message = `written twice, in line ${before} and here; this one counts`;
-    notices.push({ level: "warning", source: source(line), key, message });
-  }
-  return notices;
 }

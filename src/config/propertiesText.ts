@@ -7,6 +7,8 @@ export interface PropertyEntry {
   readonly value: string;
   /** Where the entry begins, from 1. */
   readonly line: number;
+  /** The value in Java's eyes, which reads the bytes as ISO-8859-1; absent where it is the same. */
+  readonly javaValue?: string;
 }
 
 interface SyntaxProblem {

@@ -11,6 +11,9 @@ export interface StreamArn {
 const STREAM_ARN =
   /^arn:(aws[a-z-]*):kinesis:([a-z0-9-]+):(\d{12}):stream\/([a-zA-Z0-9_.-]{1,128})(\/.*)?$/;
 
+/** The official samples write it where the account is anybody's, and emulators have no other. */
+export const ANY_ACCOUNT = "000000000000";
+
 export const STREAM_ARN_FORM = "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME";
 
 export function parseStreamArn(text: string): StreamArn | undefined {

@@ -113,13 +113,18 @@ export const time = () =>
     return Number.isNaN(at.getTime()) ? undefined : at;
   });
 
-/** An endpoint. Java takes one without scheme here and fails later, in the SDK. */
+const HOST = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?(?:\/\S*)?$/i;
+const HTTPS_PORT = "443";
+
+/** An endpoint. One without a scheme gets it by its port, which emulators have and AWS has not. */
 export const endpoint = () =>
   z.string().transform((value, context): string | undefined => {
     const trimmed = value.trim();
-    if (trimmed === "" || (/^https?:\/\//i.test(trimmed) && URL.canParse(trimmed))) {
-      return trimmed || undefined;
-    }
+    if (trimmed === "") return undefined;
+    const [host, port = HTTPS_PORT] = HOST.exec(trimmed) ?? [];
+    const scheme = host === undefined ? "" : port === HTTPS_PORT ? "https://" : "http://";
+    const url = `${scheme}${trimmed}`;
+    if (/^https?:\/\//i.test(url) && URL.canParse(url)) return url;
     context.addIssue({ code: "custom", message: "a URL that begins with https:// or http://" });
     return z.NEVER;
   });

@@ -64,8 +64,12 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   coordinatorStateTags: NEVER_LEADS,
 };
 
-/** Why a key that the person wrote changes nothing; `undefined` when it does. */
-export function withoutEffect(key: Key): Pick<ConfigNotice, "level" | "message"> | undefined {
+/** Why a key that the person wrote changes nothing; `undefined` when it does, or asks for what happens anyway. */
+export function withoutEffect(
+  key: Key,
+  text: string,
+): Pick<ConfigNotice, "level" | "message"> | undefined {
+  if (key === "metricsLevel" && /^none$/i.test(text.trim())) return undefined;
   const reason = REASONS[key];
   return reason && { level: reason[0], message: `has no effect: ${reason[1]}` };
 }

@@ -23,7 +23,10 @@ describe("a command is split", () => {
 
   test.each([
     ['a "b', 'the quote that begins at "b is not closed'],
-    ["it's", "the quote that begins at 's is not closed"],
+    [
+      "it's",
+      `the quote that begins at 's is not closed; an apostrophe that belongs to a word stands in double quotes: "it's"`,
+    ],
     ['a "b\\"', 'the quote that begins at "b\\" is not closed'],
     ["  ", "names no program"],
     ["'' x", "names no program"],

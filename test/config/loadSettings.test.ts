@@ -143,7 +143,7 @@ describe("problems", () => {
     ],
     ["initialPositionInStreamExtended = yesterday", "seconds since 1970"],
     ["initialPositionInStreamExtended = 1.5", "seconds since 1970"],
-    ["kinesisEndpoint = localhost:4567", "a URL that begins with https:// or http://"],
+    ["kinesisEndpoint = ftp://localhost:4567", "a URL that begins with https:// or http://"],
     ["streamArn = arn:aws:kinesis:eu-west-1:12:stream/words", "arn:aws:kinesis:REGION"],
     ["streamName = two words", "a stream name"],
     ["applicationName = ab", "a table name"],
@@ -348,7 +348,10 @@ describe("warnings", () => {
       "warning 4 timestampAtInitialPositionInStream: has no effect",
     ],
     ["idleTimeBetweenReadsInMillis = 50", "warning 4 idleTimeBetweenReadsInMillis: raised to 200"],
-    ["workerId = a\nworkerIdentifier = b", "warning 5 workerIdentifier: sets the same as workerId"],
+    [
+      "workerId = a\nworkerIdentifier = b",
+      "warning 5 workerIdentifier: written twice, in line 4 (as workerId) and here",
+    ],
     ["workerId = a\nworkerId = b", "warning 5 workerId: written twice, in line 4 and here"],
     [
       "AwsCredentialsProvider = Bad, EnvironmentVariableCredentialsProvider",

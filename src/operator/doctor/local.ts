@@ -15,7 +15,7 @@ export function checkProperties(file: string): {
     return { finding: judged(file, loaded), loaded };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const problems = error.problems.map(formatProblem).join("\n");
+    const problems = [...error.problems, ...error.warnings].map(formatProblem).join("\n");
     return {
       finding: failed(
         "properties",
