@@ -2,6 +2,7 @@
 
 import type { Event } from "./events.ts";
 import { formatPosition, type Position } from "./model/position.ts";
+import { counted } from "./plural.ts";
 import { redact } from "./redact.ts";
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
@@ -42,7 +43,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   ],
   serviceRecovered: [
     "info",
-    (e) => `${e.service} ${e.operation} works again after ${e.attempts} failures`,
+    (e) => `${e.service} ${e.operation} works again after ${counted(e.attempts, "failure")}`,
   ],
   leaseTableCreated: ["info", (e) => `created the lease table "${e.tableName}"`],
   leaseCreated: ["info", (e) => `lease created at ${formatPosition(e.checkpoint)}`],
@@ -67,8 +68,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
         ? "leases assigned to this worker are found by the index of owners"
         : `leases assigned to this worker are found by scans of the whole table, which cost more: ${e.why}`,
   ],
-  shardsSynced: ["info", (e) => `${e.shards} shards listed, ${e.created} leases created`],
-  fetched: ["trace", (e) => `fetched ${e.records} records, ${e.bytes} bytes`],
+  shardsSynced: [
+    "info",
+    (e) => `${counted(e.shards, "shard")} listed, ${counted(e.created, "lease")} created`,
+  ],
+  fetched: ["trace", (e) => `fetched ${counted(e.records, "record")}, ${counted(e.bytes, "byte")}`],
   iteratorExpired: ["info", () => "the shard iterator expired and is replaced"],
   recordsExpired: [
     "error",
@@ -99,7 +103,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   waitingForAttachment: [
     "info",
     (e) =>
-      `waiting for a processor to connect to ${e.address}${e.before > 0 ? `, after ${e.before} other shards: one is attached at a time` : ""}`,
+      `waiting for a processor to connect to ${e.address}${e.before > 0 ? `, after ${counted(e.before, "other shard")}: one is attached at a time` : ""}`,
   ],
   attached: ["info", (e) => `a processor has connected to ${e.address}; no timeout applies to it`],
   detached: [
@@ -117,7 +121,8 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   ],
   childOutputDropped: [
     "warn",
-    (e) => `child ${e.pid} ${e.stream}: and ${e.lines} more lines, written too fast to be logged`,
+    (e) =>
+      `child ${e.pid} ${e.stream}: and ${counted(e.lines, "more line")}, written too fast to be logged`,
   ],
   watchdogEnded: [
     "warn",
@@ -130,7 +135,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   shardStarted: ["info", (e) => `reading from ${formatPosition(e.position)}`],
   batchProcessed: [
     "debug",
-    (e) => `${e.records} records processed in ${Math.round(e.elapsedMs)} ms`,
+    (e) => `${counted(e.records, "record")} processed in ${Math.round(e.elapsedMs)} ms`,
   ],
   checkpointed: ["debug", (e) => `checkpoint at ${formatPosition(e.position)}`],
   checkpointRefused: ["warn", (e) => `checkpoint refused with ${e.error}: ${e.message}`],
@@ -151,12 +156,12 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   recordsBuried: [
     "error",
     (e) =>
-      `${e.records} records that no child could process went to the dead letters (${e.condition}): ${range(e)}`,
+      `${counted(e.records, "record")} that no child could process went to the dead letters (${e.condition}): ${range(e)}`,
   ],
   destinationTrouble: [
     "error",
     (e) =>
-      `dead letters are not safe yet and the shard waits (${e.attempt} failures, again in ${Math.round(e.retryInMs)} ms): ${reason(e.error)}`,
+      `dead letters are not safe yet and the shard waits (${counted(e.attempt, "failure")}, again in ${Math.round(e.retryInMs)} ms): ${reason(e.error)}`,
   ],
   shardStopped: ["info", (e) => `stopped reading: ${e.reason}`],
 };
@@ -197,7 +202,9 @@ const STEPS = {
 } as const;
 
 function inHand(event: EventOf<"childFailed">): string {
-  return event.records > 0 ? `It had ${event.records} records in hand, ${range(event)}. ` : "";
+  return event.records > 0
+    ? `It had ${counted(event.records, "record")} in hand, ${range(event)}. `
+    : "";
 }
 
 function range({

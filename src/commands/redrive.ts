@@ -7,6 +7,7 @@ import type { LetterSource } from "../deadLetters/source.ts";
 import type { Event } from "../events.ts";
 import { describe } from "../logLines.ts";
 import { UserError } from "../model/errors.ts";
+import { counted } from "../plural.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
 
 interface Options {
@@ -117,16 +118,19 @@ async function show(source: LetterSource, { shard }: Options): Promise<number> {
     for (const { shardId, sequenceNumber, subSequenceNumber, ...letter } of letters) {
       const { partitionKey, buriedAt, attempts, condition, cause, data } = letter;
       const place = `${shardId} ${sequenceNumber}${subSequenceNumber > 0 ? `#${subSequenceNumber}` : ""}`;
-      const size = data === undefined ? "no payload" : `${Buffer.byteLength(data, "base64")} bytes`;
+      const size =
+        data === undefined ? "no payload" : `${counted(Buffer.byteLength(data, "base64"), "byte")}`;
       const how = cause.exitCode ?? cause.signal ?? cause.reason;
       console.log(
-        `${place}  key ${JSON.stringify(partitionKey)}, ${size}, ${attempts} attempts (${condition}; ${how}), ${buriedAt}`,
+        `${place}  key ${JSON.stringify(partitionKey)}, ${size}, ${counted(attempts, "attempt")} (${condition}; ${how}), ${buriedAt}`,
       );
     }
     count += letters.length;
     before += done;
   }
-  console.log(`${count} dead letters in ${source.name} would be redriven, ${before} were before.`);
+  console.log(
+    `${counted(count, "dead letter")} in ${source.name} would be redriven, ${counted(before, "was", "were")} before.`,
+  );
   return 0;
 }
 
@@ -136,13 +140,17 @@ function summary(
   to: RedriveTarget,
 ): string {
   const rest = [
-    failed > 0 && `${failed} could not be processed and stay`,
+    failed > 0 &&
+      `${counted(failed, "could not be processed and stays", "could not be processed and stay")}`,
     withoutData > 0 &&
-      `${withoutData} stay, since they have no payload: read their records from the stream while it keeps them`,
-    done > 0 && `${done} were redriven before`,
-    torn > 0 && `${torn} torn pieces were passed over`,
+      `${counted(withoutData, "has no payload and stays", "have no payload and stay")}: read the records from the stream while it keeps them`,
+    done > 0 && `${counted(done, "was", "were")} redriven before`,
+    torn > 0 && `${counted(torn, "torn piece was", "torn pieces were")} passed over`,
   ].filter((part) => part !== false);
-  return [`${redriven} dead letters from ${source.name} went to ${to.name}`, ...rest].join("; ");
+  return [
+    `${counted(redriven, "dead letter")} from ${source.name} went to ${to.name}`,
+    ...rest,
+  ].join("; ");
 }
 
 async function target(

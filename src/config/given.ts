@@ -1,5 +1,6 @@
 // Gathers what was written where: flags before environment before file. Knows names, but not what values mean.
 
+import { counted } from "../plural.ts";
 import { type ConfigNotice, type ConfigProblem, formatSource, type Source } from "./configError.ts";
 import { hintsFor } from "./hints.ts";
 import { ignoredKeys } from "./ignoredKeys.ts";
@@ -165,7 +166,7 @@ function overruled(all: readonly Written[]): readonly string[] {
     return name === winner?.name ? place : `${place} (as ${name})`;
   });
   if (places.length === 0) return [];
-  const times = places.length === 1 ? "twice" : `${places.length + 1} times`;
+  const times = places.length === 1 ? "twice" : counted(places.length + 1, "time");
   const where = `${places.length === 1 ? "line" : "lines"} ${places.join(", ")}`;
   return [`written ${times}, in ${where} and here; this one counts`];
 }

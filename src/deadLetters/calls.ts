@@ -1,5 +1,6 @@
 // Letters on their way through a service that takes a few of them a call and may refuse some of those.
 
+import { counted } from "../plural.ts";
 import type { DeadLetter } from "../shard/deadLetter.ts";
 import { type CallLimits, fittingText, packed, textWithoutData } from "./letterText.ts";
 
@@ -64,7 +65,7 @@ export class LetterCalls {
     if (!first) return;
     if (news.length === refusals.length) return this.send(letters, signal);
     throw new Error(
-      `${refusals.length} of ${letters.length} dead letters were refused: ${first.code}: ${first.message}`,
+      `${refusals.length} of ${counted(letters.length, "dead letter")} refused: ${first.code}: ${first.message}`,
     );
   }
 

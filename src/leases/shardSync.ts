@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
+import { counted } from "../plural.ts";
 import { createLease } from "./createLease.ts";
 import type { HashRangeHole } from "./hashRange.ts";
 import type { Lease, NewLease } from "./lease.ts";
@@ -206,7 +207,7 @@ export async function inParallel<T>(
 
 function incomplete(shards: readonly Shard[], hole: HashRangeHole): UserError {
   return new UserError(
-    `The stream's listing (${shards.length} shards) leaves out the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}, also after ${LISTING_ATTEMPTS} attempts: ` +
+    `The stream's listing (${counted(shards.length, "shard")}) leaves out the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}, also after ${LISTING_ATTEMPTS} attempts: ` +
       "to begin with it would lose their records. Start again when the stream is ACTIVE and no longer being resharded.",
   );
 }

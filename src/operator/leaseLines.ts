@@ -3,7 +3,7 @@
 import { actualOwner, hasEnded, type Lease } from "../leases/lease.ts";
 import type { ForeignRow, LeaseRow, Row, StrangeRow } from "../leases/rows.ts";
 import { formatPosition } from "../model/position.ts";
-import { counted } from "./columns.ts";
+import { counted } from "../plural.ts";
 import type { LeaseWatch, Renewal } from "./leaseWatch.ts";
 
 /**

@@ -1,6 +1,7 @@
 // The lease table as people read it, and as JSON.
 
-import { columns, counted, shortPosition, shortTime } from "./columns.ts";
+import { counted } from "../plural.ts";
+import { columns, shortPosition, shortTime } from "./columns.ts";
 import type { Lag } from "./lag.ts";
 import type { LeaseLine, LeaseState } from "./leaseLines.ts";
 import type { Renewal } from "./leaseWatch.ts";

@@ -2,7 +2,8 @@
 
 import { UserError } from "../model/errors.ts";
 import { formatPosition, type Position } from "../model/position.ts";
-import { columns, counted } from "./columns.ts";
+import { counted } from "../plural.ts";
+import { columns } from "./columns.ts";
 import type { Held } from "./living.ts";
 import type { Plan } from "./plan.ts";
 
@@ -12,7 +13,9 @@ export function planText({ steps, unchanged, notes }: Plan, title: string): stri
     return [shardId, shown(now), becomes, why];
   });
   const rest =
-    unchanged.length > 0 ? [`${counted(unchanged.length, "lease")} stay as they are.`] : [];
+    unchanged.length > 0
+      ? [`${counted(unchanged.length, "lease stays as it is", "leases stay as they are")}.`]
+      : [];
   return [
     title,
     "",
@@ -33,7 +36,7 @@ export function heldText(
     const shards = living.filter((held) => held.owner === owner).map(({ shardId }) => shardId);
     return `  ${owner}: ${shards.join(", ")}`;
   });
-  const what = `${counted(living.length, "lease")} of these ${living.length === 1 ? "is" : "are"} in the hands of living workers, which renewed while we watched:`;
+  const what = `${counted(living.length, "lease of these is", "leases of these are")} in the hands of living workers, which renewed while we watched:`;
   const advice = fences
     ? `${yes ? "They are" : "With --yes they are"} fenced off (--force): they lose these leases at their next write, checkpoint nothing more, and read on from the new place once somebody takes the leases.`
     : `Nothing is written. Stop these workers first${forced ? ": leases that are made anew cannot be fenced off" : ", or fence them off with --force"}.`;

@@ -1,6 +1,7 @@
 // The putter's counts, and how it shows them: one line redrawn on a terminal, a plain line now and then elsewhere.
 
 import type { Clock } from "../clock.ts";
+import { counted } from "../plural.ts";
 import type { PutResult } from "./putRecords.ts";
 
 export interface ProgressOutput {
@@ -62,7 +63,7 @@ export class Progress {
     const seconds = Math.max((this.#clock.monotonicMs() - this.#startedMs) / 1000, 0.001);
     const refusals = this.#refusals > 0 ? `, ${this.#refusals} put again` : "";
     const rate = this.#put / seconds;
-    return `${this.#streamName}: ${this.#put} records in ${seconds.toFixed(1)} s, ${rate.toFixed(rate < 10 ? 1 : 0)}/s${refusals}`;
+    return `${this.#streamName}: ${counted(this.#put, "record")} in ${seconds.toFixed(1)} s, ${rate.toFixed(rate < 10 ? 1 : 0)}/s${refusals}`;
   }
 
   #count(data: Uint8Array): void {

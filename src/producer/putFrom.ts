@@ -5,6 +5,7 @@ import { awsOptions } from "../aws.ts";
 import type { Clock } from "../clock.ts";
 import type { Event } from "../events.ts";
 import { UserError } from "../model/errors.ts";
+import { counted } from "../plural.ts";
 import { kinesisClient } from "../stream/client.ts";
 import { ensureStream } from "./ensureStream.ts";
 import { explain } from "./explain.ts";
@@ -57,9 +58,12 @@ async function work(client: KinesisClient, run: PutRun): Promise<void> {
   const { streamName, createWithShards, output, clock, signal } = run;
   const wanted = { streamName, ...(createWithShards ? { createWithShards } : {}) };
   const found = await ensureStream(client, wanted, signal, clock);
-  if (found.created) output.write(`Created stream ${streamName} with ${found.openShards} shards\n`);
+  if (found.created)
+    output.write(`Created stream ${streamName} with ${counted(found.openShards, "shard")}\n`);
   else if (createWithShards && createWithShards !== found.openShards) {
-    output.write(`Stream ${streamName} is there already, with ${found.openShards} open shards\n`);
+    output.write(
+      `Stream ${streamName} is there already, with ${counted(found.openShards, "open shard")}\n`,
+    );
   }
   const progress = new Progress(streamName, output, clock);
   let left = run.count ?? Number.POSITIVE_INFINITY;

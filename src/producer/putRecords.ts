@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { type Clock, systemClock } from "../clock.ts";
 import { UserError } from "../model/errors.ts";
+import { counted } from "../plural.ts";
 import { type Backoff, backoffMs } from "../retry.ts";
 
 export interface RecordToPut {
@@ -112,7 +113,7 @@ async function putOnce(
   const results = answer.Records ?? [];
   if (results.length !== records.length) {
     throw new Error(
-      `PutRecords on ${streamName}: ${records.length} records sent, ${results.length} answered; which are stored is unknown`,
+      `PutRecords on ${streamName}: ${counted(records.length, "record")} sent, ${results.length} answered; which are stored is unknown`,
     );
   }
   return results;

@@ -2,6 +2,7 @@
 // it needs, shows what happens, compares what was put with what was counted, and leaves nothing behind.
 
 import type { Clock } from "../clock.ts";
+import { counted } from "../plural.ts";
 import { readCounts } from "./counts.ts";
 import { Scope } from "./scope.ts";
 import type { Screen } from "./screen.ts";
@@ -92,7 +93,7 @@ async function show(
   last = false,
 ): Promise<void> {
   const situation: Situation = {
-    title: `"${options.language}" processors count the words of ${options.shards} shards`,
+    title: `"${options.language}" processors count the words of ${counted(options.shards, "shard")}`,
     elapsedMs: clock.monotonicMs() - begunMs,
     put: stage.words.total,
     shards: stage.progress.shards,

@@ -2,6 +2,7 @@
 
 import type { Event } from "../events.ts";
 import type { Position } from "../model/position.ts";
+import { counted } from "../plural.ts";
 import { quantile, type ShardTally, type Tally } from "./tally.ts";
 import type { ShardOutcome, TrialOutcome } from "./trial.ts";
 
@@ -17,7 +18,7 @@ export function eventLine(event: Event): string | undefined {
     case "detached":
       return `${event.shardId}  detached`;
     case "fetched":
-      return `${event.shardId}  > ${event.records} ${plural(event.records, "record")}, ${event.bytes} bytes`;
+      return `${event.shardId}  > ${counted(event.records, "record")}, ${counted(event.bytes, "byte")}`;
     case "batchProcessed":
       return `${event.shardId}  < done in ${milliseconds(event.elapsedMs)}`;
     case "checkpointed":
@@ -53,7 +54,7 @@ export function isComplete(tally: Tally, { shards, readAll }: TrialOutcome): boo
 
 export function summary(tally: Tally, { shards, readAll }: TrialOutcome): string {
   const { batchMs } = tally;
-  const done = counted(
+  const done = inBatches(
     sum(tally, ({ records }) => records),
     batchMs.length,
   );
@@ -70,7 +71,7 @@ function shardLine({ shardId, stored, left, error }: ShardOutcome, shard: ShardT
   const { records = 0, batches = 0, uncheckpointed = [] } = shard ?? {};
   const [first] = uncheckpointed;
   const facts = [
-    counted(records, batches),
+    inBatches(records, batches),
     `last checkpoint ${short(stored)}`,
     ...(first ? [`${uncheckpointed.length} never checkpointed, from ${short(first)} on`] : []),
     ...(left > 0 ? [`${left} never delivered`] : []),
@@ -80,8 +81,8 @@ function shardLine({ shardId, stored, left, error }: ShardOutcome, shard: ShardT
   return error === undefined ? line : `${line}\n${indented(error)}`;
 }
 
-function counted(records: number, batches: number): string {
-  return `${records} ${plural(records, "record")} in ${batches} ${plural(batches, "batch", "batches")}`;
+function inBatches(records: number, batches: number): string {
+  return `${counted(records, "record")} in ${counted(batches, "batch", "batches")}`;
 }
 
 function indented(error: unknown): string {
@@ -91,10 +92,6 @@ function indented(error: unknown): string {
 
 function sum(tally: Tally, of: (shard: ShardTally) => number): number {
   return [...tally.shards.values()].reduce((total, shard) => total + of(shard), 0);
-}
-
-function plural(count: number, one: string, many = `${one}s`): string {
-  return count === 1 ? one : many;
 }
 
 function milliseconds(ms: number): string {

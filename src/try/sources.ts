@@ -5,6 +5,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { z } from "zod";
 import { UserError } from "../model/errors.ts";
+import { counted } from "../plural.ts";
 import { linesOf } from "../transcript/lines.ts";
 import { csvRows } from "./csv.ts";
 
@@ -120,7 +121,9 @@ async function* csvRecords(input: AsyncIterable<Buffer>, name: string, encoding:
     }
     if (fields.length === 1 && fields[0] === "") continue;
     if (fields.length !== header.length) {
-      throw new UserError(`${where}: ${fields.length} fields, but the header has ${header.length}`);
+      throw new UserError(
+        `${where}: ${counted(fields.length, "field")}, but the header has ${header.length}`,
+      );
     }
     const values = new Map(header.map((column, index) => [column, fields[index] ?? ""]));
     const data = values.get("data");

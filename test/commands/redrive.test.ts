@@ -36,7 +36,7 @@ describe("redrive --dry-run", () => {
     expect(stdout).toContain('shardId-000000000000 1  key "key-1", 6 bytes, 2 attempts');
     expect(stdout).toContain("3 dead letters");
     const shard = await redrive([file, "--dry-run", "--shard", "other"]);
-    expect(shard.stdout).toContain("1 dead letters");
+    expect(shard.stdout).toContain("1 dead letter in");
     expect([exitCode, shard.exitCode]).toEqual([0, 0]);
     await expect(readFile(`${file}.redriven`)).rejects.toThrow("ENOENT");
     await expect(readFile(`${file}.lock`)).rejects.toThrow("ENOENT");
@@ -77,9 +77,9 @@ describe("redrive --to-stream", () => {
     await appendFile(file, lines([letter(4)]).slice(0, 50));
     const args = [file, "--to-stream", stream, "--shard", "shardId-000000000000"];
     const { stdout, exitCode } = await redrive(args);
-    expect(stdout).toContain("1 dead letters");
-    expect(stdout).toContain("1 stay, since they have no payload");
-    expect(stdout).toContain("1 torn pieces");
+    expect(stdout).toContain("1 dead letter from");
+    expect(stdout).toContain("1 has no payload and stays");
+    expect(stdout).toContain("1 torn piece was");
     expect(exitCode).toBe(1);
     expect(await wordsIn(stream)).toEqual(["word-1"]);
   });
@@ -122,13 +122,13 @@ describe("redrive -- COMMAND", () => {
     const command = mischief().replaceAll('"', "").split(" ");
     const first = await redrive([file, "--", ...command], journal.env);
     expect(first.stdout).toContain("3 dead letters");
-    expect(first.stdout).toContain("1 could not be processed and stay");
+    expect(first.stdout).toContain("1 could not be processed and stays");
     expect(first.stderr).toContain("cannot digest poison-2");
     expect(first.exitCode).toBe(1);
     expect(await journal.words()).toEqual(["word-4", "word-1", "word-3"]);
 
     const second = await redrive([file, "--", ...command], { ...journal.env, MISCHIEF: "off" });
-    expect(second.stdout).toContain("1 dead letters");
+    expect(second.stdout).toContain("1 dead letter from");
     expect(second.exitCode).toBe(0);
     expect((await journal.words()).toSorted()).toEqual(["poison-2", "word-1", "word-3", "word-4"]);
     expect((await journal.actions("other")).slice(-3)).toEqual([

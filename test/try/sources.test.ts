@@ -88,7 +88,7 @@ describe("what is no record", () => {
     ["x.ndjson", '{"data":"no base64"}', "x.ndjson:1: data:"],
     ["x.ndjson", '{"text":"a","key":"b"}', '"key"'],
     ["x.ndjson", '{"text":"a","sequenceNumber":"LATEST"}', "sequenceNumber: decimal digits"],
-    ["x.csv", "a,b\n1\n", "x.csv, row 2: 1 fields, but the header has 2"],
+    ["x.csv", "a,b\n1\n", "x.csv, row 2: 1 field, but the header has 2"],
     ["x.csv", 'a\n"open\n', "never closed"],
   ])("is refused with its place: %s %j", async (name, text, message) => {
     await expect(read(name, text)).rejects.toThrow(message);

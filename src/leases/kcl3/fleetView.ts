@@ -8,6 +8,7 @@
 //         deciders contradict each other for a while; the counter fences them, so that costs moves and no records.
 
 import { UserError } from "../../model/errors.ts";
+import { counted } from "../../plural.ts";
 import type { FleetRow } from "./fleetRows.ts";
 
 export interface Watched<Row> {
@@ -96,7 +97,7 @@ export function describe({ clientVersion, leader, workers }: FleetView): string 
     leader
       ? `its leader's lock is held by ${leader.row.workerId}`
       : "nobody holds the leader's lock",
-    `${java} Java ${java === 1 ? "worker has" : "workers have"} reported`,
+    `${counted(java, "Java worker has", "Java workers have")} reported`,
   ].join(", ");
 }
 

@@ -5,7 +5,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { dynamoClient } from "../../leases/dynamoClient.ts";
 import { OWNER_INDEX } from "../../leases/kcl3/fleetTables.ts";
 import type { ForeignRow, Row } from "../../leases/rows.ts";
-import { counted } from "../columns.ts";
+import { counted } from "../../plural.ts";
 import { isLeaseRow } from "../leaseLines.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 

@@ -5,7 +5,7 @@ import { contradictions } from "../../leases/contradictions.ts";
 import { hasEnded } from "../../leases/lease.ts";
 import type { Row } from "../../leases/rows.ts";
 import type { Shard } from "../../model/shard.ts";
-import { counted } from "../columns.ts";
+import { counted } from "../../plural.ts";
 import { isLeaseRow, isStrangeRow, otherRows } from "../leaseLines.ts";
 import { Lineage } from "../lineage.ts";
 import { begunTooEarly } from "../planRules.ts";
@@ -40,7 +40,7 @@ function strangeRows(rows: readonly Row[]): readonly Finding[] {
   return [
     failed(
       "foreign rows",
-      `${counted(strange.length, "row")} that are no leases, and do not say what else:\n${text}`,
+      `${counted(strange.length, "row that is no lease, and does", "rows that are no leases, and do")} not say what else:\n${text}`,
       "Is it another application's table? Then choose another tableName. If a row was edited by hand, mend or delete it; Java workers stop at it.",
     ),
   ];

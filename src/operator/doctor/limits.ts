@@ -1,7 +1,7 @@
 // Limits of the services that a configuration runs into: reads of a shard, consumers of a stream, writes of leases.
 
 import type { Settings } from "../../config/settings.ts";
-import { counted } from "../columns.ts";
+import { counted } from "../../plural.ts";
 import { type Finding, failed, notChecked, ok, warning } from "./finding.ts";
 import type { TableCheck } from "./leaseTable.ts";
 import type { StreamFacts } from "./stream.ts";
@@ -64,8 +64,8 @@ function leases(
   return [
     warning(
       "lease limit",
-      `${count} shards, and maxLeasesForWorker = ${max}: fewer than ${workers} workers leave some unread`,
-      `Run ${workers} workers or more, or raise maxLeasesForWorker.`,
+      `${counted(count, "shard")}, and maxLeasesForWorker = ${max}: fewer than ${counted(workers, "worker")} leave some unread`,
+      `Run ${counted(workers, "worker")} or more, or raise maxLeasesForWorker.`,
     ),
   ];
 }
@@ -78,7 +78,7 @@ function capacity(
   const check = "table capacity";
   if (count === 0) return notChecked(check, "how many leases there will be is not known");
   const perSecond = (count * RENEWALS_PER_FAILOVER * 1_000) / failoverTimeMillis;
-  const need = `${counted(count, "lease")} need ${perSecond.toFixed(1)} writes a second to be renewed, and one for each checkpoint`;
+  const need = `${counted(count, "lease needs", "leases need")} ${perSecond.toFixed(1)} writes a second to be renewed, and one for each checkpoint`;
   const { BillingModeSummary, ProvisionedThroughput } = description ?? {};
   const writes = ProvisionedThroughput?.WriteCapacityUnits ?? 0;
   if (BillingModeSummary?.BillingMode === "PAY_PER_REQUEST" || writes === 0) return ok(check, need);

@@ -4,6 +4,7 @@ import { ConfigError, formatProblem } from "../../config/configError.ts";
 import { checkExecutable } from "../../config/executable.ts";
 import { type LoadedSettings, loadSettings } from "../../config/loadSettings.ts";
 import type { Settings } from "../../config/settings.ts";
+import { counted } from "../../plural.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 
 export function checkProperties(file: string): {
@@ -28,7 +29,7 @@ export function checkProperties(file: string): {
 
 function judged(file: string, { settings, given, warnings }: LoadedSettings): Finding {
   const serious = warnings.filter(({ level }) => level === "warning");
-  const summary = `${file}: ${given.size} settings; application ${settings.applicationName}, stream ${settings.streamName}, ${readingOf(settings)}`;
+  const summary = `${file}: ${counted(given.size, "setting")}; application ${settings.applicationName}, stream ${settings.streamName}, ${readingOf(settings)}`;
   if (serious.length === 0) return ok("properties", summary);
   const told = serious.map(formatProblem).join("\n");
   return warning("properties", `${summary}\n${told}`, "config -p FILE shows what takes effect.");

@@ -6,11 +6,11 @@ import {
 } from "@aws-sdk/client-kinesis";
 import type { Settings } from "../../config/settings.ts";
 import type { Shard } from "../../model/shard.ts";
+import { counted } from "../../plural.ts";
 import { type CallOptions, limited } from "../../stream/calls.ts";
 import { kindOfTrouble, StreamNotFound } from "../../stream/errors.ts";
 import { listShardsOnce } from "../../stream/listShards.ts";
 import { namingStream, type StreamId, streamParameters } from "../../stream/streamId.ts";
-import { counted } from "../columns.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
 
 export interface StreamFacts {

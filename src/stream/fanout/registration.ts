@@ -11,6 +11,7 @@ import {
   RegisterStreamConsumerCommand,
 } from "@aws-sdk/client-kinesis";
 import type { Emit } from "../../events.ts";
+import { counted } from "../../plural.ts";
 import { type CallOptions, limited } from "../calls.ts";
 import { kindOfTrouble } from "../errors.ts";
 import { namingStream, type StreamId, streamParameters } from "../streamId.ts";
@@ -68,7 +69,7 @@ export class ConsumerRegistration {
       if (!consumer) registered = await this.#register(streamARN);
     }
     throw new Error(
-      `the enhanced fan-out consumer ${consumerName} is not ACTIVE after ${maxDescribeStreamConsumerRetries + 1} looks`,
+      `the enhanced fan-out consumer ${consumerName} is not ACTIVE after ${counted(maxDescribeStreamConsumerRetries + 1, "look")}`,
     );
   }
 
