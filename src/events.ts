@@ -124,6 +124,8 @@ type StreamEvent =
       /** It was registered just now, by us. */
       readonly registered: boolean;
     }
+  /** The consumer's ARN is one that AWS gives nobody: an emulator, whose fan-out ends no shard. */
+  | { readonly type: "fanoutEmulated"; readonly arn: string }
   /** Enhanced fan-out is refused, and the person left the choice to us: the stream is polled. */
   | { readonly type: "fanoutRefused"; readonly error: unknown }
   | { readonly type: "subscribed"; readonly shardId: string }

@@ -89,6 +89,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) =>
       `the enhanced fan-out consumer ${e.consumerName} is active${e.registered ? "; it was registered now, and stays when this worker ends" : ""}: ${e.arn}`,
   ],
+  fanoutEmulated: [
+    "warn",
+    (e) =>
+      `this Kinesis is an emulator (AWS has no account as in ${e.arn}). In kinesis-mock, which is also inside of LocalStack, fan-out never reports the children of a shard: one that was split or merged never ends. Set retrievalMode = POLLING`,
+  ],
   fanoutRefused: [
     "warn",
     (e) => `${reason(e.error)} retrievalMode is AUTO: the stream is polled instead`,

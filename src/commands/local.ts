@@ -85,6 +85,8 @@ function settings(kinesisUrl: string, dynamoUrl: string, streams: readonly strin
     kinesisEndpoint: kinesisUrl,
     dynamoDBEndpoint: dynamoUrl,
     regionName: LOCAL_REGION,
+    // Its fan-out never reports the children of a finished shard.
+    retrievalMode: "POLLING",
     ...(streams[0] ? { streamName: streams[0] } : {}),
   };
   return [

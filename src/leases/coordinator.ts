@@ -154,9 +154,11 @@ export class Coordinator {
   async #open(): Promise<void> {
     const { table, emit } = this.#parts;
     const { signal } = this.#stopping;
+    // A mistyped streamName must not leave a table behind.
+    const streamIsThere = () => this.#sync.listShards({ type: "AT_LATEST" }, signal);
     const opened = await this.#persist("open lease table", async () => {
       try {
-        return await table.ensure(signal);
+        return await table.ensure(signal, streamIsThere);
       } catch (error) {
         if (error instanceof LeaseTableError && error.trouble === "denied") throw denied(error);
         throw error;

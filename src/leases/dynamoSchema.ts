@@ -25,14 +25,16 @@ export async function ensureTable(
   options: TableOptions,
   clock: Clock,
   signal: AbortSignal,
+  beforeCreate?: () => Promise<unknown>,
 ): Promise<"created" | "existed"> {
   const found = await describe(client, options.tableName, signal);
   if (found) checkKey(found, options.tableName);
+  else await beforeCreate?.();
   const outcome = found ? "existed" : await create(client, options, signal);
   if (found?.TableStatus !== "ACTIVE") {
     const isGoing = found?.TableStatus === "DELETING";
     const state = await untilActive(client, options.tableName, isGoing, clock, signal);
-    if (state === "deleted") return ensureTable(client, options, clock, signal);
+    if (state === "deleted") return ensureTable(client, options, clock, signal, beforeCreate);
   }
   if (options.pointInTimeRecovery) await switchOnRecovery(client, options.tableName, signal);
   return outcome;

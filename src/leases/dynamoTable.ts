@@ -73,7 +73,8 @@ export function dynamoLeaseTable(
   return {
     tableName: TableName,
 
-    ensure: (signal) => call("CreateTable", () => ensureTable(client, options, clock, signal)),
+    ensure: (signal, beforeCreate) =>
+      call("CreateTable", () => ensureTable(client, options, clock, signal, beforeCreate)),
 
     scan: (signal) => call("Scan", () => scan(signal)),
 

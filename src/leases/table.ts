@@ -55,9 +55,13 @@ export interface LeaseTable {
   /**
    * Creates the table if it is missing and resolves when it can be used.
    *
+   * @param beforeCreate awaited before a missing table is made; what it throws is thrown, and nothing is made.
    * @throws UserError when there is a table of this name that is not a lease table, or when access is denied.
    */
-  ensure(signal: AbortSignal): Promise<"created" | "existed">;
+  ensure(
+    signal: AbortSignal,
+    beforeCreate?: () => Promise<unknown>,
+  ): Promise<"created" | "existed">;
 
   /** All rows, perhaps a second old. */
   scan(signal: AbortSignal): Promise<Scan>;

@@ -23,6 +23,7 @@ it("local prints settings that work, and leaves nothing behind", async () => {
   await until("the services to be up", () => stderr.includes("Ctrl-C"));
   expect(stdout).toMatch(/^#\s+kinesisEndpoint = http:\/\/127\.0\.0\.1:\d+$/m);
   expect(stdout).toMatch(/^#\s+streamName = words$/m);
+  expect(stdout).toMatch(/^#\s+retrievalMode = POLLING$/m);
 
   // What it prints is a script that points any program at it.
   const put = await execa(

@@ -27,9 +27,13 @@ export interface RegistrationParts {
   readonly signal: AbortSignal;
 }
 
+/** An ARN with an account that AWS gives nobody. */
+const EMULATED = /^arn:[^:]*:kinesis:[^:]*:000000000000:/;
+
 export class ConsumerRegistration {
   readonly #parts: RegistrationParts;
   #found: Promise<string> | undefined;
+  #toldOfEmulator = false;
 
   constructor(parts: RegistrationParts) {
     this.#parts = parts;
@@ -41,7 +45,7 @@ export class ConsumerRegistration {
    * @throws FanoutUnavailable when it is not permitted, or the stream has its most consumers; what the SDK throws.
    */
   arn(): Promise<string> {
-    this.#found ??= this.#find().catch((error: unknown) => {
+    this.#found ??= this.#look().catch((error: unknown) => {
       this.#found = undefined;
       throw error;
     });
@@ -51,6 +55,15 @@ export class ConsumerRegistration {
   /** The service does not know this consumer any more: somebody has deregistered it. */
   forget(): void {
     this.#found = undefined;
+  }
+
+  async #look(): Promise<string> {
+    const arn = await this.#find();
+    if (EMULATED.test(arn) && !this.#toldOfEmulator) {
+      this.#toldOfEmulator = true;
+      this.#parts.emit({ type: "fanoutEmulated", arn });
+    }
+    return arn;
   }
 
   async #find(): Promise<string> {
