@@ -2,6 +2,7 @@
 // The command line: arguments to a command, an outcome to an exit code. The only place where the process ends.
 
 import { Command, CommanderError } from "commander";
+import { refuseUnlessFile } from "./commands/positional.ts";
 import { runCommand } from "./commands/run.ts";
 import { UserError } from "./model/errors.ts";
 import { VERSION } from "./package.ts";
@@ -27,18 +28,25 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   checkpoints: async () => (await import("./commands/checkpoints.ts")).checkpointsCommand(),
 };
 
+const KNOWN_WORDS: ReadonlySet<string> = new Set(["run", "help", ...Object.keys(COMMANDS)]);
+
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("kinesis-multilang")
     .description("The process host of the Kinesis Client Library, without the JVM.")
     .version(VERSION)
     .enablePositionalOptions()
-    .addCommand(runCommand(), { isDefault: true });
+    .addCommand(runCommand(Object.keys(COMMANDS)), { isDefault: true });
   for (const name of commandsToLoad(argv)) {
     const load = COMMANDS[name];
     if (load) program.addCommand(await load());
   }
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
+    const [first = ""] = argv.slice(2);
+    // Before options that only the command meant would know.
+    if (!/^-|^$/.test(first) && !KNOWN_WORDS.has(first)) {
+      refuseUnlessFile(first, Object.keys(COMMANDS));
+    }
     await program.parseAsync(argv);
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {

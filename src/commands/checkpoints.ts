@@ -3,6 +3,7 @@
 import { Command } from "commander";
 import type { Move, MoveOptions } from "../operator/moveCheckpoints.ts";
 import type { ShowOptions } from "../operator/showCheckpoints.ts";
+import { collectShardIds } from "./shardIds.ts";
 
 export function checkpointsCommand(): Command {
   const command = new Command("checkpoints")
@@ -24,7 +25,7 @@ function showCommand(): Command {
     .description("Prints every checkpoint in full, with the shards that it depends on.")
     .argument("[file]", "the properties file, if it is not given with -p")
     .option("-p, --properties-file <file>", "the properties file")
-    .option("-s, --shard <id>", "only this shard (repeat it)", collect, [])
+    .option("-s, --shard <id>", "only this shard, by id or number (repeat it)", collectShardIds, [])
     .option("--json", "print JSON", false)
     .action(async (file: string | undefined, options: ShowOptions) => {
       const { showCheckpoints } = await import("../operator/showCheckpoints.ts");
@@ -41,7 +42,7 @@ function setCommand(): Command {
     .description(
       "Writes the checkpoints of the shards named, and no others; refused where others would have to move with them.",
     )
-    .requiredOption("-s, --shard <id>", "the shard (repeat it)", collect)
+    .requiredOption("-s, --shard <id>", "the shard, by id or number (repeat it)", collectShardIds)
     .requiredOption("--to <place>", TO)
     .action((options: MoveOptions & { shard: readonly string[]; to: string }) =>
       run({ type: "set", to: options.to, shards: options.shard }, options),
@@ -54,7 +55,12 @@ function resetCommand(): Command {
       "Moves the whole application, or the shards named with all that came of them, to a moment: through splits and merges, " +
         "so that no record is passed over and none overtakes another.",
     )
-    .option("-s, --shard <id>", "only this shard and its descendants (repeat it)", collect, [])
+    .option(
+      "-s, --shard <id>",
+      "only this shard and its descendants (repeat it)",
+      collectShardIds,
+      [],
+    )
     .requiredOption("--to <place>", TO)
     .action((options: MoveOptions & { shard: readonly string[]; to: string }) =>
       run({ type: "reset", to: options.to, shards: options.shard }, options),
@@ -91,8 +97,4 @@ async function run(move: Move, options: MoveOptions): Promise<void> {
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
-}
-
-function collect(id: string, before: readonly string[] = []): readonly string[] {
-  return [...before, id];
 }

@@ -1,17 +1,25 @@
 // `conformance`: plays every transcript for clients against a processor executable and prints what it found.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { UserError } from "../model/errors.ts";
 import { loadTranscripts } from "../transcript/library.ts";
+import { jsonPayload, payloadsInTurn } from "../transcript/payload.ts";
 import { DEFAULT_STEP_LIMIT_MS, playClient, type Verdict } from "../transcript/playClient.ts";
 import type { Transcript } from "../transcript/transcript.ts";
+import { FORMATS, type Format, openRecords } from "../try/sources.ts";
 
 interface Options {
   readonly json?: boolean;
   readonly only?: string;
   readonly stepLimit: number;
   readonly jobs: number;
+  readonly payload: "words" | "json";
+  readonly records?: string;
+  readonly format?: Format;
 }
+
+/** As many as the transcripts need by far. */
+const MAX_RECORDS = 1_000;
 
 export function conformanceCommand(): Command {
   return new Command("conformance")
@@ -19,13 +27,25 @@ export function conformanceCommand(): Command {
     .passThroughOptions()
     .argument("<command...>", "the processor, after --: conformance -- python3 app.py")
     .option("--json", "one JSON object for all, on STDOUT")
+    .addOption(
+      new Option("--payload <kind>", "what the records hold: words, or each word in a JSON object")
+        .choices(["words", "json"])
+        .default("words"),
+    )
+    .addOption(
+      new Option(
+        "--records <path>",
+        "records of your own in their place, as try reads them",
+      ).conflicts("payload"),
+    )
+    .addOption(new Option("--format <format>", "of --records").choices(FORMATS))
     .option("--only <words>", "only transcripts whose name contains this")
     .option("--step-limit <ms>", "how long it may be silent", count, DEFAULT_STEP_LIMIT_MS)
     .option("--jobs <n>", "how many to play at the same time", count, 2)
     .action(async (argv: string[], options: Options) => {
       const verdicts = await judge(argv, options);
       if (options.json) console.log(JSON.stringify(report(argv, verdicts), null, 2));
-      else console.log(`\n${summary(verdicts)}`);
+      else console.log(["", summary(verdicts), ...advice(verdicts)].join("\n"));
       if (verdicts.some(({ outcome }) => outcome === "failed")) process.exitCode = 1;
     });
 }
@@ -36,11 +56,26 @@ async function judge(argv: readonly string[], options: Options): Promise<Verdict
   );
   if (transcripts.length === 0)
     throw new UserError(`no transcript has "${options.only}" in its name`);
+  const payload = await payloadOf(options);
   const width = Math.max(...transcripts.map(({ name }) => name.length));
   const show = options.json ? () => {} : (verdict: Verdict) => console.log(row(verdict, width));
   return inOrder(transcripts, options.jobs, show, (transcript) =>
-    playClient(transcript, { argv, stepLimitMs: options.stepLimit }),
+    playClient(transcript, {
+      argv,
+      stepLimitMs: options.stepLimit,
+      ...(payload && { payload }),
+    }),
   );
+}
+
+async function payloadOf({ payload, records, format }: Options) {
+  if (records === undefined) return payload === "json" ? () => jsonPayload : undefined;
+  const all: string[] = [];
+  for await (const { data } of await openRecords(records, format, "text")) {
+    if (all.push(data) === MAX_RECORDS) break;
+  }
+  if (all.length === 0) throw new UserError(`${records} holds no record`);
+  return () => payloadsInTurn(all);
 }
 
 /** Plays `jobs` at a time and shows each verdict as soon as all before it are shown; the first error ends all. */
@@ -104,8 +139,21 @@ function summary(verdicts: readonly Verdict[]): string {
   return parts.join(", ");
 }
 
+/** A processor that fails wherever records come is right by the protocol, perhaps, and fails at what they hold. */
+function advice(verdicts: readonly Verdict[]): readonly string[] {
+  const sent = verdicts.some(({ batches }) => batches.sent > 0);
+  const processed = verdicts.some(({ batches }) => batches.processed > 0);
+  return sent && !processed ? [EVERY_BATCH_FAILED] : [];
+}
+
+const EVERY_BATCH_FAILED =
+  'Every batch of records failed: the processor seems to reject the payload (by default words, such as "cat dog"). ' +
+  "Give it records that it knows: --records FILE, or --payload json for JSON objects.";
+
 function report(argv: readonly string[], verdicts: readonly Verdict[]) {
-  return { protocolVersion: 1, command: argv, ...tally(verdicts), verdicts };
+  const [told] = advice(verdicts);
+  const remark = told === undefined ? {} : { advice: told };
+  return { protocolVersion: 1, command: argv, ...tally(verdicts), ...remark, verdicts };
 }
 
 function tally(verdicts: readonly Verdict[]) {

@@ -38,20 +38,26 @@ export function leasesCommand(): Command {
     )
     .option("--wide", "print whole sequence numbers", false)
     .option("--json", "print JSON; with --watch one line a look", false)
-    .action(async (file: string | undefined, options: Omit<LeasesRequest, "signal" | "out">) => {
-      const { showLeases } = await import("../operator/showLeases.ts");
-      const stop = new AbortController();
-      const interrupt = () => stop.abort();
-      process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-      try {
-        await showLeases({
-          ...(file !== undefined && { propertiesFile: file }),
-          ...options,
-          out: process.stdout,
-          signal: stop.signal,
-        });
-      } finally {
-        process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-      }
-    });
+    .action(
+      async (
+        file: string | undefined,
+        options: Omit<LeasesRequest, "signal" | "out" | "explain">,
+      ) => {
+        const { showLeases } = await import("../operator/showLeases.ts");
+        const stop = new AbortController();
+        const interrupt = () => stop.abort();
+        process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+        try {
+          await showLeases({
+            ...(file !== undefined && { propertiesFile: file }),
+            ...options,
+            out: process.stdout,
+            explain: console.error,
+            signal: stop.signal,
+          });
+        } finally {
+          process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+        }
+      },
+    );
 }

@@ -9,6 +9,7 @@ import { describe } from "../logLines.ts";
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
+import { shardId } from "./shardIds.ts";
 
 interface Options {
   readonly propertiesFile?: string;
@@ -39,7 +40,7 @@ export function redriveCommand(): Command {
       "a daemon's: its onFailureDestination, region, endpoint",
     )
     .option("--to-stream [name]", "put the records on this stream, or on the one they came from")
-    .option("--shard <id>", "letters of this shard alone")
+    .option("--shard <id>", "letters of this shard alone, by its id or number", shardId)
     .option("--dry-run", "show what would be redriven", false)
     .option(
       "--batch-size <n>",

@@ -10,6 +10,7 @@ import type { Emit } from "../events.ts";
 import { reapAsProcessOne } from "../init.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
 import { UserError } from "../model/errors.ts";
+import { refuseUnlessFile } from "./positional.ts";
 
 interface RunOptions {
   readonly propertiesFile?: string;
@@ -20,7 +21,8 @@ interface RunOptions {
   readonly attach?: string;
 }
 
-export function runCommand(): Command {
+/** @param commands the names of the others, of which one may have been meant. */
+export function runCommand(commands: readonly string[]): Command {
   return new Command("run")
     .description("run the daemon (this is what happens without a command)")
     .argument("[file...]", "the properties file, if it is not given with -p")
@@ -31,6 +33,7 @@ export function runCommand(): Command {
     .option("--wait-for-stream", "wait for a stream that does not exist yet", false)
     .option("--attach <address>", "wait for processors that you start: unix:PATH or tcp:PORT")
     .action(async (files: string[], options: RunOptions) => {
+      for (const file of files) refuseUnlessFile(file, commands);
       process.exitCode = await run(files, options);
     });
 }

@@ -1,5 +1,6 @@
 // `try`: runs a processor through the real protocol on records from a file, without AWS.
 
+import { statSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { AttachPoint } from "../child/attach.ts";
 import { parseAttachAddress } from "../child/attachAddress.ts";
@@ -13,7 +14,8 @@ import { Trial } from "../try/trial.ts";
 import { numberFrom } from "./numbers.ts";
 
 interface Options {
-  readonly records: string;
+  /** Absent: STDIN, or the file in front of the command. */
+  readonly records?: string;
   readonly format?: Format;
   readonly encoding: Encoding;
   readonly batchSize: number;
@@ -43,7 +45,10 @@ export function tryCommand(): Command {
     )
     .passThroughOptions()
     .argument("[command...]", "the processor, after --: try --records words.txt -- python3 app.py")
-    .option("--records <path>", "a file, a folder (each file is a record), or - for STDIN", "-")
+    .option(
+      "--records <path>",
+      "a file, a folder (each file is a record), or - for STDIN (the default)",
+    )
     .addOption(new Option("--format <format>", "by the file's name when absent").choices(FORMATS))
     .addOption(
       new Option("--encoding <encoding>", "of lines, and of a CSV's column `data`")
@@ -82,14 +87,32 @@ data, or the whole row as a JSON object. Anything else: a record a line.
 
 Errors: ${Object.keys(errors()).join(", ")}.`;
 
-async function run(argv: readonly string[], options: Options): Promise<void> {
-  const processor = await chooseProcessor(argv, options);
+async function run(argv: readonly string[], given: Options): Promise<void> {
+  const { command, options } =
+    given.records === undefined ? recordsFirst(argv, given) : { command: argv, options: given };
+  const processor = await chooseProcessor(command, options);
   try {
     await tryOn(processor, options);
   } finally {
     if ("close" in processor) processor.close();
   }
 }
+
+/** `try FILE -- COMMAND`: what can be no program in front of the command is the records. */
+function recordsFirst(
+  [first, ...rest]: readonly string[],
+  options: Options,
+): { readonly command: readonly string[]; readonly options: Options } {
+  const file = first === undefined ? undefined : statSync(first, { throwIfNoEntry: false });
+  if (first === undefined || !file || (file.isFile() && (file.mode & ANY_EXECUTE) !== 0)) {
+    return { command: first === undefined ? [] : [first, ...rest], options };
+  }
+  const command = rest[0] === "--" ? rest.slice(1) : rest;
+  return { command, options: { ...options, records: first } };
+}
+
+/** The execute bits of owner, group and others. */
+const ANY_EXECUTE = 0o111;
 
 /** The command, or the place where a person's processor connects. */
 async function chooseProcessor(
@@ -116,7 +139,8 @@ async function tryOn(
   processor: AttachPoint | readonly [string, ...string[]],
   options: Options,
 ): Promise<void> {
-  const records = await openRecords(options.records, options.format, options.encoding);
+  const { records: path = "-", format, encoding } = options;
+  const records = await openRecords(path, format, encoding);
   const tally = new Tally();
   const trial = new Trial({
     processor,

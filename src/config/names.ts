@@ -1,6 +1,7 @@
 // Which setting a written name means: Java's aliases and nested paths, the names of environment variables and flags,
 // and the guess ("did you mean …?") for a name that nobody knows.
 
+import { nearest } from "../nearest.ts";
 import { ignoredKeys } from "./ignoredKeys.ts";
 import { allKeys, isKey, type Key } from "./keys.ts";
 
@@ -59,33 +60,5 @@ export function suggestKey(name: string): string | undefined {
   if (same) return same;
   const nested = known.find((key) => key.toLowerCase().endsWith(`.${wanted}`));
   if (nested) return nested;
-  const limit = Math.max(1, Math.min(4, Math.floor(wanted.length / 4)));
-  let best: { readonly key: string; readonly distance: number } | undefined;
-  for (const key of known) {
-    const distance = editDistance(wanted, key.toLowerCase());
-    if (distance <= limit && distance < (best?.distance ?? Number.POSITIVE_INFINITY)) {
-      best = { key, distance };
-    }
-  }
-  return best?.key;
-}
-
-/** Insertions, deletions, replacements, and swaps of neighbours, that lead from one text to the other. */
-function editDistance(from: string, to: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i += 1) {
-    const row = [i];
-    for (let j = 1; j <= to.length; j += 1) {
-      const differs = from[i - 1] === to[j - 1] ? 0 : 1;
-      let cost = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + differs);
-      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
-        cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
-      }
-      row.push(cost);
-    }
-    beforeLast = last;
-    last = row;
-  }
-  return last[to.length] ?? 0;
+  return nearest(name, known);
 }

@@ -6,23 +6,20 @@ import { formatPosition } from "../model/position.ts";
 import { counted } from "../plural.ts";
 import type { LeaseWatch, Renewal } from "./leaseWatch.ts";
 
-/**
- * - `active`: seen to be renewed; its shard is being processed.
- * - `held`: a worker's name stands in it; whether that worker lives was not seen.
- * - `expired`: its owner has not renewed it for the failover time; whoever sees that takes it.
- * - `unowned`: nobody's, to be taken.
- * - `waiting for parent`: a parent of its shard is not finished; nothing is read until it is.
- * - `handing over`: given to the owner in the row, while another worker still finishes its batch.
- * - `ended`: the shard was processed to its end.
- */
-export type LeaseState =
-  | "active"
-  | "held"
-  | "expired"
-  | "unowned"
-  | "waiting for parent"
-  | "handing over"
-  | "ended";
+/** What each state of a lease means, as it is told to people. */
+export const STATE_MEANS = {
+  active: "seen to be renewed; its shard is being processed",
+  held: "a worker's name stands in it, and was not seen to renew it yet",
+  "handing over": "given to the new owner, while the old one finishes its batch",
+  "waiting for parent": "a parent of its shard is not finished; nothing is read until it is",
+  unowned: "nobody's; the next worker that looks takes it",
+  expired: "not renewed for failoverTimeMillis; the next worker that looks takes it",
+  ended: "its shard was processed to its end",
+} as const;
+
+export type LeaseState = keyof typeof STATE_MEANS;
+
+export const STATES = Object.keys(STATE_MEANS) as LeaseState[];
 
 export interface LeaseLine {
   readonly shardId: string;

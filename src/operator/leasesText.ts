@@ -3,7 +3,7 @@
 import { counted } from "../plural.ts";
 import { columns, shortPosition, shortTime } from "./columns.ts";
 import type { Lag } from "./lag.ts";
-import type { LeaseLine, LeaseState } from "./leaseLines.ts";
+import { type LeaseLine, STATE_MEANS, STATES } from "./leaseLines.ts";
 import type { Renewal } from "./leaseWatch.ts";
 
 export interface LeasesView {
@@ -32,7 +32,20 @@ export function leasesTable({ lines, lags, notes, wide }: LeasesView): readonly 
     "",
     summary(lines),
     ...notes,
+    ...STATES.filter((state) => lines.some((line) => line.state === state)).map(explained),
   ];
+}
+
+/** Every word that a table of leases may use, each with its meaning. */
+export function legend(): readonly string[] {
+  return [
+    ...STATES.map(explained),
+    "RENEWED: how long ago; <2.0 s means within, >2.0 s not within, ? not known yet",
+  ];
+}
+
+function explained(state: keyof typeof STATE_MEANS): string {
+  return `${state}: ${STATE_MEANS[state]}`;
 }
 
 /** `4 leases of 2 workers: 3 active, 1 ended.` */
@@ -47,16 +60,6 @@ export function summary(lines: readonly LeaseLine[]): string {
   const whose = owners.size === 0 ? ", nobody's" : ` of ${counted(owners.size, "worker")}`;
   return `${counted(lines.length, "lease")}${whose}: ${told}.`;
 }
-
-const STATES: readonly LeaseState[] = [
-  "active",
-  "held",
-  "handing over",
-  "waiting for parent",
-  "unowned",
-  "expired",
-  "ended",
-];
 
 /** One line, for a log that is written while one watches. */
 export function leaseLineText(line: LeaseLine, lag: Lag | undefined): string {

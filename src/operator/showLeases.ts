@@ -3,7 +3,7 @@
 import { UserError } from "../model/errors.ts";
 import { type Lag, measureLags } from "./lag.ts";
 import { isLeaseRow, type LeaseLine, leaseLines, otherRows } from "./leaseLines.ts";
-import { leaseJson, leaseLineText, leasesTable, summary } from "./leasesText.ts";
+import { leaseJson, leaseLineText, leasesTable, legend, summary } from "./leasesText.ts";
 import { everyOwnerSeen, type Observed, observe } from "./observe.ts";
 import { openTarget, type Target, type TargetOptions } from "./target.ts";
 import { explainTable } from "./trouble.ts";
@@ -18,6 +18,8 @@ export interface LeasesRequest extends TargetOptions {
   readonly wide: boolean;
   readonly json: boolean;
   readonly out: NodeJS.WriteStream;
+  /** Takes what explains the output and is no part of it. */
+  readonly explain: (text: string) => void;
   /** Ends the watching. */
   readonly signal: AbortSignal;
 }
@@ -58,6 +60,8 @@ async function showOnce(target: Target, request: LeasesRequest): Promise<void> {
 
 async function watchLeases(target: Target, request: LeasesRequest): Promise<void> {
   const { signal, interval, out, json: asJson } = request;
+  // A table on a terminal explains itself.
+  if (!asJson && !out.isTTY) request.explain(legend().join("\n"));
   const { clock } = target;
   let observed: Observed | undefined;
   let before: ReadonlyMap<string, string> = new Map();

@@ -28,6 +28,8 @@ export class Play {
   readonly #delivered = new Map<string, Set<number>>();
   #scriptedAnswers = 0;
   #answered = 0;
+  #batches = 0;
+  #processed = 0;
   /** A checkpoint was refused for good: the child may give up. */
   #refused = false;
   #gaveUp = false;
@@ -49,6 +51,11 @@ export class Play {
     return this.#scriptedAnswers === 0 || this.#answered > 0;
   }
 
+  /** Of the actions with records: how many were sent, and how many were answered with their status. */
+  get batches(): { readonly sent: number; readonly processed: number } {
+    return { sent: this.#batches, processed: this.#processed };
+  }
+
   async run(): Promise<Fault | undefined> {
     for (const action of this.#script) {
       const fault = await this.#act(action);
@@ -63,6 +70,8 @@ export class Play {
       const subs = this.#delivered.get(sequenceNumber) ?? new Set([0]);
       this.#delivered.set(sequenceNumber, subs.add(subSequenceNumber));
     }
+    const isBatch = action.action === "processRecords" && action.positions.length > 0;
+    if (isBatch) this.#batches++;
     this.#scriptedAnswers += action.answers.length;
     this.#candidate.say(action.text);
     let checkpoints = 0;
@@ -79,6 +88,7 @@ export class Play {
           break;
         }
         case "status":
+          if (isBatch) this.#processed++;
           return statusFault(heard.responseFor, action.action, checkpoints);
       }
     }

@@ -3,6 +3,7 @@
 // specification asks of every processor: one status for each action, checkpoints in good form and order, and an exit at the end.
 
 import { Candidate } from "./candidate.ts";
+import type { Payload } from "./payload.ts";
 import { Play } from "./play.ts";
 import { scriptOf } from "./script.ts";
 import type { Transcript } from "./transcript.ts";
@@ -21,6 +22,8 @@ export interface Verdict {
   /** Lines on STDOUT that were no messages: allowed, though better on STDERR. */
   readonly noise: readonly string[];
   readonly lastWords?: readonly string[];
+  /** Of the actions with records. */
+  readonly batches: { readonly sent: number; readonly processed: number };
   readonly elapsedMs: number;
 }
 
@@ -28,6 +31,8 @@ export interface PlayOptions {
   readonly argv: readonly string[];
   readonly stepLimitMs?: number;
   readonly env?: NodeJS.ProcessEnv;
+  /** What the records hold in place of the transcript's words; made anew for each play. */
+  readonly payload?: () => Payload;
 }
 
 /** Variables that announce the daemon to its children; protocol/README.md lists them. */
@@ -41,7 +46,7 @@ const ANNOUNCEMENT = {
 /** Starts the client and plays one transcript. Rejects with a UserError only when the command cannot be started. */
 export async function playClient(transcript: Transcript, options: PlayOptions): Promise<Verdict> {
   const started = performance.now();
-  const script = scriptOf(transcript);
+  const script = scriptOf(transcript, options.payload?.());
   const candidate = await Candidate.start(options.argv, environment(transcript, options.env));
   const limitMs = options.stepLimitMs ?? DEFAULT_STEP_LIMIT_MS;
   const play = new Play(candidate, script, transcript.announced, limitMs);
@@ -54,6 +59,7 @@ export async function playClient(transcript: Transcript, options: PlayOptions): 
       sentence: fault?.sentence ?? transcript.sentences[0] ?? "",
       ...(fault && { expected: fault.expected, came: fault.came, lastWords: candidate.lastWords }),
       noise: play.noise,
+      batches: play.batches,
       elapsedMs: Math.round(performance.now() - started),
     };
   } finally {

@@ -1,6 +1,7 @@
 // What a transcript asks of a client: the actions in order, and how the checkpoints asked for in each are answered.
 
 import { type Position, parsePosition } from "../model/position.ts";
+import { type Payload, withPayload } from "./payload.ts";
 import { spoken, type Transcript } from "./transcript.ts";
 
 export interface ScriptedAction {
@@ -25,11 +26,11 @@ interface DaemonMessage {
 }
 
 /** Reads the daemon's lines of a transcript. Throws when one of them is not JSON. */
-export function scriptOf(transcript: Transcript): ScriptedAction[] {
+export function scriptOf(transcript: Transcript, payload?: Payload): ScriptedAction[] {
   const script: (ScriptedAction & { answers: (string | null)[] })[] = [];
   for (const step of transcript.steps) {
     if (step.from !== "daemon") continue;
-    const text = spoken(step);
+    const text = payload ? withPayload(spoken(step), payload) : spoken(step);
     const message = JSON.parse(text) as DaemonMessage;
     if (message.action === "checkpoint") script.at(-1)?.answers.push(message.error ?? null);
     else

@@ -29,8 +29,27 @@ export type Encoding = (typeof ENCODINGS)[number];
 /** A record of 10 MiB, the most that the service takes, is 14 MiB of base64. */
 const MAX_LINE_CHARACTERS = 32 * 1024 * 1024;
 
-/** The records of a file, a folder, or (`-`) STDIN. Throws a UserError naming the place of what is no record. */
+/**
+ * The records of a file, a folder, or (`-`) STDIN. Throws a UserError naming the place of what is no record, for the first one
+ * of a file at once: before anything is done with it.
+ */
 export async function openRecords(
+  path: string,
+  format: Format | undefined,
+  encoding: Encoding,
+): Promise<AsyncGenerator<GivenRecord, void, void>> {
+  const records = await recordsAt(path, format, encoding);
+  if (path === "-") return records;
+  const first = await records.next();
+  return first.done ? records : withFirst(first.value, records);
+}
+
+async function* withFirst<T>(first: T, others: AsyncGenerator<T, void, void>) {
+  yield first;
+  yield* others;
+}
+
+async function recordsAt(
   path: string,
   format: Format | undefined,
   encoding: Encoding,
@@ -71,6 +90,9 @@ function formatOf(path: string): Format {
   return ending === ".csv" ? "csv" : "lines";
 }
 
+const PAYLOAD_FIELDS = ["data", "text", "json"] as const;
+const NEEDED = "one of data (base64), text and json is needed";
+
 const jsonRecord = z
   .strictObject({
     data: z.base64().optional(),
@@ -84,14 +106,23 @@ const jsonRecord = z
     action: z.literal("record").optional(),
   })
   .refine(
-    (fields) => ["data", "text", "json"].filter((name) => Object.hasOwn(fields, name)).length === 1,
-    "one of data (base64), text and json is needed",
+    (fields) => PAYLOAD_FIELDS.filter((name) => Object.hasOwn(fields, name)).length === 1,
+    NEEDED,
   );
+
+const NO_PAYLOAD = `${NEEDED}; if each line is a record itself: --format lines`;
+
+function hasPayload(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return PAYLOAD_FIELDS.some((name) => Object.hasOwn(value, name));
+}
 
 async function* jsonRecords(input: AsyncIterable<Buffer>, name: string) {
   for await (const { line, where } of numbered(input, name)) {
     if (line.trim() === "") continue;
-    const parsed = jsonRecord.safeParse(parseJson(line, where));
+    const value = parseJson(line, where);
+    if (!hasPayload(value)) throw new UserError(`${where}: ${NO_PAYLOAD}`);
+    const parsed = jsonRecord.safeParse(value);
     if (!parsed.success) {
       const issues = parsed.error.issues.map(({ path, message }) =>
         path.length > 0 ? `${path.join(".")}: ${message}` : message,

@@ -109,9 +109,12 @@ describe("leases", () => {
       { env: emulatorEnv(), reject: false, buffer: false },
     );
     const lines: string[] = [];
+    const words: string[] = [];
     watching.stdout.pipe(split2()).on("data", (line: string) => lines.push(line));
+    watching.stderr.pipe(split2()).on("data", (line: string) => words.push(line));
     await until("the first look", () => lines.length === 2);
     expect(lines[0]).toMatch(/^\S+Z s held owner=a checkpoint=TRIM_HORIZON counter=5$/);
+    await until("the words", () => words.some((line) => line.startsWith("held: ")));
     await table.renew("s");
     await until("the renewal", () => lines.some((line) => / s active /.test(line)));
     await table.put(javaLease({ key: "s", owner: "b", checkpoint: NUMBER, counter: 9 }));

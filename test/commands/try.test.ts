@@ -2,7 +2,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { tryCommand } from "../../src/commands/try.ts";
 import { runCommand, temporaryFolder, WORD_COUNT } from "./support.ts";
 
@@ -83,6 +83,53 @@ describe("a trial of a processor that fails", () => {
     const { out, exitCode } = await tryOn(FIVE, ["--timeout", "2"], "silent");
     expect(out).toContain('while we waited for it to answer "processRecords"');
     expect(exitCode).toBe(1);
+  });
+});
+
+describe("records", () => {
+  const ORDINARY = '{"id":1,"word":"cat"}\n{"id":2,"word":"dog"}\n';
+
+  it.each([ORDINARY, "1\n2\n"])(
+    "that are JSON lines without an envelope name the format, before a child starts",
+    async (text) => {
+      const records = join(await temporaryFolder(), "words.jsonl");
+      await writeFile(records, text);
+      const log = vi.spyOn(console, "log").mockImplementation(() => {});
+      const run = tryCommand().parseAsync(["--records", records, "--", ...WORD_COUNT], {
+        from: "user",
+      });
+      await expect(run).rejects.toThrow(
+        "words.jsonl:1: one of data (base64), text and json is needed; if each line is a record itself: --format lines",
+      );
+      expect(log.mock.calls.flat().join()).not.toContain("started");
+      log.mockRestore();
+    },
+  );
+
+  it("that are JSON lines are each a record with --format lines", async () => {
+    const records = join(await temporaryFolder(), "words.jsonl");
+    await writeFile(records, ORDINARY);
+    const args = ["--records", records, "--format", "lines", "--", ...WORD_COUNT];
+    const { out, exitCode } = await runCommand(tryCommand(), args);
+    expect(out).toContain("2 records in 1 batch");
+    expect(exitCode).toBe(0);
+  });
+
+  it.each([[["--"]], [[]]])(
+    "may be named without --records, before the command %j",
+    async (mark) => {
+      const records = join(await temporaryFolder(), "words.txt");
+      await writeFile(records, FIVE);
+      const { out, exitCode } = await runCommand(tryCommand(), [records, ...mark, ...WORD_COUNT]);
+      expect(out).toContain("5 records in 1 batch");
+      expect(exitCode).toBe(0);
+    },
+  );
+
+  it("without a command ask for one", async () => {
+    const records = join(await temporaryFolder(), "words.txt");
+    await writeFile(records, FIVE);
+    await expect(runCommand(tryCommand(), [records])).rejects.toThrow("name a processor");
   });
 });
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { toRow } from "../../src/leases/rows.ts";
 import { leaseLines, otherRows } from "../../src/operator/leaseLines.ts";
-import { leasesTable } from "../../src/operator/leasesText.ts";
+import { leasesTable, legend } from "../../src/operator/leasesText.ts";
 import { LeaseWatch } from "../../src/operator/leaseWatch.ts";
 import { FLEET_ROWS, type JavaLease, javaLease } from "./tables.ts";
 
@@ -65,6 +65,17 @@ describe("the state of a lease", () => {
     expect(lines[0]).toMatchObject({ owner: "a", nextOwner: "b" });
     expect(leasesTable({ lines, notes: [], wide: false })[1]).toContain("a -> b");
   });
+});
+
+it("the states in a table are explained below it, and no others", () => {
+  const lines = watched([{ key: "s", owner: "a" }, { key: "t" }], [{ at: 0, counters: [1, 1] }]);
+  const told = leasesTable({ lines, notes: [], wide: false }).slice(-2);
+  expect(told).toEqual([
+    "held: a worker's name stands in it, and was not seen to renew it yet",
+    "unowned: nobody's; the next worker that looks takes it",
+  ]);
+  expect(legend().length).toBe(8);
+  expect(legend().at(-1)).toMatch(/^RENEWED: /);
 });
 
 it("rows that are no leases are told of in sentences", () => {
