@@ -27,8 +27,6 @@ export interface Dialect {
   readonly shutdownRequested: EndingMessage | undefined;
   /** What a checkpoint is answered once the lease is gone. */
   readonly errorWithoutLease: CheckpointErrorName;
-  /** Answers repeat the sequence number as `checkpoint`, which it was called before KCL 1.7.2. */
-  readonly answersWithCheckpoint: boolean;
 }
 
 const KCL2: Dialect = {
@@ -37,7 +35,6 @@ const KCL2: Dialect = {
   leaseLost: { action: "leaseLost" },
   shutdownRequested: { action: "shutdownRequested" },
   errorWithoutLease: "InvalidStateException",
-  answersWithCheckpoint: false,
 };
 
 /** Before 1.7.6. */
@@ -47,7 +44,6 @@ const KCL1_WITHOUT_NOTICE: Dialect = {
   leaseLost: { action: "shutdown", reason: "ZOMBIE" },
   shutdownRequested: undefined,
   errorWithoutLease: "ShutdownException",
-  answersWithCheckpoint: true,
 };
 
 const KCL1: Dialect = { ...KCL1_WITHOUT_NOTICE, shutdownRequested: KCL2.shutdownRequested };
@@ -113,7 +109,11 @@ export class ChildDialect {
     return other && { dialect: other, isNew: this.#changeTo(other) };
   }
 
-  /** A child called the sequence number `checkpoint`. @returns whether that is news, and the dialect has changed. */
+  /**
+   * A child called the sequence number of its checkpoint `checkpoint`, as clients did before KCL 1.7.2.
+   *
+   * @returns whether that is news, and the dialect has changed.
+   */
   heardCheckpointMember(): boolean {
     const first = this.#candidates.find((dialect) => dialect === KCL1_WITHOUT_NOTICE);
     if (!first || this.#current === first || this.#understood.size > 0) return false;

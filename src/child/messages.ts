@@ -48,7 +48,7 @@ export const checkpointAnswerMessage = z
       .string()
       .nullable()
       .optional()
-      .describe("KCL 1.x only: the sequence number by its first name."),
+      .describe("The sequence number, if that is what the request called it."),
     sequenceNumber: z.string().nullable().describe("As it was asked for, not as it was stored."),
     subSequenceNumber: z.int().nullable().describe("As it was asked for."),
     error: z.string().nullable().describe("null when stored, or the name of what went wrong."),

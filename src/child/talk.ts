@@ -138,15 +138,15 @@ export class Talk {
   }
 
   async #answer(heard: Extract<Heard, { type: "checkpoint" }>): Promise<void> {
-    const { request, may, upTo } = heard;
+    const { request, may, upTo, byFirstName } = heard;
     this.#waitingSinceMs = undefined;
     this.#learnDialect(heard);
     const asked = upTo === "current" ? request : this.#upToDone(request);
     const error = may === "refuse" ? this.#refusal() : await this.#store(asked);
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
     const { sequenceNumber, subSequenceNumber } = request;
-    const { answersWithCheckpoint } = this.#options.dialect.current;
-    const firstName = answersWithCheckpoint && { checkpoint: sequenceNumber };
+    // A client of the first years looks for the name that it knows, one of today for both of the others.
+    const firstName = byFirstName && { checkpoint: sequenceNumber };
     const place = { ...firstName, sequenceNumber, subSequenceNumber };
     const answer = toLine({ action: "checkpoint", ...place, error });
     this.#unreadAnswers++;

@@ -1,14 +1,16 @@
 // `conformance`: plays every transcript for clients against a processor executable and prints what it found.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
 import { UserError } from "../model/errors.ts";
-import { loadTranscripts } from "../transcript/library.ts";
+import { clientTranscripts } from "../transcript/library.ts";
 import { DEFAULT_STEP_LIMIT_MS, playClient, type Verdict } from "../transcript/playClient.ts";
 import type { Transcript } from "../transcript/transcript.ts";
 
 interface Options {
   readonly json?: boolean;
   readonly only?: string;
+  readonly dialect: DialectName;
   readonly stepLimit: number;
   readonly jobs: number;
 }
@@ -20,26 +22,30 @@ export function conformanceCommand(): Command {
     .argument("<command...>", "the processor, after --: conformance -- python3 app.py")
     .option("--json", "one JSON object for all, on STDOUT")
     .option("--only <words>", "only transcripts whose name contains this")
+    .addOption(
+      new Option("--dialect <dialect>", "whose messages it gets at its end: KCL 2.x or KCL 1.x")
+        .choices(DIALECT_NAMES)
+        .default("kcl2"),
+    )
     .option("--step-limit <ms>", "how long it may be silent", count, DEFAULT_STEP_LIMIT_MS)
     .option("--jobs <n>", "how many to play at the same time", count, 2)
     .action(async (argv: string[], options: Options) => {
       const verdicts = await judge(argv, options);
       if (options.json) console.log(JSON.stringify(report(argv, verdicts), null, 2));
-      else console.log(`\n${summary(verdicts)}`);
+      else console.log(`\n${summary(verdicts, options)}`);
       if (verdicts.some(({ outcome }) => outcome === "failed")) process.exitCode = 1;
     });
 }
 
 async function judge(argv: readonly string[], options: Options): Promise<Verdict[]> {
-  const transcripts = (await loadTranscripts("client")).filter(({ name }) =>
-    name.includes(options.only ?? ""),
-  );
+  const { dialect, only = "" } = options;
+  const transcripts = (await clientTranscripts(dialect)).filter(({ name }) => name.includes(only));
   if (transcripts.length === 0)
     throw new UserError(`no transcript has "${options.only}" in its name`);
   const width = Math.max(...transcripts.map(({ name }) => name.length));
   const show = options.json ? () => {} : (verdict: Verdict) => console.log(row(verdict, width));
   return inOrder(transcripts, options.jobs, show, (transcript) =>
-    playClient(transcript, { argv, stepLimitMs: options.stepLimit }),
+    playClient(transcript, { argv, dialect, stepLimitMs: options.stepLimit }),
   );
 }
 
@@ -93,13 +99,13 @@ function row(verdict: Verdict, width: number): string {
   return lines.join("\n");
 }
 
-function summary(verdicts: readonly Verdict[]): string {
+function summary(verdicts: readonly Verdict[], { dialect }: Options): string {
   const total = tally(verdicts);
   const parts = [`${total.passed} passed`, `${total.failed} failed`];
   if (total.notExercised > 0) {
-    parts.push(
-      `${total.notExercised} not exercised (-: the processor asked for no checkpoint there)`,
-    );
+    const orOlder = dialect === "kcl1" ? ", or knows no shutdownRequested" : "";
+    const why = `the processor asked for no checkpoint there${orOlder}`;
+    parts.push(`${total.notExercised} not exercised (-: ${why})`);
   }
   return parts.join(", ");
 }
