@@ -3,6 +3,7 @@
 import { awsOptions } from "./aws.ts";
 import { AttachPoint } from "./child/attach.ts";
 import type { AttachAddress } from "./child/attachAddress.ts";
+import { ChildDialect } from "./child/dialect.ts";
 import type { StartProcessor } from "./child/recordProcessor.ts";
 import { startProcessor } from "./child/startProcessor.ts";
 import { systemClock } from "./clock.ts";
@@ -69,9 +70,12 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
   try {
     const calls = { client: kinesis, clock: systemClock, emit, signal: stop };
     if (context.waitForStream) await waitForStream(calls, stream);
+    const dialect = new ChildDialect(settings.childDialect);
+    const options = { ...processorOptions(settings, emit), dialect };
     const parts = {
       read: reading.read,
-      startProcessor: killable(kill, startProcessor(processorOptions(settings, emit))),
+      startProcessor: killable(kill, startProcessor(options)),
+      dialect,
       startTurns: new StartTurns(systemClock),
       settings: attach ? { ...settings, ...PATIENT } : settings,
       clock: systemClock,
@@ -147,8 +151,9 @@ function attached(
   kill: AbortSignal,
 ): SupervisedParts {
   const over = AbortSignal.any([lease.lost, lease.stopRequested, kill]);
-  const { clock, emit } = parts;
-  return { ...parts, startProcessor: killable(kill, point.processors({ over, clock, emit })) };
+  const { clock, emit, dialect } = parts;
+  const processors = point.processors({ over, clock, emit, dialect });
+  return { ...parts, startProcessor: killable(kill, processors) };
 }
 
 /** Children end at once when the daemon must. */

@@ -184,6 +184,16 @@ type ChildEvent =
       readonly pid: number;
       readonly message: string;
     }
+  /**
+   * The messages at a child's end change, for all children of this run: a child failed at one that its version of KCL may
+   * not have (the name is the `sign`), or wrote a checkpoint as clients of KCL 1.x do.
+   */
+  | {
+      readonly type: "dialectChanged";
+      readonly shardId: string;
+      readonly to: "kcl2" | "kcl1";
+      readonly sign: string;
+    }
   /** A checkpoint failed in a way that has no name; the child was told KinesisClientLibDependencyException. */
   | {
       readonly type: "checkpointTrouble";

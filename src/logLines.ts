@@ -119,6 +119,13 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
   childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
   protocolWarning: ["warn", (e) => `child ${e.pid}: ${e.message}`],
+  dialectChanged: [
+    "warn",
+    (e) =>
+      e.sign === "checkpoint"
+        ? `the child calls the sequence number of a checkpoint "checkpoint", as clients of KCL 1.x do: ${DIALECT[e.to]}`
+        : `the child failed at "${e.sign}", a message that its version of KCL may not have: ${DIALECT[e.to]}`,
+  ],
   checkpointTrouble: ["error", (e) => `child ${e.pid}: its checkpoint failed: ${reason(e.error)}`],
   childExited: [
     (e) => (e.expected ? "info" : "warn"),
@@ -204,6 +211,13 @@ const STEPS = {
   restartFetcher: "reading begins anew",
   restartChild: "the child is replaced",
   releaseLease: "the lease is given to another worker",
+} as const;
+
+const DIALECT = {
+  kcl1:
+    "from now on, children receive the last messages of KCL 1.x. " +
+    "Set childDialect = kcl1 to begin with them, or kcl2 if that is wrong",
+  kcl2: "from now on, children receive the last messages of KCL 2.x. Set childDialect = kcl2 to keep to them",
 } as const;
 
 function inHand(event: EventOf<"childFailed">): string {

@@ -7,6 +7,7 @@ import type { Emit } from "../events.ts";
 import { type AttachAddress, listenAt } from "./attachAddress.ts";
 import { AttachedProcess } from "./attached.ts";
 import { ChildFailed } from "./childFailed.ts";
+import type { ChildDialect } from "./dialect.ts";
 import type { RecordProcessor, StartProcessor } from "./recordProcessor.ts";
 import { SpokenProcessor } from "./startProcessor.ts";
 import { Talk } from "./talk.ts";
@@ -14,6 +15,7 @@ import { Talk } from "./talk.ts";
 export interface AttachOptions {
   /** Ends the wait for a processor: the shard is not ours any more, or we stop. */
   readonly over: AbortSignal;
+  readonly dialect: ChildDialect;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -58,7 +60,7 @@ export class AttachPoint {
         });
         void attached.exited.then(turn.end);
         const talk = new Talk(attached, { ...options, shardId, answerCheckpoint });
-        return new SpokenProcessor(attached, talk) satisfies RecordProcessor;
+        return new SpokenProcessor(attached, talk, options.dialect) satisfies RecordProcessor;
       } catch (error) {
         turn.end();
         throw error;

@@ -61,6 +61,12 @@ export class ChildFailed extends Error {
     this.lastStdout = facts.lastStdout;
     this.lastStderr = facts.lastStderr;
   }
+
+  /** By a person, a system that shuts down, or the kernel that needs its memory: its own doing was no part of it. */
+  get wasEndedFromOutside(): boolean {
+    const signal = this.signal ?? signalOfShell(this.exitCode);
+    return signal !== undefined && FROM_OUTSIDE.includes(signal);
+  }
 }
 
 function tell(facts: ChildFailedFacts, what: string, advice: string): string {
@@ -102,6 +108,14 @@ const SIGNALS: Readonly<Record<string, string>> = {
   SIGTERM: "it was asked to end",
 };
 
+const FROM_OUTSIDE: readonly string[] = ["SIGHUP", "SIGINT", "SIGKILL", "SIGTERM"];
+
+/** A shell, and much that was learnt from one, reports a signal as 128 + its number. */
+function signalOfShell(exitCode: number | undefined): string | undefined {
+  if (exitCode === undefined) return undefined;
+  return Object.entries(constants.signals).find(([, n]) => n === exitCode - 128)?.[0];
+}
+
 /** `exited with code 3`, `was ended by SIGKILL (…)`. */
 export function describeExit({ exitCode, signal }: ChildExit): string {
   if (signal !== undefined) {
@@ -109,7 +123,6 @@ export function describeExit({ exitCode, signal }: ChildExit): string {
     return `was ended by ${signal}${name ? ` (${name})` : ""}`;
   }
   if (exitCode === undefined) return "ended";
-  // A shell, and much that was learnt from one, reports a signal as 128 + its number.
-  const fromShell = Object.entries(constants.signals).find(([, n]) => n === exitCode - 128)?.[0];
+  const fromShell = signalOfShell(exitCode);
   return `exited with code ${exitCode}${fromShell ? ` (perhaps ${fromShell})` : ""}`;
 }

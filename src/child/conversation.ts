@@ -41,6 +41,8 @@ export type Heard =
       readonly may: "store" | "refuse";
       /** What a request without a number means: the end of the batch at hand, or of what came before it. */
       readonly upTo: "current" | "previous";
+      /** The sequence number was called `checkpoint`, as before KCL 1.7.2. */
+      readonly byFirstName: boolean;
     }
   | { readonly type: "log"; readonly level: (typeof LOG_LEVELS)[number]; readonly message: string }
   | { readonly type: "noise"; readonly blank: boolean }
@@ -49,10 +51,16 @@ export type Heard =
 /** What was heard, and what a person should be told about it, once per kind. */
 export type HeardLine = Heard & { readonly warning?: string };
 
+interface Asked {
+  readonly action: Action;
+  /** The name of its message in the dialect of the child, which the status repeats. */
+  readonly message: string;
+}
+
 type State =
   | { readonly type: "ours"; readonly last: Action | undefined }
-  | { readonly type: "delivering"; readonly action: Action; readonly last: Action | undefined }
-  | { readonly type: "theirs"; readonly action: Action }
+  | (Asked & { readonly type: "delivering"; readonly last: Action | undefined })
+  | (Asked & { readonly type: "theirs" })
   | { readonly type: "over" }
   | { readonly type: "broken"; readonly why: string };
 
@@ -74,20 +82,26 @@ export class Conversation {
   #state: State = { type: "ours", last: undefined };
   readonly #warned = new Set<string>();
 
-  /** Takes the turn. @throws Error when it is not ours, or the action has no place here: a mistake of the caller. */
-  ask(action: Action): void {
+  /**
+   * Takes the turn.
+   *
+   * @param message the name under which the child gets the action, if its dialect has one of its own.
+   * @throws Error when it is not ours, or the action has no place here: a mistake of the caller.
+   */
+  ask(action: Action, message: string = action): void {
     const state = this.#state;
     const next: readonly Action[] = state.type !== "ours" ? [] : nextAfter(state.last);
     if (state.type !== "ours" || !next.includes(action)) {
       throw new Error(`"${action}" cannot be asked now: ${describe(state)}`);
     }
-    this.#state = { type: "delivering", action, last: state.last };
+    this.#state = { type: "delivering", action, message, last: state.last };
   }
 
   /** The line of the action has left us to its last byte, so what is heard from now on may be the answer. */
   delivered(): void {
     if (this.#state.type === "delivering") {
-      this.#state = { type: "theirs", action: this.#state.action };
+      const { action, message } = this.#state;
+      this.#state = { type: "theirs", action, message };
     }
   }
 
@@ -114,10 +128,13 @@ export class Conversation {
       case "log":
         return { type: "log", level: message.level ?? "info", message: message.message };
       case "checkpoint":
-        return this.#understandCheckpoint({
-          sequenceNumber: message.sequenceNumber ?? null,
-          subSequenceNumber: message.subSequenceNumber ?? null,
-        });
+        return this.#understandCheckpoint(
+          {
+            sequenceNumber: message.sequenceNumber ?? null,
+            subSequenceNumber: message.subSequenceNumber ?? null,
+          },
+          message.checkpoint !== undefined,
+        );
       case "status":
         return this.#understandStatus(message.responseFor);
     }
@@ -129,9 +146,9 @@ export class Conversation {
       const why = `a status for "${clip(responseFor)}" came while no answer was due, and was dropped; is it sent twice?`;
       return { ...NOISE, ...this.#once(why) };
     }
-    if (responseFor !== state.action) {
+    if (responseFor !== state.message) {
       const answered = clip(responseFor);
-      this.#state = { type: "broken", why: `it answered "${answered}" to "${state.action}"` };
+      this.#state = { type: "broken", why: `it answered "${answered}" to "${state.message}"` };
       return { type: "violation", answered };
     }
     const last = RULES[state.action].next.length === 0;
@@ -139,21 +156,21 @@ export class Conversation {
     return { type: "done", last };
   }
 
-  #understandCheckpoint(request: CheckpointRequest): HeardLine {
+  #understandCheckpoint(request: CheckpointRequest, byFirstName: boolean): HeardLine {
     const state = this.#state;
     switch (state.type) {
       case "theirs": {
         const may = RULES[state.action].mayCheckpoint ? "store" : "refuse";
-        return { type: "checkpoint", request, may, upTo: "current" };
+        return { type: "checkpoint", request, may, upTo: "current", byFirstName };
       }
       case "ours":
       case "delivering": {
         const may = state.last !== undefined && RULES[state.last].mayAfter ? "store" : "refuse";
         const warning = this.#once("a checkpoint came while no action was being answered");
-        return { type: "checkpoint", request, may, upTo: "previous", ...warning };
+        return { type: "checkpoint", request, may, upTo: "previous", byFirstName, ...warning };
       }
       case "over":
-        return { type: "checkpoint", request, may: "refuse", upTo: "previous" };
+        return { type: "checkpoint", request, may: "refuse", upTo: "previous", byFirstName };
       case "broken":
         return NOISE;
     }
@@ -178,7 +195,7 @@ function describe(state: State): string {
       return state.last ? `the last action was "${state.last}"` : "nothing was said yet";
     case "delivering":
     case "theirs":
-      return `"${state.action}" is not answered yet`;
+      return `"${state.message}" is not answered yet`;
     case "over":
       return "the talk is over";
     case "broken":

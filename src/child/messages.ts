@@ -44,11 +44,23 @@ export const processRecordsMessage = z
 export const checkpointAnswerMessage = z
   .object({
     action: z.literal("checkpoint"),
+    checkpoint: z
+      .string()
+      .nullable()
+      .optional()
+      .describe("The sequence number, if that is what the request called it."),
     sequenceNumber: z.string().nullable().describe("As it was asked for, not as it was stored."),
     subSequenceNumber: z.int().nullable().describe("As it was asked for."),
     error: z.string().nullable().describe("null when stored, or the name of what went wrong."),
   })
   .describe("The answer to a checkpoint, before anything else is said.");
+
+export const shutdownMessage = z
+  .object({
+    action: z.literal("shutdown"),
+    reason: z.enum(["TERMINATE", "ZOMBIE"]).describe("The shard ended, or the lease is lost."),
+  })
+  .describe("KCL 1.x only, in place of shardEnded and leaseLost.");
 
 const bare = <Name extends string>(action: Name, description: string) =>
   z.object({ action: z.literal(action) }).describe(description);
@@ -60,12 +72,13 @@ export const daemonMessage = z.discriminatedUnion("action", [
   bare("leaseLost", "The shard belongs to another worker now: no more checkpoints."),
   bare("shardEnded", "All records of the shard were delivered: checkpoint, then answer."),
   bare("shutdownRequested", "The worker stops soon: the last chance to checkpoint."),
+  shutdownMessage,
 ]);
 
 export type DaemonMessage = z.infer<typeof daemonMessage>;
 
-/** The messages that a child answers with a status. */
-export type Action = Exclude<DaemonMessage["action"], "checkpoint">;
+/** What a child answers with a status, by its name in KCL 2.x: see dialect.ts. */
+export type Action = Exclude<DaemonMessage["action"], "checkpoint" | "shutdown">;
 
 // ---- from the child to the daemon --------------------------------------------------------------------------------
 
@@ -85,6 +98,11 @@ export const checkpointMessage = z
       .optional()
       .describe("Where to; null or absent for the end of what was delivered."),
     subSequenceNumber: z.int().nullable().optional().describe("0 when absent."),
+    checkpoint: z
+      .string()
+      .nullable()
+      .optional()
+      .describe("What KCL before 1.7.2 called the sequence number. Write it for KCL 1.x alone."),
   })
   .describe("Asks to store how far the records are done. Read the answer before saying more.");
 

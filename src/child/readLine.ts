@@ -93,8 +93,10 @@ function coerced(raw: Raw, text: string): object {
       const key = Object.hasOwn(raw, "sequenceNumber") ? "sequenceNumber" : "checkpoint";
       // A sequence number has more digits than a double, so a bare number is taken as it was written.
       const value = typeof raw[key] === "number" ? withNumbersAsText(text)[key] : raw[key];
+      const sequenceNumber = toText(value);
       const subSequenceNumber = toInteger(raw.subSequenceNumber);
-      return { ...raw, sequenceNumber: toText(value), subSequenceNumber };
+      const checkpoint = key === "checkpoint" ? sequenceNumber : undefined;
+      return { ...raw, sequenceNumber, subSequenceNumber, checkpoint };
     }
     default:
       return { ...raw, level: toLevel(raw.level), message: toLogText(raw.message) };

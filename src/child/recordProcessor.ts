@@ -45,7 +45,8 @@ export interface RecordProcessor {
   processRecords(records: RecordBatch, millisBehindLatest: number | undefined): Promise<void>;
   shutdownRequested(): Promise<void>;
   leaseLost(): Promise<void>;
-  shardEnded(): Promise<void>;
+  /** @returns the name of the message that it answered: dialects differ in it. */
+  shardEnded(): Promise<string>;
   signsOfLife(): Promise<SignsOfLife>;
   /** Has the call under way, if there is one, reject with a ChildFailed `stuck`. `what` ends its sentence. */
   giveUp(what: string): void;

@@ -7,6 +7,7 @@ import type { Position } from "../model/position.ts";
 import type { ChildExit } from "./childFailed.ts";
 import type { Counterpart } from "./counterpart.ts";
 import { groupCpuMs } from "./cpuTime.ts";
+import { ChildDialect, type Ending } from "./dialect.ts";
 import { childEnvironment, type EnvironmentRules } from "./environment.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
 import { limitOutput } from "./outputLimit.ts";
@@ -27,6 +28,8 @@ export interface ProcessorOptions {
   readonly inherit?: EnvironmentRules;
   /** Added to it, like the four KINESIS_MULTILANG_… variables that each child gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** What the children of the run speak; KCL 2.x when absent. */
+  readonly dialect?: ChildDialect;
   /** How long to wait for each message of a child that was asked something; for ever when absent. */
   readonly timeoutMs?: number;
   /** How long a child may take to exit after its STDIN was closed. */
@@ -39,6 +42,7 @@ export interface ProcessorOptions {
 
 export function startProcessor(options: ProcessorOptions): StartProcessor {
   const { command, inherit = { passCredentials: true } } = options;
+  const { dialect = new ChildDialect("kcl2") } = options;
   const watchdog = new Watchdog(options);
   const argv = options.shownArgv ?? [command.file, ...command.args];
   return async (shardId, answerCheckpoint, attempt = 1) => {
@@ -53,7 +57,8 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
     const emit = limitOutput(options);
     const own = { ...options, shardId, emit };
     const child = await ChildProcess.start({ ...own, argv, env, watchdog });
-    return new SpokenProcessor(child, new Talk(child, { ...own, answerCheckpoint }));
+    const talk = new Talk(child, { ...own, answerCheckpoint, dialect });
+    return new SpokenProcessor(child, talk, dialect);
   };
 }
 
@@ -61,10 +66,12 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
 export class SpokenProcessor implements RecordProcessor {
   readonly #child: Counterpart;
   readonly #talk: Talk;
+  readonly #dialect: ChildDialect;
 
-  constructor(child: Counterpart, talk: Talk) {
+  constructor(child: Counterpart, talk: Talk, dialect: ChildDialect) {
     this.#child = child;
     this.#talk = talk;
+    this.#dialect = dialect;
   }
 
   get pid(): number {
@@ -85,19 +92,22 @@ export class SpokenProcessor implements RecordProcessor {
 
   async processRecords(records: RecordBatch, millisBehindLatest: number | undefined) {
     const line = processRecordsLine(records, millisBehindLatest);
-    await this.#talk.act("processRecords", line, records.last);
+    await this.#talk.act("processRecords", line, { delivers: records.last });
   }
 
-  shutdownRequested(): Promise<void> {
-    return this.#talk.act("shutdownRequested", [toLine({ action: "shutdownRequested" })]);
+  async shutdownRequested(): Promise<void> {
+    const message = await this.#end("shutdownRequested");
+    this.#dialect.understood(message);
   }
 
-  leaseLost(): Promise<void> {
-    return this.#talk.act("leaseLost", [toLine({ action: "leaseLost" })]);
+  async leaseLost(): Promise<void> {
+    const message = await this.#end("leaseLost");
+    this.#dialect.understood(message);
   }
 
-  shardEnded(): Promise<void> {
-    return this.#talk.act("shardEnded", [toLine({ action: "shardEnded" })]);
+  /** Its status alone does not show that it was understood: it has to checkpoint. */
+  shardEnded(): Promise<string> {
+    return this.#end("shardEnded");
   }
 
   async signsOfLife(): Promise<SignsOfLife> {
@@ -117,5 +127,13 @@ export class SpokenProcessor implements RecordProcessor {
 
   kill(): void {
     this.#child.kill();
+  }
+
+  /** @returns the name of the message, empty when the dialect has none. */
+  async #end(ending: Ending): Promise<string> {
+    const message = this.#dialect.current[ending];
+    if (!message) return "";
+    await this.#talk.act(ending, [toLine(message)], { message: message.action });
+    return message.action;
   }
 }

@@ -9,6 +9,7 @@ import { KEEP_PIPES, ONE_STATUS, SEE_WHY, STAY, STUCK, TOO_SLOW } from "./advice
 import { type ChildExit, ChildFailed, type ChildFailure, describeExit } from "./childFailed.ts";
 import { Conversation, type Heard } from "./conversation.ts";
 import type { Counterpart } from "./counterpart.ts";
+import type { ChildDialect } from "./dialect.ts";
 import { type Action, toLine } from "./messages.ts";
 import { LAST_WORDS_MS } from "./process.ts";
 import type { AnswerCheckpoint, CheckpointRequest } from "./recordProcessor.ts";
@@ -16,6 +17,7 @@ import type { AnswerCheckpoint, CheckpointRequest } from "./recordProcessor.ts";
 export interface TalkOptions {
   readonly shardId: string;
   readonly answerCheckpoint: AnswerCheckpoint;
+  readonly dialect: ChildDialect;
   readonly timeoutMs?: number;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -26,6 +28,8 @@ const UNREAD_ANSWERS_MAX = 1_000;
 
 interface Turn {
   readonly action: Action;
+  /** The name of its message. */
+  readonly message: string;
   /** Where the child is when it has done the action, if that moves it on. */
   readonly delivers: Position | undefined;
   readonly done: () => void;
@@ -70,13 +74,21 @@ export class Talk {
     if (this.#turn) this.#fail("stuck", what, STUCK);
   }
 
-  /** @throws ChildFailed when the child does not get through the action. */
-  async act(action: Action, line: readonly Buffer[], delivers?: Position): Promise<void> {
+  /**
+   * @param about the position that the action delivers, and the name of its message where it is another.
+   * @throws ChildFailed when the child does not get through the action.
+   */
+  async act(
+    action: Action,
+    line: readonly Buffer[],
+    about: { readonly delivers?: Position | undefined; readonly message?: string } = {},
+  ): Promise<void> {
+    const { delivers, message = action } = about;
     while (this.#answering !== undefined) await this.#answering;
     if (this.#failure) throw this.#failure;
-    this.#conversation.ask(action);
+    this.#conversation.ask(action, message);
     const settled = new Promise<void>((done, fail) => {
-      this.#turn = { action, delivers, done, fail };
+      this.#turn = { action, message, delivers, done, fail };
     });
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
     void this.#write(line, () => this.#conversation.delivered());
@@ -125,19 +137,40 @@ export class Talk {
     turn?.done();
   }
 
-  async #answer({ request, may, upTo }: Extract<Heard, { type: "checkpoint" }>): Promise<void> {
+  async #answer(heard: Extract<Heard, { type: "checkpoint" }>): Promise<void> {
+    const { request, may, upTo, byFirstName } = heard;
     this.#waitingSinceMs = undefined;
+    this.#learnDialect(heard);
     const asked = upTo === "current" ? request : this.#upToDone(request);
-    const error = may === "refuse" ? "InvalidStateException" : await this.#store(asked);
+    const error = may === "refuse" ? this.#refusal() : await this.#store(asked);
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
     const { sequenceNumber, subSequenceNumber } = request;
-    const answer = toLine({ action: "checkpoint", sequenceNumber, subSequenceNumber, error });
+    // A client of the first years looks for the name that it knows, one of today for both of the others.
+    const firstName = byFirstName && { checkpoint: sequenceNumber };
+    const place = { ...firstName, sequenceNumber, subSequenceNumber };
+    const answer = toLine({ action: "checkpoint", ...place, error });
     this.#unreadAnswers++;
     const written = this.#write([answer], () => {
       this.#unreadAnswers--;
     });
     // Else not waited for: a child may have to get rid of its own output before it reads on.
     if (this.#unreadAnswers > UNREAD_ANSWERS_MAX) await written;
+  }
+
+  /** A checkpoint shows that the child understood what it was asked, and which names it knows. */
+  #learnDialect({ may, upTo, byFirstName }: Extract<Heard, { type: "checkpoint" }>): void {
+    const { dialect, emit, shardId } = this.#options;
+    if (byFirstName && dialect.heardCheckpointMember()) {
+      emit({ type: "dialectChanged", shardId, to: dialect.current.name, sign: "checkpoint" });
+    }
+    const turn = this.#turn;
+    if (turn && may === "store" && upTo === "current") dialect.understood(turn.message);
+  }
+
+  #refusal() {
+    return this.#turn?.action === "leaseLost"
+      ? this.#options.dialect.current.errorWithoutLease
+      : "InvalidStateException";
   }
 
   /** What a request that came between two batches means: the caller may count the next batch as delivered already. */
@@ -201,15 +234,16 @@ export class Talk {
     if (this.#failure) return;
     const { pid, argv, attachedTo, toldToEnd } = this.#child;
     const turn = this.#turn;
-    const waitingFor = turn?.action ?? "nothing";
-    const { shardId } = this.#options;
+    const waitingFor = turn?.message ?? "nothing";
+    const { shardId, dialect } = this.#options;
     const where = attachedTo === undefined ? { pid } : { attachedTo };
     const facts = { shardId, argv, ...where, waitingFor, reason, ...exit };
     const options = cause === undefined ? {} : { cause };
+    const doubt = dialect.adviceAt(waitingFor);
     this.#failure = new ChildFailed(
       { ...facts, ...this.#child.lastWords() },
       what,
-      advice,
+      doubt === undefined ? advice : `${advice}\n${doubt}`,
       options,
     );
     if (!toldToEnd) this.#failed.abort(this.#failure);

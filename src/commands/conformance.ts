@@ -1,8 +1,9 @@
 // `conformance`: plays every transcript for clients against a processor executable and prints what it found.
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
 import { UserError } from "../model/errors.ts";
-import { loadTranscripts } from "../transcript/library.ts";
+import { clientTranscripts } from "../transcript/library.ts";
 import { jsonPayload, payloadsInTurn } from "../transcript/payload.ts";
 import { DEFAULT_STEP_LIMIT_MS, playClient, type Verdict } from "../transcript/playClient.ts";
 import type { Transcript } from "../transcript/transcript.ts";
@@ -11,6 +12,7 @@ import { FORMATS, type Format, openRecords } from "../try/sources.ts";
 interface Options {
   readonly json?: boolean;
   readonly only?: string;
+  readonly dialect: DialectName;
   readonly stepLimit: number;
   readonly jobs: number;
   readonly payload: "words" | "json";
@@ -40,20 +42,24 @@ export function conformanceCommand(): Command {
     )
     .addOption(new Option("--format <format>", "of --records").choices(FORMATS))
     .option("--only <words>", "only transcripts whose name contains this")
+    .addOption(
+      new Option("--dialect <dialect>", "whose messages it gets at its end: KCL 2.x or KCL 1.x")
+        .choices(DIALECT_NAMES)
+        .default("kcl2"),
+    )
     .option("--step-limit <ms>", "how long it may be silent", count, DEFAULT_STEP_LIMIT_MS)
     .option("--jobs <n>", "how many to play at the same time", count, 2)
     .action(async (argv: string[], options: Options) => {
       const verdicts = await judge(argv, options);
       if (options.json) console.log(JSON.stringify(report(argv, verdicts), null, 2));
-      else console.log(["", summary(verdicts), ...advice(verdicts)].join("\n"));
+      else console.log(["", summary(verdicts, options), ...advice(verdicts)].join("\n"));
       if (verdicts.some(({ outcome }) => outcome === "failed")) process.exitCode = 1;
     });
 }
 
 async function judge(argv: readonly string[], options: Options): Promise<Verdict[]> {
-  const transcripts = (await loadTranscripts("client")).filter(({ name }) =>
-    name.includes(options.only ?? ""),
-  );
+  const { dialect, only = "" } = options;
+  const transcripts = (await clientTranscripts(dialect)).filter(({ name }) => name.includes(only));
   if (transcripts.length === 0)
     throw new UserError(`no transcript has "${options.only}" in its name`);
   const payload = await payloadOf(options);
@@ -62,6 +68,7 @@ async function judge(argv: readonly string[], options: Options): Promise<Verdict
   return inOrder(transcripts, options.jobs, show, (transcript) =>
     playClient(transcript, {
       argv,
+      dialect,
       stepLimitMs: options.stepLimit,
       ...(payload && { payload }),
     }),
@@ -128,13 +135,13 @@ function row(verdict: Verdict, width: number): string {
   return lines.join("\n");
 }
 
-function summary(verdicts: readonly Verdict[]): string {
+function summary(verdicts: readonly Verdict[], { dialect }: Options): string {
   const total = tally(verdicts);
   const parts = [`${total.passed} passed`, `${total.failed} failed`];
   if (total.notExercised > 0) {
-    parts.push(
-      `${total.notExercised} not exercised (-: the processor asked for no checkpoint there)`,
-    );
+    const orOlder = dialect === "kcl1" ? ", or knows no shutdownRequested" : "";
+    const why = `the processor asked for no checkpoint there${orOlder}`;
+    parts.push(`${total.notExercised} not exercised (-: ${why})`);
   }
   return parts.join(", ");
 }

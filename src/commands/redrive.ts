@@ -1,6 +1,7 @@
 // `kinesis-multilang redrive`: dead letters back on the stream, or through a processor.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { DIALECT_CHOICES, type DialectChoice } from "../child/dialect.ts";
 import type { Reach } from "../deadLetters/reach.ts";
 import type { RedriveOutcome, RedriveTarget } from "../deadLetters/redrive.ts";
 import type { LetterSource } from "../deadLetters/source.ts";
@@ -18,6 +19,7 @@ interface Options {
   readonly dryRun: boolean;
   readonly batchSize: number;
   readonly timeout?: number;
+  readonly dialect: DialectChoice;
   readonly endpoint?: string;
   readonly region?: string;
 }
@@ -52,6 +54,11 @@ export function redriveCommand(): Command {
       "--timeout <seconds>",
       "how long a processor may owe an answer",
       numberFrom({ min: 0.001, max: DAY_SECONDS }),
+    )
+    .addOption(
+      new Option("--dialect <dialect>", "the messages at a processor's end")
+        .choices(DIALECT_CHOICES)
+        .default("auto"),
     )
     .option("--endpoint <url>", "the Kinesis endpoint (or AWS_ENDPOINT_URL_KINESIS)", endpointUrl)
     .option("-r, --region <name>", "the AWS region (or AWS_REGION)")
@@ -161,9 +168,10 @@ async function target(
 ): Promise<RedriveTarget> {
   if (file !== undefined) {
     const { processorTarget } = await import("../deadLetters/processorTarget.ts");
-    const { batchSize, timeout } = options;
+    const { batchSize, timeout, dialect } = options;
     const timeoutMs = timeout === undefined ? {} : { timeoutMs: timeout * 1000 };
-    return processorTarget({ command: { file, args }, batchSize, ...timeoutMs, emit: reach.emit });
+    const command = { file, args };
+    return processorTarget({ command, batchSize, ...timeoutMs, dialect, emit: reach.emit });
   }
   const { awsOptions } = await import("../aws.ts");
   const { streamTarget } = await import("../deadLetters/streamTarget.ts");

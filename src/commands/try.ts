@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { AttachPoint } from "../child/attach.ts";
 import { parseAttachAddress } from "../child/attachAddress.ts";
+import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
 import { systemClock } from "../clock.ts";
 import { type CheckpointErrorName, UserError } from "../model/errors.ts";
 import { ENDS, type End } from "../try/queueReader.ts";
@@ -23,6 +24,7 @@ interface Options {
   readonly rate?: number;
   readonly failCheckpoint: readonly Failure[];
   readonly end: End;
+  readonly dialect: DialectName;
   readonly timeout?: number;
   readonly attach?: string;
   readonly quiet?: boolean;
@@ -68,6 +70,11 @@ export function tryCommand(): Command {
       new Option("--end <ending>", "what comes after the records")
         .choices(ENDS)
         .default("shardEnded"),
+    )
+    .addOption(
+      new Option("--dialect <dialect>", "the messages of that ending: KCL 2.x or KCL 1.x")
+        .choices(DIALECT_NAMES)
+        .default("kcl2"),
     )
     .option(
       "--timeout <seconds>",
@@ -148,6 +155,7 @@ async function tryOn(
     batchSize: options.batchSize,
     ...(options.rate !== undefined && { rate: options.rate }),
     end: options.end,
+    dialect: options.dialect,
     failCheckpoints: options.failCheckpoint,
     ...(options.timeout !== undefined && { timeoutMs: options.timeout * 1000 }),
     clock: systemClock,

@@ -2,6 +2,7 @@
 // Defaults are those that Java effectively uses; ours differ only where a comment says so.
 
 import { z } from "zod";
+import { DIALECT_CHOICES } from "../child/dialect.ts";
 import { parseDestination } from "../deadLetters/place.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
@@ -184,6 +185,8 @@ const ourKeys = {
   maxBatchBytes: wholeNumber({ min: 1, max: 2 ** 31 - 1, of: "bytes" }).optional(),
   // Lambda's MaximumBatchingWindow ends at 300 s too.
   maxBatchWindowMs: wholeNumber({ min: 0, max: 300_000, of: "milliseconds" }).default(0),
+  // Java 2.x and 3.x: kcl2; Java 1.x: kcl1.
+  childDialect: oneOf(...DIALECT_CHOICES).default("auto"),
   childEnv: words().optional(),
   passCredentials: flag().default(true),
 };

@@ -2,6 +2,7 @@
 // checkpoints are answered and go nowhere.
 
 import { ChildFailed } from "../child/childFailed.ts";
+import { ChildDialect, type DialectChoice } from "../child/dialect.ts";
 import type { RecordProcessor } from "../child/recordProcessor.ts";
 import type { Command } from "../child/spawn.ts";
 import { startProcessor } from "../child/startProcessor.ts";
@@ -17,13 +18,16 @@ export interface ProcessorTargetOptions {
   /** Letters that a child is given at once. With one, a letter that fails stands for itself. */
   readonly batchSize: number;
   readonly timeoutMs?: number;
+  readonly dialect: DialectChoice;
   readonly emit: Emit;
 }
 
 export function processorTarget(options: ProcessorTargetOptions): RedriveTarget {
   const { command, batchSize, timeoutMs, emit } = options;
+  const dialect = new ChildDialect(options.dialect, "--dialect ");
   const start = startProcessor({
     command,
+    dialect,
     workerId: "redrive",
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...GRACE,
@@ -46,6 +50,9 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
     try {
       await processor?.shutdownRequested();
       await processor?.leaseLost();
+    } catch (error) {
+      // It has answered for all its letters, and its checkpoints go nowhere: only the next child needs to know.
+      if (!(error instanceof ChildFailed && dialect.misunderstood(error.waitingFor))) throw error;
     } finally {
       await processor?.stop();
     }

@@ -30,10 +30,10 @@ async function endShard(children: readonly ChildShard[], farewell: Delivery): Pr
   const { processor, checkpointer, lease, parts } = farewell;
   if (!(await addChildren(children, lease, parts))) return processor.leaseLost();
   checkpointer.endShard();
-  await processor.shardEnded();
+  const answered = await processor.shardEnded();
   if (parts.settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);
   if (!checkpointer.reachedShardEnd) {
-    throw new ShardEndNotCheckpointed(lease.shardId, checkpointer.stored);
+    throw new ShardEndNotCheckpointed(lease.shardId, checkpointer.stored, answered);
   }
 }
 

@@ -6,12 +6,20 @@
 // that turns in an endless loop looks just like one that calculates; for that there is timeoutInSeconds. Where the
 // system does not tell CPU times (it is asked for in /proc), writing is the only sign.
 
+import type { Action } from "../child/messages.ts";
 import type { RecordProcessor, SignsOfLife, StartProcessor } from "../child/recordProcessor.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 
-export interface HeedOptions {
+export interface Limit {
   readonly timeoutMs: number;
+  /** Where CPU times are not known, the child is left alone: silence is no proof. */
+  readonly needsCpuTime: boolean;
+}
+
+export interface HeedOptions {
+  /** Absent: the call may take any time. Asked when the call begins. */
+  readonly limitFor: (call: Action) => Limit | undefined;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -24,20 +32,24 @@ const LOOKS = 4;
 /** What runtimes with threads of their own use while they do nothing stays below this part of a CPU. */
 const IDLE_CPU_SHARE = 0.01;
 
-/** Processors whose every answer is watched over. */
+/** Processors whose answers are watched over. */
 export function heedful(start: StartProcessor, options: HeedOptions): StartProcessor {
   return async (shardId, answerCheckpoint, attempt) => {
     const processor = await start(shardId, answerCheckpoint, attempt);
-    const heed = (call: Promise<void>) => heedCall(call, shardId, processor, options);
+    const heed = <T>(name: Action, call: () => Promise<T>): Promise<T> => {
+      const limit = options.limitFor(name);
+      return limit ? heedCall(call(), shardId, processor, { ...options, ...limit }) : call();
+    };
     return {
       pid: processor.pid,
       failed: processor.failed,
       exited: processor.exited,
-      initialize: (position) => heed(processor.initialize(position)),
-      processRecords: (records, behindMs) => heed(processor.processRecords(records, behindMs)),
-      shutdownRequested: () => heed(processor.shutdownRequested()),
-      leaseLost: () => heed(processor.leaseLost()),
-      shardEnded: () => heed(processor.shardEnded()),
+      initialize: (position) => heed("initialize", () => processor.initialize(position)),
+      processRecords: (records, behindMs) =>
+        heed("processRecords", () => processor.processRecords(records, behindMs)),
+      shutdownRequested: () => heed("shutdownRequested", () => processor.shutdownRequested()),
+      leaseLost: () => heed("leaseLost", () => processor.leaseLost()),
+      shardEnded: () => heed("shardEnded", () => processor.shardEnded()),
       signsOfLife: () => processor.signsOfLife(),
       giveUp: (what) => processor.giveUp(what),
       stop: () => processor.stop(),
@@ -46,16 +58,21 @@ export function heedful(start: StartProcessor, options: HeedOptions): StartProce
   };
 }
 
-async function heedCall(
-  call: Promise<void>,
+interface WatchOptions extends Limit {
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+async function heedCall<T>(
+  call: Promise<T>,
   shardId: string,
   processor: RecordProcessor,
-  options: HeedOptions,
-): Promise<void> {
+  options: WatchOptions,
+): Promise<T> {
   const over = new AbortController();
   const watched = watch(shardId, processor, options, over.signal);
   try {
-    await call;
+    return await call;
   } finally {
     over.abort();
     await watched;
@@ -65,7 +82,7 @@ async function heedCall(
 async function watch(
   shardId: string,
   processor: RecordProcessor,
-  { timeoutMs, clock, emit }: HeedOptions,
+  { timeoutMs, needsCpuTime, clock, emit }: WatchOptions,
   over: AbortSignal,
 ): Promise<void> {
   const { pid } = processor;
@@ -77,7 +94,8 @@ async function watch(
     if (over.aborted) return;
     const now = await processor.signsOfLife();
     if (over.aborted) return;
-    quiet = before && showsLife(before, now, lookMs) ? 0 : quiet + 1;
+    const isJudged = !needsCpuTime || now.cpuMs !== undefined;
+    quiet = isJudged && !(before && showsLife(before, now, lookMs)) ? quiet + 1 : 0;
     before = now;
     const elapsedMs = clock.monotonicMs() - begunMs;
     if (quiet >= LOOKS) {

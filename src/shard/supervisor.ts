@@ -2,11 +2,13 @@
 // Other shards do not notice. Nothing is skipped, unless the person named a destination for what cannot be processed.
 
 import { ChildFailed } from "../child/childFailed.ts";
+import { type ChildDialect, isEnding } from "../child/dialect.ts";
+import type { Action } from "../child/messages.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
 import { type Burial, buryRecords, type DeadLetterPlace } from "./burial.ts";
 import { consumeShard, type Life, type ShardParts } from "./consumer.ts";
-import { heedful } from "./heedChild.ts";
+import { heedful, type Limit } from "./heedChild.ts";
 import { heedfulReader } from "./heedReader.ts";
 import { LatestMoment } from "./latest.ts";
 import { RESTART_BACKOFF, RestartBudget } from "./restartBudget.ts";
@@ -16,6 +18,8 @@ import { type Sentence, Suspects } from "./suspects.ts";
 
 export interface SupervisedParts extends ShardParts {
   readonly settings: SupervisionSettings;
+  /** What the children of the run speak. */
+  readonly dialect: ChildDialect;
   /** Absent: what cannot be processed blocks its shard. */
   readonly deadLetters?: DeadLetterPlace;
   readonly random: () => number;
@@ -70,7 +74,8 @@ class Failures {
 
   /** Does what the failure calls for. @returns whether a new child should try. */
   async goOnAfter(error: Failure, life: Life): Promise<boolean> {
-    const after = this.#decide(error, life);
+    const misread = this.#mayHaveMisread(error);
+    const after = this.#decide(error, life, misread);
     this.#tell(error, life, after);
     if (after.next === "exit") throw error;
     if (after.next !== "restart") return false;
@@ -80,9 +85,10 @@ class Failures {
     return !this.#over.aborted;
   }
 
-  #decide(error: Failure, life: Life): Next {
+  #decide(error: Failure, life: Life, misread: boolean): Next {
     const { settings, random } = this.#parts;
     if (this.#over.aborted) return { next: "stop" };
+    if (misread) return { next: "restart", retryInMs: 0 };
     if (error instanceof ShardEndNotCheckpointed) return this.#restartWithinBudget();
     if (settings.onChildFailure !== "restart") return { next: settings.onChildFailure };
     const sentence = this.#judge(life);
@@ -104,6 +110,19 @@ class Failures {
       this.#stuckInARow = 0;
     }
     return this.#restartWithinBudget();
+  }
+
+  /** Whether the child may only have lacked the message that it failed at, and one that gets another should try at once. */
+  #mayHaveMisread(error: Failure): boolean {
+    const { dialect, emit } = this.#parts;
+    const sign = error instanceof ChildFailed ? error.waitingFor : error.answered;
+    if (error instanceof ChildFailed && error.wasEndedFromOutside) return false;
+    const before = dialect.current;
+    const other = dialect.misunderstood(sign);
+    if (other && other.dialect !== before) {
+      emit({ type: "dialectChanged", shardId: this.#lease.shardId, to: other.dialect.name, sign });
+    }
+    return other?.isNew ?? false;
   }
 
   /** Retries that come to an end by themselves, since a suspect is to be halved or condemned, are not counted. */
@@ -138,25 +157,32 @@ class Failures {
       retryInMs: after.next === "restart" ? after.retryInMs : undefined,
     });
     if (!(error instanceof ChildFailed) || error.reason !== "stuck") return;
+    if (settings.progressTimeoutSeconds === undefined) return;
     const step = after.next === "restart" ? "restartChild" : "releaseLease";
-    const quietMs = (settings.progressTimeoutSeconds ?? 0) * 1000;
+    const quietMs = settings.progressTimeoutSeconds * 1000;
     emit({ type: "shardStuck", shardId, waitingFor: "child", step, quietMs });
   }
 }
 
+/** Idle for so long at an ending that it may not know, a child is taken not to know it. */
+const IDLE_AT_ENDING: Limit = { timeoutMs: 60_000, needsCpuTime: true };
+
 /** Where the person wants that, nothing is waited for without end. */
 function heeding(parts: SupervisedParts): SupervisedParts {
-  const { settings, clock, emit, read, startProcessor } = parts;
+  const { settings, clock, emit, read, dialect } = parts;
   const { progressTimeoutSeconds: seconds } = settings;
-  if (seconds === undefined) return parts;
-  const timeoutMs = seconds * 1000;
+  const always =
+    seconds === undefined ? undefined : { timeoutMs: seconds * 1000, needsCpuTime: false };
+  const limitFor = (call: Action): Limit | undefined => {
+    if (!isEnding(call) || !dialect.isInDoubt(call)) return always;
+    return always && always.timeoutMs <= IDLE_AT_ENDING.timeoutMs ? always : IDLE_AT_ENDING;
+  };
+  const startProcessor = heedful(parts.startProcessor, { limitFor, clock, emit });
+  if (!always) return { ...parts, startProcessor };
   const idleMs = Math.max(
     settings.idleTimeBetweenReadsInMillis,
     settings.millisBehindLatestThresholdForReducedTps,
   );
-  return {
-    ...parts,
-    read: heedfulReader(read, { timeoutMs: timeoutMs + idleMs, clock, emit }),
-    startProcessor: heedful(startProcessor, { timeoutMs, clock, emit }),
-  };
+  const timeoutMs = always.timeoutMs + idleMs;
+  return { ...parts, read: heedfulReader(read, { timeoutMs, clock, emit }), startProcessor };
 }

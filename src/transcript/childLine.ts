@@ -1,6 +1,8 @@
 // What a line from a child is, by the letter of the specification. The daemon forgives more than this:
 // a client that keeps to the letter works with every daemon, the Java one included.
 
+import type { DialectName } from "../child/dialect.ts";
+
 /** A breach of a sentence of protocol/README.md. */
 export interface Fault {
   readonly sentence: string;
@@ -17,6 +19,8 @@ export interface CheckpointLine {
   readonly type: "checkpoint";
   readonly sequenceNumber: string | null;
   readonly subSequenceNumber: number | null;
+  /** The sequence number was called `checkpoint`. */
+  readonly byFirstName: boolean;
 }
 
 export type ChildLine =
@@ -27,7 +31,8 @@ export type ChildLine =
   | { readonly type: "noise" }
   | { readonly type: "fault"; readonly fault: Fault };
 
-export function readChildLine(line: string): ChildLine {
+/** @param dialect KCL 1.x lets a child call a sequence number `checkpoint`. */
+export function readChildLine(line: string, dialect: DialectName): ChildLine {
   if (line.trim() === "") return { type: "noise" };
   const message = parseObject(line);
   if (!message) return { type: "noise" };
@@ -37,7 +42,7 @@ export function readChildLine(line: string): ChildLine {
     case "status":
       return readStatus(message, line);
     case "checkpoint":
-      return readCheckpoint(message, line);
+      return readCheckpoint(message, line, dialect);
     case "log":
       return typeof words === "string"
         ? { type: "log" }
@@ -54,14 +59,16 @@ function readStatus(message: Readonly<Record<string, unknown>>, line: string): C
   return { type: "status", responseFor };
 }
 
-function readCheckpoint(message: Readonly<Record<string, unknown>>, line: string): ChildLine {
-  const {
-    action: _,
-    error: __,
-    sequenceNumber = null,
-    subSequenceNumber = null,
-    ...more
-  } = message;
+function readCheckpoint(
+  message: Readonly<Record<string, unknown>>,
+  line: string,
+  dialect: DialectName,
+): ChildLine {
+  const { action: _, error: __, ...fields } = message;
+  const byFirstName = dialect === "kcl1" && Object.hasOwn(fields, "checkpoint");
+  const { [byFirstName ? "checkpoint" : "sequenceNumber"]: sequenceNumber = null, ...others } =
+    fields;
+  const { subSequenceNumber = null, ...more } = others;
   if (Object.keys(more).length > 0) return fault("M12", "a checkpoint without other fields", line);
   if (sequenceNumber !== null && typeof sequenceNumber !== "string") {
     return fault("M10", "a sequence number as text", line);
@@ -69,7 +76,7 @@ function readCheckpoint(message: Readonly<Record<string, unknown>>, line: string
   if (subSequenceNumber !== null && !isCount(subSequenceNumber)) {
     return fault("M10", "a sub-sequence number that is an integer from 0", line);
   }
-  return { type: "checkpoint", sequenceNumber, subSequenceNumber };
+  return { type: "checkpoint", sequenceNumber, subSequenceNumber, byFirstName };
 }
 
 function isCount(value: unknown): value is number {

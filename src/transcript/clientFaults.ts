@@ -1,14 +1,19 @@
 // What a client does wrong, as faults that name the sentence of the specification it breaks.
 
 import { brief, type CheckpointLine, type Fault } from "./childLine.ts";
+import type { ScriptedAction } from "./script.ts";
 
 export function silence(action: string, ms: number): Fault {
   return { sentence: "O3", expected: `a status for ${action}`, came: `nothing within ${ms} ms` };
 }
 
-export function statusFault(named: string, action: string, checkpoints: number): Fault | undefined {
-  if (named !== action) {
-    return { sentence: "O4", expected: `a status for ${action}`, came: `a status for ${named}` };
+export function statusFault(
+  named: string,
+  { action, message }: Pick<ScriptedAction, "action" | "message">,
+  checkpoints: number,
+): Fault | undefined {
+  if (named !== message) {
+    return { sentence: "O4", expected: `a status for ${message}`, came: `a status for ${named}` };
   }
   if (action === "shardEnded" && checkpoints === 0) {
     return { sentence: "E3", expected: "a checkpoint before the status", came: "none" };

@@ -2,6 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { DialectName } from "../child/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { PACKAGE_FOLDER } from "../package.ts";
 import { parseTranscript, type Side, type Transcript } from "./transcript.ts";
@@ -13,6 +14,14 @@ export async function loadTranscripts(side?: Side): Promise<Transcript[]> {
   const names = (await readdir(FOLDER)).filter((name) => name.endsWith(".txt")).sort();
   const all = await Promise.all(names.map((name) => readTranscript(join(FOLDER, name))));
   return all.filter((transcript) => side === undefined || transcript.applies.includes(side));
+}
+
+/** Those that a client of this dialect is judged by: all but the ones about another. */
+export async function clientTranscripts(dialect: DialectName): Promise<Transcript[]> {
+  const all = await loadTranscripts("client");
+  return all.filter(
+    (transcript) => transcript.dialect === "kcl2" || transcript.dialect === dialect,
+  );
 }
 
 /** Throws a UserError when there is no such file, or it is no transcript. */

@@ -1,5 +1,6 @@
 // One play of a script to a client: says each action, answers its checkpoints, and stops at the first fault.
 
+import type { DialectName } from "../child/dialect.ts";
 import type { Candidate } from "./candidate.ts";
 import { brief, type CheckpointLine, type Fault, readChildLine } from "./childLine.ts";
 import { checkpointFault, silence, statusFault, unannounced } from "./clientFaults.ts";
@@ -18,12 +19,17 @@ const CURABLE: ReadonlySet<string> = new Set([
   "KinesisClientLibDependencyException",
 ]);
 
+export interface Part {
+  readonly script: readonly ScriptedAction[];
+  readonly announced: boolean;
+  readonly dialect: DialectName;
+  readonly stepLimitMs: number;
+}
+
 export class Play {
   readonly noise: string[] = [];
   readonly #candidate: Candidate;
-  readonly #script: readonly ScriptedAction[];
-  readonly #announced: boolean;
-  readonly #stepLimitMs: number;
+  readonly #part: Part;
   /** Sub-sequence numbers delivered, by sequence number. */
   readonly #delivered = new Map<string, Set<number>>();
   #scriptedAnswers = 0;
@@ -33,22 +39,20 @@ export class Play {
   /** A checkpoint was refused for good: the child may give up. */
   #refused = false;
   #gaveUp = false;
+  /** A client of KCL 1.x may be older than this message: the daemon notices, and does without. */
+  #knowsNotice = true;
 
-  constructor(
-    candidate: Candidate,
-    script: readonly ScriptedAction[],
-    announced: boolean,
-    stepLimitMs: number,
-  ) {
+  constructor(candidate: Candidate, part: Part) {
     this.#candidate = candidate;
-    this.#script = script;
-    this.#announced = announced;
-    this.#stepLimitMs = stepLimitMs;
+    this.#part = part;
   }
 
-  /** False when the transcript is about checkpoints, and the client asked for none where it could have been answered. */
+  /**
+   * False when the transcript is about checkpoints, and the client asked for none where it could have been answered; or
+   * when it does not know the notice of a stop and need not.
+   */
   get exercised(): boolean {
-    return this.#scriptedAnswers === 0 || this.#answered > 0;
+    return this.#knowsNotice && (this.#scriptedAnswers === 0 || this.#answered > 0);
   }
 
   /** Of the actions with records: how many were sent, and how many were answered with their status. */
@@ -57,12 +61,20 @@ export class Play {
   }
 
   async run(): Promise<Fault | undefined> {
-    for (const action of this.#script) {
+    for (const action of this.#part.script) {
       const fault = await this.#act(action);
+      if (fault && this.#isTooOldFor(action)) {
+        this.#knowsNotice = false;
+        return undefined;
+      }
       if (fault) return fault;
       if (this.#gaveUp) return undefined;
     }
     return this.#end();
+  }
+
+  #isTooOldFor({ action }: ScriptedAction): boolean {
+    return this.#part.dialect === "kcl1" && action === "shutdownRequested";
   }
 
   async #act(action: ScriptedAction): Promise<Fault | undefined> {
@@ -81,7 +93,7 @@ export class Play {
         case "fault":
           return heard.fault;
         case "end":
-          return this.#ended(action.action);
+          return this.#ended(action.message);
         case "checkpoint": {
           const fault = this.#answer(heard, action, checkpoints++);
           if (fault) return fault;
@@ -89,14 +101,15 @@ export class Play {
         }
         case "status":
           if (isBatch) this.#processed++;
-          return statusFault(heard.responseFor, action.action, checkpoints);
+          return statusFault(heard.responseFor, action, checkpoints);
       }
     }
   }
 
   /** Skips what is no message; logs are welcome where they were announced. */
-  async #nextMessage({ action, text }: ScriptedAction) {
-    const limitMs = this.#stepLimitMs + Math.floor(text.length / MEBI) * MS_PER_MEBI;
+  async #nextMessage({ message: action, text }: ScriptedAction) {
+    const { announced, dialect, stepLimitMs } = this.#part;
+    const limitMs = stepLimitMs + Math.floor(text.length / MEBI) * MS_PER_MEBI;
     const deadline = performance.now() + limitMs;
     for (;;) {
       const heard = await this.#candidate.hear(Math.max(0, deadline - performance.now()));
@@ -104,8 +117,8 @@ export class Play {
       if (heard.type === "silence") {
         return { type: "fault", fault: silence(action, limitMs) } as const;
       }
-      const message = readChildLine(heard.line);
-      if (message.type === "log" && !this.#announced) {
+      const message = readChildLine(heard.line, dialect);
+      if (message.type === "log" && !announced) {
         return { type: "fault", fault: unannounced(heard.line) } as const;
       }
       if (message.type === "noise") this.#note(heard.line);
@@ -114,25 +127,28 @@ export class Play {
   }
 
   #answer(asked: CheckpointLine, action: ScriptedAction, index: number): Fault | undefined {
-    const { sequenceNumber, subSequenceNumber } = asked;
+    const { sequenceNumber, subSequenceNumber, byFirstName } = asked;
     const fault = checkpointFault(asked, action.action, this.#delivered);
     if (fault) return fault;
-    const error = answerTo(action, index);
+    const error = answerTo(action, index, this.#part.dialect);
     if (action.answers.length > 0) this.#answered++;
     if (error !== null && !CURABLE.has(error)) this.#refused = true;
-    const answer = { action: "checkpoint", sequenceNumber, subSequenceNumber, error };
+    const firstName = byFirstName && { checkpoint: sequenceNumber };
+    const place = { ...firstName, sequenceNumber, subSequenceNumber };
+    const answer = { action: "checkpoint", ...place, error };
     this.#candidate.say(JSON.stringify(answer));
     return undefined;
   }
 
   /** Closes STDIN and sees the process off. */
   async #end(): Promise<Fault | undefined> {
+    const { dialect, stepLimitMs } = this.#part;
     this.#candidate.endInput();
-    const exit = await this.#candidate.exit(this.#stepLimitMs);
+    const exit = await this.#candidate.exit(stepLimitMs);
     if (!exit) {
       return {
         sentence: "E8",
-        expected: `an exit within ${this.#stepLimitMs} ms of the end of STDIN`,
+        expected: `an exit within ${stepLimitMs} ms of the end of STDIN`,
         came: "the process lives on",
       };
     }
@@ -140,9 +156,9 @@ export class Play {
       return { sentence: "E8", expected: "an exit at the end of STDIN", came: exit.signal };
     }
     for (;;) {
-      const heard = await this.#candidate.hear(this.#stepLimitMs);
+      const heard = await this.#candidate.hear(stepLimitMs);
       if (heard.type !== "line") return undefined;
-      const message = readChildLine(heard.line);
+      const message = readChildLine(heard.line, dialect);
       if (message.type === "noise") this.#note(heard.line);
       else if (message.type !== "log") {
         return {
@@ -160,7 +176,7 @@ export class Play {
 
   /** STDOUT ended within an action: a failure, unless the child gave up after a refusal, with an exit code that says so. */
   async #ended(action: string): Promise<Fault | undefined> {
-    const exit = await this.#candidate.exit(this.#stepLimitMs);
+    const exit = await this.#candidate.exit(this.#part.stepLimitMs);
     this.#gaveUp = this.#refused && exit !== undefined && exit.code !== 0;
     if (this.#gaveUp) return undefined;
     const came = exit ? `exit with ${exit.signal ?? exit.code}` : "the end of STDOUT";

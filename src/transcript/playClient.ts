@@ -2,6 +2,7 @@
 // example, not the measure: a conforming processor may checkpoint or not, when it likes. Judged is what the
 // specification asks of every processor: one status for each action, checkpoints in good form and order, and an exit at the end.
 
+import type { DialectName } from "../child/dialect.ts";
 import { Candidate } from "./candidate.ts";
 import type { Payload } from "./payload.ts";
 import { Play } from "./play.ts";
@@ -29,6 +30,8 @@ export interface Verdict {
 
 export interface PlayOptions {
   readonly argv: readonly string[];
+  /** Whose messages the client gets at its end; the transcript's own when absent. */
+  readonly dialect?: DialectName;
   readonly stepLimitMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   /** What the records hold in place of the transcript's words; made anew for each play. */
@@ -46,10 +49,12 @@ const ANNOUNCEMENT = {
 /** Starts the client and plays one transcript. Rejects with a UserError only when the command cannot be started. */
 export async function playClient(transcript: Transcript, options: PlayOptions): Promise<Verdict> {
   const started = performance.now();
-  const script = scriptOf(transcript, options.payload?.());
+  const { dialect = transcript.dialect } = options;
+  const script = scriptOf(transcript, dialect, options.payload?.());
   const candidate = await Candidate.start(options.argv, environment(transcript, options.env));
   const limitMs = options.stepLimitMs ?? DEFAULT_STEP_LIMIT_MS;
-  const play = new Play(candidate, script, transcript.announced, limitMs);
+  const { announced } = transcript;
+  const play = new Play(candidate, { script, announced, dialect, stepLimitMs: limitMs });
   try {
     const fault = await play.run();
     return {

@@ -58,6 +58,9 @@ export async function replay(
 
 const END = "the end of STDOUT";
 
+/** Lines are compared and not judged: all that one of the dialects allows is a message. */
+const EITHER = "kcl1";
+
 /** The next status or checkpoint, or words for what came instead. */
 async function nextMessage(candidate: Candidate, stepLimitMs: number): Promise<string> {
   const untilMs = performance.now() + stepLimitMs;
@@ -65,14 +68,14 @@ async function nextMessage(candidate: Candidate, stepLimitMs: number): Promise<s
     const heard = await candidate.hear(Math.max(0, untilMs - performance.now()));
     if (heard.type === "silence") return `nothing within ${stepLimitMs} ms`;
     if (heard.type === "end") return END;
-    const { type } = readChildLine(heard.line);
+    const { type } = readChildLine(heard.line, EITHER);
     if (type !== "noise" && type !== "log") return heard.line;
   }
 }
 
 function isMessage(step: Step): boolean {
   if (step.from !== "child") return false;
-  const { type } = readChildLine(spoken(step));
+  const { type } = readChildLine(spoken(step), EITHER);
   return type !== "noise" && type !== "log";
 }
 

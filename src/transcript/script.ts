@@ -1,11 +1,16 @@
-// What a transcript asks of a client: the actions in order, and how the checkpoints asked for in each are answered.
+// What a transcript asks of a client: the actions in order, and how the checkpoints asked for in each are answered. A
+// transcript can be played in another dialect than its own: its endings are translated.
 
+import { DIALECTS, type DialectName, isEnding } from "../child/dialect.ts";
 import { type Position, parsePosition } from "../model/position.ts";
 import { type Payload, withPayload } from "./payload.ts";
 import { spoken, type Transcript } from "./transcript.ts";
 
 export interface ScriptedAction {
+  /** By its name in KCL 2.x. */
   readonly action: string;
+  /** By its name in the dialect: what the status repeats. */
+  readonly message: string;
   /** The line that the client reads. */
   readonly text: string;
   /** Errors of the answers in turn, null for success; the last one goes for all that follow. */
@@ -16,6 +21,7 @@ export interface ScriptedAction {
 
 interface DaemonMessage {
   readonly action: string;
+  readonly reason?: string;
   readonly error?: string | null;
   readonly sequenceNumber?: string | null;
   readonly subSequenceNumber?: number | null;
@@ -26,24 +32,51 @@ interface DaemonMessage {
 }
 
 /** Reads the daemon's lines of a transcript. Throws when one of them is not JSON. */
-export function scriptOf(transcript: Transcript, payload?: Payload): ScriptedAction[] {
+export function scriptOf(
+  transcript: Pick<Transcript, "steps">,
+  dialect: DialectName,
+  payload?: Payload,
+): ScriptedAction[] {
   const script: (ScriptedAction & { answers: (string | null)[] })[] = [];
   for (const step of transcript.steps) {
     if (step.from !== "daemon") continue;
     const text = payload ? withPayload(spoken(step), payload) : spoken(step);
     const message = JSON.parse(text) as DaemonMessage;
-    if (message.action === "checkpoint") script.at(-1)?.answers.push(message.error ?? null);
-    else
-      script.push({ action: message.action, text, answers: [], positions: positionsIn(message) });
+    if (message.action === "checkpoint") {
+      script.at(-1)?.answers.push(message.error ?? null);
+    } else {
+      script.push({
+        ...said(message, text, dialect),
+        answers: [],
+        positions: positionsIn(message),
+      });
+    }
   }
   return script;
 }
 
+function said(message: DaemonMessage, text: string, dialect: DialectName) {
+  const action = actionOf(message);
+  const ending = isEnding(action) ? DIALECTS[dialect][action] : undefined;
+  if (!ending) return { action, message: message.action, text };
+  return { action, message: ending.action, text: JSON.stringify(ending) };
+}
+
+function actionOf({ action, reason }: DaemonMessage): string {
+  if (action !== "shutdown") return action;
+  return reason === "TERMINATE" ? "shardEnded" : "leaseLost";
+}
+
 /** How the checkpoint that is number `index` within its action is answered. */
-export function answerTo({ action, answers }: ScriptedAction, index: number): string | null {
+export function answerTo(
+  { action, answers }: ScriptedAction,
+  index: number,
+  dialect: DialectName,
+): string | null {
   const scripted = answers[Math.min(index, answers.length - 1)];
   if (scripted !== undefined) return scripted;
-  return action === "initialize" || action === "leaseLost" ? "InvalidStateException" : null;
+  if (action === "leaseLost") return DIALECTS[dialect].errorWithoutLease;
+  return action === "initialize" ? "InvalidStateException" : null;
 }
 
 function positionsIn(message: DaemonMessage): Position[] {

@@ -6,6 +6,7 @@
 //   < {"action":"status",…}            a line from the child
 //   ! lease lost                       something happens, see EVENTS
 
+import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { expand } from "./template.ts";
 
@@ -66,12 +67,14 @@ export interface Transcript {
   readonly java?: string;
   /** Numbers of the sentences of protocol/README.md that it shows; the first is the one reported. */
   readonly sentences: readonly string[];
+  /** Whose messages it has at the child's end. */
+  readonly dialect: DialectName;
   /** Whether the daemon announces itself in the child's environment. */
   readonly announced: boolean;
   readonly steps: readonly Step[];
 }
 
-const TAGS = ["applies", "java", "sentence", "environment"] as const;
+const TAGS = ["applies", "java", "sentence", "environment", "dialect"] as const;
 type Tag = (typeof TAGS)[number];
 
 /** Reads a transcript. Throws a UserError naming file and line where it is not one. */
@@ -105,6 +108,7 @@ export function parseTranscript(text: string, file: string): Transcript {
     applies: list(tags.get("applies")).filter((side) => side === "daemon" || side === "client"),
     ...(java === undefined ? {} : { java }),
     sentences: list(tags.get("sentence")),
+    dialect: DIALECT_NAMES.find((name) => name === tags.get("dialect")) ?? "kcl2",
     announced: tags.get("environment") !== "none",
     steps,
   };

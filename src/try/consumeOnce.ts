@@ -11,7 +11,7 @@ import type { ShardSettings } from "../shard/settings.ts";
 import { StartTurns } from "../shard/startTurns.ts";
 import { Suspects } from "../shard/suspects.ts";
 
-const STRICT: ShardSettings = {
+export const STRICT: ShardSettings = {
   parentShardPollIntervalMillis: 1_000,
   callProcessRecordsEvenForEmptyRecordList: false,
   taskBackoffTimeMillis: 500,

@@ -1,6 +1,7 @@
 // A trial: the real consumer and real children, with leases in memory and records from a file. What happens is told as events.
 
 import type { AttachPoint } from "../child/attach.ts";
+import { ChildDialect, type DialectName } from "../child/dialect.ts";
 import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
 import { startProcessor } from "../child/startProcessor.ts";
 import type { Clock } from "../clock.ts";
@@ -24,6 +25,7 @@ export interface TrialOptions extends QueueReading {
     readonly error: CheckpointErrorName;
     readonly times: number;
   }[];
+  readonly dialect: DialectName;
   /** How long a child may owe an answer; for ever when absent. */
   readonly timeoutMs?: number;
   readonly clock: Clock;
@@ -57,10 +59,12 @@ export class Trial {
   readonly #shards: readonly TrialShard[];
   readonly #processors = new Set<RecordProcessor>();
   readonly #ended = new AbortController();
+  readonly #dialect: ChildDialect;
   #readAll = false;
 
   constructor(options: TrialOptions) {
     this.#options = options;
+    this.#dialect = new ChildDialect(options.dialect, "--dialect ");
     this.#shards = Array.from({ length: options.shards }, (_, index) => {
       const shardId = `shardId-${String(index).padStart(12, "0")}`;
       const start = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
@@ -160,13 +164,15 @@ export class Trial {
 
   #processorsFor(lease: MemoryLease): StartProcessor {
     const { processor, timeoutMs, clock, emit } = this.#options;
+    const dialect = this.#dialect;
     if ("processors" in processor) {
-      return processor.processors({ over: lease.stopRequested, clock, emit });
+      return processor.processors({ over: lease.stopRequested, clock, emit, dialect });
     }
     const [file, ...args] = processor;
     return startProcessor({
       command: { file, args },
       workerId: "try",
+      dialect,
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...STOP_MS,
       clock,

@@ -3,14 +3,14 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { conformanceCommand } from "../../src/commands/conformance.ts";
-import { loadTranscripts } from "../../src/transcript/library.ts";
+import { clientTranscripts } from "../../src/transcript/library.ts";
 import { playClient, type Verdict } from "../../src/transcript/playClient.ts";
 
 const argv = [
   process.execPath,
   fileURLToPath(new URL("../fixtures/processors/wordCount.mjs", import.meta.url)),
 ];
-const transcripts = await loadTranscripts("client");
+const transcripts = await clientTranscripts("kcl2");
 
 function play(name: string, fault: string, stepLimitMs?: number): Promise<Verdict> {
   const transcript = transcripts.find((one) => one.name === name);

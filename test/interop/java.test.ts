@@ -25,7 +25,8 @@ const SHARDS_MAX = 14;
 const DAEMONS_MAX = 2;
 const STOP_PATIENCE_MS = 5_000;
 
-const all = await loadTranscripts("daemon");
+/** The Java daemon of today speaks one dialect. */
+const all = (await loadTranscripts("daemon")).filter(({ dialect }) => dialect === "kcl2");
 const playable = all.filter(
   (transcript) => !outOfReach(transcript) && (!ONLY || ONLY.split(",").includes(transcript.name)),
 );

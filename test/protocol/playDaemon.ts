@@ -3,6 +3,7 @@
 
 import { expect } from "vitest";
 import { ChildFailed } from "../../src/child/childFailed.ts";
+import { ChildDialect } from "../../src/child/dialect.ts";
 import { startProcessor } from "../../src/child/startProcessor.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Batch } from "../../src/model/batch.ts";
@@ -56,6 +57,7 @@ class Stage {
     const start = startProcessor({
       command: strings.command,
       workerId: "test",
+      dialect: new ChildDialect(transcript.dialect),
       closeGraceMs: 10_000,
       terminateGraceMs: 10_000,
       clock: systemClock,

@@ -1,8 +1,9 @@
 // A processor against every transcript for clients.
 
 import { expect } from "vitest";
+import type { DialectName } from "../../src/child/dialect.ts";
 import type { Command } from "../../src/local/languages.ts";
-import { loadTranscripts } from "../../src/transcript/library.ts";
+import { clientTranscripts } from "../../src/transcript/library.ts";
 import { playClient } from "../../src/transcript/playClient.ts";
 
 /** Long enough for an interpreter that starts while the whole machine is busy. */
@@ -13,13 +14,15 @@ export async function expectConformance(
   command: Command,
   env: Readonly<Record<string, string>> = {},
   excepted: readonly string[] = [],
+  dialect: DialectName = "kcl2",
 ): Promise<void> {
-  const transcripts = await loadTranscripts("client");
+  const transcripts = await clientTranscripts(dialect);
   expect(transcripts.length).toBeGreaterThan(30);
   const faults: Record<string, unknown> = {};
   for (const transcript of transcripts) {
     const verdict = await playClient(transcript, {
       argv: command,
+      dialect,
       env: { ...process.env, ...env },
       stepLimitMs: STEP_LIMIT_MS,
     });

@@ -34,9 +34,14 @@ export async function pythonOrReason(): Promise<Python | Missing> {
   return { command, version: asked.stdout };
 }
 
-/** The official library as it is published, byte by byte; a new version is tried by changing these two lines. */
-const KCLPY_VERSION = "3.2.0";
-const KCLPY_SHA256 = "62e81cc84714c920fe6aa5d61837b298fe7e01f6326dcb564b12ab8e6c4aca4e";
+/** The official library as it is published, byte by byte: of today, the last one for KCL 1.x, and one of its first. */
+const KCLPY_SHA256 = {
+  "3.2.0": "62e81cc84714c920fe6aa5d61837b298fe7e01f6326dcb564b12ab8e6c4aca4e",
+  "1.5.0": "b20a1fa30ab531206b2f049ec23e107037c6a1dbe13aa4f990fc4da3ec44dee7",
+  "1.3.1": "ee395ff9580e78f1ffe4c07d913ebddc5fc9c48a88f23f5cbde6b32bfc055d25",
+} as const;
+
+type KclpyVersion = keyof typeof KCLPY_SHA256;
 
 export interface OfficialKclpy {
   readonly python: Python;
@@ -50,23 +55,29 @@ export interface OfficialKclpy {
  * Fetches amazon_kclpy's source distribution once and unpacks it into a cache. It is not installed: its installer
  * downloads the jars of the Java daemon, which is what we stand in for. Its files run as they are.
  */
-export async function officialKclpyOrReason(): Promise<OfficialKclpy | Missing> {
+export async function officialKclpyOrReason(
+  version: KclpyVersion = "3.2.0",
+): Promise<OfficialKclpy | Missing> {
   const python = await pythonOrReason();
   if ("missing" in python) return python;
-  const unpacked = join(CACHE, `amazon_kclpy-${KCLPY_VERSION}`);
+  const unpacked = join(CACHE, `amazon_kclpy-${version}`);
   if (!(await exists(unpacked))) {
-    const problem = await download(python, unpacked);
+    const problem = await download(python, version, unpacked);
     if (problem) return problem;
   }
   return {
     python,
     libraryPath: unpacked,
     sampleApp: join(unpacked, "samples/sample_kclpy_app.py"),
-    version: KCLPY_VERSION,
+    version,
   };
 }
 
-async function download(python: Python, unpacked: string): Promise<Missing | undefined> {
+async function download(
+  python: Python,
+  version: KclpyVersion,
+  unpacked: string,
+): Promise<Missing | undefined> {
   await mkdir(CACHE, { recursive: true });
   const draft = await mkdtemp(join(CACHE, "download-"));
   try {
@@ -76,7 +87,7 @@ async function download(python: Python, unpacked: string): Promise<Missing | und
         "-m",
         "pip",
         "download",
-        `amazon_kclpy==${KCLPY_VERSION}`,
+        `amazon_kclpy==${version}`,
         "--no-deps",
         "--no-binary",
         ":all:",
@@ -86,17 +97,17 @@ async function download(python: Python, unpacked: string): Promise<Missing | und
     const archive = (await readdir(draft)).find((name) => name.endsWith(".tar.gz"));
     if (fetched.exitCode !== 0 || archive === undefined) {
       const last = fetched.all?.trim().split("\n").at(-1) ?? fetched.message;
-      return { missing: `amazon_kclpy ${KCLPY_VERSION} cannot be downloaded with pip: ${last}` };
+      return { missing: `amazon_kclpy ${version} cannot be downloaded with pip: ${last}` };
     }
     const hash = createHash("sha256")
       .update(await readFile(join(draft, archive)))
       .digest("hex");
-    if (hash !== KCLPY_SHA256) {
-      throw new Error(`amazon_kclpy ${KCLPY_VERSION} has SHA-256 ${hash}, not ${KCLPY_SHA256}`);
+    if (hash !== KCLPY_SHA256[version]) {
+      throw new Error(`amazon_kclpy ${version} has SHA-256 ${hash}, not ${KCLPY_SHA256[version]}`);
     }
     await execa("tar", ["-xzf", join(draft, archive), "-C", draft]);
     // Another test file may have been faster: then its copy is as good.
-    await rename(join(draft, `amazon_kclpy-${KCLPY_VERSION}`), unpacked).catch(async (error) => {
+    await rename(join(draft, `amazon_kclpy-${version}`), unpacked).catch(async (error) => {
       if (!(await exists(unpacked))) throw error;
     });
     return undefined;
