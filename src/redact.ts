@@ -39,7 +39,7 @@ const AFTER_NAME = new RegExp(
   "gi",
 );
 /** The last @ before the host ends the password. */
-const URL_PASSWORD = /(:\/\/[^/\s:@"']*:)[^/\s"']+(?=@)/g;
+const URL_PASSWORD = /(:\/\/[^/\s:@"]*:)[^/\s"]+(?=@)/g;
 
 export function redact(text: string): string {
   const named = text.replace(AFTER_NAME, `$1${MASK}`).replace(URL_PASSWORD, `$1${MASK}`);

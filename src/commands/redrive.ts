@@ -7,6 +7,7 @@ import type { LetterSource } from "../deadLetters/source.ts";
 import type { Event } from "../events.ts";
 import { describe } from "../logLines.ts";
 import { UserError } from "../model/errors.ts";
+import { redact } from "../redact.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
 
 interface Options {
@@ -186,6 +187,6 @@ async function surroundings(
 /** What a processor says, and what a person should know. */
 function emit(event: Event): void {
   const { level, message } = describe(event);
-  if (event.type === "childOutput") console.error(event.line);
-  else if (level === "warn" || level === "error") console.error(message);
+  if (event.type === "childOutput") console.error(redact(event.line));
+  else if (level === "warn" || level === "error") console.error(redact(message));
 }
