@@ -100,14 +100,14 @@ async function drive(source: LetterSource, to: RedriveTarget, { shard }: Options
   const { redrive } = await import("../deadLetters/redrive.ts");
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
     const say = (line: string) => console.error(line);
     const outcome = await redrive({ source, target: to, shardId: shard, signal: stop.signal, say });
     console.log(summary(outcome, source, to));
     return outcome.failed + outcome.withoutData > 0 || stop.signal.aborted ? 1 : 0;
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
     await to.close();
   }
 }
