@@ -60,12 +60,21 @@ async function provide(provider: CredentialsProvider, region: string): Promise<C
       return await sdk.fromInstanceMetadata({ maxRetries: 3 })();
     case "container":
       return await sdk.fromHttp()();
+    case "containerOrInstance": {
+      const inside = CONTAINER_VARIABLES.some((name) => process.env[name]);
+      return await provide({ type: inside ? "container" : "instanceProfile" }, region);
+    }
     case "webIdentity":
       return await sdk.fromTokenFile(fresh(region))();
     case "assumeRole":
       return await assumeRole(sdk, provider, region);
   }
 }
+
+const CONTAINER_VARIABLES = [
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
 
 /** Signed requests need some keys; services that want none do not look at them. */
 const ANONYMOUS: Credentials = { accessKeyId: "anonymous", secretAccessKey: "anonymous" };
@@ -117,6 +126,8 @@ function described(provider: CredentialsProvider): string {
       return "EC2 instance metadata";
     case "container":
       return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI)";
+    case "containerOrInstance":
+      return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI), or EC2 instance metadata without them";
     case "webIdentity":
       return "web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN)";
     case "anonymous":
