@@ -1,9 +1,10 @@
 // How each AWS service is reached, as plain options for the SDK's clients; the clients are built by the folders that use them.
 
-import { localCredentials, type ProvideCredentials, sharedCredentials } from "./awsCredentials.ts";
+import { localCredentials, sharedCredentials } from "./awsCredentials.ts";
 import { findRegion, REGION_PLACES } from "./awsRegion.ts";
 import type { ServiceSettings } from "./config/settings.ts";
 import type { Emit } from "./events.ts";
+import type { ProvideCredentials } from "./keptCredentials.ts";
 import { UserError } from "./model/errors.ts";
 
 /** To be spread into the configuration of an SDK client. */
@@ -40,8 +41,8 @@ export async function awsOptions<Service extends string>(
   const providers = reach.credentials;
   const credentials =
     local && providers.every(({ type }) => type === "default")
-      ? localCredentials(endpoint, emit)
-      : sharedCredentials(providers, region);
+      ? localCredentials(endpoint, region, emit)
+      : sharedCredentials(providers, region, emit);
   return {
     region,
     credentials,

@@ -3,17 +3,8 @@
 
 import type { AssumeRole, CredentialsProvider } from "./config/credentialsProvider.ts";
 import type { Emit } from "./events.ts";
+import { type Credentials, keepCredentials, type ProvideCredentials } from "./keptCredentials.ts";
 import { UserError } from "./model/errors.ts";
-
-interface Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-  readonly expiration?: Date;
-}
-
-/** Rejects with a UserError that names what was tried. */
-export type ProvideCredentials = () => Promise<Credentials>;
 
 /** One provider for all services with the same list, so that a role is not assumed three times. */
 const shared = new WeakMap<readonly CredentialsProvider[], ProvideCredentials>();
@@ -21,45 +12,13 @@ const shared = new WeakMap<readonly CredentialsProvider[], ProvideCredentials>()
 export function sharedCredentials(
   providers: readonly CredentialsProvider[],
   region: string,
+  emit: Emit,
 ): ProvideCredentials {
   const known = shared.get(providers);
   if (known) return known;
-  const made = untilExpiry(() => firstOf(providers, region));
+  const made = keepCredentials(() => firstOf(providers, region), { emit });
   shared.set(providers, made);
   return made;
-}
-
-/** The SDK asks anew when less than this is left; what it gets must last longer, or it would ask again. */
-const REFRESH_BEFORE_MS = 5 * 60_000;
-
-function untilExpiry(provide: ProvideCredentials): ProvideCredentials {
-  let current: Promise<Credentials> | undefined;
-  let expiresAt = Number.POSITIVE_INFINITY;
-  return async () => {
-    if (current && Date.now() < expiresAt - REFRESH_BEFORE_MS) return current;
-    const asked = provide();
-    current = asked;
-    expiresAt = Number.POSITIVE_INFINITY;
-    try {
-      const credentials = await asked;
-      expiresAt = credentials.expiration?.getTime() ?? Number.POSITIVE_INFINITY;
-      return credentials;
-    } catch (error) {
-      if (current === asked) current = undefined;
-      throw error;
-    }
-  };
-}
-
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make().catch((error: unknown) => {
-      made = undefined;
-      throw error;
-    });
-    return made;
-  };
 }
 
 async function firstOf(
@@ -87,33 +46,53 @@ async function provide(provider: CredentialsProvider, region: string): Promise<C
   const sdk = await import("@aws-sdk/credential-providers");
   switch (provider.type) {
     case "default":
-      return await defaultChain(sdk);
+      return await defaultChain(sdk, region);
     case "environment":
       return await sdk.fromEnv()();
     case "profile": {
       const { profileName } = provider;
-      return await sdk.fromIni(profileName === undefined ? {} : { profile: profileName })();
+      return await sdk.fromIni({
+        ...fresh(region),
+        ...(profileName !== undefined && { profile: profileName }),
+      })();
     }
     case "instanceProfile":
       return await sdk.fromInstanceMetadata({ maxRetries: 3 })();
     case "container":
       return await sdk.fromHttp()();
+    case "containerOrInstance": {
+      const inside = CONTAINER_VARIABLES.some((name) => process.env[name]);
+      return await provide({ type: inside ? "container" : "instanceProfile" }, region);
+    }
     case "webIdentity":
-      return await sdk.fromTokenFile()();
+      return await sdk.fromTokenFile(fresh(region))();
     case "assumeRole":
       return await assumeRole(sdk, provider, region);
   }
 }
 
+const CONTAINER_VARIABLES = [
+  "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+  "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
 /** Signed requests need some keys; services that want none do not look at them. */
 const ANONYMOUS: Credentials = { accessKeyId: "anonymous", secretAccessKey: "anonymous" };
+
+/**
+ * The SDK keeps the text of ~/.aws/credentials and ~/.aws/config; who asks again wants what they say now. STS is called in
+ * the region of the service, unless the profile names another.
+ */
+function fresh(region: string) {
+  return { ignoreCache: true, parentClientConfig: { region } };
+}
 
 type Sdk = typeof import("@aws-sdk/credential-providers");
 
 /** Keys in the environment come first, as in Java; the SDK for JavaScript would prefer AWS_PROFILE to them. */
-async function defaultChain(sdk: Sdk): Promise<Credentials> {
+async function defaultChain(sdk: Sdk, region: string): Promise<Credentials> {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = process.env;
-  return id && secret ? await sdk.fromEnv()() : await sdk.fromNodeProviderChain()();
+  return id && secret ? await sdk.fromEnv()() : await sdk.fromNodeProviderChain(fresh(region))();
 }
 
 async function assumeRole(sdk: Sdk, role: AssumeRole, region: string): Promise<Credentials> {
@@ -123,7 +102,7 @@ async function assumeRole(sdk: Sdk, role: AssumeRole, region: string): Promise<C
       RoleSessionName: role.roleSessionName,
       ...(role.externalId !== undefined && { ExternalId: role.externalId }),
     },
-    masterCredentials: () => defaultChain(sdk),
+    masterCredentials: () => defaultChain(sdk, region),
     clientConfig: {
       region: role.region ?? region,
       ...(role.endpoint !== undefined && { endpoint: role.endpoint }),
@@ -147,6 +126,8 @@ function described(provider: CredentialsProvider): string {
       return "EC2 instance metadata";
     case "container":
       return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI)";
+    case "containerOrInstance":
+      return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI), or EC2 instance metadata without them";
     case "webIdentity":
       return "web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN)";
     case "anonymous":
@@ -160,15 +141,16 @@ function described(provider: CredentialsProvider): string {
  * For an endpoint on this machine the person has an emulator, which takes any keys: nobody should have to invent some.
  * Keys that exist are used all the same; the metadata services, slow where they are missing, are not asked.
  */
-export function localCredentials(endpoint: string, emit: Emit): ProvideCredentials {
-  return once(async () => {
+export function localCredentials(endpoint: string, region: string, emit: Emit): ProvideCredentials {
+  const provide = async () => {
     const { fromEnv, fromIni } = await import("@aws-sdk/credential-providers");
     try {
-      return await fromEnv()().catch(() => fromIni()());
+      return await fromEnv()().catch(() => fromIni(fresh(region))());
     } catch {
       const message = `no AWS credentials found; made-up ones are used for the local endpoint ${endpoint}`;
       emit({ type: "configWarning", message });
       return { accessKeyId: "local", secretAccessKey: "local" };
     }
-  });
+  };
+  return keepCredentials(provide, { emit });
 }

@@ -40,6 +40,14 @@ type DaemonEvent =
       readonly p99Ms: number;
       readonly periodMs: number;
     }
+  /** A service refused the credentials, and there were others where they come from. */
+  | {
+      readonly type: "credentialsRenewed";
+      /** The name of the service's error. */
+      readonly why: string;
+    }
+  /** No new credentials could be had, though the old ones end soon or are refused (`validForMs` 0). */
+  | { readonly type: "credentialsTrouble"; readonly error: unknown; readonly validForMs: number }
   /** A service did not answer as hoped; it is tried again. */
   | {
       readonly type: "serviceTrouble";

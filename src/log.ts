@@ -43,12 +43,16 @@ function jsonLine(event: Event, { level, message }: Described, now: number): str
   return `${JSON.stringify({ time, level, event: type, message, ...fields }, plain)}\n`;
 }
 
-/** Errors have no enumerable properties of their own; their name, message and causes are what counts. */
+/**
+ * Every value of a line as it may be written. Errors have no enumerable properties of their own; their name, message
+ * and causes are what counts.
+ */
 function plain(_key: string, value: unknown): unknown {
+  if (typeof value === "string") return redact(value);
   if (!(value instanceof Error)) return typeof value === "bigint" ? value.toString() : value;
   return {
     name: value.name,
-    message: redact(value.message),
+    message: value.message,
     ...(value.cause ? { cause: value.cause } : {}),
   };
 }
@@ -56,5 +60,5 @@ function plain(_key: string, value: unknown): unknown {
 function textLine(event: Event, { level, message }: Described, now: number): string {
   const time = new Date(now).toISOString().slice(11, 23);
   const shard = "shardId" in event && event.shardId ? `${event.shardId} ` : "";
-  return `${time} ${level.toUpperCase().padEnd(5)} ${shard}${message}\n`;
+  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${shard}${message}\n`);
 }

@@ -3,7 +3,6 @@
 import type { Event } from "./events.ts";
 import { formatPosition, type Position } from "./model/position.ts";
 import { counted } from "./plural.ts";
-import { redact } from "./redact.ts";
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
@@ -44,6 +43,16 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   serviceRecovered: [
     "info",
     (e) => `${e.service} ${e.operation} works again after ${counted(e.attempts, "failure")}`,
+  ],
+  credentialsRenewed: [
+    "info",
+    (e) =>
+      `AWS refused the credentials (${e.why}): they were read again, and the new ones are used`,
+  ],
+  credentialsTrouble: [
+    "warn",
+    (e) =>
+      `the credentials cannot be renewed: ${reason(e.error)} ${e.validForMs > 0 ? `The old ones are valid for ${Math.round(e.validForMs / 1000)} s` : "AWS refuses the old ones"}; new ones are used as soon as they are found`,
   ],
   leaseTableCreated: ["info", (e) => `created the lease table "${e.tableName}"`],
   leaseCreated: ["info", (e) => `lease created at ${formatPosition(e.checkpoint)}`],
@@ -245,5 +254,5 @@ function exit(event: { readonly exitCode?: number; readonly signal?: string }): 
 }
 
 function reason(error: unknown): string {
-  return redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

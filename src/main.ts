@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // The command line: arguments to a command, an outcome to an exit code. The only place where the process ends.
 
+import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { refuseUnlessFile } from "./commands/positional.ts";
 import { runCommand } from "./commands/run.ts";
 import { UserError } from "./model/errors.ts";
 import { VERSION } from "./package.ts";
+import { redact } from "./redact.ts";
 
 /** What the exit code says; README.md has the same table. */
 const EXIT = { ok: 0, failed: 1 } as const;
@@ -62,8 +64,8 @@ function commandsToLoad(argv: readonly string[]): readonly string[] {
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
-  if (error instanceof UserError) console.error(`kinesis-multilang: ${error.message}`);
-  else console.error(error);
+  const told = error instanceof UserError ? `kinesis-multilang: ${error.message}` : inspect(error);
+  console.error(redact(told));
   return EXIT.failed;
 }
 

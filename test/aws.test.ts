@@ -166,6 +166,30 @@ describe("credentials", () => {
     });
   });
 
+  test("of EC2ContainerCredentialsProviderWrapper come from the container, or from the instance outside of one", async () => {
+    const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+    const answer = (AccessKeyId: string) => ({
+      body: JSON.stringify({
+        ...{ Code: "Success", AccessKeyId, SecretAccessKey: "s", Token: "t", Expiration },
+      }),
+    });
+    answers.set("/container", answer("ECSKEY"));
+    answers.set("/latest/api/token", { body: "token" });
+    answers.set("/latest/meta-data/iam/security-credentials/", { body: "role" });
+    answers.set("/latest/meta-data/iam/security-credentials/role", answer("EC2KEY"));
+    const AwsCredentialsProvider = "EC2ContainerCredentialsProviderWrapper";
+    expect(await credentialsOf({ AwsCredentialsProvider })).toMatchObject({
+      accessKeyId: "EC2KEY",
+    });
+    set({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${url}/container` });
+    expect(await credentialsOf({ AwsCredentialsProvider })).toMatchObject({
+      accessKeyId: "ECSKEY",
+    });
+    // Another identity would be no help when the container's cannot be had.
+    answers.delete("/container");
+    await expect(credentialsOf({ AwsCredentialsProvider })).rejects.toThrow(UserError);
+  });
+
   test("of a role: STS is asked with session name and external id, once for all services", async () => {
     set({ AWS_ACCESS_KEY_ID: "ENVKEY", AWS_SECRET_ACCESS_KEY: "s" });
     answers.set("/", { body: assumed(new Date(Date.now() + 3_600_000)) });

@@ -87,7 +87,7 @@ async function run(move: Move, options: MoveOptions): Promise<void> {
   const { moveCheckpoints } = await import("../operator/moveCheckpoints.ts");
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
     const output = {
       say: (text: string) => console.log(text),
@@ -95,6 +95,6 @@ async function run(move: Move, options: MoveOptions): Promise<void> {
     };
     process.exitCode = await moveCheckpoints(move, options, output, stop.signal);
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }
 }

@@ -34,7 +34,9 @@ export function localCommand(): Command {
 }
 
 async function local(options: LocalArguments): Promise<void> {
-  const interrupted = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+  const interrupted = Promise.race(
+    ["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => once(process, signal)),
+  );
   const started = await Promise.allSettled([
     startKinesis({ port: options.kinesisPort }),
     startDynamo({ port: options.dynamodbPort }),

@@ -73,7 +73,7 @@ async function put(options: PutArguments): Promise<void> {
   const { putFrom } = await import("../producer/putFrom.ts");
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
     await putFrom({
       streamName: options.stream,
@@ -90,7 +90,7 @@ async function put(options: PutArguments): Promise<void> {
       signal: stop.signal,
     });
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }
 }
 

@@ -9,6 +9,7 @@ import type { Event } from "../events.ts";
 import { describe } from "../logLines.ts";
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
+import { redact } from "../redact.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
 import { shardId } from "./shardIds.ts";
 
@@ -108,14 +109,14 @@ async function drive(source: LetterSource, to: RedriveTarget, { shard }: Options
   const { redrive } = await import("../deadLetters/redrive.ts");
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
     const say = (line: string) => console.error(line);
     const outcome = await redrive({ source, target: to, shardId: shard, signal: stop.signal, say });
     console.log(summary(outcome, source, to));
     return outcome.failed + outcome.withoutData > 0 || stop.signal.aborted ? 1 : 0;
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
     await to.close();
   }
 }
@@ -203,6 +204,6 @@ async function surroundings(
 /** What a processor says, and what a person should know. */
 function emit(event: Event): void {
   const { level, message } = describe(event);
-  if (event.type === "childOutput") console.error(event.line);
-  else if (level === "warn" || level === "error") console.error(message);
+  if (event.type === "childOutput") console.error(redact(event.line));
+  else if (level === "warn" || level === "error") console.error(redact(message));
 }

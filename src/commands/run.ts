@@ -7,6 +7,7 @@ import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import { Drain } from "../drain.ts";
 import type { Emit } from "../events.ts";
+import { ignoresHangup, tracesOfNohup } from "../hangup.ts";
 import { reapAsProcessOne } from "../init.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
 import { UserError } from "../model/errors.ts";
@@ -62,8 +63,8 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
 }
 
 /**
- * The first SIGTERM or SIGINT asks for an orderly end, for which there is time; the second ends at once. SIGUSR2 has
- * all leases given up, and the next one has them taken again.
+ * The first SIGTERM, SIGINT or SIGHUP asks for an orderly end, for which there is time; the second ends at once. SIGUSR2
+ * has all leases given up, and the next one has them taken again.
  */
 async function runUntilStopped(
   loaded: LoadedSettings,
@@ -75,10 +76,17 @@ async function runUntilStopped(
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const drain = new Drain(emit);
+  const isNohup = ignoresHangup(tracesOfNohup());
   const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);
   let exitCode: number = EXIT_CODE.ok;
   const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === "SIGHUP" && isNohup) {
+      const message = "SIGHUP is ignored, because the daemon was started with nohup";
+      return emit({ type: "configNotice", message });
+    }
     if (stop.signal.aborted) {
+      // A terminal that ends sends SIGHUP, and so does its shell: two of them ask for no more than one.
+      if (signal === "SIGHUP") return;
       exitCode = EXIT_CODE[signal as keyof typeof EXIT_CODE];
       return kill.abort(new Error(`${signal} came a second time`));
     }
@@ -107,7 +115,7 @@ async function runUntilStopped(
   return exitCode;
 }
 
-const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const DRAIN_SIGNAL = "SIGUSR2";
 
 /** How much of the grace period the children get; the rest is for ending them and releasing leases. */

@@ -180,13 +180,13 @@ async function interruptible<T>(trial: Trial, work: () => Promise<T>): Promise<T
     else trial.stop();
     interrupted = true;
   };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt).on("SIGHUP", interrupt);
   try {
     return await work();
   } finally {
     // Left open by the other side, it would keep us waiting.
     if (process.stdin.readableFlowing !== null) process.stdin.destroy();
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }
 }
 

@@ -7,6 +7,8 @@ export type CredentialsProvider =
   | { readonly type: "profile"; readonly profileName?: string }
   | { readonly type: "instanceProfile" }
   | { readonly type: "container" }
+  /** The container's metadata inside of one that has them, else those of the instance. */
+  | { readonly type: "containerOrInstance" }
   | { readonly type: "webIdentity" }
   | { readonly type: "anonymous" }
   | AssumeRole;
@@ -37,17 +39,26 @@ const PLAIN: Readonly<Record<string, CredentialsProvider>> = {
   ContainerCredentialsProvider: { type: "container" },
   WebIdentityTokenFileCredentialsProvider: { type: "webIdentity" },
   AnonymousCredentialsProvider: { type: "anonymous" },
+  EC2ContainerCredentialsProviderWrapper: { type: "containerOrInstance" },
 };
 
 const ASSUME_ROLE = ["StsAssumeRoleCredentialsProvider", "KclStsAssumeRoleCredentialsProvider"];
 
 const KNOWN = [...Object.keys(PLAIN), `${ASSUME_ROLE[0]}|ROLE_ARN|SESSION_NAME`].join(", ");
 
-/** The packages in which the Java daemon finds these names. */
+/** The packages in which the Java daemon finds these names, or found them up to KCL 2.x. */
 const PACKAGES =
-  /^software\.amazon\.(kinesis\.multilang\.auth|awssdk\.auth\.credentials|awssdk\.services\.sts\.auth)\./;
+  /^(software\.amazon\.(kinesis\.multilang\.auth|awssdk\.auth\.credentials|awssdk\.services\.sts\.auth)|com\.amazonaws\.(auth(\.profile)?|services\.kinesis\.multilang\.auth))\./;
 
-const V1_DEFAULT = /^(com\.amazonaws\.auth\.)?DefaultAWSCredentialsProviderChain$/;
+/** Names of SDK v1, which KCL used up to 2.x, and what the same is called now. */
+const OLD_NAMES: Readonly<Record<string, string>> = {
+  DefaultAWSCredentialsProviderChain: "DefaultCredentialsProvider",
+  WebIdentityTokenCredentialsProvider: "WebIdentityTokenFileCredentialsProvider",
+  STSAssumeRoleSessionCredentialsProvider: "StsAssumeRoleCredentialsProvider",
+  KclSTSAssumeRoleSessionCredentialsProvider: "KclStsAssumeRoleCredentialsProvider",
+};
+
+const SYSTEM_PROPERTIES = /^SystemPropert(y|ies)CredentialsProvider$/;
 
 type Read = {
   readonly provider?: CredentialsProvider;
@@ -74,11 +85,21 @@ export function parseCredentialsProviders(text: string): ProvidersText {
 
 function readProvider(item: string): Read {
   const [className = "", ...args] = item.split("|").map((part) => part.trim());
-  const name = className.replace(PACKAGES, "");
+  const bare = className.replace(PACKAGES, "");
+  const name = (Object.hasOwn(OLD_NAMES, bare) && OLD_NAMES[bare]) || bare;
+  const read = readNamed(name, className, args);
+  if (!read.provider || (name === bare && !className.startsWith("com.amazonaws."))) return read;
+  const warning = `${className} is a name of the old SDK; ${name} is used`;
+  return { ...read, warnings: [warning, ...(read.warnings ?? [])] };
+}
+
+/** @param className the name as it was written. */
+function readNamed(name: string, className: string, args: readonly string[]): Read {
   if (ASSUME_ROLE.includes(name)) return readAssumeRole(name, args);
-  if (V1_DEFAULT.test(name)) {
-    const warning = `${className} is a name of the old SDK; DefaultCredentialsProvider is used`;
-    return { provider: { type: "default" }, warnings: [warning] };
+  if (SYSTEM_PROPERTIES.test(name)) {
+    return {
+      problem: `no credentials provider ${className}: it reads system properties of a Java virtual machine, and there is none here. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead, and name EnvironmentVariableCredentialsProvider`,
+    };
   }
   const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
   if (!plain) return { problem: `no credentials provider ${className}; known: ${KNOWN}` };

@@ -1,5 +1,6 @@
 // Makes settings of what was written, and collects everything that is wrong or odd about it on the way.
 
+import { parseDestination } from "../deadLetters/place.ts";
 import { parseCommand } from "./childCommand.ts";
 import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
 import { parseCredentialsProviders } from "./credentialsProvider.ts";
@@ -7,9 +8,10 @@ import type { Gathered, Given } from "./given.ts";
 import { initialPosition } from "./initialPosition.ts";
 import { javaUnsets } from "./javaTypes.ts";
 import { isKey, type Key, type KeyValues, keysSchema, POLLING_KEYS } from "./keys.ts";
+import { isReadHere } from "./ownStream.ts";
 import { isSecretName, MASK, maskValue } from "./secrets.ts";
 import { type Settings, settle } from "./settings.ts";
-import { ANY_ACCOUNT } from "./streamArn.ts";
+import { ANY_ACCOUNT, parseStreamArn } from "./streamArn.ts";
 
 /** Collects problems and notices while values become settings. */
 export class Judge {
@@ -37,6 +39,7 @@ export class Judge {
     if (!command || !applicationName || !streamName || !position.value) return undefined;
     this.#tableNameOf(applicationName, values);
     this.#deadLetters(values);
+    this.#lettersElsewhere(streamName, values);
     const pollingKeyGiven = POLLING_KEYS.some((key) =>
       isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
     );
@@ -142,6 +145,28 @@ export class Judge {
         `${onChildFailure} at the first failure: nothing is tried again here, and no record is sent to onFailureDestination`,
       );
     }
+  }
+
+  /** A letter about a letter holds it, and so does the next. */
+  #lettersElsewhere(streamName: string, { onFailureDestination, ...values }: KeyValues): void {
+    const destination = onFailureDestination && parseDestination(onFailureDestination);
+    if (typeof destination !== "object" || destination.type !== "kinesis") return;
+    const { stream } = destination;
+    const written = "arn" in stream ? parseStreamArn(stream.arn) : undefined;
+    const reading = {
+      streamName,
+      streamArn: values.streamArn,
+      region: values["kinesisClient.region"] ?? values.regionName,
+      consumerArn: values["fanoutConfig.consumerArn"],
+    };
+    if (!isReadHere(written ?? { streamName: stream.name }, reading)) return;
+    this.#refuse(
+      "onFailureDestination",
+      `found "${onFailureDestination}", the stream that is read: its dead letters would come back as records, fail, and become longer ones, without end. Name another stream, a queue, a topic, a bucket or a file` +
+        (written && !values.streamArn
+          ? ". If it is a stream of the same name in another account or region, name the one that is read by streamArn"
+          : ""),
+    );
   }
 
   #credentials(values: KeyValues) {

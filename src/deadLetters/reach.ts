@@ -5,6 +5,8 @@ import { type AwsOptions, awsOptions } from "../aws.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
+import { type Client, renewRefusedKeys } from "../refusedKeys.ts";
+import { withoutVersionWarning } from "../stream/client.ts";
 
 export interface Reach {
   readonly settings: Pick<Settings, "services">;
@@ -41,6 +43,16 @@ export async function clientOptions(
       throwOnRequestTimeout: true,
     },
   };
+}
+
+/** A client made with such options. */
+export function sdkClient<Made extends Client<never, unknown>>(
+  make: () => Made,
+  { credentials }: AwsOptions,
+): Made {
+  const client = withoutVersionWarning(make);
+  renewRefusedKeys(client, credentials);
+  return client;
 }
 
 /** @throws UserError when the package is not there. */

@@ -1,11 +1,10 @@
 // Dead letters to a bucket of S3: an object for those that were condemned together, one JSON object a line.
 
 import type { DeadLetter } from "../shard/deadLetter.ts";
-import { withoutVersionWarning } from "../stream/client.ts";
 import type { OpenDestination } from "./destination.ts";
 import { letterText } from "./letterText.ts";
 import type { Destination } from "./place.ts";
-import { clientOptions, installed, type Reach } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
 
 export async function openBucket(
   { bucket, prefix }: Extract<Destination, { type: "s3" }>,
@@ -13,7 +12,7 @@ export async function openBucket(
 ): Promise<OpenDestination> {
   const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
   const options = bucketOptions(await clientOptions("s3", undefined, reach));
-  const client = withoutVersionWarning(() => new S3(options));
+  const client = sdkClient(() => new S3(options), options);
   return {
     // An object may have 5 TiB, 5 GiB of them in one call: nothing has to be left out.
     async send(letters, signal) {

@@ -2,10 +2,9 @@
 
 import type { S3 } from "@aws-sdk/client-s3";
 import type { DeadLetter } from "../shard/deadLetter.ts";
-import { withoutVersionWarning } from "../stream/client.ts";
 import { letterText } from "./letterText.ts";
 import type { Destination } from "./place.ts";
-import { clientOptions, installed, type Reach } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
 import { parseLetters } from "./readLetters.ts";
 import { bucketOptions } from "./s3.ts";
 import type { Found, LetterSource } from "./source.ts";
@@ -16,7 +15,7 @@ export async function openBucketSource(
 ): Promise<LetterSource> {
   const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
   const options = bucketOptions(await clientOptions("s3", undefined, reach));
-  const client = withoutVersionWarning(() => new S3(options));
+  const client = sdkClient(() => new S3(options), options);
   const folder = prefix ? `${prefix}/` : "";
   const settled = new Set<DeadLetter>();
 

@@ -1,11 +1,10 @@
 // Dead letters to a topic of SNS, one message each.
 
 import type { PublishBatchRequestEntry } from "@aws-sdk/client-sns";
-import { withoutVersionWarning } from "../stream/client.ts";
 import { LetterCalls, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import type { Destination } from "./place.ts";
-import { clientOptions, installed, type Reach } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
 import { fifoIds } from "./sqs.ts";
 
 // A message of a topic that was not set to more, and all messages of a call together, have at most 256 KiB; a call has
@@ -18,7 +17,7 @@ export async function openTopic(
 ): Promise<OpenDestination> {
   const { SNS } = await installed("sns", () => import("@aws-sdk/client-sns"));
   const options = await clientOptions("sns", region, reach);
-  const client = withoutVersionWarning(() => new SNS(options));
+  const client = sdkClient(() => new SNS(options), options);
   const isFifo = topicArn.endsWith(".fifo");
   const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
     const { Failed = [] } = await client.publishBatch(

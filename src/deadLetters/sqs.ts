@@ -2,12 +2,11 @@
 
 import { createHash } from "node:crypto";
 import type { SendMessageBatchRequestEntry, SQS } from "@aws-sdk/client-sqs";
-import { withoutVersionWarning } from "../stream/client.ts";
 import { LetterCalls, type LetterEntry, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import { placeOf } from "./letterText.ts";
 import type { Queue } from "./place.ts";
-import { clientOptions, installed, type Reach } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
 
 // A message, and all messages of a call together, have at most 1 MiB (a queue may be set to less); a call has at most 10.
 const LIMITS = { maxLetterBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
@@ -15,7 +14,7 @@ const LIMITS = { maxLetterBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
 export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestination> {
   const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
   const options = await clientOptions("sqs", queue.region, reach);
-  const client = withoutVersionWarning(() => new SQS(options));
+  const client = sdkClient(() => new SQS(options), options);
   let url: string | undefined;
   const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
     url ??= await queueUrl(client, queue);

@@ -1,9 +1,8 @@
 // Dead letters in a queue. Those that were redriven are deleted; those that were not are given back when we are done.
 
 import type { DeadLetter } from "../shard/deadLetter.ts";
-import { withoutVersionWarning } from "../stream/client.ts";
 import type { Queue } from "./place.ts";
-import { clientOptions, installed, type Reach } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
 import { parseLetter } from "./readLetters.ts";
 import type { Found, LetterSource } from "./source.ts";
 import { queueUrl } from "./sqs.ts";
@@ -18,7 +17,7 @@ const WAIT_SECONDS = 2;
 export async function openQueueSource(queue: Queue, reach: Reach): Promise<LetterSource> {
   const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
   const options = await clientOptions("sqs", queue.region, reach);
-  const client = withoutVersionWarning(() => new SQS(options));
+  const client = sdkClient(() => new SQS(options), options);
   const QueueUrl = await queueUrl(client, queue);
   /** Received, and neither deleted nor given back. */
   const handles = new Map<DeadLetter | symbol, string>();

@@ -4,6 +4,7 @@
 import type { DynamoDB, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { KeptConnections } from "../http/keptConnections.ts";
 import { makeLean, USER_AGENT } from "../leanClient.ts";
+import { renewRefusedKeys } from "../refusedKeys.ts";
 
 export interface DynamoClientOptions {
   /** Absent = the SDK's own chain: environment, shared configuration, instance. */
@@ -47,5 +48,6 @@ export async function dynamoClient({
     }),
   });
   makeLean(client);
+  renewRefusedKeys(client, credentials);
   return client;
 }

@@ -5,6 +5,7 @@ import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis
 import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
 import { KeptConnections } from "../http/keptConnections.ts";
 import { makeLean, USER_AGENT } from "../leanClient.ts";
+import { renewRefusedKeys } from "../refusedKeys.ts";
 import { RawRecordsProtocol } from "./protocol.ts";
 import { takeBuffer } from "./spareBuffers.ts";
 
@@ -53,6 +54,7 @@ export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
     });
   const client = withoutVersionWarning(make);
   makeLean(client);
+  renewRefusedKeys(client, options.credentials);
   return client;
 }
 
@@ -85,9 +87,11 @@ export function subscriptionClient(
         httpAgent: { maxSockets: Number.POSITIVE_INFINITY },
         httpsAgent: { maxSockets: Number.POSITIVE_INFINITY },
       });
-  return withoutVersionWarning(
+  const client = withoutVersionWarning(
     () => new KinesisClient({ ...options, protocol: RawRecordsProtocol, requestHandler }),
   );
+  renewRefusedKeys(client, options.credentials);
+  return client;
 }
 
 const WARNING_SWITCH = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";

@@ -45,7 +45,10 @@ describe("the grammar of Java's providers", () => {
       "no credentials provider StaticCredentialsProvider; known",
     ],
     ["SystemPropertyCredentialsProvider", "no credentials provider SystemProperty"],
-    ["STSAssumeRoleSessionCredentialsProvider|a|b", "no credentials provider STSAssumeRoleSession"],
+    [
+      "ClasspathPropertiesFileCredentialsProvider|a",
+      "no credentials provider ClasspathPropertiesFile",
+    ],
     ["StsAssumeRoleCredentialsProvider|arn:r", "needs a role and a session name"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=x", "SERVICE_ENDPOINT^SIGNING_REGION"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=a^b^c", "SERVICE_ENDPOINT^SIGNING_REGION"],
@@ -71,6 +74,49 @@ describe("the grammar of Java's providers", () => {
     expect(problems).toEqual([]);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain(message);
+  });
+
+  test.each([
+    ["DefaultAWSCredentialsProviderChain", "auth.", [{ type: "default" }]],
+    ["EnvironmentVariableCredentialsProvider", "auth.", [{ type: "environment" }]],
+    ["ProfileCredentialsProvider|p", "auth.profile.", [{ type: "profile", profileName: "p" }]],
+    ["InstanceProfileCredentialsProvider", "auth.", [{ type: "instanceProfile" }]],
+    ["ContainerCredentialsProvider", "auth.", [{ type: "container" }]],
+    ["EC2ContainerCredentialsProviderWrapper", "auth.", [{ type: "containerOrInstance" }]],
+    ["WebIdentityTokenCredentialsProvider", "auth.", [{ type: "webIdentity" }]],
+    ["STSAssumeRoleSessionCredentialsProvider|arn:r|s", "auth.", [ROLE]],
+    [
+      "KclSTSAssumeRoleSessionCredentialsProvider|arn:r|s|externalId=x",
+      "services.kinesis.multilang.auth.",
+      [{ ...ROLE, externalId: "x" }],
+    ],
+  ])("%s of SDK v1, bare and with its package", (text, folder, providers) => {
+    const full = parseCredentialsProviders(`com.amazonaws.${folder}${text}`);
+    expect(full).toMatchObject({ providers, problems: [] });
+    expect(full.warnings).toEqual([expect.stringContaining("is a name of the old SDK; ")]);
+    expect(parseCredentialsProviders(text)).toMatchObject({ providers, problems: [] });
+  });
+
+  test("a name of KCL 2.x with the package that it had there", () => {
+    const name =
+      "software.amazon.kinesis.multilang.auth.KclSTSAssumeRoleSessionCredentialsProvider";
+    const { providers, warnings } = parseCredentialsProviders(`${name}|arn:r|s`);
+    expect(providers).toEqual([ROLE]);
+    expect(warnings).toEqual([
+      `${name} is a name of the old SDK; KclStsAssumeRoleCredentialsProvider is used`,
+    ]);
+  });
+
+  test.each([
+    "SystemPropertyCredentialsProvider",
+    "SystemPropertiesCredentialsProvider",
+    "com.amazonaws.auth.SystemPropertiesCredentialsProvider",
+    "software.amazon.awssdk.auth.credentials.SystemPropertyCredentialsProvider",
+  ])("%s: there is no Java virtual machine", (text) => {
+    const { problems } = parseCredentialsProviders(text);
+    expect(problems).toEqual([
+      expect.stringMatching(/Java virtual machine.*EnvironmentVariableCredentialsProvider/),
+    ]);
   });
 
   test("none at all is a problem", () => {

@@ -458,6 +458,50 @@ describe("references", () => {
   });
 });
 
+describe("dead letters into the stream that is read", () => {
+  const ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/words";
+  const consumer = (arn: string) => `fanoutConfig.consumerArn = ${arn}/consumer/app:1`;
+  const elsewhere = ARN.replace("words", "letters");
+  const load = (lines: readonly string[]) =>
+    loadWith([...lines, "maximumRetryAttempts = 3"].join("\n")).settings;
+
+  test.each([
+    ["by name", ["onFailureDestination = kinesis:words"]],
+    ["by the name in the ARN", [`streamArn = ${ARN}`, "onFailureDestination = kinesis:words"]],
+    ["by ARN", [`streamArn = ${ARN}`, `onFailureDestination = kinesis:${ARN}`]],
+    ["by ARN, while a name is read", [`onFailureDestination = kinesis:${ARN}`]],
+    [
+      "by ARN, in the region of the name",
+      ["regionName = eu-west-1", `onFailureDestination = kinesis:${ARN}`],
+    ],
+    ["by the consumer's", [consumer(elsewhere), `onFailureDestination = kinesis:${elsewhere}`]],
+    ["by the consumer's name", [consumer(elsewhere), "onFailureDestination = kinesis:letters"]],
+  ])("%s are refused", (_how, lines) => {
+    const text = [...lines, "maximumRetryAttempts = 3"].join("\n");
+    const problems = problemsOf(`${REQUIRED}${text}`);
+    expect(problems).toEqual([expect.stringMatching(/the stream that is read: .*Name another/)]);
+  });
+
+  test.each([
+    ["another name", ["onFailureDestination = kinesis:words-letters"]],
+    [
+      "the same name in another account",
+      [
+        `streamArn = ${ARN}`,
+        `onFailureDestination = kinesis:${ARN.replace("123456789012", "999999999999")}`,
+      ],
+    ],
+    [
+      "the same name in another region",
+      ["regionName = us-east-1", `onFailureDestination = kinesis:${ARN}`],
+    ],
+    ["a queue of the name", [`onFailureDestination = sqs:https://sqs.test/1/words`]],
+    ["a bucket of the name", ["onFailureDestination = s3:words"]],
+  ])("are not what goes to %s", (_what, lines) => {
+    expect(load(lines).onFailureDestination).toBeDefined();
+  });
+});
+
 describe("secrets", () => {
   test.each([
     "dbPassword = hunter2",

@@ -43,7 +43,7 @@ async function startTeller(
   const { line } = await daemon.waitFor(
     ({ event, stream: from }) => event === "childOutput" && from === "stderr",
   );
-  return { daemon, told: JSON.parse(String(line)) };
+  return { daemon, told: JSON.parse(Buffer.from(String(line), "base64").toString()) };
 }
 
 describe("a child", () => {
@@ -123,13 +123,37 @@ describe("the log", () => {
       ({ event, operation }) => event === "serviceRecovered" && operation === "GetRecords",
     );
     expect(await daemon.stop()).toBe(0);
-    // All but what the child itself has said of itself.
-    const said = daemon.events.filter(({ event }) => event !== "childOutput");
-    const text = JSON.stringify(said) + daemon.otherLines.join("\n");
+    const text = JSON.stringify(daemon.events) + daemon.otherLines.join("\n");
     expect(text).toContain("--db-password");
     expect(text).toContain("SignatureDoesNotMatch");
     expect(text).toContain("x-amz-security-token:*****");
     for (const secret of [SECRET, TOKEN, PASSWORD]) expect(text).not.toContain(secret);
+  });
+
+  it("masks our own keys in what a child prints", async () => {
+    const { daemon } = await startTeller({});
+    await daemon.waitFor(({ line }) => line === "my token is *****.");
+    expect(await daemon.stop()).toBe(0);
+    expect(JSON.stringify(daemon.events)).not.toContain(TOKEN);
+  });
+
+  it("holds no secret of what the daemon ends with", async () => {
+    const kinesis = await proxy("kinesisUrl");
+    const error = { type: "error", name: "InvalidSignatureException", status: 403 } as const;
+    kinesis.next("ListShards", { ...error, message: SIGNATURE }, 10);
+    const daemon = await startDaemon({
+      properties: {
+        executableName: "true",
+        applicationName: "fatal",
+        streamName: "fatal",
+        kinesisEndpoint: kinesis.url,
+      },
+      env: { AWS_SECRET_ACCESS_KEY: SECRET, AWS_SESSION_TOKEN: TOKEN },
+    });
+    expect(await daemon.ended).toBe(1);
+    const report = daemon.otherLines.join("\n");
+    expect(report).toContain("x-amz-security-token:*****");
+    expect(report + JSON.stringify(daemon.events)).not.toContain(TOKEN);
   });
 
   it("does not show secrets of a child that cannot go on", async () => {

@@ -46,6 +46,8 @@ export interface FaultProxy {
   readonly calls: readonly ProxiedCall[];
   /** Spoils the next call of an operation (`"*"`: of any), or as many as `times` says. */
   next(operation: string, fault: Fault, times?: number): void;
+  /** Calls that are signed with this access key are refused with ExpiredTokenException, from now on. */
+  expire(accessKeyId: string): void;
   /** Faults that have not come to pass are forgotten. */
   clear(): void;
   /** How often an operation was called. */
@@ -64,6 +66,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
   const calls: ProxiedCall[] = [];
   let planned: Planned[] = [];
+  const expired = new Set<string>();
 
   const take = (operation: string): Fault | undefined => {
     const found = planned.find((plan) => plan.operation === operation || plan.operation === "*");
@@ -85,7 +88,10 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     const body = await collect(incoming);
     const operation = String(incoming.headers["x-amz-target"] ?? "").replace(/^.*\./, "");
     calls.push({ operation, body: parsed(body), atMs: performance.now() });
-    const fault = take(operation);
+    const key = /Credential=([^/]+)\//.exec(String(incoming.headers.authorization))?.[1] ?? "";
+    const fault: Fault | undefined = expired.has(key)
+      ? { type: "error", name: "ExpiredTokenException" }
+      : take(operation);
     if (fault?.type === "cut") {
       incoming.socket.destroy();
       return;
@@ -137,6 +143,9 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     calls,
     next(operation, fault, times = 1) {
       planned.push({ operation, fault, left: times });
+    },
+    expire(accessKeyId) {
+      expired.add(accessKeyId);
     },
     clear() {
       planned = [];

@@ -1,5 +1,7 @@
 // What the doctor found.
 
+import { redact } from "../../redact.ts";
+
 export type Verdict =
   /** As it should be. */
   | "ok"
@@ -37,6 +39,6 @@ export function notChecked(check: string, why: string): Finding {
 
 /** `AccessDeniedException: …` */
 export function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
+  if (!(error instanceof Error)) return redact(String(error));
+  return redact(error.name === "Error" ? error.message : `${error.name}: ${error.message}`);
 }
