@@ -183,7 +183,8 @@ export class Coordinator {
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         this.#holdings.tell([]);
-        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal);
+        const wasFilled = this.#lastFilledMs > Number.NEGATIVE_INFINITY;
+        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal, wasFilled);
         checked = true;
         await clock.sleep(EMPTY_RESCAN_MS, signal);
         continue;
