@@ -18,7 +18,14 @@ type DaemonEvent =
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
   /** Children that did not say goodbye in time are ended. */
   | { readonly type: "graceExceeded"; readonly graceMs: number }
-  | { readonly type: "daemonStopped"; readonly exitCode: number }
+  /** Something that ends the daemon. The other shards stop in order; `graceMs` absent: however long they take. */
+  | { readonly type: "daemonFailed"; readonly error: unknown; readonly graceMs?: number }
+  | {
+      readonly type: "daemonStopped";
+      readonly exitCode: number;
+      /** Children that failed in place of saying goodbye. */
+      readonly goodbyesMissed: number;
+    }
   /** Every lease is given up in order, and none is taken until the daemon is told to. */
   | { readonly type: "drainRequested"; readonly reason: string }
   | { readonly type: "drained" }

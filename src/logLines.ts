@@ -1,6 +1,7 @@
 // How each event reads in the log, and how loud it is. A new event that has no line here does not compile.
 
 import type { Event } from "./events.ts";
+import { UserError } from "./model/errors.ts";
 import { formatPosition, type Position } from "./model/position.ts";
 import { counted } from "./plural.ts";
 
@@ -23,7 +24,16 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     "warn",
     (e) => `the grace period of ${e.graceMs} ms is nearly over: children still at work are ended`,
   ],
-  daemonStopped: ["info", (e) => `stopped, exit code ${e.exitCode}`],
+  daemonFailed: [
+    "error",
+    (e) =>
+      `fatal: ${fatal(e.error)} The other shards stop${e.graceMs === undefined ? "" : ` within ${e.graceMs} ms`}, then the daemon ends with exit code 1`,
+  ],
+  daemonStopped: [
+    (e) => (e.goodbyesMissed > 0 ? "warn" : "info"),
+    (e) =>
+      `stopped, exit code ${e.exitCode}${e.goodbyesMissed > 0 ? `. Children that failed in place of saying goodbye: ${e.goodbyesMissed}. What they had not checkpointed is processed again; "childFailed" above shows why they failed` : ""}`,
+  ],
   drainRequested: ["info", (e) => `${e.reason}: giving up all leases, and taking none`],
   drained: ["info", () => "drained: no lease is held, and none taken until the next SIGUSR2"],
   resumed: ["info", (e) => `${e.reason}: taking leases again`],
@@ -252,6 +262,19 @@ function inSeconds(ms: number | undefined): string {
 function exit(event: { readonly exitCode?: number; readonly signal?: string }): string {
   return event.signal ? `was ended by ${event.signal}` : `exited with code ${event.exitCode}`;
 }
+
+/** What ends the daemon, and what to do about it. */
+function fatal(error: unknown): string {
+  if (error instanceof UserError) return redact(error.message);
+  if (error instanceof Error && CHILDS_FAILURES.includes(error.name)) {
+    const [what = ""] = error.message.split("\n", 1);
+    return `${redact(what)} ("childFailed" above has the rest). With onChildFailure = restart the child is replaced instead.`;
+  }
+  return `${reason(error)}. This is a fault of kinesis-multilang: please report it with the stack that follows at the end.`;
+}
+
+/** What ends the daemon only where onChildFailure says so. */
+const CHILDS_FAILURES: readonly string[] = ["ChildFailed", "ShardEndNotCheckpointed"];
 
 function reason(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -52,6 +52,8 @@ export interface CoordinatorParts {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly consume: Consume;
+  /** Called at once with the failure that `run` will reject with, once all that is under way has ended. */
+  readonly failed?: (error: unknown) => void;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
 }
@@ -62,6 +64,8 @@ const TAKE_CONCURRENCY = 16;
 const AT_ONCE = 8;
 /** DynamoDB's scans may be a moment behind its writes. */
 const EMPTY_RESCAN_MS = 50;
+/** After an immediate stop: how long consumers may take to see that their children are dead. */
+const LAST_CHILD_MS = 5_000;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
@@ -145,7 +149,7 @@ export class Coordinator {
       this.#fail(error);
     } finally {
       await Promise.race([this.#holdings.ended(), anyAborted(killSignal)]);
-      if (killSignal.aborted) await this.#holdings.abandon();
+      if (killSignal.aborted) await this.#abandon();
       for (const each of [signal, killSignal]) each.removeEventListener("abort", stop);
     }
     if (this.#failure) throw this.#failure.error;
@@ -181,7 +185,8 @@ export class Coordinator {
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         this.#holdings.tell([]);
-        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal);
+        const wasFilled = this.#lastFilledMs > Number.NEGATIVE_INFINITY;
+        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal, wasFilled);
         checked = true;
         await clock.sleep(EMPTY_RESCAN_MS, signal);
         continue;
@@ -290,10 +295,20 @@ export class Coordinator {
     this.#holdings.stop();
   }
 
+  async #abandon(): Promise<void> {
+    await this.#holdings.abandon();
+    const over = new AbortController();
+    const limit = this.#parts.clock.sleep(LAST_CHILD_MS, over.signal);
+    await Promise.race([this.#holdings.ended(), limit]);
+    over.abort();
+  }
+
   /** The first failure is the one that `run` rejects with. */
   #fail(error: unknown): void {
+    const isFirst = this.#failure === undefined;
     this.#failure ??= { error };
     this.#stop();
+    if (isFirst) this.#parts.failed?.(error);
   }
 
   #failAsDuplicate(shardId: string): void {
