@@ -59,6 +59,15 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
   leasesContradicted: ["error", (e) => e.message],
+  shardsUnread: [
+    "error",
+    (e) =>
+      `nobody reads the hash keys from ${e.fromHashKey} to ${e.toHashKey}, and no lease could be created for them: ${
+        e.shardIds.length > 0
+          ? `look for a damaged or wrong row of ${e.shardIds.join(", ")} in the lease table; delete it, and its lease is created anew (kinesis-multilang doctor says what is wrong with it)`
+          : "the stream lists no open shard that has them; is it being resharded, made or deleted?"
+      }`,
+  ],
   fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
   discoveryChosen: [
     (e) => (e.by === "index" ? "info" : "warn"),
