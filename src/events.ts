@@ -102,6 +102,14 @@ type LeaseEvent =
       readonly shardIds: readonly string[];
       readonly message: string;
     }
+  /** The audit has found hash keys that no lease covers, and could not mend that. */
+  | {
+      readonly type: "shardsUnread";
+      /** Empty: the stream lists no open shard for them. */
+      readonly shardIds: readonly string[];
+      readonly fromHashKey: string;
+      readonly toHashKey: string;
+    }
   /** How leases come to this worker: at the start, and whenever it changes. */
   | {
       readonly type: "fleetModeChosen";

@@ -79,6 +79,15 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
   leasesContradicted: ["error", (e) => e.message],
+  shardsUnread: [
+    "error",
+    (e) =>
+      `nobody reads the hash keys from ${e.fromHashKey} to ${e.toHashKey}, and no lease could be created for them: ${
+        e.shardIds.length > 0
+          ? `look for a damaged or wrong row of ${e.shardIds.join(", ")} in the lease table; delete it, and its lease is created anew (kinesis-multilang doctor says what is wrong with it)`
+          : "the stream lists no open shard that has them; is it being resharded, made or deleted?"
+      }`,
+  ],
   fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
   discoveryChosen: [
     (e) => (e.by === "index" ? "info" : "warn"),
@@ -265,10 +274,10 @@ function exit(event: { readonly exitCode?: number; readonly signal?: string }): 
 
 /** What ends the daemon, and what to do about it. */
 function fatal(error: unknown): string {
-  if (error instanceof UserError) return redact(error.message);
+  if (error instanceof UserError) return error.message;
   if (error instanceof Error && CHILDS_FAILURES.includes(error.name)) {
     const [what = ""] = error.message.split("\n", 1);
-    return `${redact(what)} ("childFailed" above has the rest). With onChildFailure = restart the child is replaced instead.`;
+    return `${what} ("childFailed" above has the rest). With onChildFailure = restart the child is replaced instead.`;
   }
   return `${reason(error)}. This is a fault of kinesis-multilang: please report it with the stack that follows at the end.`;
 }

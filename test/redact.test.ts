@@ -21,7 +21,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   daemonStarted: { applicationName: TEXT, streamName: TEXT, workerId: TEXT, version: TEXT },
   stopRequested: { reason: TEXT, graceMs: 1 },
   graceExceeded: { graceMs: 1 },
-  daemonStopped: { exitCode: 0 },
+  daemonStopped: { exitCode: 0, goodbyesMissed: 0 },
   drainRequested: { reason: TEXT },
   drained: {},
   resumed: { reason: TEXT },

@@ -3,8 +3,9 @@
 // died while it filled an empty table, a stream that was made anew under its old name.
 
 import type { Shard } from "../model/shard.ts";
-import { findHole, type HashRangeHole } from "./hashRange.ts";
+import { findHole, type HashRangeHole, overlap } from "./hashRange.ts";
 import { hasEnded, type Lease } from "./lease.ts";
+import type { Tracked } from "./sync.ts";
 
 /** The hole seen last, and how often in a row. */
 export interface Suspicion {
@@ -42,8 +43,7 @@ export function audit(
 /** A hole as one look at the whole table shows it. */
 export interface HoleInTable {
   readonly suspicion: Suspicion;
-  /** The keys of all rows, readable or not. */
-  readonly rows: ReadonlySet<string>;
+  readonly rows: Tracked;
 }
 
 /** Between two looks no row came or went, and the hole stayed: nobody is filling it. */
@@ -51,6 +51,19 @@ export function isLeftAlone(before: HoleInTable, now: HoleInTable): boolean {
   return now.suspicion.times > before.suspicion.times && sameRows(before.rows, now.rows);
 }
 
-function sameRows(before: ReadonlySet<string>, now: ReadonlySet<string>): boolean {
-  return before.size === now.size && [...before].every((shardId) => now.has(shardId));
+function sameRows(before: Tracked, now: Tracked): boolean {
+  return before.size === now.size && [...before.keys()].every((shardId) => now.has(shardId));
+}
+
+/** The open shards in a hole: those without a lease that somebody can read by. */
+export function unreadShards(
+  { fromHashKey, toHashKey }: HashRangeHole,
+  leases: readonly Lease[],
+  shards: readonly Shard[],
+): readonly string[] {
+  const read = new Set(leases.filter((lease) => !hasEnded(lease)).map(({ shardId }) => shardId));
+  const hole = { startingHashKey: fromHashKey, endingHashKey: toHashKey };
+  const isUnread = ({ shardId, endingSequenceNumber, hashKeyRange }: Shard) =>
+    endingSequenceNumber === undefined && !read.has(shardId) && overlap(hashKeyRange, hole);
+  return shards.filter(isUnread).map(({ shardId }) => shardId);
 }

@@ -15,6 +15,7 @@ import type { Emit } from "../events.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
 import { type AssignmentView, accept, assign, type Take } from "./assignment.ts";
 import { Bell } from "./bell.ts";
+import { contradictedRows } from "./contradictions.ts";
 import {
   duplicateWorker,
   MOVES_TO_TOLERATE,
@@ -32,10 +33,11 @@ import type { Lease } from "./lease.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
 import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./pace.ts";
 import { denied, type Persistence, persist } from "./persist.ts";
+import { SetAside } from "./setAside.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
 import { anyAborted, sharedController } from "./signals.ts";
-import { checkAtStart } from "./streamCheck.ts";
+import { type Comparison, checkAtStart } from "./streamCheck.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";
 import { Trouble } from "./trouble.ts";
 import { UnreadableRows } from "./unreadable.ts";
@@ -81,6 +83,7 @@ export class Coordinator {
   #observation: Observation = NOTHING_SEEN;
   #strangers: Strangers = NO_STRANGERS;
   readonly #unreadable: UnreadableRows;
+  readonly #setAside = new SetAside();
   #atOnce = AT_ONCE;
   /** Monotonic time at which the table was last seen with leases in it. */
   #lastFilledMs = Number.NEGATIVE_INFINITY;
@@ -118,6 +121,8 @@ export class Coordinator {
       ...equipped,
       sync: this.#sync,
       leases: () => [...this.#observation.values()].map(({ lease }) => lease),
+      renewed: () => this.#renewed(),
+      setAside: this.#setAside,
     });
     // Two workers of one name see each other at the same time. The less patient goes, and the other sees him gone.
     this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(random() * 4);
@@ -181,7 +186,7 @@ export class Coordinator {
       if (!firstPass && !soon && (await this.#lookByIndex())) continue;
       const scan = await this.#persist("Scan", () => table.scan(signal));
       if (!scan) return;
-      this.#unreadable.tell(scan, firstPass);
+      this.#unreadable.report(scan, firstPass);
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         this.#holdings.tell([]);
@@ -192,16 +197,39 @@ export class Coordinator {
         continue;
       }
       this.#lastFilledMs = clock.monotonicMs();
-      const check = () => checkAtStart(scan.leases, this.#parts, signal);
-      if (!checked) await this.#persist("Scan", check);
+      const listed = checked ? undefined : await this.#checkAtStart(scan.leases);
       checked = true;
+      const hasMore = await this.#sync.createOverdue(scan, listed, signal);
       if (signal.aborted) return;
       if (firstPass) this.#housekeeping.begin(scan);
-      const more = await this.#pass(scan.leases, firstPass);
+      const more = (await this.#pass(scan.leases, firstPass)) || hasMore;
       firstPass = false;
       soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
       await this.#rest(scan.leases, soon);
     }
+  }
+
+  /** Sets aside what does not fit the stream. @returns what the stream lists, if it could be asked. */
+  async #checkAtStart(leases: readonly Lease[]): Promise<Comparison["shards"]> {
+    const { table, emit } = this.#parts;
+    const { signal } = this.#stopping;
+    const compared = await this.#persist("Scan", () => checkAtStart(leases, this.#parts, signal));
+    if (!compared) return undefined;
+    const { found, shards } = compared;
+    this.#setAside.put(compared.leases, found);
+    if (found.length > 0 && !signal.aborted) {
+      const message = contradictedRows(table.tableName, found);
+      emit({ type: "leasesContradicted", shardIds: found.map(({ shardId }) => shardId), message });
+    }
+    return shards;
+  }
+
+  /** Leases that were written to within a failover time. */
+  #renewed(): readonly Lease[] {
+    const { clock, settings } = this.#parts;
+    const sinceMs = clock.monotonicMs() - settings.failoverTimeMillis;
+    const seen = [...this.#observation.values()];
+    return seen.filter(({ changedMs }) => changedMs > sinceMs).map(({ lease }) => lease);
   }
 
   /** In a fleet that is led. @returns false when all leases are to be looked at; else it has rested. */
@@ -269,11 +297,15 @@ export class Coordinator {
       nowMs,
       firstPass,
       random,
-      busy: this.#holdings.busy(nowMs),
+      busy: new Set([...this.#holdings.busy(nowMs), ...this.#setAsideAmong(leases)]),
       requested: this.#holdings.requested,
       expected: this.#holdings.expected(nowMs),
       atOnce: this.#atOnce,
     };
+  }
+
+  #setAsideAmong(leases: Observation): readonly string[] {
+    return this.#setAside.among([...leases.values()].map(({ lease }) => lease));
   }
 
   #take(takes: readonly Take[]): Promise<void> {

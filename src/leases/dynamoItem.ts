@@ -5,6 +5,7 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { parsePosition } from "../model/position.ts";
 import type { HashKeyRange } from "../model/shard.ts";
 import type { Lease, NewLease } from "./lease.ts";
+import { parseLeaseKey } from "./leaseKey.ts";
 
 export type Item = Record<string, AttributeValue>;
 
@@ -30,6 +31,8 @@ export const ATTRIBUTES = {
   handoverFrom: "handoverFrom",
   /** KCL 3.x: what the shard brings, in KiB a second. */
   throughput: "throughputKBps",
+  /** KCL's multi-stream mode: whose shard it is. */
+  streamName: "streamName",
   /** KCL 3.5; rows that are not leases may share the table, and say so here. */
   entityType: "entityType",
 } as const;
@@ -39,10 +42,13 @@ export class NotALease extends Error {
   override readonly name = "NotALease";
   /** The row's key; "" = it has none. */
   readonly shardId: string;
+  /** It is a lease all the same, of an application in KCL's multi-stream mode: the stream that it reads. */
+  readonly streamName?: string;
 
-  constructor(shardId: string, problem: string) {
+  constructor(shardId: string, problem: string, streamName?: string) {
     super(shardId === "" ? problem : `row "${shardId}" has ${problem}`);
     this.shardId = shardId;
+    if (streamName !== undefined) this.streamName = streamName;
   }
 }
 
@@ -72,6 +78,7 @@ export function isForeign(item: Item): boolean {
 export function parseItem(item: Item): Lease {
   const shardId = item[ATTRIBUTES.key]?.S;
   if (!shardId) throw new NotALease("", `a row has no ${ATTRIBUTES.key}`);
+  checkKey(shardId, item[ATTRIBUTES.streamName]?.S);
   const owner = item[ATTRIBUTES.owner]?.S;
   const checkpointOwner = item[ATTRIBUTES.checkpointOwner]?.S;
   const handoverTo = item[ATTRIBUTES.handoverTo]?.S;
@@ -90,6 +97,15 @@ export function parseItem(item: Item): Lease {
     childShardIds: item[ATTRIBUTES.children]?.SS ?? [],
     ...(hashKeyRange && { hashKeyRange }),
   };
+}
+
+/** @throws NotALease when the row is not about a shard of the one stream that this application reads. */
+function checkKey(key: string, streamAttribute: string | undefined): void {
+  const parsed = parseLeaseKey(key);
+  if (parsed.of === "unknown") throw new NotALease(key, "a key that is no shard id");
+  const streamName = parsed.of === "streamShard" ? parsed.streamName : streamAttribute;
+  if (streamName === undefined) return;
+  throw new NotALease(key, `a shard of the stream "${streamName}"`, streamName);
 }
 
 function parseCheckpoint(item: Item, shardId: string): Lease["checkpoint"] {

@@ -75,7 +75,12 @@ function sortOut(tableName: string, items: readonly Item[]): Scan {
       leases.push(parseItem(item));
     } catch (error) {
       if (!(error instanceof NotALease)) throw error;
-      unreadable.push({ shardId: error.shardId, error: unreadableRow(tableName, error) });
+      const { shardId, streamName } = error;
+      unreadable.push({
+        shardId,
+        error: unreadableRow(tableName, error),
+        ...(streamName !== undefined && { streamName }),
+      });
     }
   }
   return { leases, unreadable, fleet };

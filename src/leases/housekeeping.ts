@@ -11,15 +11,24 @@ import {
   isLeftAlone,
   leasesWithoutRange,
   type Suspicion,
+  unreadShards,
 } from "./audit.ts";
 import { childlessLeases, childrenListed, finishedLeases } from "./cleanup.ts";
-import { type Contradiction, confirmed, contradicted } from "./contradictions.ts";
+import {
+  type Contradiction,
+  confirmed,
+  contradicted,
+  contradictedRows,
+  isAboutAnotherStream,
+} from "./contradictions.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
+import type { SetAside } from "./setAside.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "./settings.ts";
 import type { ShardSync } from "./shardSync.ts";
 import { anyAborted, sharedController } from "./signals.ts";
 import { compare } from "./streamCheck.ts";
+import { trackedShards } from "./sync.ts";
 import type { LeaseTable, Scan } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -35,11 +44,18 @@ export interface HousekeepingParts {
   readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
   /** What the last scan of the table showed. */
   readonly leases: () => readonly Lease[];
+  /** Those of them that somebody renews. */
+  readonly renewed: () => readonly Lease[];
+  readonly setAside: SetAside;
 }
 
-/** The worker whose name comes first among the owners. While nobody owns anything everybody is. */
-export function isHousekeeper(leases: readonly Lease[], workerId: string): boolean {
-  return leases.every((lease) => hasEnded(lease) || (actualOwner(lease) ?? workerId) >= workerId);
+/**
+ * The worker whose name comes first among the live owners. While nobody owns anything everybody is.
+ *
+ * @param renewed leases that somebody renews: a dead owner, whose leases nobody may take, keeps no house.
+ */
+export function isHousekeeper(renewed: readonly Lease[], workerId: string): boolean {
+  return renewed.every((lease) => hasEnded(lease) || (actualOwner(lease) ?? workerId) >= workerId);
 }
 
 export class Housekeeping {
@@ -101,16 +117,15 @@ export class Housekeeping {
     const unranged = leasesWithoutRange(leases).length > 0;
     const shards = unranged ? await this.#parts.sync.listShards(undefined, signal) : [];
     const suspicion = shards && audit(before, leases, shards);
-    const rows = new Set([...leases, ...unreadable].map(({ shardId }) => shardId));
-    return suspicion && { suspicion, rows };
+    return suspicion && { suspicion, rows: trackedShards(leases, unreadable) };
   }
 
   async #every(ms: number, signal: AbortSignal, round: () => Promise<void>): Promise<void> {
-    const { clock, leases, workerId } = this.#parts;
+    const { clock, renewed, workerId } = this.#parts;
     for (;;) {
       await clock.sleep(ms, signal);
       if (signal.aborted) return;
-      if (isHousekeeper(leases(), workerId)) await round();
+      if (isHousekeeper(renewed(), workerId)) await round();
     }
   }
 
@@ -135,18 +150,33 @@ export class Housekeeping {
     // The taker's scan may be old. A lease that was deleted since, because its shard is finished, must not come back.
     const now = await this.#write("Scan", "", signal, () => this.#parts.table.scan(signal));
     if (!now || !audit(undefined, now.leases, shards)) return;
-    const rows = [...now.leases, ...now.unreadable];
-    await sync.fillHoles(new Set(rows.map(({ shardId }) => shardId)), signal);
+    await sync.fillHoles(trackedShards(now.leases, now.unreadable), signal);
+    await this.#reportUnread(signal);
   }
 
-  /** Told with every audit from the second on that finds it. */
+  /** A hole that is there after all was done that can be done. */
+  async #reportUnread(signal: AbortSignal): Promise<void> {
+    const { sync, table, emit } = this.#parts;
+    const now = await this.#write("Scan", "", signal, () => table.scan(signal));
+    const shards = now && (await sync.listShards(undefined, signal));
+    const hole = shards && audit(undefined, now.leases, shards)?.hole;
+    if (!hole) return;
+    emit({ type: "shardsUnread", shardIds: unreadShards(hole, now.leases, shards), ...hole });
+  }
+
+  /** Logged with every audit from the second on that finds it. */
   async #compareWithStream(leases: readonly Lease[], signal: AbortSignal): Promise<void> {
-    const { table, emit } = this.#parts;
-    const found = await compare(leases, this.#parts, signal);
-    const again = confirmed(this.#contradictions, found);
+    const { setAside, table, emit } = this.#parts;
+    const { shards, found } = await compare(leases, this.#parts, signal);
+    if (!shards) return;
+    const again = confirmed([...this.#contradictions, ...setAside.contradictions], found);
     this.#contradictions = found;
+    setAside.put(leases, again);
     if (again.length === 0) return;
-    const { message } = contradicted(table.tableName, again);
+    const { tableName } = table;
+    const message = isAboutAnotherStream(leases, shards, again)
+      ? contradicted(tableName, again).message
+      : contradictedRows(tableName, again);
     emit({ type: "leasesContradicted", shardIds: again.map(({ shardId }) => shardId), message });
   }
 

@@ -14,8 +14,17 @@ import type { HashRangeHole } from "./hashRange.ts";
 import type { Lease, NewLease } from "./lease.ts";
 import { type Persistence, persist } from "./persist.ts";
 import type { LeaseSettings } from "./settings.ts";
-import { filterFor, firstLeases, missingLeases, unexpectedChildren } from "./sync.ts";
-import type { LeaseTable } from "./table.ts";
+import { within } from "./signals.ts";
+import {
+  filterFor,
+  firstLeases,
+  looseEnds,
+  missingLeases,
+  type Tracked,
+  trackedShards,
+  unexpectedChildren,
+} from "./sync.ts";
+import type { LeaseTable, Scan } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
 
 export interface ShardSyncParts {
@@ -31,6 +40,8 @@ export interface ShardSyncParts {
 /** A listing can be taken in the middle of a reshard. As Java: three times, a second apart. */
 const LISTING_ATTEMPTS = 3;
 const LISTING_PAUSE_MS = 1_000;
+/** Looking for overdue shards holds up the taking of leases, so it does not wait for a service that is slow. */
+const LOOK_LIMIT_MS = 1_000;
 /** DynamoDB takes thousands of writes a second; this many are under way at a time. */
 const CREATE_CONCURRENCY = 16;
 
@@ -47,6 +58,8 @@ export class ShardSync {
   readonly #parts: ShardSyncParts;
   /** `undefined` = the table was not empty when we came, or has them all. */
   #first: First | undefined;
+  /** Loose ends for which the listing had nothing that is missing. */
+  #lookedInto: ReadonlySet<string> = new Set();
 
   constructor(parts: ShardSyncParts) {
     this.#parts = parts;
@@ -104,10 +117,9 @@ export class ShardSync {
    *
    * @param tracked what a look at the table has just shown.
    */
-  async fillHoles(tracked: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+  async fillHoles(tracked: Tracked, signal: AbortSignal): Promise<void> {
     const { settings, trouble, clock } = this.#parts;
-    const untilMs = clock.monotonicMs() + settings.failoverTimeMillis;
-    const isFresh = () => clock.monotonicMs() < untilMs;
+    const isFresh = this.#freshness();
     for (let attempt = 1; !signal.aborted; attempt++) {
       const shards = await this.listShards(undefined, signal);
       // A stream that lists nothing is being made or deleted: there is nothing to lease.
@@ -115,7 +127,8 @@ export class ShardSync {
       const { initialPosition, ignoreUnexpectedChildShards } = settings;
       const missing = missingLeases(shards, tracked, initialPosition, ignoreUnexpectedChildShards);
       if (missing.unexpectedChildren.length === 0 || ignoreUnexpectedChildShards) {
-        return this.#create(shards.length, missing.create, signal, { isFresh });
+        await this.#create(shards.length, missing.create, signal, { isFresh });
+        return;
       }
       const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
       trouble.failed(work, contradiction(missing.unexpectedChildren), LISTING_PAUSE_MS);
@@ -123,6 +136,50 @@ export class ShardSync {
       if (attempt === LISTING_ATTEMPTS) return;
       await clock.sleep(LISTING_PAUSE_MS, signal);
     }
+  }
+
+  /**
+   * Leases for shards that are overdue, before anybody takes what comes after them. What cannot be looked at now is looked at
+   * again with the next scan.
+   *
+   * @param listed a listing of this moment, if there is one; else the stream is asked where the rows have loose ends.
+   * @returns whether there are new leases.
+   */
+  async createOverdue(
+    { leases, unreadable }: Scan,
+    listed: readonly Shard[] | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const isFresh = this.#freshness();
+    const tracked = trackedShards(leases, unreadable);
+    const loose = looseEnds(leases, new Set(tracked.keys()));
+    const isNews = loose.some((shardId) => !this.#lookedInto.has(shardId));
+    const shards = listed ?? (isNews ? await this.#look(signal) : undefined);
+    if (!shards || shards.length === 0) return false;
+    const { initialPosition, ignoreUnexpectedChildShards } = this.#parts.settings;
+    const { overdue } = missingLeases(
+      shards,
+      tracked,
+      initialPosition,
+      ignoreUnexpectedChildShards,
+    );
+    if (overdue.length > 0) return this.#create(shards.length, overdue, signal, { isFresh });
+    this.#lookedInto = new Set(loose);
+    return false;
+  }
+
+  /** What the stream lists, if it answers at once. What is wrong with it is reported by whoever reads it. */
+  async #look(signal: AbortSignal): Promise<readonly Shard[] | undefined> {
+    const { listShards, clock } = this.#parts;
+    const list = (limited: AbortSignal) => listShards(undefined, limited);
+    return within(LOOK_LIMIT_MS, clock, signal, list).catch(() => undefined);
+  }
+
+  /** Until when a look at the table that began now may be acted on. */
+  #freshness(): () => boolean {
+    const { clock, settings } = this.#parts;
+    const untilMs = clock.monotonicMs() + settings.failoverTimeMillis;
+    return () => clock.monotonicMs() < untilMs;
   }
 
   /**
@@ -171,13 +228,14 @@ export class ShardSync {
   /**
    * @param before how many were created already.
    * @param isFresh each is tried once, as long as this says so; absent: until done.
+   * @returns whether there are new leases.
    */
   async #create(
     shards: number,
     leases: readonly NewLease[],
     signal: AbortSignal,
     { before = 0, isFresh }: { readonly before?: number; readonly isFresh?: () => boolean } = {},
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { table, emit, trouble } = this.#parts;
     const persistence: Persistence = this.#parts;
     let created = before;
@@ -195,6 +253,7 @@ export class ShardSync {
       emit({ type: "leaseCreated", shardId, checkpoint });
     });
     if (!signal.aborted) emit({ type: "shardsSynced", shards, created });
+    return created > 0;
   }
 }
 

@@ -1,9 +1,15 @@
-// Looks whether the leases are about the stream as it is now: at the start, where it ends the program if they are not, and
-// with each audit, where it is told. What the stream does not say in time is no reason to hold anything up.
+// Looks whether the leases are about the stream as it is now: at the start, where it ends the program if none of them is, and
+// with each audit, where it is logged. What the stream does not say in time is no reason to hold anything up.
 
 import type { Clock } from "../clock.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
-import { type Contradiction, confirmed, contradicted, contradictions } from "./contradictions.ts";
+import {
+  type Contradiction,
+  confirmed,
+  contradicted,
+  contradictions,
+  isAboutAnotherStream,
+} from "./contradictions.ts";
 import type { Lease } from "./lease.ts";
 import { within } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
@@ -19,34 +25,51 @@ const ATTEMPTS = 3;
 const PAUSE_MS = 1_000;
 const LISTING_LIMIT_MS = 1_000;
 
-/** @throws UserError when leases contradict the stream, and do so again and again. */
+/** What a look at the table and one at the stream say about each other. */
+export interface Comparison {
+  readonly leases: readonly Lease[];
+  /** Absent when the stream could not be listed; then nothing contradicts it. */
+  readonly shards?: readonly Shard[];
+  readonly found: readonly Contradiction[];
+}
+
+/**
+ * The leases that contradict the stream, and do so again and again.
+ *
+ * @throws UserError when the table is about another stream.
+ */
 export async function checkAtStart(
   leases: readonly Lease[],
   parts: StreamCheckParts,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Comparison> {
   const { table, clock } = parts;
-  let found = await compare(leases, parts, signal);
-  for (let attempt = 1; attempt < ATTEMPTS && found.length > 0; attempt++) {
+  let last = await compare(leases, parts, signal);
+  for (let attempt = 1; attempt < ATTEMPTS && last.found.length > 0; attempt++) {
     await clock.sleep(PAUSE_MS, signal);
-    if (signal.aborted) return;
-    const now = await table.scan(signal);
-    found = confirmed(found, await compare(now.leases, parts, signal));
+    if (signal.aborted) return last;
+    const now = await compare((await table.scan(signal)).leases, parts, signal);
+    last = { ...now, found: confirmed(last.found, now.found) };
   }
-  if (found.length > 0) throw contradicted(table.tableName, found);
+  const { shards = [], found } = last;
+  if (found.length > 0 && isAboutAnotherStream(last.leases, shards, found)) {
+    throw contradicted(table.tableName, found);
+  }
+  return last;
 }
 
-/** What contradicts the stream by a listing of this moment; nothing when the stream cannot be listed now. */
+/** What contradicts the stream by a listing of this moment. */
 export async function compare(
   leases: readonly Lease[],
   { listShards, clock }: StreamCheckParts,
   signal: AbortSignal,
-): Promise<readonly Contradiction[]> {
+): Promise<Comparison> {
   try {
     const list = (limited: AbortSignal) => listShards(undefined, limited);
-    return contradictions(leases, await within(LISTING_LIMIT_MS, clock, signal, list));
+    const shards = await within(LISTING_LIMIT_MS, clock, signal, list);
+    return { leases, shards, found: contradictions(leases, shards) };
   } catch {
-    // Whoever reads the stream tells what is wrong with it.
-    return [];
+    // Whoever reads the stream reports what is wrong with it.
+    return { leases, found: [] };
   }
 }

@@ -43,6 +43,8 @@ export interface UnreadableRow {
   /** The row's key; "" = it has none. */
   readonly shardId: string;
   readonly error: LeaseTableError;
+  /** It is the lease of an application that reads several streams, this one among them. */
+  readonly streamName?: string;
 }
 
 /**

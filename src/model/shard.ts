@@ -34,15 +34,27 @@ export function canHold(shard: Shard, sequenceNumber: SequenceNumber): boolean {
   return !isBehind && !beginsAfter(shard, sequenceNumber);
 }
 
+/** Sequence numbers of version 2, the only one in use: the version in the bits from 184 on, the shard's number in 32 bits from 4 on. */
+const VERSION_2 = { versionAt: 184n, version: 2n, shardAt: 4n, shardMask: 2n ** 32n - 1n };
+
+/** Whether the number can be one of this shard, as far as the number itself says which shard gave it. */
+export function isOfShard(shardId: string, sequenceNumber: SequenceNumber): boolean {
+  const number = BigInt(sequenceNumber);
+  const { versionAt, version, shardAt, shardMask } = VERSION_2;
+  if (number >> versionAt !== version) return true;
+  const shard = numberOf(shardId);
+  return shard === undefined || BigInt(shard) === ((number >> shardAt) & shardMask);
+}
+
 /**
  * Whether a shard of this id can have been in the stream: ids count up, and each shard that is gone has left younger ones.
- * Ids of another form tell nothing.
+ * Where the stream's own ids are of another form they tell nothing.
  */
 export function canHaveBeenIn(shards: readonly Shard[], shardId: string): boolean {
   const number = numberOf(shardId);
   const numbers = shards.map((shard) => numberOf(shard.shardId));
-  if (number === undefined || numbers.includes(undefined)) return true;
-  return numbers.some((listed) => listed !== undefined && listed >= number);
+  if (numbers.includes(undefined)) return true;
+  return number !== undefined && numbers.some((listed) => listed !== undefined && listed >= number);
 }
 
 function numberOf(shardId: string): number | undefined {

@@ -1,31 +1,39 @@
 // Decides what a child's checkpoint means, and stores it: the range that is allowed, the end of a shard,
-// and which name an error has for the child. One per child; the rules are KCL's.
+// and which name an error has for the child. One per child; the rules are KCL's, and one more: what would be refused when the
+// shard is read on is not stored.
 
 import type { CheckpointRequest } from "../child/recordProcessor.ts";
 import { CheckpointError } from "../model/errors.ts";
 import {
   comparePositions,
+  compareSequenceNumbers,
   formatPosition,
+  isSentinel,
   isSequenceNumber,
   type Position,
   SHARD_END,
 } from "../model/position.ts";
+import { isOfShard } from "../model/shard.ts";
 
 /** Stores a position in the lease table; `"lost"` when the lease is no longer ours. */
 export type StorePosition = (position: Position) => Promise<"stored" | "lost">;
 
 export class Checkpointer {
+  readonly #shardId: string;
   readonly #store: StorePosition;
   #stored: Position;
   /** The last that the child itself has checkpointed: what we stored beyond it is none of its business. */
   #askedFor: Position;
+  /** The first record that the child was given. */
+  #first: Position | undefined;
   /** The last record that the child was given, or where it was told to begin. */
   #given: Position;
   /** The same, or the last record behind it that was left out. */
   #delivered: Position;
   #shardEnded = false;
 
-  constructor(start: Position, store: StorePosition) {
+  constructor(shardId: string, start: Position, store: StorePosition) {
+    this.#shardId = shardId;
     this.#stored = start;
     this.#askedFor = start;
     this.#given = start;
@@ -44,7 +52,8 @@ export class Checkpointer {
   }
 
   /** To be called before the records are handed over: a child may checkpoint while it works on them. */
-  delivering(last: Position): void {
+  delivering(last: Position, first: Position = last): void {
+    this.#first ??= first;
     this.#given = last;
     this.#delivered = last;
   }
@@ -91,6 +100,10 @@ export class Checkpointer {
       throw illegal(`"${sequenceNumber}" is not a sequence number (decimal digits)`);
     }
     if (sub < 0) throw illegal(`the sub-sequence number ${sub} is negative`);
+    if (!Number.isSafeInteger(sub)) throw illegal(`the sub-sequence number ${sub} is too large`);
+    if (!isOfShard(this.#shardId, sequenceNumber)) {
+      throw illegal(`${sequenceNumber} is a number of another shard, not of ${this.#shardId}`);
+    }
     return this.#inRange({ sequenceNumber, subSequenceNumber: sub });
   }
 
@@ -104,7 +117,16 @@ export class Checkpointer {
         `${formatPosition(position)} comes before the last checkpoint, ${formatPosition(this.#askedFor)}`,
       );
     }
-    if (!this.#shardEnded && comparePositions(position, this.#delivered) > 0) {
+    // Where no number was stored yet, the records that were delivered are the only ones known to be in the shard.
+    const first = this.#first?.sequenceNumber;
+    if (first !== undefined && isSentinel(this.#askedFor.sequenceNumber)) {
+      if (compareSequenceNumbers(position.sequenceNumber, first) < 0) {
+        throw illegal(
+          `${formatPosition(position)} comes before ${first}, the first record delivered of ${this.#shardId}`,
+        );
+      }
+    }
+    if (comparePositions(position, this.#delivered) > 0) {
       throw illegal(
         `${formatPosition(position)} comes after the last record delivered, ${formatPosition(this.#delivered)}`,
       );

@@ -62,7 +62,9 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
 
   const { shardId } = lease;
   const store = positionStore(lease, parts, life);
-  const checkpointer = new Checkpointer(facts.checkpoint, (position) => store.store(position));
+  const checkpointer = new Checkpointer(shardId, facts.checkpoint, (position) =>
+    store.store(position),
+  );
   const answer = (asked: CheckpointRequest) =>
     tellIfRefused(shardId, parts.emit, checkpointer.checkpoint(asked));
   const processor = await parts.startProcessor(shardId, answer, life.attempt);

@@ -51,7 +51,7 @@ async function handOver(
   { processor, checkpointer, lease, parts, life }: Delivery,
 ): Promise<void> {
   const { settings, clock, emit } = parts;
-  if (last) checkpointer.delivering(last);
+  if (last) checkpointer.delivering(last, records.first);
   const begunMs = clock.monotonicMs();
   life.inHand = records;
   await processor.processRecords(records, millisBehindLatest);

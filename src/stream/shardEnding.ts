@@ -6,7 +6,7 @@
 
 import type { Batch } from "../model/batch.ts";
 import { isSequenceNumber } from "../model/position.ts";
-import { canHaveBeenIn, canHold, type Shard } from "../model/shard.ts";
+import { type ChildShard, canHaveBeenIn, canHold, type Shard } from "../model/shard.ts";
 import type { CallOptions, IteratorPlace } from "./calls.ts";
 import { childrenIn } from "./childShards.ts";
 import { ForeignPosition, InvalidResponse } from "./errors.ts";
@@ -74,8 +74,15 @@ export async function endingOfMissing(
 function endOfGone(shards: readonly Shard[], stream: StreamId, shardId: string): ShardEnd {
   const name = streamNameOf(stream);
   if (shards.length === 0) throw new InvalidResponse(`The stream "${name}" lists no shards.`);
-  if (canHaveBeenIn(shards, shardId)) return { children: childrenIn(shards, shardId) };
+  if (canHaveBeenIn(shards, shardId)) return { children: survivingChildren(shards, shardId) };
   throw new ForeignPosition(name, shardId, `The stream "${name}" never had a shard ${shardId}`);
+}
+
+/** Of the two children of a split one may have expired as well: the end of a shard creates both or none; shard sync, the rest. */
+function survivingChildren(shards: readonly Shard[], shardId: string): readonly ChildShard[] {
+  const children = childrenIn(shards, shardId);
+  const [only] = children;
+  return children.length === 1 && only?.parentShardIds.length === 1 ? [] : children;
 }
 
 function contradiction(shardId: string, what: string): InvalidResponse {

@@ -80,8 +80,8 @@ describe("a payload takes the place of every record's data", async () => {
   it.each(transcripts.map((transcript) => [transcript.name, transcript] as const))(
     "in %s",
     (_, transcript) => {
-      const plain = scriptOf(transcript);
-      const filled = scriptOf(transcript, () => "bmV3");
+      const plain = scriptOf(transcript, transcript.dialect);
+      const filled = scriptOf(transcript, transcript.dialect, () => "bmV3");
       expect(filled.length).toBe(plain.length);
       for (const [index, { text }] of filled.entries()) {
         const before = JSON.parse(plain[index]?.text ?? "");

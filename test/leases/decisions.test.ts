@@ -13,6 +13,7 @@ import type { Lease } from "../../src/leases/lease.ts";
 import { NOTHING_SEEN, observe } from "../../src/leases/observation.ts";
 import { rescanMs } from "../../src/leases/pace.ts";
 import { within } from "../../src/leases/signals.ts";
+import { trackedShards } from "../../src/leases/sync.ts";
 import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/trust.ts";
 import { SHARD_END } from "../../src/model/position.ts";
 import { ClockByHand } from "./clockByHand.ts";
@@ -197,7 +198,7 @@ describe("an audit", () => {
   test("believes that nobody fills a hole while no row comes or goes", () => {
     const look = (times: number, ...rows: string[]) => ({
       suspicion: { hole: { fromHashKey: "0", toHashKey: "9" }, times },
-      rows: new Set(rows),
+      rows: trackedShards(rows.map((id) => lease(id))),
     });
     expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "b"))).toBe(true);
     expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "b", "c"))).toBe(false);

@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
-import { firstLeases, missingLeases } from "../../src/leases/sync.ts";
+import type { Lease, NewLease } from "../../src/leases/lease.ts";
+import { firstLeases, missingLeases, type Tracked, trackedShards } from "../../src/leases/sync.ts";
 import type { InitialPosition, Shard } from "../../src/model/shard.ts";
 import { shardsSideBySide } from "./fleet.ts";
 
@@ -73,11 +74,12 @@ describe("a table that has leases", () => {
 
   test("a child of an open shard is a contradiction: nothing is made, or the child is left out", () => {
     const odd = [shard(1, []), shard(2, [1]), shard(3, [])];
-    expect(missingLeases(odd, new Set(), LATEST, false)).toEqual({
+    expect(missingLeases(odd, new Map(), LATEST, false)).toEqual({
       create: [],
+      overdue: [],
       unexpectedChildren: ["2"],
     });
-    const ignoring = missingLeases(odd, new Set(), LATEST, true);
+    const ignoring = missingLeases(odd, new Map(), LATEST, true);
     expect(ignoring.create.map((lease) => lease.shardId)).toEqual(["1", "3"]);
   });
 
@@ -87,10 +89,10 @@ describe("a table that has leases", () => {
         streams,
         fc.constantFrom<InitialPosition>(LATEST, TRIM_HORIZON, AT_TIMESTAMP),
         (stream, initial) => {
-          const tracked = new Set(stream.tracked);
+          const tracked = begun(stream.tracked);
           const { create } = missingLeases(stream.shards, tracked, initial, false);
-          for (const lease of create) expect(tracked).not.toContain(lease.shardId);
-          const after = new Set([...tracked, ...create.map((lease) => lease.shardId)]);
+          for (const lease of create) expect(tracked.has(lease.shardId)).toBe(false);
+          const after: Tracked = new Map([...tracked, ...trackedShards(create.map(asLease))]);
           const byId = new Map(stream.shards.map((each) => [each.shardId, each]));
           const led = (id: string): boolean =>
             after.has(id) || (byId.get(id)?.parentShardIds ?? []).some(led);
@@ -152,7 +154,16 @@ const streams = fc
   });
 
 function missing(shards: readonly Shard[], tracked: readonly number[], initial: InitialPosition) {
-  return missingLeases(shards, new Set(tracked.map(String)), initial, false);
+  return missingLeases(shards, begun(tracked.map(String)), initial, false);
+}
+
+function asLease(created: NewLease): Lease {
+  return { ...created, counter: 0, ownerSwitchesSinceCheckpoint: 0, childShardIds: [] };
+}
+
+/** Rows that somebody reads by. */
+function begun(ids: readonly string[]): Tracked {
+  return new Map(ids.map((id) => [id, { state: "begun", parentShardIds: [] }]));
 }
 
 function shard(id: number, parents: readonly number[], closed?: "closed"): Shard {

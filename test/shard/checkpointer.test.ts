@@ -3,6 +3,8 @@ import { CheckpointError } from "../../src/model/errors.ts";
 import { type Position, parsePosition } from "../../src/model/position.ts";
 import { Checkpointer } from "../../src/shard/checkpointer.ts";
 
+const SHARD = "shardId-000000000000";
+
 function at(sequenceNumber: string, subSequenceNumber = 0): Position {
   const position = parsePosition(sequenceNumber, subSequenceNumber);
   if (!position) throw new Error(`not a position: ${sequenceNumber}`);
@@ -12,7 +14,7 @@ function at(sequenceNumber: string, subSequenceNumber = 0): Position {
 /** A checkpointer that writes into a list, and the list. */
 function checkpointerAt(start: Position) {
   const stored: Position[] = [];
-  const checkpointer = new Checkpointer(start, async (position) => {
+  const checkpointer = new Checkpointer(SHARD, start, async (position) => {
     stored.push(position);
     return "stored";
   });
@@ -78,7 +80,7 @@ describe("a checkpoint while records are processed", () => {
   });
 
   it("whose lease is gone is a ShutdownException, and what is stored stays known", async () => {
-    const checkpointer = new Checkpointer(at("10"), async () => "lost");
+    const checkpointer = new Checkpointer(SHARD, at("10"), async () => "lost");
     checkpointer.delivering(at("20"));
     const asked = checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null });
     await expect(asked).rejects.toBeInstanceOf(CheckpointError);
@@ -117,6 +119,42 @@ describe("a checkpoint at the end of a shard", () => {
     await ask("15");
     expect(stored).toEqual([at("15")]);
     expect(checkpointer.reachedShardEnd).toBe(false);
+  });
+});
+
+describe("what would be refused when the shard is read on is refused when it is stored:", () => {
+  /** Numbers as the service gives them: of its version 2, with the shard's number in them. */
+  const numberOf = (shard: bigint, count: bigint) =>
+    String((2n << 184n) + (count << 64n) + (shard << 4n) + 2n);
+
+  it.each([
+    ["a number below the shard, while the last checkpoint is a word", "1"],
+    ["any number below the first record, while the last checkpoint is a word", "19"],
+    ["a sub-sequence number that no row can hold", "25", 2 ** 60],
+  ])("%s", async (_case, sequence, sub = 0) => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("LATEST"));
+    checkpointer.delivering(at("30"), at("20"));
+    checkpointer.delivering(at("40"), at("31"));
+    await expect(ask(sequence, sub)).rejects.toMatchObject({ name: "IllegalArgumentException" });
+    expect(stored).toEqual([]);
+    await ask("20");
+    expect(stored).toEqual([at("20")]);
+  });
+
+  it("a number of another shard, though it lies between those of this one", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("TRIM_HORIZON"));
+    checkpointer.delivering(at(numberOf(0n, 9n)), at(numberOf(0n, 1n)));
+    await expect(ask(numberOf(1n, 5n))).rejects.toMatchObject({ name: "IllegalArgumentException" });
+    await ask(numberOf(0n, 5n));
+    expect(stored).toEqual([at(numberOf(0n, 5n))]);
+  });
+
+  it("a number behind the last record, also at the end of the shard", async () => {
+    const { checkpointer, stored, ask } = checkpointerAt(at("10"));
+    checkpointer.delivering(at("20"));
+    checkpointer.endShard();
+    await expect(ask("21")).rejects.toMatchObject({ name: "IllegalArgumentException" });
+    expect(stored).toEqual([]);
   });
 });
 

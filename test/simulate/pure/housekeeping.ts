@@ -6,7 +6,7 @@ import { finishedLeases } from "../../../src/leases/cleanup.ts";
 import { isHousekeeper } from "../../../src/leases/housekeeping.ts";
 import type { Lease, NewLease } from "../../../src/leases/lease.ts";
 import { LEASE_DEFAULTS } from "../../../src/leases/settings.ts";
-import { filterFor, firstLeases, missingLeases } from "../../../src/leases/sync.ts";
+import { filterFor, firstLeases, missingLeases, trackedShards } from "../../../src/leases/sync.ts";
 import { writes } from "../rowWrites.ts";
 import type { Service, Wish } from "./service.ts";
 
@@ -74,7 +74,7 @@ export class Housekeeping {
 
   #fillHoles(leases: readonly Lease[]): void {
     const { initialPosition, ignoreUnexpectedChildShards } = this.#service.settings;
-    const tracked = new Set(leases.map(({ shardId }) => shardId));
+    const tracked = trackedShards(leases);
     this.#service.list(this.#wish.wanted, undefined, (shards) => {
       const missing = missingLeases(shards, tracked, initialPosition, ignoreUnexpectedChildShards);
       for (const lease of missing.create) {

@@ -1,0 +1,34 @@
+// Leases whose rows contradict the stream are set aside: this worker takes none of them until its row says something
+// else. So a bad row stops its own shard, and no other.
+
+import type { Contradiction } from "./contradictions.ts";
+import type { Lease } from "./lease.ts";
+
+export class SetAside {
+  /** What each row said. */
+  #rows: ReadonlyMap<string, string> = new Map();
+  #contradictions: readonly Contradiction[] = [];
+
+  get contradictions(): readonly Contradiction[] {
+    return this.#contradictions;
+  }
+
+  /** Replaces those set aside before. */
+  put(leases: readonly Lease[], contradictions: readonly Contradiction[]): void {
+    const bad = new Set(contradictions.map(({ shardId }) => shardId));
+    const rows = leases.filter(({ shardId }) => bad.has(shardId));
+    this.#contradictions = contradictions;
+    this.#rows = new Map(rows.map((lease) => [lease.shardId, content(lease)]));
+  }
+
+  /** Those of the leases that still say what they said. */
+  among(leases: Iterable<Lease>): readonly string[] {
+    if (this.#rows.size === 0) return [];
+    const still = [...leases].filter((lease) => this.#rows.get(lease.shardId) === content(lease));
+    return still.map(({ shardId }) => shardId);
+  }
+}
+
+function content({ checkpoint, hashKeyRange }: Lease): string {
+  return JSON.stringify([checkpoint, hashKeyRange]);
+}
