@@ -154,7 +154,7 @@ func TestReadsAnyMessageAsEncodingJSONDoes(t *testing.T) {
 			case 0:
 				line = append(line[:at], line[at+1:]...)
 			case 1:
-				line[at] = "\"\\{}[]:, 0-e\x01B=\x80"[random.Intn(16)]
+				line[at] = "\"\\{}[]:, 0-e\x01B=\x80\r"[random.Intn(17)]
 			default:
 				line = append(line[:at], append([]byte{"\"\\{}[]:, 1u\x1fB=\xe2"[random.Intn(15)]}, line[at:]...)...)
 			}
