@@ -91,7 +91,7 @@ func (g generator) data() string {
 	bytes := make([]byte, g.Intn(30))
 	g.Read(bytes)
 	text, _ := json.Marshal(bytes)
-	return g.one(string(text), string(text), string(text), string(text), `null`, `"Y2F0\n"`, `"Y2F0\u003d"`, `""`, `"A"`)
+	return g.one(string(text), string(text), string(text), string(text), `null`, `"Y2F0\n"`, "\"Y2F0\rY2F0\"", `"Y2F0\u003d"`, `""`, `"A"`)
 }
 
 func (g generator) number() string {
