@@ -230,8 +230,9 @@ func (s *scanner) data(m *message, key string, target *[]byte) error {
 	text := quoted[1 : len(quoted)-1]
 	data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	size, err := base64.StdEncoding.Decode(data, text)
-	// Line breaks are skipped by the decoder, but may not stand in a string: then the data is shorter.
-	if err != nil || size != len(data)-(len(text)-len(bytes.TrimRight(text, "="))) {
+	// The decoder skips line breaks, which may not stand in a string: then four digits are not three bytes.
+	padding := len(text) - len(bytes.TrimRight(text, "="))
+	if err != nil || len(text)%4 != 0 || size != len(data)-padding {
 		return m.decode(key, quoted, target)
 	}
 	*target = data[:size:size]
