@@ -114,7 +114,7 @@ func (s *scanner) messageField(m *message, key string) error {
 	case "records":
 		return s.records(m)
 	}
-	return s.value(m, key, new(json.RawMessage))
+	return s.skip()
 }
 
 func (s *scanner) records(m *message) error {
@@ -156,7 +156,7 @@ func (s *scanner) record(m *message, record *Record) error {
 		case "approximateArrivalTimestamp":
 			return s.integer(m, key, &record.ApproximateArrivalTimestamp)
 		}
-		return s.value(m, key, new(json.RawMessage))
+		return s.skip()
 	})
 }
 
@@ -282,6 +282,14 @@ func (s *scanner) value(m *message, key string, target interface{}) error {
 		return err
 	}
 	return m.decode(key, raw, target)
+}
+
+func (s *scanner) skip() error {
+	raw, err := s.raw()
+	if err == nil && string(raw) != `"record"` && !json.Valid(raw) {
+		err = errNotJSON
+	}
+	return err
 }
 
 func (m *message) decode(key string, raw []byte, target interface{}) error {

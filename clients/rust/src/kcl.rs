@@ -352,8 +352,7 @@ impl Reader<'_> {
             return Ok(Some(data));
         }
         let text = self.text()?;
-        let (data, used) = decode_base64(text.as_bytes());
-        Ok((used == text.len()).then_some(data))
+        Ok(decode_base64(text.as_bytes()))
     }
 }
 
