@@ -6,8 +6,6 @@
 package kcl
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -179,7 +177,7 @@ func Main(processor RecordProcessor) {
 // A Driver plays the daemon's messages to a processor.
 type Driver struct {
 	processor  RecordProcessor
-	in         *bufio.Reader
+	in         *scanner
 	out        io.Writer
 	errs       io.Writer
 	writing    sync.Mutex
@@ -190,14 +188,13 @@ type Driver struct {
 // NewDriver binds a processor to streams; tests pass their own, [Main] those of the process.
 func NewDriver(processor RecordProcessor, in io.Reader, out, errs io.Writer) *Driver {
 	_, understood := os.LookupEnv("KINESIS_MULTILANG_PROTOCOL_VERSION")
-	reader := bufio.NewReaderSize(in, 1<<16)
-	return &Driver{processor: processor, in: reader, out: out, errs: errs, sleep: time.Sleep, understood: understood}
+	return &Driver{processor: processor, in: newScanner(in), out: out, errs: errs, sleep: time.Sleep, understood: understood}
 }
 
 // Run answers one action after the other until the end of the input.
 func (d *Driver) Run() error {
 	for {
-		message, err := d.read()
+		message, err := d.in.next()
 		if err == io.EOF {
 			return nil
 		}
@@ -246,40 +243,10 @@ func (d *Driver) call(message *message, checkpointer *Checkpointer) error {
 	}
 }
 
-// A message of any action, to be parsed in one go.
-type message struct {
-	Action string `json:"action"`
-	InitializeInput
-	ProcessRecordsInput
-	Error string `json:"error"`
-}
-
-// read returns the next message; io.EOF at the end of the input. Lines may be of any length.
-func (d *Driver) read() (*message, error) {
-	for {
-		line, err := d.in.ReadBytes('\n')
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			message := new(message)
-			err := json.Unmarshal(line, message)
-			var wrongType *json.UnmarshalTypeError
-			if errors.As(err, &wrongType) && message.Action != "checkpoint" && !isKnown(message.Action) {
-				err = nil // an action that we do not know may have fields as it likes
-			}
-			if err != nil || line[0] != '{' {
-				return nil, fmt.Errorf("the daemon sent something that is not a message (%v): %.200q", err, line)
-			}
-			return message, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
 // readAnswer returns the error that the answer to a checkpoint names, or nothing.
 func (d *Driver) readAnswer() (string, error) {
 	for {
-		message, err := d.read()
+		message, err := d.in.next()
 		switch {
 		case err == io.EOF:
 			return "", fmt.Errorf("the daemon has gone: %w", &CheckpointError{Shutdown})

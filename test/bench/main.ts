@@ -21,8 +21,8 @@ import {
   throughput,
   workers,
 } from "./prepare.ts";
-import { PROCESSORS, type Processor } from "./processors.ts";
-import { protocolCommand } from "./protocol.ts";
+import { PROCESSORS } from "./processors.ts";
+import { processorsCommand } from "./processorsCommand.ts";
 import { saveTable } from "./readme.ts";
 import { RETRIEVALS, type Retrieval } from "./retrieval.ts";
 import { runSeries } from "./series.ts";
@@ -74,12 +74,6 @@ function modes(): readonly Command[] {
       sizes: [562, 25_600, 1_000_000],
       retrievals: ["polling"],
     }),
-    drain("processors", "the same with processors in several languages", {
-      shards: [1],
-      sizes: [1024],
-      retrievals: ["polling"],
-      processors: PROCESSORS,
-    }),
     command("startup", "launch to first records, for a new application", startup("startup")).option(
       "--defaults",
       "KCL's own timers instead of shortened ones",
@@ -116,7 +110,7 @@ function modes(): readonly Command[] {
       .addOption(count("--rate <n>", "records a second", 7))
       .addOption(count("--seconds <n>", "how long to put", 30)),
     command("install", "size of a production install", install),
-    protocolCommand(),
+    processorsCommand(),
     floorCommand(),
   ];
 }
@@ -125,18 +119,12 @@ interface DrainDefaults {
   readonly shards?: readonly number[];
   readonly sizes?: readonly number[];
   readonly retrievals?: readonly Retrieval[];
-  readonly processors?: readonly Processor[];
 }
 
 function drain(
-  mode: "throughput" | "sizes" | "processors",
+  mode: "throughput" | "sizes",
   description: string,
-  {
-    shards = [1, 4],
-    sizes = [100, 1024],
-    retrievals = RETRIEVALS,
-    processors = ["go"],
-  }: DrainDefaults,
+  { shards = [1, 4], sizes = [100, 1024], retrievals = RETRIEVALS }: DrainDefaults,
 ): Command {
   return command(mode, description, throughput(mode))
     .addOption(counts("--shards <n...>", "numbers of shards", shards))
@@ -144,7 +132,7 @@ function drain(
     .addOption(count("--records <n>", "in all shards together", 1_000_000))
     .addOption(count("--megabytes <n>", "in all shards together at most", 2_000))
     .addOption(choices("--retrieval <how...>", "how shards are read", RETRIEVALS, retrievals))
-    .addOption(choices("--child <name...>", "the processors", PROCESSORS, processors))
+    .addOption(choices("--child <name...>", "the processors", PROCESSORS, ["go"]))
     .option("--tls", "with TLS, as the service: HTTP/2 for all subscriptions", false)
     .addOption(count("--aggregate <n>", "KPL user records in each record", 0))
     .option("--profile", "show where our daemon's CPU goes", false);

@@ -61,7 +61,7 @@ export type Prepare = (
 ) => Promise<Bench>;
 
 export const throughput =
-  (mode: "throughput" | "sizes" | "processors"): Prepare =>
+  (mode: "throughput" | "sizes"): Prepare =>
   async (options, scope, daemons) => ({
     mode,
     columns: THROUGHPUT_COLUMNS,

@@ -12,9 +12,14 @@ export interface Column {
   readonly better?: "more" | "less";
 }
 
-export function markdownTable(results: readonly Result[], columns: readonly Column[]): string {
+/** @param rival what the results compare. */
+export function markdownTable(
+  results: readonly Result[],
+  columns: readonly Column[],
+  rival = "Daemon",
+): string {
   const labelTitles = Object.keys(results[0]?.labels ?? {});
-  const head = [...labelTitles, "Daemon", ...columns.map(({ title }) => title)];
+  const head = [...labelTitles, rival, ...columns.map(({ title }) => title)];
   const align = [...labelTitles.map(() => "--:"), "---", ...columns.map(() => "--:")];
   const rows = [...groupBy(results, ({ labels }) => JSON.stringify(labels)).values()].flatMap(
     (group) => rowsOf(group, columns),

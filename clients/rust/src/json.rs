@@ -1,5 +1,6 @@
 //! JSON with nothing but the standard library: as much of it as the protocol needs.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// One value. Numbers keep their text, since not every one of them fits a machine type.
@@ -31,12 +32,9 @@ const DEEPEST: usize = 100;
 
 impl Json {
     pub fn parse(text: &str) -> Result<Json, NotJson> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader::new(text);
         let value = reader.value(0)?;
-        match reader.peek() {
-            None => Ok(value),
-            Some(_) => reader.fail(),
-        }
+        reader.end().map(|()| value)
     }
 
     /// A member of an object; null when there is none.
@@ -76,12 +74,22 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-struct Reader<'a> {
+/// Reads a text value by value, without building what nobody asks for.
+pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(crate) fn new(text: &'a str) -> Self {
+        Reader { text, at: 0 }
+    }
+
+    /// Nothing but blanks may be left.
+    pub(crate) fn end(&mut self) -> Result<(), NotJson> {
+        self.peek().map_or(Ok(()), |_| self.fail())
+    }
+
     fn fail<T>(&self) -> Result<T, NotJson> {
         Err(NotJson { at: self.at })
     }
@@ -90,7 +98,7 @@ impl Reader<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         while matches!(self.byte(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
         }
@@ -111,23 +119,41 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Json, NotJson> {
+    /// Whatever comes next.
+    pub(crate) fn value(&mut self, depth: usize) -> Result<Json, NotJson> {
         if depth > DEEPEST {
             return self.fail();
         }
         match self.peek() {
-            Some(b'"') => self.string().map(Json::String),
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
+            Some(b'"') => Ok(Json::String(self.string()?.into_owned())),
+            Some(b'{') => {
+                let mut members = Vec::new();
+                self.object(|reader, key| {
+                    members.push((key.into_owned(), reader.value(depth + 1)?));
+                    Ok(())
+                })?;
+                Ok(Json::Object(members))
+            }
+            Some(b'[') => {
+                let mut items = Vec::new();
+                self.array(|reader| {
+                    items.push(reader.value(depth + 1)?);
+                    Ok(())
+                })?;
+                Ok(Json::Array(items))
+            }
             _ => self.word(),
         }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Json, NotJson> {
-        let mut members = Vec::new();
-        self.at += 1;
+    /// Calls `member` with each key, to read the value behind it.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), NotJson>,
+    ) -> Result<(), NotJson> {
+        self.expect(b'{')?;
         if self.taken(b'}') {
-            return Ok(Json::Object(members));
+            return Ok(());
         }
         loop {
             if self.peek() != Some(b'"') {
@@ -135,27 +161,38 @@ impl Reader<'_> {
             }
             let key = self.string()?;
             self.expect(b':')?;
-            members.push((key, self.value(depth + 1)?));
+            member(self, key)?;
             if !self.taken(b',') {
-                self.expect(b'}')?;
-                return Ok(Json::Object(members));
+                return self.expect(b'}');
             }
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Json, NotJson> {
-        let mut items = Vec::new();
-        self.at += 1;
+    /// Calls `item` to read each value.
+    pub(crate) fn array(&mut self, mut item: impl FnMut(&mut Self) -> Result<(), NotJson>) -> Result<(), NotJson> {
+        self.expect(b'[')?;
         if self.taken(b']') {
-            return Ok(Json::Array(items));
+            return Ok(());
         }
         loop {
-            items.push(self.value(depth + 1)?);
+            item(self)?;
             if !self.taken(b',') {
-                self.expect(b']')?;
-                return Ok(Json::Array(items));
+                return self.expect(b']');
             }
         }
+    }
+
+    /// The bytes of a string that is base64 without escapes; else nothing, and the string is still to be read.
+    pub(crate) fn base64(&mut self) -> Option<Vec<u8>> {
+        if self.peek() != Some(b'"') {
+            return None;
+        }
+        let rest = &self.text[self.at + 1..];
+        // Finds the end many bytes at a time, as nothing here does that looks at what stands before it.
+        let end = rest.find('"')?;
+        let bytes = decode_base64(&rest.as_bytes()[..end])?;
+        self.at += 1 + end + 1;
+        Some(bytes)
     }
 
     fn word(&mut self) -> Result<Json, NotJson> {
@@ -172,23 +209,23 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    fn string(&mut self) -> Result<String, NotJson> {
-        let mut string = String::new();
+    fn string(&mut self) -> Result<Cow<'a, str>, NotJson> {
+        let mut string = Cow::Borrowed("");
         self.at += 1;
         loop {
             let rest = &self.text[self.at..];
-            // Almost always the closing quote: one copy for the whole string.
+            // Almost always the closing quote: then nothing is copied.
             let Some(plain) = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < b' ') else {
                 return self.fail();
             };
-            string.push_str(&rest[..plain]);
+            string += &rest[..plain];
             self.at += plain;
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(string);
                 }
-                Some(b'\\') => string.push(self.escaped()?),
+                Some(b'\\') => string.to_mut().push(self.escaped()?),
                 _ => return self.fail(),
             }
         }
@@ -237,4 +274,49 @@ fn is_number(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
     digits(whole) && (whole == "0" || !whole.starts_with('0')) && digits(fraction) && digits(exponent)
+}
+
+const NO_DIGIT: u32 = 1 << 24;
+
+/// For each place in a group of four: what the byte adds to the three that they make, or that it is no digit.
+static DIGITS: [[u32; 256]; 4] = {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut digits = [[NO_DIGIT; 256]; 4];
+    let mut value = 0;
+    while value < alphabet.len() {
+        let mut place = 0;
+        while place < 4 {
+            digits[place][alphabet[value] as usize] = (value as u32) << (18 - 6 * place);
+            place += 1;
+        }
+        value += 1;
+    }
+    digits
+};
+
+/// The standard alphabet, with padding, without line breaks.
+pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let Some(whole) = text.len().checked_sub(4) else { return text.is_empty().then(Vec::new) };
+    let (whole, last) = text.split_at(whole);
+    let (last, size) = match last {
+        [a, b, b'=', b'='] => ([*a, *b, b'A', b'A'], 1),
+        [a, b, c, b'='] => ([*a, *b, *c, b'A'], 2),
+        [a, b, c, d] => ([*a, *b, *c, *d], 3),
+        _ => return None,
+    };
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    bytes.resize(whole.len() / 4 * 3, 0);
+    let mut wrong = group(last) | (whole.len() % 4) as u32 * NO_DIGIT;
+    bytes.extend_from_slice(&group(last).to_be_bytes()[1..=size]);
+    for (four, three) in whole.chunks_exact(4).zip(bytes.chunks_exact_mut(3)) {
+        let value = group([four[0], four[1], four[2], four[3]]);
+        wrong |= value;
+        three.copy_from_slice(&value.to_be_bytes()[1..]);
+    }
+    (wrong < NO_DIGIT).then_some(bytes)
+}
+
+/// Three bytes out of four digits.
+fn group([a, b, c, d]: [u8; 4]) -> u32 {
+    DIGITS[0][a as usize] | DIGITS[1][b as usize] | DIGITS[2][c as usize] | DIGITS[3][d as usize]
 }

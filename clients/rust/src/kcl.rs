@@ -5,7 +5,7 @@
 
 pub mod json;
 
-use json::{quote, Json};
+use json::{decode_base64, quote, Json, NotJson, Reader};
 use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::fmt;
@@ -120,7 +120,7 @@ impl Checkpointer<'_, '_> {
         for attempt in 1.. {
             self.0.write(&request)?;
             let answer = self.0.read_answer()?;
-            let error = match answer.get("error") {
+            let error = match &answer.error {
                 Json::Null => break,
                 error => error.as_str().unwrap_or("an error without a name"),
             };
@@ -148,6 +148,8 @@ pub struct Daemon<'b> {
     logs: bool,
 }
 
+/// Of a line that is no message.
+const SHOWN_CHARS: usize = 200;
 const ACTIONS: [&str; 5] = ["initialize", "processRecords", "leaseLost", "shardEnded", "shutdownRequested"];
 
 impl<'b> Daemon<'b> {
@@ -175,12 +177,10 @@ impl<'b> Daemon<'b> {
     /// Answers one action after the other until the end of the input.
     pub fn serve(&mut self, processor: &mut impl RecordProcessor) -> Result {
         while let Some(message) = self.read()? {
-            let action = message.get("action").as_str().unwrap_or_default().to_owned();
+            let Message { action, initialize, batch, .. } = message;
             match action.as_str() {
-                "initialize" => processor.initialize(&initialize_input(&message), self)?,
-                "processRecords" => {
-                    processor.process_records(&process_records_input(&message)?, &mut Checkpointer(self))?
-                }
+                "initialize" => processor.initialize(&initialize, self)?,
+                "processRecords" => processor.process_records(&batch?, &mut Checkpointer(self))?,
                 "leaseLost" => processor.lease_lost(self)?,
                 "shardEnded" => processor.shard_ended(&mut Checkpointer(self))?,
                 "shutdownRequested" => processor.shutdown_requested(&mut Checkpointer(self))?,
@@ -203,14 +203,17 @@ impl<'b> Daemon<'b> {
         self.write(&format!(r#"{{"action":"log","level":{},"message":{}}}"#, quote(level), quote(message)))
     }
 
-    /// The next message. Lines may be of any length.
-    fn read(&mut self) -> Result<Option<Json>> {
+    /// The next message. Lines may be of any length; nothing of them is kept.
+    fn read(&mut self) -> Result<Option<Message>> {
         let mut line = String::new();
         while self.input.read_line(&mut line)? > 0 {
             if !line.trim().is_empty() {
-                return match Json::parse(&line)? {
-                    message @ Json::Object(_) => Ok(Some(message)),
-                    _ => Err(format!("the daemon sent something that is not a message: {line}").into()),
+                return match Message::parse(&line) {
+                    Ok(message) => Ok(Some(message)),
+                    Err(error) => {
+                        let shown: String = line.trim_end().chars().take(SHOWN_CHARS).collect();
+                        Err(format!("the daemon sent something that is not a message ({error}): {shown}").into())
+                    }
                 };
             }
             line.clear();
@@ -218,9 +221,9 @@ impl<'b> Daemon<'b> {
         Ok(None)
     }
 
-    fn read_answer(&mut self) -> Result<Json> {
+    fn read_answer(&mut self) -> Result<Message> {
         while let Some(message) = self.read()? {
-            match message.get("action").as_str().unwrap_or_default() {
+            match message.action.as_str() {
                 "checkpoint" => return Ok(message),
                 action if ACTIONS.contains(&action) => {
                     return Err(CheckpointError("InvalidStateException".to_owned()).into())
@@ -243,58 +246,114 @@ impl<'b> Daemon<'b> {
     }
 }
 
-fn initialize_input(message: &Json) -> InitializeInput {
-    InitializeInput {
-        shard_id: text(message, "shardId"),
-        sequence_number: text(message, "sequenceNumber"),
-        sub_sequence_number: message.get("subSequenceNumber").as_i64().unwrap_or_default(),
-    }
+/// A message of any action, read from its line in one go: fields that are absent or have another type are empty.
+struct Message {
+    action: String,
+    initialize: InitializeInput,
+    /// What makes it none is an error where it is asked for.
+    batch: Batch,
+    error: Json,
 }
 
-fn process_records_input(message: &Json) -> Result<ProcessRecordsInput> {
-    let Json::Array(records) = message.get("records") else { return Err("processRecords without records".into()) };
-    let record = |record: &Json| {
-        let data = record.get("data").as_str().unwrap_or_default();
-        Ok(Record {
-            data: decode_base64(data).ok_or("the data of a record is not base64")?,
-            partition_key: text(record, "partitionKey"),
-            sequence_number: text(record, "sequenceNumber"),
-            sub_sequence_number: record.get("subSequenceNumber").as_i64().unwrap_or_default(),
-            approximate_arrival_timestamp: record.get("approximateArrivalTimestamp").as_i64(),
-        })
-    };
-    Ok(ProcessRecordsInput {
-        records: records.iter().map(record).collect::<Result<_>>()?,
-        millis_behind_latest: message.get("millisBehindLatest").as_i64(),
-    })
-}
-
-fn text(message: &Json, key: &str) -> String {
-    message.get(key).as_str().unwrap_or_default().to_owned()
-}
-
-/// The standard alphabet, with padding, without line breaks.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    let (mut bits, mut count) = (0u32, 0);
-    for digit in digits.bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
+impl Message {
+    fn parse(line: &str) -> std::result::Result<Message, NotJson> {
+        let mut reader = Reader::new(line);
+        let mut message = Message {
+            action: String::new(),
+            initialize: InitializeInput {
+                shard_id: String::new(),
+                sequence_number: String::new(),
+                sub_sequence_number: 0,
+            },
+            batch: Err("processRecords without records"),
+            error: Json::Null,
         };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
+        let mut millis_behind_latest = None;
+        reader.object(|reader, key| {
+            match &*key {
+                "action" => message.action = reader.text()?,
+                "shardId" => message.initialize.shard_id = reader.text()?,
+                "sequenceNumber" => message.initialize.sequence_number = reader.text()?,
+                "subSequenceNumber" => message.initialize.sub_sequence_number = reader.integer()?.unwrap_or_default(),
+                "millisBehindLatest" => millis_behind_latest = reader.integer()?,
+                "error" => message.error = reader.value(1)?,
+                "records" => message.batch = records(reader)?,
+                _ => drop(reader.value(1)?),
+            }
+            Ok(())
+        })?;
+        reader.end()?;
+        if let Ok(batch) = &mut message.batch {
+            batch.millis_behind_latest = millis_behind_latest;
         }
+        Ok(message)
     }
-    (count < 6).then_some(bytes)
+}
+
+type Batch = std::result::Result<ProcessRecordsInput, &'static str>;
+
+fn records(reader: &mut Reader) -> std::result::Result<Batch, NotJson> {
+    if reader.peek() != Some(b'[') {
+        reader.value(1)?;
+        return Ok(Err("processRecords without records"));
+    }
+    let mut batch = ProcessRecordsInput { records: Vec::new(), millis_behind_latest: None };
+    let mut all_base64 = true;
+    reader.array(|reader| {
+        let mut record = Record {
+            data: Vec::new(),
+            partition_key: String::new(),
+            sequence_number: String::new(),
+            sub_sequence_number: 0,
+            approximate_arrival_timestamp: None,
+        };
+        if reader.peek() != Some(b'{') {
+            reader.value(2)?;
+            batch.records.push(record);
+            return Ok(());
+        }
+        let mut is_base64 = true;
+        reader.object(|reader, key| {
+            match &*key {
+                "data" => match reader.data()? {
+                    Some(data) => (record.data, is_base64) = (data, true),
+                    None => is_base64 = false,
+                },
+                "partitionKey" => record.partition_key = reader.text()?,
+                "sequenceNumber" => record.sequence_number = reader.text()?,
+                "subSequenceNumber" => record.sub_sequence_number = reader.integer()?.unwrap_or_default(),
+                "approximateArrivalTimestamp" => record.approximate_arrival_timestamp = reader.integer()?,
+                _ => drop(reader.value(3)?),
+            }
+            Ok(())
+        })?;
+        all_base64 &= is_base64;
+        batch.records.push(record);
+        Ok(())
+    })?;
+    Ok(if all_base64 { Ok(batch) } else { Err("the data of a record is not base64") })
+}
+
+impl Reader<'_> {
+    fn text(&mut self) -> std::result::Result<String, NotJson> {
+        Ok(match self.value(1)? {
+            Json::String(text) => text,
+            _ => String::new(),
+        })
+    }
+
+    fn integer(&mut self) -> std::result::Result<Option<i64>, NotJson> {
+        Ok(self.value(1)?.as_i64())
+    }
+
+    /// Nothing when it is not base64.
+    fn data(&mut self) -> std::result::Result<Option<Vec<u8>>, NotJson> {
+        if let Some(data) = self.base64() {
+            return Ok(Some(data));
+        }
+        let text = self.text()?;
+        Ok(decode_base64(text.as_bytes()))
+    }
 }
 
 /// Runs a processor on STDIN and STDOUT until STDIN is closed; return the code from `main`. On Unix descriptor 1 is

@@ -1,4 +1,4 @@
-// The echo processor on our Node client. What it notes: see ../go/echochild/main.go.
+// The echo processor on our Node client. It decodes each record's data. What it notes: see ../go/echochild/main.go.
 
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,11 @@ function note(word, ...numbers) {
 note("start");
 await kcl({
   initialize: () => note("init"),
-  processRecords: ({ records }) => note("batch", records.length, 0),
+  processRecords({ records }) {
+    let bytes = 0;
+    for (const record of records) bytes += Buffer.from(record.data, "base64").length;
+    note("batch", records.length, bytes);
+  },
   leaseLost() {},
   shardEnded: ({ checkpointer }) => checkpointer.checkpoint(),
   shutdownRequested: ({ checkpointer }) => checkpointer.checkpoint(),

@@ -1,6 +1,6 @@
 """The echo processor in Python, on the client that the argument names: ours or Amazon's, which are alike.
 
-What it notes: see ../go/echochild/main.go.
+It decodes each record's data. What it notes: see ../go/echochild/main.go.
 """
 
 import os
@@ -28,7 +28,11 @@ class Echo(processor.RecordProcessorBase):
         note("init")
 
     def process_records(self, process_records_input):
-        note("batch", len(process_records_input.records), 0)
+        records = process_records_input.records
+        bytes = 0
+        for record in records:
+            bytes += len(record.binary_data)
+        note("batch", len(records), bytes)
 
     def lease_lost(self, lease_lost_input):
         pass

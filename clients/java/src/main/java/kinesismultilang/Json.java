@@ -1,32 +1,71 @@
 package kinesismultilang;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 
-/** JSON as maps, lists, strings, longs, doubles, booleans and nulls: as much of it as the protocol needs. */
+/**
+ * JSON as maps, lists, strings, longs, doubles, booleans and nulls: as much of it as the protocol needs. It is read from
+ * bytes as they arrive: a batch is never held as text.
+ */
 public final class Json {
     private static final int DEEPEST = 100;
     private static final Pattern NUMBER = Pattern.compile("-?(0|[1-9]\\d*)(\\.\\d+)?([eE][-+]?\\d+)?");
     private static final Pattern LONG = Pattern.compile("-?\\d{1,18}");
+    private static final int LONGEST_LONG = 18;
+    private static final int WINDOW_BYTES = 1 << 16;
+    /** A window that a long string has made larger is given back after the message. */
+    private static final int KEPT_WINDOW_BYTES = 1 << 20;
+    private static final int SHOWN_BYTES = 200;
+    /** Keys that come with each record, by length: they need no new string. */
+    private static final String[] KEYS = new String[28];
 
-    private final String text;
+    static {
+        for (String key : List.of("data", "action", "partitionKey", "sequenceNumber", "subSequenceNumber", "approximateArrivalTimestamp")) {
+            KEYS[key.length()] = key;
+        }
+    }
+
+    private final InputStream in;
+    /** Whether a line break ends the value, as it does a message. */
+    private final boolean lines;
+    /** What has been read: bytes before `at` are done with, unless they are kept from `mark` on. */
+    private byte[] window;
     private int at;
+    private int end;
+    private int mark;
     private int depth;
 
-    private Json(String text) {
-        this.text = text;
+    private Json(InputStream in, boolean lines, int windowBytes) {
+        this.in = in;
+        this.lines = lines;
+        window = new byte[windowBytes];
+    }
+
+    /** Messages, one a line, to be read by {@link #message}. */
+    static Json messages(InputStream in) {
+        return new Json(in, true, WINDOW_BYTES);
     }
 
     /** @throws IllegalArgumentException when the text is not exactly one value. */
     public static Object read(String text) {
-        Json json = new Json(text);
-        Object value = json.value();
-        json.space();
-        if (json.at < text.length()) throw json.unexpected();
-        return value;
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        Json json = new Json(new ByteArrayInputStream(bytes), false, bytes.length + 1);
+        try {
+            Object value = json.value();
+            if (json.more()) throw json.unexpected();
+            return value;
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
     }
 
     /** Writes what {@link #read} returns. */
@@ -36,105 +75,228 @@ public final class Json {
         return out.toString();
     }
 
-    private Object value() {
-        char next = peek();
+    /**
+     * The object in the next line that is not blank; null at the end of the input. Of the objects in its `records` come
+     * {@link Kcl.KinesisClientRecord}s.
+     */
+    Map<String, Object> message() throws IOException {
+        if (window.length > KEPT_WINDOW_BYTES && end - at < WINDOW_BYTES) {
+            window = Arrays.copyOf(Arrays.copyOfRange(window, at, end), WINDOW_BYTES);
+            end -= at;
+            at = 0;
+        }
+        while (more() && window[at] == '\n') at++;
+        if (!more()) return null;
+        String begun = new String(window, at, Math.min(SHOWN_BYTES, end - at), StandardCharsets.UTF_8).split("\n", 2)[0];
+        try {
+            Map<String, Object> message = new LinkedHashMap<>();
+            object(key -> message.put(key, key.equals("records") && peek() == '[' ? array(this::element) : value()));
+            if (more() && window[at] != '\n') throw unexpected();
+            return message;
+        } catch (IllegalArgumentException wrong) {
+            throw new IllegalArgumentException(
+                    "the daemon sent something that is not a message (" + wrong.getMessage() + "): " + begun, wrong);
+        }
+    }
+
+    private Object element() throws IOException {
+        if (peek() != '{') return value();
+        Kcl.KinesisClientRecord record = new Kcl.KinesisClientRecord();
+        object(key -> {
+            switch (key) {
+                case "data":
+                    record.data = peek() == '"' ? bytes() : value();
+                    break;
+                case "partitionKey":
+                    record.partitionKey = value();
+                    break;
+                case "sequenceNumber":
+                    record.sequenceNumber = value();
+                    break;
+                case "subSequenceNumber":
+                    record.subSequenceNumber = value();
+                    break;
+                case "approximateArrivalTimestamp":
+                    record.approximateArrivalTimestamp = value();
+                    break;
+                default:
+                    value();
+            }
+        });
+        return record;
+    }
+
+    private Object value() throws IOException {
+        byte next = peek();
         if (next == '"') return string();
         if (next == '{' || next == '[') {
             if (++depth > DEEPEST) throw unexpected();
-            Object value = next == '{' ? object() : array();
+            Object value = next == '{' ? map() : array(this::value);
             depth--;
             return value;
         }
-        int from = at;
-        while (at < text.length() && ",]} \t\r\n".indexOf(text.charAt(at)) < 0) at++;
-        String word = text.substring(from, at);
+        mark = at;
+        long number = 0;
+        int digits = 0;
+        for (; (at < end || fill()) && !endsWord(window[at]); at++) {
+            int digit = window[at] - '0';
+            digits = digit >= 0 && digit <= 9 && digits == at - mark ? digits + 1 : -1;
+            number = 10 * number + digit;
+        }
+        boolean plain = digits > 0 && digits <= LONGEST_LONG && (window[mark] != '0' || digits == 1);
+        return plain ? (Object) number : word(new String(window, mark, at - mark, StandardCharsets.UTF_8));
+    }
+
+    private static boolean endsWord(byte next) {
+        return next == ',' || next == '}' || next == ']' || next == ' ' || next == '\n' || next == '\r' || next == '\t';
+    }
+
+    private Object word(String word) {
         if (word.equals("null")) return null;
         if (word.equals("true") || word.equals("false")) return word.equals("true");
-        at = from;
-        if (!NUMBER.matcher(word).matches()) throw unexpected();
-        at += word.length();
+        if (!NUMBER.matcher(word).matches()) {
+            at = mark;
+            throw unexpected();
+        }
         return LONG.matcher(word).matches() ? (Object) Long.valueOf(word) : (Object) Double.valueOf(word);
     }
 
-    private Map<String, Object> object() {
-        Map<String, Object> object = new LinkedHashMap<>();
-        at++;
-        if (taken('}')) return object;
+    private interface Member {
+        void read(String key) throws IOException;
+    }
+
+    private interface Item {
+        Object read() throws IOException;
+    }
+
+    private Map<String, Object> map() throws IOException {
+        Map<String, Object> map = new LinkedHashMap<>();
+        object(key -> map.put(key, value()));
+        return map;
+    }
+
+    /** Calls `member` with each key, to read its value. */
+    private void object(Member member) throws IOException {
+        expect('{');
+        if (taken('}')) return;
         do {
             if (peek() != '"') throw unexpected();
             String key = string();
             expect(':');
-            object.put(key, value());
+            member.read(key);
         } while (taken(','));
         expect('}');
-        return object;
     }
 
-    private List<Object> array() {
+    private List<Object> array(Item item) throws IOException {
         List<Object> array = new ArrayList<>();
-        at++;
+        expect('[');
         if (taken(']')) return array;
-        do array.add(value()); while (taken(','));
+        do array.add(item.read()); while (taken(','));
         expect(']');
         return array;
     }
 
-    private String string() {
-        int from = ++at;
-        StringBuilder parts = null; // only for strings with a backslash
-        for (; at < text.length(); at++) {
-            char next = text.charAt(at);
-            if (next < ' ') throw unexpected();
+    private String string() throws IOException {
+        if (!quoted()) return unescaped();
+        int length = at - mark - 2;
+        String known = length < KEYS.length ? KEYS[length] : null;
+        return known != null && isKnown(known) ? known : new String(window, mark + 1, length, StandardCharsets.ISO_8859_1);
+    }
+
+    private boolean isKnown(String key) {
+        for (int index = 0; index < key.length(); index++) if (window[mark + 1 + index] != key.charAt(index)) return false;
+        return true;
+    }
+
+    /** The characters of a string, those beyond U+00FF as question marks. */
+    private byte[] bytes() throws IOException {
+        return quoted() ? Arrays.copyOfRange(window, mark + 1, at - 1) : unescaped().getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    /** Passes over a string, which then stands from `mark` to `at`. Whether it is ASCII without escapes. */
+    private boolean quoted() throws IOException {
+        boolean plain = true;
+        mark = at++;
+        for (; at < end || fill(); at++) {
+            byte next = window[at];
+            if (next > '"' && next != '\\') continue; // nearly all that there is
             if (next == '"') {
-                String rest = text.substring(from, at++);
-                return parts == null ? rest : parts.append(rest).toString();
-            }
-            if (next == '\\') {
-                if (parts == null) parts = new StringBuilder();
-                parts.append(text, from, at);
                 at++;
-                parts.append(escaped());
-                from = at + 1;
+                return plain;
             }
+            if (next >= 0 && next < ' ') throw unexpected();
+            if (next == '\\') {
+                at++;
+                if (at == end && !fill()) throw unexpected();
+                if (window[at] < ' ' && window[at] >= 0) throw unexpected();
+            }
+            plain &= next > 0 && next != '\\';
         }
         throw unexpected();
     }
 
-    /** Leaves `at` on the last character of the escape. */
-    private char escaped() {
-        char next = at < text.length() ? text.charAt(at) : ' ';
-        if (next == 'u' && text.substring(at + 1, Math.min(at + 5, text.length())).matches("[0-9a-fA-F]{4}")) {
-            at += 4;
-            return (char) Integer.parseInt(text.substring(at - 3, at + 1), 16);
+    private String unescaped() {
+        String text = new String(window, mark + 1, at - mark - 2, StandardCharsets.UTF_8);
+        StringBuilder parts = new StringBuilder();
+        int from = 0;
+        for (int slash = text.indexOf('\\'); slash >= 0; slash = text.indexOf('\\', from)) {
+            parts.append(text, from, slash);
+            char next = text.charAt(slash + 1);
+            from = slash + 2;
+            if (next == 'u' && text.substring(from, Math.min(from + 4, text.length())).matches("[0-9a-fA-F]{4}")) {
+                parts.append((char) Integer.parseInt(text.substring(from, from + 4), 16));
+                from += 4;
+                continue;
+            }
+            int which = "\"\\/bfnrt".indexOf(next);
+            if (which < 0) throw unexpected();
+            parts.append("\"\\/\b\f\n\r\t".charAt(which));
         }
-        int which = "\"\\/bfnrt".indexOf(next);
-        if (which < 0) throw unexpected();
-        return "\"\\/\b\f\n\r\t".charAt(which);
+        return parts.append(text, from, text.length()).toString();
     }
 
-    private char peek() {
-        space();
-        if (at >= text.length()) throw unexpected();
-        return text.charAt(at);
+    /** Whether anything follows; skips blanks. */
+    private boolean more() throws IOException {
+        for (; ; at++) {
+            mark = at;
+            if (at == end && !fill()) return false;
+            byte next = window[at];
+            if (next != ' ' && next != '\t' && next != '\r' && (next != '\n' || lines)) return true;
+        }
     }
 
-    private void space() {
-        while (at < text.length() && " \t\r\n".indexOf(text.charAt(at)) >= 0) at++;
+    private byte peek() throws IOException {
+        if (!more()) throw unexpected();
+        return window[at];
     }
 
-    private boolean taken(char wanted) {
+    private boolean taken(char wanted) throws IOException {
         boolean found = peek() == wanted;
         if (found) at++;
         return found;
     }
 
-    private void expect(char wanted) {
+    private void expect(char wanted) throws IOException {
         if (!taken(wanted)) throw unexpected();
     }
 
+    /** Reads on, behind what is kept, which moves to the front; false at the end of the input. */
+    private boolean fill() throws IOException {
+        System.arraycopy(window, mark, window, 0, end - mark);
+        end -= mark;
+        at -= mark;
+        mark = 0;
+        if (end == window.length) window = Arrays.copyOf(window, 2 * end);
+        int size = in.read(window, end, window.length - end);
+        if (size > 0) end += size;
+        return size > 0;
+    }
+
     private IllegalArgumentException unexpected() {
-        String near = text.substring(Math.max(0, at - 20), Math.min(text.length(), at + 20));
-        return new IllegalArgumentException("not JSON at character " + at + ", near: " + near);
+        int from = Math.max(0, at - 20);
+        String near = new String(window, from, Math.min(end, at + 20) - from, StandardCharsets.UTF_8);
+        return new IllegalArgumentException("not JSON, near: " + near.split("\n", 2)[0]);
     }
 
     private static void write(Object value, StringBuilder out) {

@@ -1,11 +1,9 @@
 package kinesismultilang;
 
-import java.io.BufferedReader;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -113,7 +111,8 @@ public final class Kcl {
 
         ProcessRecordsInput(Map<String, Object> message, Kcl kcl, Checkpointer checkpointer) {
             super(message, kcl, checkpointer);
-            for (Object record : (List<?>) message.get("records")) records.add(new KinesisClientRecord((Map<?, ?>) record));
+            if (!(message.get("records") instanceof List)) throw new IllegalArgumentException("processRecords without records");
+            for (Object record : (List<?>) message.get("records")) records.add((KinesisClientRecord) record);
         }
 
         /** In the order of the shard. */
@@ -133,32 +132,36 @@ public final class Kcl {
 
     /** One user record; those of a KPL aggregate share their sequence number. */
     public static final class KinesisClientRecord {
-        private final Map<?, ?> fields;
+        /** As they were read, to be cast where they are asked for. The data is base64. */
+        Object data;
 
-        KinesisClientRecord(Map<?, ?> fields) {
-            this.fields = fields;
-        }
+        Object partitionKey;
+        Object sequenceNumber;
+        Object subSequenceNumber;
+        Object approximateArrivalTimestamp;
 
+        KinesisClientRecord() {}
+
+        /** Decoded anew in each call. */
         public byte[] data() {
-            String data = (String) fields.get("data");
-            return data == null ? new byte[0] : Base64.getDecoder().decode(data);
+            return data == null ? new byte[0] : Base64.getDecoder().decode((byte[]) data);
         }
 
         public String partitionKey() {
-            return (String) fields.get("partitionKey");
+            return (String) partitionKey;
         }
 
         public String sequenceNumber() {
-            return (String) fields.get("sequenceNumber");
+            return (String) sequenceNumber;
         }
 
         public long subSequenceNumber() {
-            return toLong(fields.get("subSequenceNumber"));
+            return toLong(subSequenceNumber);
         }
 
         /** Null when the service did not tell. */
         public Instant approximateArrivalTimestamp() {
-            Long millis = (Long) fields.get("approximateArrivalTimestamp");
+            Long millis = (Long) approximateArrivalTimestamp;
             return millis == null ? null : Instant.ofEpochMilli(millis);
         }
     }
@@ -243,7 +246,7 @@ public final class Kcl {
     }
 
     private final ShardRecordProcessor processor;
-    private final BufferedReader in;
+    private final Json in;
     private final OutputStream out;
     private final PrintStream err;
     final Sleeper sleeper;
@@ -251,7 +254,7 @@ public final class Kcl {
 
     Kcl(ShardRecordProcessor processor, InputStream in, OutputStream out, PrintStream err, Sleeper sleeper, boolean logs) {
         this.processor = processor;
-        this.in = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8), 1 << 16);
+        this.in = Json.messages(in);
         this.out = out;
         this.err = err;
         this.sleeper = sleeper;
@@ -285,7 +288,7 @@ public final class Kcl {
 
     /** Answers one action after the other until the end of the input; throws what the processor throws. */
     public void run() throws Exception {
-        for (Map<String, Object> message = read(); message != null; message = read()) {
+        for (Map<String, Object> message = in.message(); message != null; message = in.message()) {
             String action = String.valueOf(message.get("action"));
             if (!ACTIONS.contains(action)) {
                 ignore(action);
@@ -326,20 +329,8 @@ public final class Kcl {
         else err.println(level + ": " + text);
     }
 
-    /** The next message; null at the end of the input. Lines may be of any length. */
-    @SuppressWarnings("unchecked")
-    private Map<String, Object> read() throws IOException {
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
-            if (line.isBlank()) continue;
-            Object message = Json.read(line);
-            if (message instanceof Map) return (Map<String, Object>) message;
-            throw new IllegalArgumentException("the daemon sent something that is not a message: " + line);
-        }
-        return null;
-    }
-
     private Map<String, Object> readAnswer() throws IOException {
-        for (Map<String, Object> message = read(); message != null; message = read()) {
+        for (Map<String, Object> message = in.message(); message != null; message = in.message()) {
             String action = String.valueOf(message.get("action"));
             if (action.equals("checkpoint")) return message;
             if (ACTIONS.contains(action)) {
