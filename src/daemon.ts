@@ -1,5 +1,6 @@
 // Puts the parts together, each once, and runs them until a stop is requested or something fatal happens.
 
+import { anySignal } from "./anySignal.ts";
 import { awsOptions } from "./aws.ts";
 import { AttachPoint } from "./child/attach.ts";
 import type { AttachAddress } from "./child/attachAddress.ts";
@@ -95,8 +96,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
       settings,
       clock: watchLoop(systemClock, { dangerMs, emit }),
       emit,
-      consume: (lease: HeldLease) =>
-        consume(lease, attach ? attached(attach, lease, parts, kill) : parts, kill),
+      consume: (lease: HeldLease) => consume(lease, parts, kill, attach),
       random: Math.random,
     };
     await context.drain.workUntil(stop, (pause) =>
@@ -119,12 +119,28 @@ async function openDeadLetters(
   return text === undefined ? undefined : openDestination(text, { settings, emit });
 }
 
-/** What breaks because we ended it ourselves is no failure. */
-async function consume(lease: HeldLease, parts: SupervisedParts, kill: AbortSignal): Promise<void> {
+/**
+ * What breaks because we ended it ourselves is no failure.
+ *
+ * @param point where processors connect that a person starts, in place of children.
+ */
+async function consume(
+  lease: HeldLease,
+  parts: SupervisedParts,
+  kill: AbortSignal,
+  point: AttachPoint | undefined,
+): Promise<void> {
+  const { clock, emit } = parts;
+  const { signal: over, release } = anySignal(lease.lost, lease.stopRequested, kill);
+  const attached = point && {
+    startProcessor: killable(kill, point.processors({ over, clock, emit })),
+  };
   try {
-    await superviseShard(lease, parts);
+    await superviseShard(lease, { ...parts, ...attached });
   } catch (error) {
     if (!kill.aborted) throw error;
+  } finally {
+    release();
   }
 }
 
@@ -138,18 +154,6 @@ const PATIENT = {
   bisectBatchOnFunctionError: false,
   progressTimeoutSeconds: undefined,
 } as const;
-
-/** Processors that a person starts, in place of children. */
-function attached(
-  point: AttachPoint,
-  lease: HeldLease,
-  parts: SupervisedParts,
-  kill: AbortSignal,
-): SupervisedParts {
-  const over = AbortSignal.any([lease.lost, lease.stopRequested, kill]);
-  const { clock, emit } = parts;
-  return { ...parts, startProcessor: killable(kill, point.processors({ over, clock, emit })) };
-}
 
 /** Children end at once when the daemon must. */
 function killable(kill: AbortSignal, start: StartProcessor): StartProcessor {

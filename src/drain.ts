@@ -1,6 +1,7 @@
 // The switch between working and standing by: a drained daemon has given up all its leases in order and takes none,
 // but stays, so that it can go on at once. For maintenance, and for deployments that first start the successor.
 
+import { underAny } from "./anySignal.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Emit } from "./events.ts";
 
@@ -35,11 +36,11 @@ export class Drain {
   async workUntil(stop: AbortSignal, work: (pause: AbortSignal) => Promise<void>): Promise<void> {
     while (!stop.aborted) {
       const { signal: requested } = this.#requested;
-      await work(AbortSignal.any([stop, requested]));
+      await underAny([stop, requested], work);
       // Wanted again before the last lease was given up: then there is nothing to rest for.
       if (stop.aborted || this.#requested.signal !== requested) continue;
       this.#emit({ type: "drained" });
-      await this.#rest(AbortSignal.any([stop, this.#ended.signal]));
+      await underAny([stop, this.#ended.signal], (over) => this.#rest(over));
     }
   }
 

@@ -89,7 +89,7 @@ export class AttachPoint {
       this.#inLine--;
     });
     emit({ type: "waitingForAttachment", shardId, address, before: place - 1 });
-    await Promise.race([before, aborted(over)]);
+    await unlessAborted(before, over);
     if (over.aborted) {
       end();
       throw nobodyCame(shardId, address);
@@ -104,7 +104,7 @@ export class AttachPoint {
     const connected = new Promise<Socket>((resolve) => {
       this.#wanted = resolve;
     });
-    const socket = await Promise.race([connected, aborted(over)]);
+    const socket = await unlessAborted(connected, over);
     if (!socket) this.#wanted = undefined;
     return socket;
   }
@@ -120,11 +120,19 @@ export class AttachPoint {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+/** What was waited for; `undefined` when the signal was aborted before. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let leave = () => {};
+  const aborted = new Promise<undefined>((resolve) => {
+    leave = () => resolve(undefined);
+    signal.addEventListener("abort", leave, { once: true });
+    if (signal.aborted) leave();
   });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 function nobodyCame(shardId: string, address: string): ChildFailed {

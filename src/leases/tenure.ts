@@ -2,6 +2,7 @@
 // does: on the monotonic clock, asked by every write and every `trusted`, so that the first code that runs after
 // a stopped process learns the truth, whether or not a timer has fired.
 
+import { underAny } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { formatPosition, type Position } from "../model/position.ts";
@@ -111,8 +112,9 @@ export class Tenure implements HeldLease {
 
   /** Keeps the lease until `over` is aborted or it is lost. */
   async keep(over: AbortSignal): Promise<void> {
-    const ended = AbortSignal.any([over, this.lost]);
-    await Promise.all([this.#renewals(ended), this.#watch(ended), this.#limitHandover(ended)]);
+    await underAny([over, this.lost], async (ended) => {
+      await Promise.all([this.#renewals(ended), this.#watch(ended), this.#limitHandover(ended)]);
+    });
   }
 
   /** Gives the lease up, to whoever waits for it or so that others may take it now. Does nothing when it was lost. */

@@ -1,6 +1,7 @@
 // One shard's life with one child, from the wait for its parents to the last word. It reads like a sentence:
 // wait for the parents, start a child, tell it where to begin, hand it batch after batch, say goodbye.
 
+import { anySignal } from "../anySignal.ts";
 import type { CheckpointRequest, StartProcessor } from "../child/recordProcessor.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
@@ -104,9 +105,8 @@ async function waitForParents(
   lease: HeldLease,
   { settings, emit }: ShardParts,
 ): Promise<LeaseFacts | undefined> {
-  const over = AbortSignal.any([lease.lost, lease.stopRequested]);
   let told = false;
-  while (!over.aborted) {
+  while (!lease.lost.aborted && !lease.stopRequested.aborted) {
     if (await lease.parentsEnded()) return lease.read();
     if (!told) emit({ type: "waitingForParents", shardId: lease.shardId });
     told = true;
@@ -118,7 +118,7 @@ async function waitForParents(
 /** Hands batch after batch to the child; a batch that it has begun is always finished. */
 async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
   const { processor, lease, parts, life } = delivery;
-  const over = AbortSignal.any([lease.lost, lease.stopRequested, processor.failed]);
+  const { signal: over, release } = anySignal(lease.lost, lease.stopRequested, processor.failed);
   const { hashKeyRange } = facts;
   const { shardId } = lease;
   const shard = {
@@ -147,6 +147,7 @@ async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
     }
   } finally {
     await batches.return?.();
+    release();
   }
 }
 

@@ -5,6 +5,7 @@
 // A shard that is read moves: records come, or the news that there are none at its tip, or, where many have expired
 // or belong to other hash keys, answers without records bring the tip nearer.
 
+import { anySignal } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Batch } from "../model/batch.ts";
@@ -27,7 +28,7 @@ export function heedfulReader(read: ReadShard, options: HeedReaderOptions): Read
     let [restarted, first] = [false, true];
     for (;;) {
       const stop = new AbortController();
-      const over = AbortSignal.any([signal, stop.signal]);
+      const { signal: over, release } = anySignal(signal, stop.signal);
       const again = first ? shard : { ...shard, latestSinceMs };
       const reader = read(again, position, over)[Symbol.asyncIterator]();
       first = false;
@@ -46,6 +47,7 @@ export function heedfulReader(read: ReadShard, options: HeedReaderOptions): Read
         }
       } finally {
         stop.abort();
+        release();
         const ended = reader.return?.().catch(() => undefined);
         // One that is stuck may not come back.
         if (!stuck) await ended;

@@ -1,6 +1,7 @@
 // What a child gets in one call, where the person has a say in it: not more records or bytes than wanted, and small
 // batches gathered for a while. The names are those of Lambda's event source mapping.
 
+import { underAny } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
 import { type Batch, RecordBatch } from "../model/batch.ts";
 
@@ -43,28 +44,34 @@ export async function* gathered(
   signal: AbortSignal,
 ): AsyncGenerator<Batch> {
   const source = batches[Symbol.asyncIterator]();
-  let coming = source.next();
+  let coming = next(source);
   try {
     for (;;) {
       const first = await coming;
       if (first.done) return;
       let batch = first.value;
-      coming = source.next();
+      coming = next(source);
       const untilMs = clock.monotonicMs() + settings.maxBatchWindowMs;
       while (batch.records.count > 0 && !isFull(batch, settings)) {
         const more = await within(coming, untilMs - clock.monotonicMs(), clock, signal);
         if (!more || more.done) break;
         batch = { ...more.value, records: RecordBatch.concat([batch.records, more.value.records]) };
-        coming = source.next();
+        coming = next(source);
       }
       if (signal.aborted) return;
       yield batch;
       if (batch.shardEnd) return;
     }
   } finally {
-    coming.catch(() => undefined);
     await source.return?.();
   }
+}
+
+/** What comes next. Nobody awaits it while the child is at work: its failure waits until somebody does. */
+function next(source: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
+  const coming = source.next();
+  coming.catch(() => undefined);
+  return coming;
 }
 
 function isFull({ records, shardEnd }: Batch, settings: ShapeSettings): boolean {
@@ -82,10 +89,11 @@ async function within<T>(
 ): Promise<T | undefined> {
   if (leftMs <= 0) return undefined;
   const over = new AbortController();
-  const nap = clock.sleep(leftMs, AbortSignal.any([over.signal, signal])).then(() => undefined);
-  try {
-    return await Promise.race([coming, nap]);
-  } finally {
-    over.abort();
-  }
+  return underAny([over.signal, signal], async (either) => {
+    try {
+      return await Promise.race([coming, clock.sleep(leftMs, either).then(() => undefined)]);
+    } finally {
+      over.abort();
+    }
+  });
 }

@@ -1,6 +1,7 @@
 // Keeps a shard alive: when its child fails, decides what comes next and whether this worker is the one to try it.
 // Other shards do not notice. Nothing is skipped, unless the person named a destination for what cannot be processed.
 
+import { anySignal } from "../anySignal.ts";
 import { ChildFailed } from "../child/childFailed.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
@@ -39,17 +40,29 @@ const STUCK_CHILDREN_MAX = 2;
  */
 export async function superviseShard(lease: HeldLease, given: SupervisedParts): Promise<void> {
   const parts = heeding(given);
-  const failures = new Failures(lease, parts);
+  const { signal: over, release } = anySignal(lease.lost, lease.stopRequested);
+  const failures = new Failures(lease, parts, over);
   const suspects = new Suspects(parts.settings);
   const latest = new LatestMoment(parts.clock.now());
-  for (let attempt = 1; ; attempt += 1) {
-    const life: Life = { attempt, suspects, latest, inHand: undefined, moved: false };
-    try {
-      return await consumeShard(lease, parts, life);
-    } catch (error) {
-      if (!(error instanceof ChildFailed || error instanceof ShardEndNotCheckpointed)) throw error;
-      if (!(await failures.goOnAfter(error, life))) return;
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      const life: Life = { attempt, suspects, latest, inHand: undefined, moved: false };
+      const error = await failureOf(consumeShard(lease, parts, life));
+      if (!error || !(await failures.goOnAfter(error, life))) return;
     }
+  } finally {
+    release();
+  }
+}
+
+/** How a child's life failed; `undefined` when it ended in order. @throws anything else, which ends the daemon. */
+async function failureOf(life: Promise<void>): Promise<Failure | undefined> {
+  try {
+    await life;
+    return undefined;
+  } catch (error) {
+    if (error instanceof ChildFailed || error instanceof ShardEndNotCheckpointed) return error;
+    throw error;
   }
 }
 
@@ -61,11 +74,12 @@ class Failures {
   readonly #over: AbortSignal;
   #stuckInARow = 0;
 
-  constructor(lease: HeldLease, parts: SupervisedParts) {
+  /** @param over aborted when the lease is lost or a stop is requested. */
+  constructor(lease: HeldLease, parts: SupervisedParts, over: AbortSignal) {
     this.#lease = lease;
     this.#parts = parts;
     this.#budget = new RestartBudget(parts.settings);
-    this.#over = AbortSignal.any([lease.lost, lease.stopRequested]);
+    this.#over = over;
   }
 
   /** Does what the failure calls for. @returns whether a new child should try. */

@@ -14,6 +14,7 @@
 
 import type { RecordBatch } from "../model/batch.ts";
 import { comparePositions, type Position } from "../model/position.ts";
+import { indexesIn, type Range, Ranges } from "./ranges.ts";
 
 export interface SuspectSettings {
   /** Retries of a suspect after its first failure; −1 = for ever. */
@@ -21,12 +22,6 @@ export interface SuspectSettings {
   /** −1 = any age. */
   readonly maximumRecordAgeInSeconds: number;
   readonly bisectBatchOnFunctionError: boolean;
-}
-
-/** Positions, both included. */
-export interface Range {
-  readonly first: Position;
-  readonly last: Position;
 }
 
 interface Suspect extends Range {
@@ -50,8 +45,8 @@ export type Sentence =
 
 export class Suspects {
   readonly #settings: SuspectSettings;
-  #suspects: Suspect[] = [];
-  #buried: Range[] = [];
+  readonly #suspects = new Ranges<Suspect>();
+  readonly #buried = new Ranges<Range>();
 
   constructor(settings: SuspectSettings) {
     this.#settings = settings;
@@ -60,15 +55,25 @@ export class Suspects {
   /** The parts in which a batch is to be delivered, in order. */
   cut(records: RecordBatch): readonly Part[] {
     if (records.count === 0) return [];
-    if (this.#suspects.length === 0 && this.#buried.length === 0) {
-      return [{ records, buried: false }];
+    const known = this.#knownOf(records);
+    if (known.length === 0) return [{ records, buried: false }];
+    const spans: { readonly from: number; to: number; readonly buried: boolean }[] = [];
+    let done = 0;
+    const upTo = (to: number, buried: boolean) => {
+      const before = spans.at(-1);
+      // Buried records are passed over together, however many ranges they are known by.
+      if (buried && before?.buried) before.to = to;
+      else if (to > done) spans.push({ from: done, to, buried });
+      done = Math.max(done, to);
+    };
+    for (const { range, buried } of known) {
+      const [from, to] = indexesIn(records, range);
+      if (to <= done || to === from) continue;
+      upTo(from, false);
+      upTo(to, buried);
     }
-    const owners = Array.from({ length: records.count }, (_, i) => this.#ownerOf(records, i));
-    const starts = owners.flatMap((owner, i) => (i === 0 || owner !== owners[i - 1] ? [i] : []));
-    return starts.map((from, i) => ({
-      records: records.slice(from, starts[i + 1] ?? records.count),
-      buried: owners[from] === BURIED,
-    }));
+    upTo(records.count, false);
+    return spans.map(({ from, to, buried }) => ({ records: records.slice(from, to), buried }));
   }
 
   /** A child failed while it had these records. */
@@ -99,51 +104,51 @@ export class Suspects {
   bury(records: RecordBatch): void {
     const range = rangeOf(records);
     if (!range) return;
-    this.#forget(range);
-    this.#buried.push(range);
+    this.#suspects.remove(range);
+    this.#buried.add(range);
   }
 
   /** A delivery succeeded: whatever is in it was innocent. */
   acquit(records: RecordBatch): void {
+    if (this.#suspects.count === 0) return;
     const range = rangeOf(records);
-    if (range && this.#suspects.length > 0) this.#forget(range);
+    if (range) this.#suspects.remove(range);
   }
 
   /** Everything up to here is checkpointed and comes back no more. */
   settle(checkpoint: Position): void {
-    const isAhead = ({ last }: Range) => comparePositions(last, checkpoint) > 0;
-    this.#suspects = this.#suspects.filter(isAhead);
-    this.#buried = this.#buried.filter(isAhead);
+    this.#suspects.removeUpTo(checkpoint);
+    this.#buried.removeUpTo(checkpoint);
   }
 
-  #ownerOf(records: RecordBatch, index: number): Suspect | typeof BURIED | undefined {
-    const position = records.position(index);
-    if (this.#buried.some((range) => contains(range, position))) return BURIED;
-    return this.#suspects.find((range) => contains(range, position));
+  /** What is known of a batch's records, in their order. */
+  #knownOf(records: RecordBatch): readonly { readonly range: Range; readonly buried: boolean }[] {
+    if (this.#suspects.count === 0 && this.#buried.count === 0) return [];
+    const batch = rangeOf(records);
+    if (!batch) return [];
+    return [
+      ...this.#buried.touching(batch).map((range) => ({ range, buried: true })),
+      ...this.#suspects.touching(batch).map((range) => ({ range, buried: false })),
+    ].sort((a, b) => comparePositions(a.range.first, b.range.first));
   }
 
   #find(range: Range): Suspect | undefined {
-    return this.#suspects.find((suspect) => isSame(suspect, range));
+    return this.#suspects.touching(range).find((suspect) => isSame(suspect, range));
   }
 
   #add(range: Range): Suspect {
     // A batch that overlaps an older suspect was cut otherwise by the service; the newer knowledge counts.
-    this.#suspects = this.#suspects.filter((known) => !overlaps(known, range));
     const suspect = { ...range, failures: 0, isPart: false };
-    this.#suspects.push(suspect);
+    this.#suspects.add(suspect);
     return suspect;
   }
 
   #split(suspect: Suspect, records: RecordBatch, at: number): void {
-    this.#forget(suspect);
+    this.#suspects.remove(suspect);
     for (const part of [records.slice(0, at), records.slice(at)]) {
       const range = rangeOf(part);
-      if (range) this.#suspects.push({ ...range, failures: 0, isPart: true });
+      if (range) this.#suspects.add({ ...range, failures: 0, isPart: true });
     }
-  }
-
-  #forget(range: Range): void {
-    this.#suspects = this.#suspects.filter((known) => !overlaps(known, range));
   }
 
   /** How many records from the front on are too old: arrival times grow along a shard. */
@@ -159,19 +164,9 @@ export class Suspects {
   }
 }
 
-const BURIED = Symbol("buried");
-
 function rangeOf(records: RecordBatch): Range | undefined {
   const { first, last } = records;
   return first && last ? { first, last } : undefined;
-}
-
-function contains({ first, last }: Range, position: Position): boolean {
-  return comparePositions(first, position) <= 0 && comparePositions(position, last) <= 0;
-}
-
-function overlaps(a: Range, b: Range): boolean {
-  return comparePositions(a.first, b.last) <= 0 && comparePositions(b.first, a.last) <= 0;
 }
 
 function isSame(a: Range, b: Range): boolean {

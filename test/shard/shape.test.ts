@@ -4,6 +4,8 @@ import { systemClock } from "../../src/clock.ts";
 import { type Batch, RecordBatch } from "../../src/model/batch.ts";
 import { gathered, limited } from "../../src/shard/shape.ts";
 import { numbered, sequenceNumbers } from "../support/batches.ts";
+import { unhandledDuring } from "../support/rejections.ts";
+import { leftIn } from "../support/signals.ts";
 
 const batch = (from: number, to: number): Batch => ({
   records: numbered(from, to),
@@ -82,6 +84,64 @@ describe("gathering", () => {
     const second = await found.next();
     expect(second.done ? [] : sequenceNumbers(second.value.records)).toEqual(["3", "4"]);
     expect((await found.next()).done).toBe(true);
+  });
+});
+
+describe("a source that fails", () => {
+  async function* failing(sizes: readonly number[], error: Error): AsyncGenerator<Batch> {
+    let next = 1;
+    for (const size of sizes) {
+      yield batch(next, next + size - 1);
+      next += size;
+    }
+    throw error;
+  }
+
+  it("fails for whoever takes the next batch, however long the child worked on the last", async () => {
+    const property = fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 }),
+      fc.integer({ min: 1, max: 8 }),
+      async (sizes, maxBatchRecords) => {
+        const error = new Error("the source failed");
+        const settings = { maxBatchWindowMs: 60_000, maxBatchRecords };
+        const found: string[] = [];
+        const consume = async () => {
+          for await (const { records } of gathered(
+            failing(sizes, error),
+            settings,
+            systemClock,
+            never,
+          )) {
+            found.push(...sequenceNumbers(records));
+            // The child works: the loop turns, and rejections that nobody handles come up.
+            await new Promise(setImmediate);
+            await new Promise(setImmediate);
+          }
+        };
+        const unhandled = await unhandledDuring(async () => {
+          await expect(consume()).rejects.toBe(error);
+        });
+        expect(unhandled).toEqual([]);
+        const given = sizes.reduce((sum, size) => sum + size, 0);
+        expect(found).toEqual(sequenceNumbers(numbered(1, given)).slice(0, found.length));
+      },
+    );
+    await fc.assert(property, { numRuns: 30 });
+  });
+});
+
+describe("many windows", () => {
+  it("leave nothing behind in a signal that lives longer than they", async () => {
+    const { signal } = new AbortController();
+    async function* slow(): AsyncGenerator<Batch> {
+      for (let number = 1; number <= 20; number += 1) {
+        yield batch(number, number);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    }
+    const found = await all(gathered(slow(), { maxBatchWindowMs: 1 }, systemClock, signal));
+    expect(found.flat()).toHaveLength(20);
+    expect(leftIn(signal)).toBe(0);
   });
 });
 

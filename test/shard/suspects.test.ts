@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { RecordBatch } from "../../src/model/batch.ts";
-import { parsePosition } from "../../src/model/position.ts";
+import { RecordBatch } from "../../src/model/batch.ts";
+import { type Position, parsePosition } from "../../src/model/position.ts";
 import { type SuspectSettings, Suspects } from "../../src/shard/suspects.ts";
 import { batchOf, numbered, sequenceNumbers } from "../support/batches.ts";
 
@@ -140,6 +140,116 @@ describe("bisecting", () => {
           expect(delivered.size).toBe(size - poison.size);
         },
       ),
+    );
+  });
+});
+
+/** A batch that counts how often one of its positions is looked at. */
+class CountingBatch extends RecordBatch {
+  looks = 0;
+
+  static of(records: RecordBatch): CountingBatch {
+    const starts = Uint32Array.from({ length: records.count + 1 }, (_, index) =>
+      index === 0 ? 0 : records.slice(0, index).json.length + 1,
+    );
+    return new CountingBatch(records.json, starts);
+  }
+
+  override position(index: number): Position {
+    const { sequenceNumber, subSequenceNumber } = super.position(index);
+    const count = () => {
+      this.looks += 1;
+    };
+    return {
+      get sequenceNumber() {
+        count();
+        return sequenceNumber;
+      },
+      subSequenceNumber,
+    };
+  }
+}
+
+describe("a batch of 10,000 records, of which 200 are buried, one here and one there,", () => {
+  const size = 10_000;
+  const buried = Array.from({ length: 200 }, (_, index) => 25 + 50 * index);
+  function buriedHere(): Suspects {
+    const suspects = new Suspects(BLOCKING);
+    for (const number of buried) suspects.bury(numbered(number, number));
+    return suspects;
+  }
+
+  it("is cut with fewer looks at its positions than it has records", () => {
+    const batch = CountingBatch.of(numbered(1, size));
+    const found = buriedHere().cut(batch);
+    expect(found.filter((part) => part.buried)).toHaveLength(buried.length);
+    expect(batch.looks).toBeLessThan(size);
+  });
+
+  it("is cut with no more than a few dozen looks a record when each is delivered by itself", () => {
+    const suspects = buriedHere();
+    let looks = 0;
+    for (let number = 1; number <= size; number += 1) {
+      const batch = CountingBatch.of(numbered(number, number));
+      suspects.cut(batch);
+      looks += batch.looks;
+    }
+    expect(looks / size).toBeLessThan(40);
+  });
+
+  it("is checkpointed record by record with a few looks at each checkpoint", () => {
+    const suspects = buriedHere();
+    let looks = 0;
+    for (let number = 1; number <= size; number += 1) {
+      const batch = CountingBatch.of(numbered(number, number));
+      if (batch.last) suspects.settle(batch.last);
+      looks += batch.looks;
+    }
+    expect(looks / size).toBeLessThan(20);
+  });
+});
+
+describe("whatever has failed, was buried, delivered or checkpointed", () => {
+  const step = fc.tuple(
+    fc.constantFrom("accuse" as const, "bury" as const, "acquit" as const, "settle" as const),
+    fc.nat({ max: 8 }),
+  );
+  const settings = fc.record({
+    maximumRetryAttempts: fc.integer({ min: -1, max: 2 }),
+    maximumRecordAgeInSeconds: fc.constant(-1),
+    bisectBatchOnFunctionError: fc.boolean(),
+  });
+  const batches = fc.array(fc.tuple(fc.integer({ min: 1, max: 30 }), fc.nat({ max: 20 })));
+
+  it("a batch is cut into all its records in order, and exactly the buried ones are left out", () => {
+    fc.assert(
+      fc.property(settings, fc.array(step), batches, (given, steps, cuts) => {
+        const suspects = new Suspects(given);
+        const buried = new Set<string>();
+        let settled = 0;
+        for (const [what, which] of steps) {
+          const open = deliveries(suspects, numbered(1, 50));
+          const part = open[which % Math.max(1, open.length)];
+          if (!part?.last) break;
+          if (what === "accuse") suspects.accuse(part, 0);
+          if (what === "bury") suspects.bury(part);
+          if (what === "bury") for (const number of sequenceNumbers(part)) buried.add(number);
+          if (what === "acquit") suspects.acquit(part);
+          if (what === "settle") suspects.settle(part.last);
+          if (what === "settle") settled = Math.max(settled, Number(part.last.sequenceNumber));
+        }
+        for (const [from, more] of cuts) {
+          const batch = numbered(from, from + more);
+          const found = suspects.cut(batch);
+          const numbers = found.flatMap(({ records }) => sequenceNumbers(records));
+          expect(numbers).toEqual(sequenceNumbers(batch));
+          const ahead = (number: string) => Number(number) > settled;
+          const left = found.flatMap((part) => (part.buried ? sequenceNumbers(part.records) : []));
+          expect(left.filter(ahead)).toEqual(
+            numbers.filter((number) => buried.has(number) && ahead(number)),
+          );
+        }
+      }),
     );
   });
 });

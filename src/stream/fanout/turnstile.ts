@@ -6,7 +6,11 @@ import type { Clock } from "../../clock.ts";
 export class Turnstile {
   readonly #clock: Clock;
   readonly #gapMs: number;
+  /** In the order in which they came. Whoever does not want to pass any more leaves, and costs the others no time. */
+  readonly #waiting: (() => void)[] = [];
   #nextMs = Number.NEGATIVE_INFINITY;
+  /** Ends the wait for the next turn; `undefined` while nobody waits. */
+  #allLeft: AbortController | undefined;
 
   constructor(clock: Clock, perSecond: number) {
     this.#clock = clock;
@@ -14,10 +18,34 @@ export class Turnstile {
   }
 
   /** Resolves when it is the caller's turn, or the signal is aborted. */
-  async pass(signal: AbortSignal): Promise<void> {
-    const nowMs = this.#clock.monotonicMs();
-    const turnMs = Math.max(nowMs, this.#nextMs);
-    this.#nextMs = turnMs + this.#gapMs;
-    if (turnMs > nowMs) await this.#clock.sleep(turnMs - nowMs, signal);
+  pass(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const go = () => {
+        signal.removeEventListener("abort", leave);
+        resolve();
+      };
+      const leave = () => {
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        if (this.#waiting.length === 0) this.#allLeft?.abort();
+        resolve();
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#waiting.push(go);
+      if (!this.#allLeft) void this.#letThrough();
+    });
+  }
+
+  async #letThrough(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      this.#allLeft = new AbortController();
+      const restMs = this.#nextMs - this.#clock.monotonicMs();
+      if (restMs > 0) await this.#clock.sleep(restMs, this.#allLeft.signal);
+      else {
+        this.#nextMs = this.#clock.monotonicMs() + this.#gapMs;
+        this.#waiting.shift()?.();
+      }
+    }
+    this.#allLeft = undefined;
   }
 }

@@ -1,0 +1,66 @@
+// Who passes when, and what becomes of the turns of those who left.
+
+import { expect, test } from "vitest";
+import { Turnstile } from "../../src/stream/fanout/turnstile.ts";
+import { ClockByHand } from "../leases/clockByHand.ts";
+
+const settled = () => new Promise(setImmediate);
+
+/** Four pass in a second. */
+function turnstile() {
+  const clock = new ClockByHand();
+  const gate = new Turnstile(clock, 4);
+  const passed: string[] = [];
+  const come = (name: string, signal = new AbortController().signal) =>
+    gate.pass(signal).then(() => {
+      if (!signal.aborted) passed.push(name);
+    });
+  return { clock, passed, come };
+}
+
+test("they pass one after the other, so many in a second, and the first at once", async () => {
+  const { clock, passed, come } = turnstile();
+  for (const name of ["a", "b", "c"]) void come(name);
+  await settled();
+  expect(passed).toEqual(["a"]);
+  clock.advance(249);
+  await settled();
+  expect(passed).toEqual(["a"]);
+  clock.advance(1);
+  await settled();
+  clock.advance(250);
+  await settled();
+  expect(passed).toEqual(["a", "b", "c"]);
+});
+
+test("forty who leave take no turn with them", async () => {
+  const { clock, passed, come } = turnstile();
+  void come("first");
+  const leaving = new AbortController();
+  for (let left = 0; left < 40; left += 1) void come("nobody", leaving.signal);
+  void come("waited with them");
+  leaving.abort();
+  void come("came later");
+  for (const name of ["first", "waited with them", "came later"]) {
+    await settled();
+    expect(passed.at(-1)).toBe(name);
+    clock.advance(250);
+  }
+});
+
+test("when all have left, nothing is left of their wait, and whoever comes next keeps the distance", async () => {
+  const { clock, passed, come } = turnstile();
+  void come("first");
+  const leaving = new AbortController();
+  const left = come("nobody", leaving.signal);
+  await settled();
+  leaving.abort();
+  await left;
+  await settled();
+  void come("second");
+  await settled();
+  expect(passed).toEqual(["first"]);
+  clock.advance(250);
+  await settled();
+  expect(passed).toEqual(["first", "second"]);
+});
