@@ -2,6 +2,7 @@
 // wait for one. One shard at a time has a processor, the others wait in line; nobody is hurried.
 
 import { createServer, type Server, type Socket } from "node:net";
+import { unlessAborted } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { type AttachAddress, listenAt } from "./attachAddress.ts";
@@ -119,21 +120,6 @@ export class AttachPoint {
     if (take) take(socket);
     else if (this.#early.length < EARLY_CONNECTIONS_MAX) this.#early.push(socket);
     else socket.destroy();
-  }
-}
-
-/** What was waited for; `undefined` when the signal was aborted before. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  let leave = () => {};
-  const aborted = new Promise<undefined>((resolve) => {
-    leave = () => resolve(undefined);
-    signal.addEventListener("abort", leave, { once: true });
-    if (signal.aborted) leave();
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", leave);
   }
 }
 

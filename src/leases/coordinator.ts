@@ -10,6 +10,7 @@
 //         consumer, a table that went away or a second worker of our name stop the worker in the same way, and
 //         `run` rejects with the reason.
 
+import { unlessAborted } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
@@ -36,7 +37,7 @@ import { denied, type Persistence, persist } from "./persist.ts";
 import { SetAside } from "./setAside.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
-import { anyAborted, sharedController } from "./signals.ts";
+import { sharedController } from "./signals.ts";
 import { type Comparison, checkAtStart } from "./streamCheck.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";
 import { Trouble } from "./trouble.ts";
@@ -153,7 +154,7 @@ export class Coordinator {
     } catch (error) {
       this.#fail(error);
     } finally {
-      await Promise.race([this.#holdings.ended(), anyAborted(killSignal)]);
+      await unlessAborted(this.#holdings.ended(), killSignal);
       if (killSignal.aborted) await this.#abandon();
       for (const each of [signal, killSignal]) each.removeEventListener("abort", stop);
     }

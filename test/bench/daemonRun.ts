@@ -90,6 +90,11 @@ export class DaemonRun {
     return memory([this.program.pid]);
   }
 
+  /** The process ids of the record processors that are running. */
+  processors(): readonly number[] {
+    return [...this.notes.pids].filter((pid) => memory([pid]).threads > 0);
+  }
+
   processorsMemory(): Memory {
     return memory([...this.notes.pids]);
   }

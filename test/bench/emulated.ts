@@ -12,6 +12,8 @@ import {
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import { withoutVersionWarning } from "../../src/stream/client.ts";
+import type { Random } from "../chaos/random.ts";
+import { reshard } from "../chaos/shards.ts";
 import { uniqueName } from "./paths.ts";
 import { waitFor } from "./wait.ts";
 
@@ -59,6 +61,11 @@ export class EmulatedStream {
   async put(text: string): Promise<void> {
     const record = { StreamName: this.name, PartitionKey: "key", Data: Buffer.from(text) };
     await this.#client.send(new PutRecordCommand(record));
+  }
+
+  /** Splits or merges at random, between two and six open shards. */
+  async reshard(random: Random): Promise<void> {
+    await reshard(this.#client, this.name, random);
   }
 
   /** Registers a consumer and gives its ARN when it can be used. */

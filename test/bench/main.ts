@@ -27,6 +27,7 @@ import { saveTable } from "./readme.ts";
 import { RETRIEVALS, type Retrieval } from "./retrieval.ts";
 import { runSeries } from "./series.ts";
 import { LOOP_DELAY } from "./shards.ts";
+import { soakCommand } from "./soak.ts";
 import { markdownTable } from "./table.ts";
 import { buildGoPrograms } from "./tools.ts";
 
@@ -143,6 +144,8 @@ async function main(argv: readonly string[]): Promise<void> {
     .description("Measures the daemon, beside the Java one if asked; see test/bench/README.md.")
     .showHelpAfterError();
   for (const mode of modes()) program.addCommand(mode);
+  // An hour long, and no part of `all`.
+  program.addCommand(soakCommand());
   program
     .command("all")
     .description("every mode with its defaults")

@@ -15,6 +15,9 @@ export const RUNS = join(WORK, "runs");
 
 export const BENCH = join(ROOT, "test", "bench");
 
+/** Preloaded into a daemon whose memory is judged. */
+export const HEAP_PROBE = join(ROOT, "test", "support", "heapProbe.mjs");
+
 let names = 0;
 
 /** A name that no other run has had. */

@@ -6,7 +6,7 @@ import { mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import { type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
-import { MAIN, PROCESSOR } from "./paths.ts";
+import { HEAP_PROBE, MAIN, PROCESSOR } from "./paths.ts";
 import { childrenOf } from "./processes.ts";
 
 export interface FleetOptions {
@@ -22,6 +22,8 @@ export interface FleetOptions {
   /** A library that lets us set a process's clock; absent = clocks are left alone. */
   readonly fakeTime: string | undefined;
 }
+
+const PROBED = ["--expose-gc", "--import", HEAP_PROBE];
 
 export class Member {
   readonly name: string;
@@ -76,6 +78,11 @@ export class Member {
     return this.#family().find(({ isGuard }) => isGuard)?.pid;
   }
 
+  /** What its daemons retain, as `heapProbe.mjs` writes it. */
+  get probeFile(): string {
+    return join(this.#options.folder, `${this.name}.heap`);
+  }
+
   get canSetClock(): boolean {
     return this.#options.fakeTime !== undefined;
   }
@@ -84,7 +91,7 @@ export class Member {
   start(keepName: boolean): void {
     if (!keepName) this.#starts += 1;
     const { mark, journal, fakeTime } = this.#options;
-    const child = spawn(process.execPath, [MAIN, "-p", this.#writeProperties()], {
+    const child = spawn(process.execPath, [...PROBED, MAIN, "-p", this.#writeProperties()], {
       stdio: ["ignore", this.#log, this.#log],
       detached: true,
       env: {
@@ -93,6 +100,7 @@ export class Member {
         AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
         AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
         JOURNAL_DIR: journal,
+        HEAP_PROBE: this.probeFile,
         ...mark,
         ...(fakeTime === undefined ? {} : this.#fakeTimeEnv(fakeTime)),
       },

@@ -27,7 +27,7 @@ import { type PutRecord, putUntil } from "./putter.ts";
 import { Random } from "./random.ts";
 import { untilActive } from "./shards.ts";
 import { tell, type Verdict } from "./verdict.ts";
-import { findGrowth, type Sample, trends, watch } from "./watch.ts";
+import { findGrowth, trends, watch } from "./watch.ts";
 
 const FIRST_SHARDS = 3;
 const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
@@ -80,7 +80,7 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
     fakeTime: options.fakeTime,
   });
 
-  const [ledger, samples]: [PutRecord[], Sample[]] = [[], []];
+  const ledger: PutRecord[] = [];
   const random = new Random(options.seed);
   const over = new AbortController();
   const putRandom = new Random(options.seed + 1);
@@ -96,11 +96,12 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
     },
     ledger,
   );
-  const watching = watch(() => fleet[0]?.pid, over.signal, samples);
+  const [survivor] = fleet;
+  const watching = watch(() => survivor?.pid, survivor?.probeFile ?? "", over.signal);
   const field = { fleet, random, log, disk, client, streamName: id };
   await attack(field, options, options.minutes * 60_000);
   over.abort();
-  await Promise.all([putting, watching]);
+  const [samples] = await Promise.all([watching, putting]);
 
   const endings = await endFleet({ fleet, journal, disk, ledger, dynamoUrl: dynamo.url, id });
   const lives = await readJournals(journal);

@@ -7,5 +7,6 @@ const ROOT = process.cwd();
 /** The built daemon. */
 export const MAIN = join(ROOT, "dist", "main.js");
 export const PROCESSOR = join(ROOT, "test", "chaos", "processor.mjs");
+export const HEAP_PROBE = join(ROOT, "test", "support", "heapProbe.mjs");
 /** Everything that a run leaves behind; git ignores it. */
 export const WORK = join(ROOT, ".cache", "chaos");

@@ -1,81 +1,78 @@
 // Whether a daemon takes more and more of something: memory, descriptors, processes.
 
 import { systemClock } from "../../src/clock.ts";
+import { lengthMs, retainedMib, type Sample, type Trend, trendOf } from "../support/growth.ts";
 import { nowMs } from "./faultLog.ts";
 import { type Holding, holdingOf } from "./processes.ts";
 
-export interface Sample extends Holding {
-  readonly atMs: number;
-}
+type Watched = keyof Holding | "retainedMib";
 
-const EVERY_MS = 2_000;
+export type Samples = Record<Watched, readonly Sample[]>;
+export type Trends = Readonly<Record<Watched, Trend>>;
 
+const EVERY_MS = 5_000;
+
+/** @returns what the daemon held, when `stop` is aborted. */
 export async function watch(
   pid: () => number | undefined,
+  probeFile: string,
   stop: AbortSignal,
-  samples: Sample[],
-): Promise<void> {
+): Promise<Samples> {
+  const seen: { readonly atMs: number; readonly holding: Holding }[] = [];
   while (!stop.aborted) {
     const current = pid();
     const holding = current === undefined ? undefined : holdingOf(current);
-    if (holding) samples.push({ atMs: nowMs(), ...holding });
+    if (holding) seen.push({ atMs: nowMs(), holding });
     await systemClock.sleep(EVERY_MS, stop);
   }
-}
-
-export interface Trend {
-  readonly first: number;
-  readonly last: number;
-  readonly max: number;
-  /** By the line that fits best, the first third left out: a program that has just started still grows. */
-  readonly perHour: number;
-}
-
-export type Trends = Readonly<Record<keyof Holding, Trend>>;
-
-export function trends(samples: readonly Sample[]): Trends {
-  const settled = samples.slice(Math.floor(samples.length / 3));
-  const of = (what: keyof Holding): Trend => {
-    const values = samples.map((sample) => sample[what]);
-    return {
-      first: round(values[0] ?? 0),
-      last: round(values.at(-1) ?? 0),
-      max: round(Math.max(0, ...values)),
-      perHour: round(slope(settled.map((sample) => [sample.atMs / 3_600_000, sample[what]]))),
-    };
+  const of = (what: keyof Holding) =>
+    seen.map(({ atMs, holding }) => ({ atMs, value: holding[what] }));
+  return {
+    rssMib: of("rssMib"),
+    descriptors: of("descriptors"),
+    children: of("children"),
+    retainedMib: retainedMib(probeFile),
   };
-  return { rssMib: of("rssMib"), descriptors: of("descriptors"), children: of("children") };
 }
 
-/** What a run of an hour may add. Shards come and go, and memory is given back late. */
-const PER_HOUR_MAX = { rssMib: 40, descriptors: 10, children: 4 } satisfies Record<
-  keyof Holding,
-  number
->;
+export function trends(samples: Samples): Trends {
+  return eachOf(samples, trendOf);
+}
 
-/** Below this a slope is chance. */
-const JUDGED_FROM_MS = 10 * 60_000;
+interface Limit {
+  readonly perHour: number;
+  /** A shorter run is not judged: its slope is chance, or still the warm-up. */
+  readonly fromMs: number;
+}
 
-export function findGrowth(samples: readonly Sample[]): readonly string[] {
-  const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.atMs - first.atMs < JUDGED_FROM_MS) return [];
-  return Object.entries(trends(samples)).flatMap(([what, trend]) => {
-    const limit = PER_HOUR_MAX[what as keyof Holding];
-    return trend.perHour <= limit
-      ? []
-      : [
-          `GROWTH: ${what} grows by ${trend.perHour} an hour (from ${trend.first} to ${trend.last})`,
-        ];
+const MINUTE_MS = 60_000;
+
+/** Compiled code and the SDK's caches grow for about five minutes; V8 takes memory for half an hour. */
+const LIMITS = {
+  retainedMib: { perHour: 10, fromMs: 10 * MINUTE_MS },
+  rssMib: { perHour: 40, fromMs: 40 * MINUTE_MS },
+  descriptors: { perHour: 10, fromMs: 10 * MINUTE_MS },
+  children: { perHour: 4, fromMs: 10 * MINUTE_MS },
+} satisfies Record<Watched, Limit>;
+
+export function findGrowth(samples: Samples): readonly string[] {
+  const found = eachOf(samples, (watched, what) => {
+    const { perHour, first, last } = trendOf(watched);
+    const limit = LIMITS[what];
+    if (lengthMs(watched) < limit.fromMs || perHour <= limit.perHour) return [];
+    return [`GROWTH: ${what} grows by ${perHour} an hour (from ${first} to ${last})`];
   });
+  return Object.values(found).flat();
 }
 
-/** Of the line through the points that fits best. */
-function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (pick: 0 | 1) => points.reduce((sum, point) => sum + point[pick], 0) / points.length;
-  const [meanX, meanY] = [mean(0), mean(1)];
-  const across = points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
-  const along = points.reduce((sum, [x, y]) => sum + (x - meanX) * (y - meanY), 0);
-  return across === 0 ? 0 : along / across;
+function eachOf<T>(
+  samples: Samples,
+  make: (watched: readonly Sample[], what: Watched) => T,
+): Record<Watched, T> {
+  return {
+    rssMib: make(samples.rssMib, "rssMib"),
+    retainedMib: make(samples.retainedMib, "retainedMib"),
+    descriptors: make(samples.descriptors, "descriptors"),
+    children: make(samples.children, "children"),
+  };
 }
-
-const round = (value: number) => Math.round(value * 10) / 10;
