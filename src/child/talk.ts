@@ -21,6 +21,14 @@ export interface TalkOptions {
   readonly emit: Emit;
 }
 
+/** More about an action. */
+export interface Delivering {
+  /** Where the child is when it has done it. */
+  readonly delivers: Position | undefined;
+  /** Called when the last byte of its line is in the child's pipe. */
+  readonly written: (() => void) | undefined;
+}
+
 /** Answers to checkpoints that a child has not read, before we stop listening to it. */
 const UNREAD_ANSWERS_MAX = 1_000;
 
@@ -71,15 +79,18 @@ export class Talk {
   }
 
   /** @throws ChildFailed when the child does not get through the action. */
-  async act(action: Action, line: readonly Buffer[], delivers?: Position): Promise<void> {
+  async act(action: Action, line: readonly Buffer[], more?: Delivering): Promise<void> {
     while (this.#answering !== undefined) await this.#answering;
     if (this.#failure) throw this.#failure;
     this.#conversation.ask(action);
     const settled = new Promise<void>((done, fail) => {
-      this.#turn = { action, delivers, done, fail };
+      this.#turn = { action, delivers: more?.delivers, done, fail };
     });
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
-    void this.#write(line, () => this.#conversation.delivered());
+    void this.#write(line, () => {
+      this.#conversation.delivered();
+      more?.written?.();
+    });
     const { timeoutMs } = this.#options;
     // Nothing to watch. An abort makes an error with its stack, which costs more than a small batch.
     if (timeoutMs === undefined) return settled;

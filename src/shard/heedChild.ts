@@ -34,7 +34,8 @@ export function heedful(start: StartProcessor, options: HeedOptions): StartProce
       failed: processor.failed,
       exited: processor.exited,
       initialize: (position) => heed(processor.initialize(position)),
-      processRecords: (records, behindMs) => heed(processor.processRecords(records, behindMs)),
+      processRecords: (records, behindMs, written) =>
+        heed(processor.processRecords(records, behindMs, written)),
       shutdownRequested: () => heed(processor.shutdownRequested()),
       leaseLost: () => heed(processor.leaseLost()),
       shardEnded: () => heed(processor.shardEnded()),
