@@ -152,6 +152,16 @@ type StreamEvent =
   /** Enhanced fan-out is refused, and the person left the choice to us: the stream is polled. */
   | { readonly type: "fanoutRefused"; readonly error: unknown }
   | { readonly type: "subscribed"; readonly shardId: string }
+  /** Shards fall behind because their buffers may not hold what comes to them between two calls. */
+  | {
+      readonly type: "readingThrottledByBudget";
+      readonly shardIds: readonly string[];
+      readonly forMs: number;
+      /** `maxBufferedBytes`, where it is set. */
+      readonly limitBytes: number | undefined;
+      /** A value with which none would. */
+      readonly enoughBytes: number;
+    }
   /** A KPL aggregate with something wrong inside: what came before it is delivered, the rest of it cannot be. */
   | {
       readonly type: "aggregateMalformed";

@@ -127,6 +127,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `${reason(e.error)} retrievalMode is AUTO: the stream is polled instead`,
   ],
   subscribed: ["debug", () => "subscribed"],
+  readingThrottledByBudget: [
+    "warn",
+    (e) =>
+      `${e.shardIds.length === 1 ? "a shard falls" : `${e.shardIds.length} shards fall`} behind, for ${Math.round(e.forMs / 1000)} s now, because ${e.limitBytes === undefined ? "the records of all shards fill the 256 MiB that they may" : `maxBufferedBytes = ${e.limitBytes} holds less than is written to them between two calls`}: ${e.shardIds.join(", ")}. Set maxBufferedBytes = ${e.enoughBytes}, ${e.limitBytes === undefined ? "" : "remove it, "}or start another worker for part of the shards`,
+  ],
   aggregateMalformed: [
     "error",
     (e) =>

@@ -31,7 +31,8 @@ export async function openReading(
   { client, reach, stream, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig } = settings;
-  const budget = new ByteBudget(settings.maxBufferedBytes);
+  const limitSet = sources.maxBufferedBytes.type !== "default";
+  const budget = new ByteBudget(limitSet ? settings.maxBufferedBytes : undefined);
   const common = { client, stream, initialPosition, budget, clock: systemClock, emit };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
   const polling = () =>

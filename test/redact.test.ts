@@ -52,6 +52,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   recordsExpired: { shardId: TEXT, checkpoint: position, first: position },
   shardExpired: { shardId: TEXT },
   fanoutConsumerFound: { consumerName: TEXT, arn: TEXT, registered: true },
+  readingThrottledByBudget: { shardIds: [TEXT], forMs: 1, limitBytes: 1, enoughBytes: 2 },
   fanoutEmulated: { arn: TEXT },
   fanoutRefused: { error: failure() },
   subscribed: { shardId: TEXT },

@@ -42,7 +42,12 @@ export interface RecordProcessor {
   /** How it ended: all that it wrote was read, and nothing of its process group is left. */
   readonly exited: Promise<ChildExit>;
   initialize(position: Position): Promise<void>;
-  processRecords(records: RecordBatch, millisBehindLatest: number | undefined): Promise<void>;
+  /** @param written called when the last byte is in the child's pipe. */
+  processRecords(
+    records: RecordBatch,
+    millisBehindLatest: number | undefined,
+    written?: () => void,
+  ): Promise<void>;
   shutdownRequested(): Promise<void>;
   leaseLost(): Promise<void>;
   /** @returns the name of the message that it answered: dialects differ in it. */

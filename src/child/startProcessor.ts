@@ -90,9 +90,13 @@ export class SpokenProcessor implements RecordProcessor {
     return this.#talk.act("initialize", [initializeLine(this.#child.shardId, position)]);
   }
 
-  async processRecords(records: RecordBatch, millisBehindLatest: number | undefined) {
+  async processRecords(
+    records: RecordBatch,
+    millisBehindLatest: number | undefined,
+    written?: () => void,
+  ) {
     const line = processRecordsLine(records, millisBehindLatest);
-    await this.#talk.act("processRecords", line, { delivers: records.last });
+    await this.#talk.act("processRecords", line, { delivers: records.last, written });
   }
 
   async shutdownRequested(): Promise<void> {

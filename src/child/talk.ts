@@ -23,6 +23,16 @@ export interface TalkOptions {
   readonly emit: Emit;
 }
 
+/** More about an action. */
+export interface About {
+  /** Where the child is when it has done it. */
+  readonly delivers?: Position | undefined;
+  /** The name of its message, where it is not that of the action. */
+  readonly message?: string;
+  /** Called when the last byte of its line is in the child's pipe. */
+  readonly written?: (() => void) | undefined;
+}
+
 /** Answers to checkpoints that a child has not read, before we stop listening to it. */
 const UNREAD_ANSWERS_MAX = 1_000;
 
@@ -75,15 +85,11 @@ export class Talk {
   }
 
   /**
-   * @param about the position that the action delivers, and the name of its message where it is another.
+   * @param about what the action delivers, and the name of its message where it is another.
    * @throws ChildFailed when the child does not get through the action.
    */
-  async act(
-    action: Action,
-    line: readonly Buffer[],
-    about: { readonly delivers?: Position | undefined; readonly message?: string } = {},
-  ): Promise<void> {
-    const { delivers, message = action } = about;
+  async act(action: Action, line: readonly Buffer[], about: About = {}): Promise<void> {
+    const { delivers, message = action, written } = about;
     while (this.#answering !== undefined) await this.#answering;
     if (this.#failure) throw this.#failure;
     this.#conversation.ask(action, message);
@@ -91,7 +97,10 @@ export class Talk {
       this.#turn = { action, message, delivers, done, fail };
     });
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
-    void this.#write(line, () => this.#conversation.delivered());
+    void this.#write(line, () => {
+      this.#conversation.delivered();
+      written?.();
+    });
     const { timeoutMs } = this.#options;
     // Nothing to watch. An abort makes an error with its stack, which costs more than a small batch.
     if (timeoutMs === undefined) return settled;

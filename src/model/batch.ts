@@ -43,10 +43,13 @@ export class RecordBatch {
     return new RecordBatch(Buffer.concat(pieces), starts);
   }
 
-  readonly #json: Buffer;
+  #json: Buffer;
   /** Where each record begins, and one past the comma that would follow the last. */
   readonly #starts: Uint32Array;
   readonly #free: (() => void) | undefined;
+  #whenFreed: (() => void) | undefined;
+  /** What is still known of records whose memory is gone. */
+  #ends: { readonly first: Position | undefined; readonly last: Position | undefined } | undefined;
 
   /**
    * @param starts offsets into `json` of each record, then the end of the last one plus 1.
@@ -58,9 +61,18 @@ export class RecordBatch {
     this.#free = free;
   }
 
-  /** Nobody looks at these records any more, nor at a part of them: their memory is for others. To be called once. */
+  /** Nobody looks at these records any more, nor at a part of them: their memory is for others. Known are how many they were, the first and the last. */
   free(): void {
+    if (this.#ends) return;
+    this.#ends = { first: this.first, last: this.last };
+    this.#json = Buffer.alloc(0);
     this.#free?.();
+    this.#whenFreed?.();
+  }
+
+  /** Has this called when they are freed. */
+  whenFreed(callback: () => void): void {
+    this.#whenFreed = callback;
   }
 
   get count(): number {
@@ -114,10 +126,12 @@ export class RecordBatch {
   }
 
   get first(): Position | undefined {
+    if (this.#ends) return this.#ends.first;
     return this.count === 0 ? undefined : this.position(0);
   }
 
   get last(): Position | undefined {
+    if (this.#ends) return this.#ends.last;
     return this.count === 0 ? undefined : this.position(this.count - 1);
   }
 

@@ -51,20 +51,23 @@ async function handOver(
   { processor, checkpointer, lease, parts, life }: Delivery,
 ): Promise<void> {
   const { settings, clock, emit } = parts;
+  const bytes = records.json.length;
   if (last) checkpointer.delivering(last, records.first);
   const begunMs = clock.monotonicMs();
   life.inHand = records;
-  await processor.processRecords(records, millisBehindLatest);
+  // The child has them, and where it fails they are read again: so their memory is not held while it works.
+  const written = life.suspects.needRecords ? undefined : () => records.free();
+  await processor.processRecords(records, millisBehindLatest, written);
   life.inHand = undefined;
   life.moved = true;
-  lease.delivered(records.json.length);
+  lease.delivered(bytes);
   life.suspects.acquit(records);
   emit({
     type: "batchProcessed",
     shardId: lease.shardId,
     pid: processor.pid,
     records: records.count,
-    bytes: records.json.length,
+    bytes,
     position: last,
     millisBehindLatest,
     elapsedMs: clock.monotonicMs() - begunMs,

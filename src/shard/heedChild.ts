@@ -45,8 +45,8 @@ export function heedful(start: StartProcessor, options: HeedOptions): StartProce
       failed: processor.failed,
       exited: processor.exited,
       initialize: (position) => heed("initialize", () => processor.initialize(position)),
-      processRecords: (records, behindMs) =>
-        heed("processRecords", () => processor.processRecords(records, behindMs)),
+      processRecords: (records, behindMs, written) =>
+        heed("processRecords", () => processor.processRecords(records, behindMs, written)),
       shutdownRequested: () => heed("shutdownRequested", () => processor.shutdownRequested()),
       leaseLost: () => heed("leaseLost", () => processor.leaseLost()),
       shardEnded: () => heed("shardEnded", () => processor.shardEnded()),

@@ -52,6 +52,15 @@ export class Suspects {
     this.#settings = settings;
   }
 
+  /** Whether more than the place of records that a child failed with may be asked for. */
+  get needRecords(): boolean {
+    const { maximumRetryAttempts, maximumRecordAgeInSeconds, bisectBatchOnFunctionError } =
+      this.#settings;
+    return (
+      maximumRetryAttempts >= 0 || maximumRecordAgeInSeconds >= 0 || bisectBatchOnFunctionError
+    );
+  }
+
   /** The parts in which a batch is to be delivered, in order. */
   cut(records: RecordBatch): readonly Part[] {
     if (records.count === 0) return [];

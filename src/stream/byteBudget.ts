@@ -1,32 +1,57 @@
-// One budget of bytes for the records of all shards that were fetched and not yet taken by a child.
-//
-// Every shard may hold one batch, whatever the others hold: so a child that hangs on a full budget stops its own shard
-// only. More than one batch is granted while the budget lasts, and to each shard at most the same part of it. So that one
-// batch a shard is not too much either, batches get smaller as more shards hold some: `batchBytes` says how large.
+// Keeps count of the bytes of records that were fetched and that no child has read yet, of all shards, and has shards
+// wait until they may hold more. The rules are those of `allowance.ts`.
 
+import {
+  batchBytes,
+  grantedBytes,
+  LARGEST_BATCH_BYTES,
+  mayHold,
+  type Pools,
+  type Situation,
+} from "./allowance.ts";
 import { LARGE_RECORD_BYTES } from "./recordSizes.ts";
 
-/** Below this a call would cost more than its records. All shards together may exceed the budget by so much each. */
-const SMALLEST_BATCH_BYTES = 256 * 1024;
 /** What is to come: nothing that matters, records of a size that is not known, or records of about so many bytes. */
 export type Need = "small" | "unknown" | number;
 
-/** What the largest answer of the service comes to: 10 MiB as base64, and what stands around 10,000 records. */
-const LARGEST_BATCH_BYTES = 17 * 1024 * 1024;
+const MIB = 1024 * 1024;
+/**
+ * All that shards may hold where the person has set no limit: 16 MiB, and as far as they need it 8 MiB for each, which is what a
+ * shard at the service's limit is written in five seconds; 256 MiB at most.
+ */
+const BY_DEFAULT: Pools = {
+  sharedBytes: 16 * MIB,
+  eachBytes: 8 * MIB,
+  needsBytes: 240 * MIB,
+};
 
 export class ByteBudget {
-  readonly #totalBytes: number;
-  readonly #shares = new Set<Share>();
+  /** What the person has set; `undefined`: the total follows what the shards need. */
+  readonly limitBytes: number | undefined;
+  readonly #pools: Pools;
+  readonly #holding = new Set<Share>();
+  readonly #needing = new Set<Share>();
   #heldBytes = 0;
+  #neededBytes = 0;
   #wake: (() => void)[] = [];
 
-  /** @param totalBytes of rendered records in memory, counted from the answer until the child has them. */
-  constructor(totalBytes: number) {
-    this.#totalBytes = totalBytes;
+  /** @param limitBytes of rendered records in memory, counted from the answer until the child has them. */
+  constructor(limitBytes?: number) {
+    this.limitBytes = limitBytes;
+    this.#pools =
+      limitBytes === undefined
+        ? BY_DEFAULT
+        : { sharedBytes: limitBytes, eachBytes: 0, needsBytes: 0 };
   }
 
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** A limit with which every shard could have what it needs: one batch in hand and one ahead. */
+  get enoughBytes(): number {
+    const largest = Math.max(0, ...[...this.#needing].map(({ neededBytes }) => neededBytes));
+    return Math.ceil((2 * largest * this.#needing.size) / MIB) * MIB;
   }
 
   /** A share for one shard, until `leave`. */
@@ -34,11 +59,9 @@ export class ByteBudget {
     return new Share(this);
   }
 
-  /** @internal How large its next batch may be, so that each shard can have one in hand and one ahead. */
+  /** @internal How large its next batch may be. */
   batchBytes(share: Share): number {
-    const left = this.#totalBytes - this.#heldBytes;
-    const fair = Math.min(this.#partBytes(share) / 2, left, LARGEST_BATCH_BYTES);
-    return Math.max(SMALLEST_BATCH_BYTES, Math.floor(fair));
+    return batchBytes(this.#situation(share), this.#pools);
   }
 
   /** @internal What to reserve for its next batch. The first of all shards may have everything; the others, who do not wait for its answer, one record. */
@@ -46,25 +69,32 @@ export class ByteBudget {
     if (need === "small") return 0;
     if (need !== "unknown") return Math.max(this.batchBytes(share), Math.ceil(need));
     if (this.#heldBytes > 0) return LARGE_RECORD_BYTES;
-    return Math.min(this.#totalBytes, LARGEST_BATCH_BYTES);
+    return Math.min(this.#pools.sharedBytes, LARGEST_BATCH_BYTES);
   }
 
   /** @internal */
   mayHold(share: Share, bytes: number): boolean {
-    if (share.heldBytes === 0) return true;
-    if (this.#heldBytes + bytes > this.#totalBytes) return false;
-    return share.heldBytes + bytes <= this.#partBytes(share);
+    return mayHold(bytes, this.#situation(share), this.#pools);
+  }
+
+  /** @internal What it may hold in any case. */
+  grantedBytes(share: Share): number {
+    return grantedBytes(this.#situation(share), this.#pools);
   }
 
   /** @internal */
   change(share: Share, bytes: number): void {
     this.#heldBytes += bytes;
-    if (share.heldBytes > 0) this.#shares.add(share);
-    else this.#shares.delete(share);
-    if (bytes > 0) return;
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
+    if (share.heldBytes > 0) this.#holding.add(share);
+    else this.#holding.delete(share);
+    if (bytes <= 0) this.#wakeAll();
+  }
+
+  /** @internal */
+  changeNeed(share: Share, bytes: number): void {
+    this.#neededBytes += bytes;
+    if (share.neededBytes > 0) this.#needing.add(share);
+    else this.#needing.delete(share);
   }
 
   /** @internal Resolves when some shard gave bytes back. */
@@ -79,17 +109,33 @@ export class ByteBudget {
     });
   }
 
-  /** An equal part for each shard that holds something, the one that asks included. */
-  #partBytes(share: Share): number {
-    return this.#totalBytes / (this.#shares.size + (this.#shares.has(share) ? 0 : 1));
+  #wakeAll(): void {
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const resolve of wake) resolve();
+  }
+
+  #situation(share: Share): Situation {
+    return {
+      heldBytes: share.heldBytes,
+      neededBytes: share.neededBytes,
+      allHeldBytes: this.#heldBytes,
+      allNeededBytes: this.#neededBytes,
+      needing: this.#needing.size + (this.#needing.has(share) ? 0 : 1),
+      holding: this.#holding.size + (this.#holding.has(share) ? 0 : 1),
+    };
   }
 }
 
 /** What one shard holds of the budget. */
 export interface ByteShare {
   readonly heldBytes: number;
-  /** How large the next batch should be at most; less while many shards hold much. */
+  /** How large the next batch should be at most. */
   batchBytes(): number;
+  /** Says what one batch of the shard should hold, so that it does not fall behind. */
+  needs(bytes: number): void;
+  /** Of that it may hold so much in any case. */
+  readonly grantedBytes: number;
   /**
    * Waits until the next batch may be fetched, and holds what it may come to, so that others count on it.
    *
@@ -107,6 +153,7 @@ export interface ByteShare {
 class Share implements ByteShare {
   readonly #budget: ByteBudget;
   #heldBytes = 0;
+  #neededBytes = 0;
 
   constructor(budget: ByteBudget) {
     this.#budget = budget;
@@ -116,8 +163,22 @@ class Share implements ByteShare {
     return this.#heldBytes;
   }
 
+  get neededBytes(): number {
+    return this.#neededBytes;
+  }
+
+  get grantedBytes(): number {
+    return this.#budget.grantedBytes(this);
+  }
+
   batchBytes(): number {
     return this.#budget.batchBytes(this);
+  }
+
+  needs(bytes: number): void {
+    const more = bytes - this.#neededBytes;
+    this.#neededBytes = bytes;
+    this.#budget.changeNeed(this, more);
   }
 
   async reserve(need: Need, signal: AbortSignal): Promise<number> {
@@ -143,5 +204,6 @@ class Share implements ByteShare {
 
   leave(): void {
     this.hold(-this.#heldBytes);
+    this.needs(0);
   }
 }

@@ -33,6 +33,8 @@ export interface GetRecordsAnswer {
   readonly records: RecordBatch;
   /** How many records the service sent, an aggregate counted as one. */
   readonly received: number;
+  /** Their payloads and partition keys, as the service counts them for its limits. */
+  readonly payloadBytes: number;
   /** The last record that the service sent, whatever became of it when its aggregate was taken apart. */
   readonly lastSequenceNumber: SequenceNumber | undefined;
   /** Absent at the end of the shard. */
@@ -93,11 +95,15 @@ function readAnswer(
   return { ...records, next, millisBehindLatest, childShards: children };
 }
 
-type Records = Pick<GetRecordsAnswer, "records" | "received" | "lastSequenceNumber">;
+type Records = Pick<
+  GetRecordsAnswer,
+  "records" | "received" | "payloadBytes" | "lastSequenceNumber"
+>;
 
 const NO_RECORDS: Records = {
   records: RecordBatch.empty,
   received: 0,
+  payloadBytes: 0,
   lastSequenceNumber: undefined,
 };
 
@@ -112,15 +118,17 @@ function readRecords(json: JsonCursor, disaggregate: Disaggregate | undefined): 
   record.read();
   const writer = new BatchWriter(sizeOfAll(json.bytes.length, json.pos - start));
   let received = 0;
+  let payloadBytes = 0;
   for (;;) {
     received += 1;
+    payloadBytes += record.data.length * BYTES_PER_BASE64 + record.partitionKey.length;
     write(record, writer, disaggregate);
     if (!json.more(CLOSE_ARRAY)) break;
     record.read();
   }
   const last = record.sequenceNumber.toString();
   const lastSequenceNumber = isSequenceNumber(last) ? last : undefined;
-  return { records: writer.finish(), received, lastSequenceNumber };
+  return { records: writer.finish(), received, payloadBytes, lastSequenceNumber };
 }
 
 function write(
@@ -135,6 +143,8 @@ function write(
   writer.data(data);
   writer.close(partitionKey, sequenceNumber, arrivalMs, 0);
 }
+
+const BYTES_PER_BASE64 = 0.75;
 
 /** What all records come to, if each gains what a record gains from the service's usual form to ours. */
 function sizeOfAll(bodyBytes: number, firstRecordBytes: number): number {

@@ -4,11 +4,12 @@
 // With `idleTimeBetweenReadsInMillis` set, the person decides: that long from the start of one call to the start of the next,
 // so that 200 is five calls a second. (The Java daemon counts from the end of a call; a record waits as much longer as calls
 // take.) A long call is followed by half of it, lest a shard be asked without pause. Without it we adapt: behind the tip at once, after records quickly, without records
-// more slowly. A shard that was throttled keeps to what the service allows from then on, and, while it is throttled
-// further (others read it too), goes down to a fraction of that.
+// more slowly. A shard that was throttled keeps to what the service allows from then on; if it is throttled all the same,
+// others read it too, and it goes down to a fraction of that.
 
 import { type Backoff, backoffMs } from "../retry.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
+import { READ_BYTES_PER_MS } from "./shardNeed.ts";
 
 type PaceSettings = Pick<
   PollingSettings,
@@ -24,8 +25,6 @@ const IDLE_MS = 1_000;
 const SLACK = 0.35;
 /** How much longer each wait without records is than the last. */
 const SLOWER = 1.25;
-/** The service's 2 MB per second, in bytes of payload. */
-const BYTES_PER_MS = 2_000;
 /** An answer of this size is worth a call: more of the same may be asked for at once. */
 const WORTHWHILE_BYTES = 400_000;
 const THROTTLED: Backoff = { baseMs: 400, capMs: 10_000 };
@@ -37,8 +36,10 @@ const DENIED: Backoff = { baseMs: 2_000, capMs: 30_000 };
 export interface CallFacts {
   readonly startedMs: number;
   readonly endedMs: number;
-  /** Bytes of records, rendered: about 4/3 of the payload. */
+  /** Of records, rendered. */
   readonly bytes: number;
+  /** The same as the service counts them. */
+  readonly payloadBytes: number;
   readonly records: number;
   readonly millisBehindLatest: number | undefined;
   /** It asked for few records, as little was known of their size: that they were few says nothing. */
@@ -56,6 +57,8 @@ export class Pace {
   #alike: { readonly backoff: Backoff; times: number } | undefined;
   /** Throttled once: the service's limits are kept. */
   #careful = false;
+  /** When the service has forgotten what the last call brought. */
+  #paidMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: PaceSettings, random = Math.random) {
     const { idleTimeBetweenReadsInMillis: idleMs } = settings;
@@ -69,9 +72,15 @@ export class Pace {
     return this.#slackMs;
   }
 
+  /** What the person wants between two calls; 0 = as it suits the shard. */
+  get idleMs(): number {
+    return this.#idleMs ?? 0;
+  }
+
   /** The monotonic time at which the next call may start. */
   nextMs(call: CallFacts): number {
     const isNear = (call.millisBehindLatest ?? 0) < this.#reducedMs;
+    this.#paidMs = call.startedMs + call.payloadBytes / READ_BYTES_PER_MS;
     return Math.max(this.#usualMs(call), isNear ? call.endedMs + this.#reducedMs : 0);
   }
 
@@ -80,19 +89,22 @@ export class Pace {
     this.#alike = undefined;
     this.#slackMs = 0;
     const { startedMs, endedMs } = call;
+    const paidMs = this.#careful ? this.#paidMs : 0;
     if (this.#idleMs !== undefined) {
-      return Math.max(startedMs + this.#idleMs, endedMs + this.#idleMs / 2);
+      return Math.max(startedMs + this.#idleMs, endedMs + this.#idleMs / 2, paidMs);
     }
     this.#emptyAnswers = call.records > 0 ? 0 : this.#emptyAnswers + 1;
-    const restMs = this.#careful ? (call.bytes * 0.75) / BYTES_PER_MS : 0;
-    return startedMs + Math.max(this.#gapMs(call), restMs) * 2 ** this.#throttles;
+    const gapMs = Math.max(this.#gapMs(call), paidMs - startedMs);
+    return startedMs + gapMs * 2 ** this.#throttles;
   }
 
-  /** How long to wait after the shard was throttled. */
-  throttledMs(): number {
+  /** How long to wait after the shard was throttled: at first, or if we asked too early, until our own last call is made up for. */
+  throttledMs(nowMs: number): number {
     this.#slackMs = 0;
     this.#alike = undefined;
+    const isOurs = !this.#careful || this.#paidMs > nowMs;
     this.#careful = true;
+    if (isOurs) return this.#atLeastIdle(this.#paidMs - nowMs);
     this.#throttles = Math.min(this.#throttles + 1, MAX_THROTTLES);
     return this.#atLeastIdle(backoffMs(this.#throttles, THROTTLED, this.#random));
   }

@@ -4,6 +4,7 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { InitialPosition } from "../model/shard.ts";
+import { BudgetWatch } from "./budgetWatch.ts";
 import type { ByteBudget } from "./byteBudget.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import { readAhead } from "./readAhead.ts";
@@ -37,11 +38,17 @@ export function pollingReader(options: PollingOptions): ReadShard {
     troubles: new Troubles(emit, clock),
     waitingRoom: new WaitingRoom(clock),
     sizes: new RecordSizes(),
+    budgetWatch: new BudgetWatch(options.budget, emit, clock),
   };
 
   return readAhead(options.budget, {
+    inPieces: false,
     fetch: (shard, from, share, queue, signal) =>
       new ShardFetch(context, shard, from, share, queue).run(signal),
-    left: (shardId) => context.troubles.forget(shardId),
+    left: (shardId) => {
+      context.troubles.forget(shardId);
+      context.budgetWatch.forget(shardId);
+    },
+    clock,
   });
 }

@@ -1,13 +1,16 @@
 // For each shard one loop fetches ahead, within the budget that all share, while the caller works on the batch before.
 
 import { setMaxListeners } from "node:events";
+import type { Clock } from "../clock.ts";
 import type { Batch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
-import { BatchQueue } from "./batchQueue.ts";
+import { BatchQueue, putTogether } from "./batchQueue.ts";
 import type { ByteBudget, ByteShare } from "./byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
 export interface Fetching {
+  /** The service decides how little comes at a time: what waits for the caller is put together. */
+  readonly inPieces: boolean;
   /** Puts batches into the queue, and counts them in its share, until the shard ends or the signal is aborted. */
   readonly fetch: (
     shard: ShardToRead,
@@ -18,9 +21,13 @@ export interface Fetching {
   ) => Promise<void>;
   /** The shard is not read any longer. */
   readonly left: (shardId: string) => void;
+  readonly clock: Clock;
 }
 
-export function readAhead(budget: ByteBudget, { fetch, left }: Fetching): ReadShard {
+export function readAhead(
+  budget: ByteBudget,
+  { inPieces, fetch, left, clock }: Fetching,
+): ReadShard {
   return async function* batches(shard, from, signal): AsyncGenerator<Batch> {
     if (signal.aborted) return;
     // Many shards may listen to one signal.
@@ -36,10 +43,19 @@ export function readAhead(budget: ByteBudget, { fetch, left }: Fetching): ReadSh
     );
     try {
       for (;;) {
-        const batch = await queue.take(stop.signal);
+        const taken = await queue.take(inPieces, stop.signal);
+        let heldBytes = taken.reduce((bytes, { records }) => bytes + records.json.length, 0);
+        const batch = putTogether(taken);
         if (!batch) return;
+        const givenMs = clock.monotonicMs();
+        const release = () => {
+          share.release(heldBytes);
+          heldBytes = 0;
+        };
+        batch.records.whenFreed(release);
         yield batch;
-        share.release(batch.records.json.length);
+        release();
+        queue.worked(clock.monotonicMs() - givenMs);
         if (batch.shardEnd) return;
       }
     } finally {

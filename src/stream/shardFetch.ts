@@ -6,7 +6,8 @@ import { type Batch, RecordBatch } from "../model/batch.ts";
 import { isSentinel, type Position } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
 import { type Disaggregate, disaggregator } from "./aggregate.ts";
-import type { BatchQueue } from "./batchQueue.ts";
+import { type BatchQueue, MAX_BATCHES } from "./batchQueue.ts";
+import type { BudgetWatch } from "./budgetWatch.ts";
 import type { ByteShare } from "./byteBudget.ts";
 import { type CallOptions, GetRecords } from "./calls.ts";
 import {
@@ -24,6 +25,7 @@ import type { ShardToRead } from "./reader.ts";
 import type { Ask, RecordSizes } from "./recordSizes.ts";
 import { ShardCursor } from "./shardCursor.ts";
 import { endingOf, endingOfMissing } from "./shardEnding.ts";
+import { ShardNeed } from "./shardNeed.ts";
 import type { StreamId } from "./streamId.ts";
 import type { Troubles } from "./troubles.ts";
 import type { WaitingRoom } from "./waitingRoom.ts";
@@ -39,6 +41,7 @@ export interface FetchContext {
   readonly troubles: Troubles;
   readonly waitingRoom: WaitingRoom;
   readonly sizes: RecordSizes;
+  readonly budgetWatch: BudgetWatch;
 }
 
 /** A limit of the service. */
@@ -53,6 +56,7 @@ export class ShardFetch {
   readonly #cursor: ShardCursor;
   readonly #getRecords: GetRecords;
   readonly #pace: Pace;
+  readonly #need = new ShardNeed();
   readonly #disaggregate: Disaggregate;
   /** The first record may be the one that the position names, or the aggregate that it is inside of. */
   #dropping: boolean;
@@ -92,9 +96,11 @@ export class ShardFetch {
   /** Returns at the end of the shard, or when the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#queue.room(signal);
+      // At the tip, what comes meanwhile is fetched in one call when the child has taken what waits.
+      await this.#queue.room((waiting) => waiting < (this.#behind ? MAX_BATCHES : 1), signal);
       const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
       await this.#context.waitingRoom.wait(due, signal);
+      this.#share.needs(this.#need.bytes(this.#queue.workMs, this.#pace.idleMs));
       // At the tip an answer is small, and is counted when its size is known.
       const need = this.#behind ? (this.#expectedBytes ?? "unknown") : "small";
       const reserved = await this.#share.reserve(need, signal);
@@ -121,10 +127,8 @@ export class ShardFetch {
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
       troubles.succeeded(operation, shardId);
-      return {
-        ...this.#took(answer, { startedMs, endedMs, isCautious }),
-        ...(shardEnd && { shardEnd }),
-      };
+      const how = { startedMs, endedMs, isCautious };
+      return { ...this.#took(answer, limit, how), ...(shardEnd && { shardEnd }) };
     } catch (error) {
       if (signal.aborted) return undefined;
       return await this.#failed(operation, error, signal);
@@ -133,14 +137,27 @@ export class ShardFetch {
 
   #took(
     answer: GetRecordsAnswer,
+    limit: number,
     how: Pick<CallFacts, "startedMs" | "endedMs" | "isCautious">,
   ): Batch {
-    const { records, received, lastSequenceNumber, nextShardIterator, millisBehindLatest } = answer;
+    const { records, received, payloadBytes, lastSequenceNumber, nextShardIterator } = answer;
+    const { millisBehindLatest } = answer;
     const bytes = records.json.length;
     this.#failures = 0;
-    this.#behind = (millisBehindLatest ?? 0) > 0;
+    this.#behind = (millisBehindLatest ?? 0) > 0 || received >= limit;
     this.#cursor.advance(lastSequenceNumber, nextShardIterator);
-    this.#nextCallMs = this.#pace.nextMs({ ...how, bytes, records: received, millisBehindLatest });
+    this.#nextCallMs = this.#pace.nextMs({
+      ...how,
+      bytes,
+      payloadBytes,
+      records: received,
+      millisBehindLatest,
+    });
+    const least = this.#need.leastBytes(this.#queue.workMs, this.#pace.idleMs);
+    const isShort = this.#behind && received >= limit && this.#share.batchBytes() < least;
+    this.#context.budgetWatch.saw(this.#shard.shardId, isShort);
+    const look = { atMs: how.endedMs, bytes, payloadBytes, millisBehindLatest };
+    this.#need.saw({ ...look, behind: this.#behind });
     if (received > 0) {
       this.#recordBytes = this.#context.sizes.saw(received, bytes);
       const { shardId } = this.#shard;
@@ -207,9 +224,10 @@ export class ShardFetch {
   #retryLater(operation: string, error: unknown, kind: TroubleKind): void {
     const { clock, troubles } = this.#context;
     const lasting = isLasting(error);
+    const nowMs = clock.monotonicMs();
     const retryInMs =
-      kind === "throttled" ? this.#pace.throttledMs() : this.#pace.failedMs(lasting);
-    this.#nextCallMs = clock.monotonicMs() + retryInMs;
+      kind === "throttled" ? this.#pace.throttledMs(nowMs) : this.#pace.failedMs(lasting);
+    this.#nextCallMs = nowMs + retryInMs;
     const { shardId } = this.#shard;
     const ofShard = error instanceof ForeignPosition;
     const everywhere = (lasting && !ofShard) || kind === "unreachable";

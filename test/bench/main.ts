@@ -11,6 +11,7 @@ import { RUNS } from "./paths.ts";
 import {
   idle,
   install,
+  keepup,
   latency,
   type Options,
   PROFILES,
@@ -102,12 +103,24 @@ function modes(): readonly Command[] {
       .addOption(counts("--shards <n...>", "numbers of shards", [16]))
       .addOption(counts("--size <bytes...>", "bytes in each record", [100, 1024]))
       .addOption(count("--records <n>", "in all shards together", 2_000_000)),
+    command(
+      "keepup",
+      "shards written at the service's limit, slow children: behind, CPU, memory",
+      keepup,
+    )
+      .addOption(counts("--shards <n...>", "numbers of shards", [1, 16, 64]))
+      .addOption(counts("--work <ms...>", "how long a child takes for a batch", [0, 300, 1_000]))
+      .addOption(choices("--retrieval <how...>", "how shards are read", RETRIEVALS, RETRIEVALS))
+      .addOption(idleTimes([1_000, "default"]))
+      .addOption(count("--backlog <seconds>", "written to each shard before it is read", 60))
+      .addOption(count("--seconds <n>", "how long to watch when that is read", 60))
+      .option("--profile", "show where our daemon's CPU goes", false),
     command("push", "from a put to the child by enhanced fan-out", push)
       .option("--emulator", "on the emulated Kinesis instead of the fake one", false)
       .addOption(count("--rate <n>", "records a second", 7))
       .addOption(count("--seconds <n>", "how long to put", 20)),
     command("latency", "from a put to the child by polling", latency)
-      .addOption(idleTimes())
+      .addOption(idleTimes([200, "default"]))
       .addOption(count("--rate <n>", "records a second", 7))
       .addOption(count("--seconds <n>", "how long to put", 30)),
     command("install", "size of a production install", install),

@@ -6,12 +6,18 @@ import { join } from "node:path";
 export type Note =
   /** All times are milliseconds since 1970, with fractions. */
   | { readonly what: "start"; readonly atMs: number }
-  | { readonly what: "init"; readonly atMs: number }
+  | { readonly what: "init"; readonly pid: number; readonly atMs: number }
   | {
       readonly what: "batch";
       readonly atMs: number;
       readonly records: number;
       readonly bytes: number;
+    }
+  | {
+      readonly what: "upto";
+      readonly pid: number;
+      readonly atMs: number;
+      readonly arrivedMs: number;
     }
   | { readonly what: "age"; readonly atMs: number; readonly ageMs: number };
 
@@ -45,7 +51,7 @@ export class Notes {
       for (let length = this.#read(file.fd); length > 0; length = this.#read(file.fd)) {
         const lines = (file.rest + this.#buffer.toString("latin1", 0, length)).split("\n");
         file.rest = lines.pop() ?? "";
-        for (const line of lines) this.all.push(parseNote(line));
+        for (const line of lines) this.all.push(parseNote(line, Number(name)));
       }
     }
     return this.all.slice(before);
@@ -65,15 +71,18 @@ export class Notes {
   }
 }
 
-function parseNote(line: string): Note {
+function parseNote(line: string, pid: number): Note {
   const [what, at, first = "", second = ""] = line.split(" ");
   const atMs = Number(at) / NANOS_PER_MS;
   switch (what) {
     case "start":
-    case "init":
       return { what, atMs };
+    case "init":
+      return { what, pid, atMs };
     case "batch":
       return { what, atMs, records: Number(first), bytes: Number(second) };
+    case "upto":
+      return { what, pid, atMs, arrivedMs: Number(first) / NANOS_PER_MS };
     case "age":
       return { what, atMs, ageMs: Number(first) / NANOS_PER_MS };
     default:

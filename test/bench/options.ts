@@ -27,10 +27,10 @@ export function property(text: string, before: Readonly<Record<string, string>>)
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-export function idleTimes(): Option {
+export function idleTimes(defaults: readonly IdleTime[]): Option {
   const values: IdleTime[] = [];
   return new Option("--idle <ms...>", "idleTimeBetweenReadsInMillis, or default")
-    .default([200, "default"] satisfies IdleTime[], "200 default")
+    .default(defaults, defaults.join(" "))
     .argParser((text) => {
       values.push(text === "default" ? text : parseCount(text));
       return values;

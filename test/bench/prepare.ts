@@ -5,6 +5,7 @@ import type { Scope } from "../../src/sample/scope.ts";
 import type { Daemon } from "./daemons.ts";
 import { IDLE_COLUMNS, type IdleOptions, idleCases } from "./idle.ts";
 import { INSTALL_COLUMNS, installCases } from "./install.ts";
+import { KEEPUP_COLUMNS, keepupCases } from "./keepup.ts";
 import { type IdleTime, LATENCY_COLUMNS, type LatencyOptions, latencyCases } from "./latency.ts";
 import { WORK } from "./paths.ts";
 import { type Processor, processorCommand, processorCommands } from "./processors.ts";
@@ -45,6 +46,8 @@ export interface Options {
   readonly settle: number;
   readonly idle: readonly IdleTime[];
   readonly rate: number;
+  readonly work: readonly number[];
+  readonly backlog: number;
   readonly preload?: string;
 }
 
@@ -131,6 +134,23 @@ export const workers: Prepare = async (options, scope) => ({
     child: await processorCommand("go"),
     properties: options.set,
     dynamoUrl: await useDynamo(scope, options.java),
+  }),
+});
+
+export const keepup: Prepare = async (options, scope, daemons) => ({
+  mode: "keepup",
+  columns: KEEPUP_COLUMNS,
+  cases: keepupCases({
+    shards: options.shards,
+    workMs: options.work,
+    retrievals: options.retrieval,
+    idleTimes: options.idle,
+    backlogSeconds: options.backlog,
+    seconds: options.seconds,
+    properties: options.set,
+    dynamoUrl: await useDynamo(scope, options.java),
+    child: await processorCommand("go"),
+    after: showProfile(options, daemons),
   }),
 });
 

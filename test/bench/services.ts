@@ -18,6 +18,18 @@ export interface FakeStream {
   readonly aggregate?: number;
   /** As the service, which insists on it for subscriptions. */
   readonly tls?: boolean;
+  /** Records a second that each shard is written with, from when it is first read; then `recordsPerShard` means nothing. */
+  readonly perSecond?: number;
+  /** Of such a shard: what it was written before. */
+  readonly backlogSeconds?: number;
+  /** The service's limits per second and shard. */
+  readonly limited?: boolean;
+}
+
+/** GetRecords calls of all shards so far, and those of them that were throttled. */
+export interface CallCounts {
+  readonly calls: number;
+  readonly refused: number;
 }
 
 export interface FakeKinesis {
@@ -25,6 +37,7 @@ export interface FakeKinesis {
   readonly pid: number;
   /** With which a daemon trusts its certificate. */
   readonly env: Readonly<Record<string, string>>;
+  counts(): Promise<CallCounts>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +48,16 @@ const STOP_PATIENCE_MS = 2_000;
 
 /** @param forJava its own store of certificates is to be made, too. */
 export async function startFakeKinesis(
-  { shards, recordsPerShard, bytes, aggregate = 0, tls = false }: FakeStream,
+  {
+    shards,
+    recordsPerShard,
+    bytes,
+    aggregate = 0,
+    tls = false,
+    perSecond = 0,
+    backlogSeconds = 0,
+    limited = false,
+  }: FakeStream,
   forJava = false,
 ): Promise<FakeKinesis> {
   const certificate = join(RUNS, `${uniqueName()}.pem`);
@@ -44,6 +66,9 @@ export async function startFakeKinesis(
     records: recordsPerShard,
     size: bytes,
     aggregate,
+    rate: perSecond,
+    backlog: backlogSeconds,
+    limits: limited,
     ...(tls && { tls: certificate }),
   };
   const args = Object.entries(values).map(([name, value]) => `-${name}=${value}`);
@@ -58,7 +83,8 @@ export async function startFakeKinesis(
     ...(tls && { NODE_EXTRA_CA_CERTS: certificate }),
     ...(tls && forJava && { JAVA_TOOL_OPTIONS: await javaTrust(certificate) }),
   };
-  return { url, pid: program.pid, env, stop: () => program.stop(STOP_PATIENCE_MS) };
+  const counts = async () => (await (await fetch(url)).json()) as CallCounts;
+  return { url, pid: program.pid, env, counts, stop: () => program.stop(STOP_PATIENCE_MS) };
 }
 
 /** Options with which a JVM trusts a certificate, and no other. */

@@ -68,6 +68,9 @@ async function startHere() {
     stop: stop.signal,
     kill: kill.signal,
     drain,
+    failed: (error) => {
+      throw error;
+    },
   });
   onTestFinished(async () => {
     stop.abort();

@@ -42,7 +42,9 @@ async function start(command: string, properties = {}) {
 function told(daemon: DaemonUnderTest, shardId: string, line: string) {
   return daemon.waitFor(
     (event) =>
-      event.event === "childOutput" && event.shardId === shardId && event["line"] === `kcl1 ${line}`,
+      event.event === "childOutput" &&
+      event.shardId === shardId &&
+      event["line"] === `kcl1 ${line}`,
   );
 }
 
@@ -120,7 +122,9 @@ describe("a processor of KCL 1.x", () => {
         "kcl1 record cat",
       ]);
       expect(eventsOf(daemon, "childFailed")).toHaveLength(1);
-      expect(eventsOf(daemon, "dialectChanged")).toMatchObject([{ to: "kcl1", sign: "shardEnded" }]);
+      expect(eventsOf(daemon, "dialectChanged")).toMatchObject([
+        { to: "kcl1", sign: "shardEnded" },
+      ]);
       await put(stream, ["dog", "bird", "fish", "cow"]);
       await until("the words", async () => {
         const words = CHILDREN.flatMap((id) => linesOf(daemon, id)).filter((line) =>

@@ -12,22 +12,29 @@ const empty = (millisBehindLatest: number): Batch => ({
   millisBehindLatest,
 });
 
+/** One batch, or `undefined` at the end. */
+async function next(queue: BatchQueue, signal = never): Promise<Batch | undefined> {
+  const [batch] = await queue.take(false, signal);
+  return batch;
+}
+const upTo4 = (waiting: number) => waiting < 4;
+
 test("batches come out in order, and then the end", async () => {
   const queue = new BatchQueue();
   queue.put(full(1));
   queue.put(full(2));
   queue.end();
-  const taken = [await queue.take(never), await queue.take(never)];
+  const taken = [await next(queue), await next(queue)];
   expect(taken.map((batch) => batch?.millisBehindLatest)).toEqual([1, 2]);
-  expect(await queue.take(never)).toBeUndefined();
+  expect(await next(queue)).toBeUndefined();
 });
 
 test("a failure comes after the batches before it", async () => {
   const queue = new BatchQueue();
   queue.put(full(1));
   queue.end({ error: new Error("broken") });
-  expect(await queue.take(never)).toBeDefined();
-  await expect(queue.take(never)).rejects.toThrow("broken");
+  expect(await next(queue)).toBeDefined();
+  await expect(next(queue)).rejects.toThrow("broken");
 });
 
 test("of batches without records only the newest waits", async () => {
@@ -38,7 +45,7 @@ test("of batches without records only the newest waits", async () => {
   queue.put(full(0));
   queue.end();
   const taken: unknown[] = [];
-  for (let batch = await queue.take(never); batch; batch = await queue.take(never)) {
+  for (let batch = await next(queue); batch; batch = await next(queue)) {
     taken.push(batch.millisBehindLatest);
   }
   expect(taken).toEqual([3, 0]);
@@ -48,31 +55,31 @@ test("the end of a shard is never replaced", async () => {
   const queue = new BatchQueue();
   queue.put({ ...empty(0), shardEnd: { children: [] } });
   queue.put(empty(1));
-  expect((await queue.take(never))?.shardEnd).toBeDefined();
+  expect((await next(queue))?.shardEnd).toBeDefined();
 });
 
 test("who takes waits for what is put; who fetches waits for what is taken", async () => {
   const queue = new BatchQueue();
-  const taking = queue.take(never);
+  const taking = next(queue);
   queue.put(full(1));
   expect((await taking)?.millisBehindLatest).toBe(1);
   for (let count = 0; count < 4; count += 1) queue.put(full(count));
   let room = false;
-  const waiting = queue.room(never).then(() => {
+  const waiting = queue.room(upTo4, never).then(() => {
     room = true;
   });
   await Promise.resolve();
   expect(room).toBe(false);
-  await queue.take(never);
+  await next(queue);
   await waiting;
 });
 
 test("an abort ends both", async () => {
   const queue = new BatchQueue();
   const abort = new AbortController();
-  const taking = queue.take(abort.signal);
+  const taking = next(queue, abort.signal);
   abort.abort();
   expect(await taking).toBeUndefined();
   for (let count = 0; count < 4; count += 1) queue.put(full(count));
-  await queue.room(abort.signal);
+  await queue.room(upTo4, abort.signal);
 });

@@ -7,6 +7,7 @@ const call = (facts: Partial<CallFacts> = {}): CallFacts => ({
   startedMs: 1_000,
   endedMs: 1_030,
   bytes: 0,
+  payloadBytes: 0,
   records: 0,
   millisBehindLatest: 0,
   isCautious: false,
@@ -15,8 +16,8 @@ const call = (facts: Partial<CallFacts> = {}): CallFacts => ({
 const idle = (idleTimeBetweenReadsInMillis: number | undefined) => ({
   idleTimeBetweenReadsInMillis,
 });
-const some = { records: 5, bytes: 5_000 };
-const large = { records: 5_000, bytes: 8_000_000 };
+const some = { records: 5, bytes: 5_000, payloadBytes: 3_000 };
+const large = { records: 5_000, bytes: 8_000_000, payloadBytes: 5_242_880 };
 /** The middle of all chances. */
 const half = () => 0.5;
 
@@ -48,18 +49,18 @@ describe("without a setting", () => {
     expect(pace.nextMs(call(first))).toBe(1_200);
   });
 
-  test("throttled once, it keeps to 2 MB of payload and 5 calls a second", () => {
+  test("throttled once, it keeps to 2 MiB of payload and 5 calls a second", () => {
     const pace = new Pace(idle(undefined), half);
-    pace.throttledMs();
+    pace.throttledMs(2_000);
     pace.nextMs(call());
     const waitMs = pace.nextMs(call({ ...large, millisBehindLatest: 9 })) - 1_000;
-    expect(waitMs).toBe((large.bytes * 0.75) / 2_000);
+    expect(waitMs).toBe(2_500);
     expect(pace.nextMs(call({ ...some, millisBehindLatest: 9 }))).toBe(1_200);
   });
 
   test("throttled again and again, it waits longer, and recovers step by step", () => {
     const pace = new Pace(idle(undefined), half);
-    const waits = Array.from({ length: 20 }, () => pace.throttledMs());
+    const waits = Array.from({ length: 20 }, () => pace.throttledMs(2_000));
     expect(waits[1]).toBeGreaterThan(waits[0] ?? 0);
     expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
     const after = Array.from({ length: 6 }, () => pace.nextMs(call(some)) - 1_000);
@@ -86,7 +87,7 @@ describe("with idleTimeBetweenReadsInMillis", () => {
   test("it waits at least as long after a failure", () => {
     const pace = new Pace(idle(5_000), () => 0);
     expect(pace.failedMs(false)).toBe(5_000);
-    expect(pace.throttledMs()).toBe(5_000);
+    expect(pace.throttledMs(2_000)).toBe(5_000);
   });
 });
 
@@ -119,7 +120,7 @@ describe("after failures", () => {
     failures(pace, 100, true);
     expect(pace.failedMs(false)).toBe(400);
     failures(pace, 100, false);
-    pace.throttledMs();
+    pace.throttledMs(2_000);
     expect(pace.failedMs(false)).toBe(400);
     failures(pace, 100, false);
     pace.nextMs(call());

@@ -4,6 +4,7 @@ import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import type { InitialPosition } from "../../model/shard.ts";
+import { BudgetWatch } from "../budgetWatch.ts";
 import type { ByteBudget } from "../byteBudget.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
@@ -49,11 +50,17 @@ export function fanoutReader(options: FanoutOptions): ReadShard {
     turnstile: new Turnstile(clock, SUBSCRIPTIONS_PER_SECOND),
     giveUp: polling !== undefined,
     troubles,
+    budgetWatch: new BudgetWatch(budget, emit, clock),
   };
   const fanout = readAhead(budget, {
+    inPieces: true,
     fetch: (shard, from, share, queue, signal) =>
       new ShardSubscriptions(context, shard, from, share, queue).run(signal),
-    left: (shardId) => troubles.forget(shardId),
+    left: (shardId) => {
+      troubles.forget(shardId);
+      context.budgetWatch.forget(shardId);
+    },
+    clock,
   });
   return polling ? orPolling(fanout, polling, emit) : fanout;
 }

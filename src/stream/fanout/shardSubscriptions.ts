@@ -12,7 +12,8 @@ import { isSentinel, isSequenceNumber, type Position } from "../../model/positio
 import type { InitialPosition } from "../../model/shard.ts";
 import { type Backoff, backoffMs } from "../../retry.ts";
 import { type Disaggregate, disaggregator } from "../aggregate.ts";
-import type { BatchQueue } from "../batchQueue.ts";
+import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
+import type { BudgetWatch } from "../budgetWatch.ts";
 import type { ByteShare } from "../byteBudget.ts";
 import type { CallOptions, IteratorPlace } from "../calls.ts";
 import {
@@ -27,6 +28,7 @@ import type { SubscriptionEvent } from "../getRecordsAnswer.ts";
 import type { ShardToRead } from "../reader.ts";
 import { fixedPlace, startingPlace } from "../shardCursor.ts";
 import { endingOf, endingOfMissing } from "../shardEnding.ts";
+import { ShardNeed } from "../shardNeed.ts";
 import type { StreamId } from "../streamId.ts";
 import type { Troubles } from "../troubles.ts";
 import { FanoutUnavailable } from "./fanoutUnavailable.ts";
@@ -48,8 +50,11 @@ export interface SubscriptionContext {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly troubles: Troubles;
+  readonly budgetWatch: BudgetWatch;
 }
 
+/** So many wait for the caller at most, however little they hold. */
+const MOST_EVENTS = 1_000;
 const SAME_SHARD_MS = 5_000;
 /** A little beyond it, since the service counts by a clock of its own. */
 const IN_USE: Backoff = { baseMs: 1_000, capMs: 1_000 };
@@ -63,6 +68,7 @@ export class ShardSubscriptions {
   readonly #from: Position;
   readonly #share: ByteShare;
   readonly #queue: BatchQueue;
+  readonly #need = new ShardNeed();
   readonly #disaggregate: Disaggregate;
   #place: IteratorPlace;
   /** The first record may be the one that the position names, or the aggregate that it is inside of. */
@@ -132,7 +138,8 @@ export class ShardSubscriptions {
     const { calls, stream, troubles } = this.#context;
     const { shardId } = this.#shard;
     for (;;) {
-      await this.#queue.room(signal);
+      this.#share.needs(this.#need.bytes(this.#queue.workMs, 0));
+      await this.#queue.room((waiting) => this.#mayWait(waiting), signal);
       // An event is small beside the budget, and is counted when its size is known.
       await this.#share.reserve("small", signal);
       signal.throwIfAborted();
@@ -154,8 +161,22 @@ export class ShardSubscriptions {
     }
   }
 
+  /** Events may be so small that a few are less than what comes while the child works. */
+  #mayWait(waiting: number): boolean {
+    const { heldBytes, grantedBytes } = this.#share;
+    return waiting < MAX_BATCHES || (waiting < MOST_EVENTS && heldBytes < grantedBytes);
+  }
+
   #took(event: SubscriptionEvent): Batch {
-    const { records, received, continuationSequenceNumber: next, millisBehindLatest } = event;
+    const { records, received, payloadBytes, continuationSequenceNumber: next } = event;
+    const { millisBehindLatest } = event;
+    const bytes = records.json.length;
+    const atMs = this.#context.clock.monotonicMs();
+    const behind = (millisBehindLatest ?? 0) > 0;
+    const least = this.#need.leastBytes(this.#queue.workMs, 0);
+    const isShort = behind && this.#share.batchBytes() < least;
+    this.#context.budgetWatch.saw(this.#shard.shardId, isShort);
+    this.#need.saw({ atMs, bytes, payloadBytes, millisBehindLatest, behind });
     this.#failures = 0;
     this.#received = true;
     if (next !== undefined && isSequenceNumber(next)) {
@@ -163,7 +184,6 @@ export class ShardSubscriptions {
     }
     if (received > 0) {
       const { shardId } = this.#shard;
-      const bytes = records.json.length;
       this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
     }
     return { records: this.#wanted(records), millisBehindLatest };

@@ -1,9 +1,10 @@
 // echochild answers every action at once and does nothing else, so that a measurement sees the daemon and not its
-// child. What it was given, and when, it notes in $BENCH_NOTES/<pid>: one line per event, a word and numbers.
+// child; with -work it takes its time for each batch, and with -checkpoint it checkpoints each. What it was given, and when, it notes in $BENCH_NOTES/<pid>: one line per event, a word and numbers.
 //
 //	start NANOS                    the process runs
 //	init NANOS                     initialize has arrived
 //	batch NANOS RECORDS BYTES      a processRecords line has arrived, of so many records and bytes
+//	upto NANOS ARRIVAL_NANOS       with -upto: when the last record of that batch had arrived in the stream
 //	age NANOS AGE_NANOS            with -age, for each record: the time since the one that its payload tells
 //
 // NANOS is the time since 1970. The children in other languages write the same.
@@ -26,18 +27,29 @@ import (
 // Every record has this once, and nothing else in a line can look like it: quotes inside strings are escaped.
 var recordMark = []byte(`"action":"record"`)
 var dataMark = []byte(`"data":"`)
+var arrivalMark = []byte(`"approximateArrivalTimestamp":`)
 
 func main() {
 	started := time.Now()
 	age := flag.Bool("age", false, "payloads are times in nanoseconds: note how long ago each was")
+	work := flag.Duration("work", 0, "how long to take for each batch")
+	checkpoint := flag.Bool("checkpoint", false, "checkpoint after each batch")
+	upTo := flag.Bool("upto", false, "note when the last record of each batch had arrived in the stream")
 	flag.Parse()
-	if err := run(started, *age); err != nil {
+	if err := run(started, options{*age, *work, *checkpoint, *upTo}); err != nil {
 		fmt.Fprintln(os.Stderr, "echochild:", err)
 		os.Exit(1)
 	}
 }
 
-func run(started time.Time, age bool) error {
+type options struct {
+	age        bool
+	work       time.Duration
+	checkpoint bool
+	upTo       bool
+}
+
+func run(started time.Time, options options) error {
 	notes, err := os.Create(filepath.Join(os.Getenv("BENCH_NOTES"), strconv.Itoa(os.Getpid())))
 	if err != nil {
 		return err
@@ -66,10 +78,15 @@ func run(started time.Time, age bool) error {
 			note("init", now)
 		case "processRecords":
 			note("batch", now, int64(bytes.Count(line, recordMark)), int64(len(line)))
-			if age {
+			if options.age {
 				eachPayload(line, func(sent int64) { note("age", now, now.UnixNano()-sent) })
 			}
-		case "shardEnded", "shutdownRequested":
+			if options.upTo {
+				note("upto", now, lastArrival(line))
+			}
+			time.Sleep(options.work)
+		}
+		if action == "shardEnded" || action == "shutdownRequested" || options.checkpoint && action == "processRecords" {
 			fmt.Println(`{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null}`)
 			if _, err := lines.next(); err != nil {
 				return err
@@ -86,6 +103,18 @@ func actionOf(line []byte) string {
 		return ""
 	}
 	return string(fields[3])
+}
+
+// lastArrival reads the last record's time, in nanoseconds; 0 when there is none.
+func lastArrival(line []byte) int64 {
+	at := bytes.LastIndex(line, arrivalMark)
+	if at < 0 {
+		return 0
+	}
+	digits := line[at+len(arrivalMark):]
+	end := bytes.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+	milli, _ := strconv.ParseInt(string(digits[:max(0, end)]), 10, 64)
+	return milli * int64(time.Millisecond)
 }
 
 func eachPayload(line []byte, use func(sent int64)) {

@@ -36,7 +36,7 @@ func (s *stream) subscribeToShard(w http.ResponseWriter, r *http.Request, form *
 		return
 	}
 	place, _ := request["StartingPosition"].(object)
-	position := s.startOf(place["Type"], place["SequenceNumber"])
+	position := s.startOf(shard, place["Type"], place["SequenceNumber"])
 
 	life, cancel := context.WithTimeout(r.Context(), subscriptionLife)
 	defer cancel()
@@ -49,7 +49,10 @@ func (s *stream) subscribeToShard(w http.ResponseWriter, r *http.Request, form *
 		if _, err := w.Write(out.finish()); err != nil || connection.Flush() != nil {
 			return
 		}
-		if position >= s.records {
+		s.limits[shard].wait(life)
+		if writer := s.writers[shard]; writer != nil {
+			writer.wait(life, position)
+		} else if position >= s.records {
 			s.puts[shard].wait(life, position-s.records)
 		}
 		if life.Err() != nil {
@@ -63,16 +66,18 @@ func (s *stream) subscribeToShard(w http.ResponseWriter, r *http.Request, form *
 // appendEvent renders what comes after the first so many records, and tells how many these are with it.
 func (s *stream) appendEvent(out *frame, form *form, shard, before int) int {
 	page := s.pages[form]
-	count := min(len(page.ends), s.records-before, max(1, mostEventBytes/max(1, s.payloadBytes)))
+	written := s.written(shard)
+	count := min(len(page.ends), written-before, max(1, mostEventBytes/max(1, s.payloadBytes)))
 	var put []putRecord
+	s.limits[shard].pay(max(0, count) * s.payloadBytes)
 	if count <= 0 {
-		put = s.puts[shard].after(before - s.records)
+		put = s.puts[shard].after(before - written)
 		count = len(put)
 	}
 	next := before + count
-	out.bytes = form.appendHead(out.bytes, max(0, s.records-next), "ContinuationSequenceNumber", sequenceNumber(shard, next))
+	out.bytes = form.appendHead(out.bytes, s.behind(shard, next), "ContinuationSequenceNumber", sequenceNumber(shard, next))
 	if put == nil {
-		out.bytes = page.appendRecords(out.bytes, count, shard, before)
+		out.bytes = page.appendRecords(out.bytes, count, shard, before, s.writers[shard])
 	}
 	out.bytes = appendPut(out.bytes, form, put, shard, before)
 	out.bytes = append(out.bytes, form.tail...)

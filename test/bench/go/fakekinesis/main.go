@@ -3,8 +3,9 @@
 //
 // It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary; GetShardIterator, GetRecords;
 // RegisterStreamConsumer, DescribeStreamConsumer, SubscribeToShard) for any stream, in JSON or in CBOR as the request is,
-// over HTTP/1.1 and over HTTP/2, without TLS or with. It has the service's limits per call (10,000 records, 10 MiB) and none
-// per second, and checks no signature. A record that is put is pushed to the shard's subscribers at once, and comes with
+// over HTTP/1.1 and over HTTP/2, without TLS or with. It has the service's limits per call (10,000 records, 10 MiB), with
+// -limits also those per second and shard, and checks no signature. With -rate each shard is written at that rate from the
+// moment when it is first read, and has -backlog seconds of it already. A record that is put is pushed to the shard's subscribers at once, and comes with
 // the next GetRecords. When it listens, it writes its address on STDOUT.
 package main
 
@@ -19,6 +20,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -26,10 +28,14 @@ func main() {
 	records := flag.Int("records", 100_000, "records in each shard")
 	size := flag.Int("size", 1024, "bytes in each record")
 	aggregate := flag.Int("aggregate", 0, "KPL user records of that size in each record; 0: plain records")
+	rate := flag.Int("rate", 0, "records a second that each shard is written with; 0: all are there from the beginning")
+	backlog := flag.Int("backlog", 0, "with -rate: seconds that each shard was written before it is first read")
+	limited := flag.Bool("limits", false, "5 GetRecords calls and 2 MiB a second and shard, as the service")
 	certificateFile := flag.String("tls", "", "use TLS, and write the certificate to this file")
 	flag.Parse()
 
-	stream := newStream(*shards, *records, *size, *aggregate)
+	paced := pacing{*rate, time.Duration(*backlog) * time.Second}
+	stream := newStream(*shards, *records, *size, *aggregate, paced, *limited)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
@@ -55,6 +61,10 @@ func main() {
 type object = map[string]any
 
 func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		s.counts.report(w)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -75,6 +85,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	switch operation {
 	case "GetRecords":
+		s.counts.calls.Add(1)
 		s.getRecords(w, form, request)
 	case "GetShardIterator":
 		s.getShardIterator(w, form, request)

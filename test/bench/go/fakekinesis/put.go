@@ -45,9 +45,9 @@ func (l *putLog) after(count int) []putRecord {
 // appendPut renders them as the shard's records after so many.
 func appendPut(out []byte, form *form, put []putRecord, shard, before int) []byte {
 	for i, record := range put {
-		var at int
+		var at changing
 		out, at = form.appendRecord(out, i == 0, record.payload, record.key, record.arrived)
-		putSequence(out[at:], shard, before+i+1)
+		putSequence(out[at.sequence:], shard, before+i+1)
 	}
 	return out
 }

@@ -31,10 +31,13 @@ type stream struct {
 	payloadBytes    int // of each record
 	pages           map[*form]*page
 	puts            []*putLog // of each shard
+	writers         []*writer // of each shard; nil when all records are there from the beginning
+	limits          []*limits // of each shard; nil without
+	counts          counts
 	buffers         sync.Pool
 }
 
-func newStream(shards, records, size, aggregate int) *stream {
+func newStream(shards, records, size, aggregate int, paced pacing, limited bool) *stream {
 	random := rand.New(rand.NewSource(1))
 	payload := func() []byte {
 		data := make([]byte, size)
@@ -44,6 +47,9 @@ func newStream(shards, records, size, aggregate int) *stream {
 	if aggregate > 0 {
 		single := payload
 		payload = func() []byte { return aggregateOf(aggregate, single) }
+	}
+	if paced.perSecond > 0 {
+		records = mostRecords
 	}
 	count := max(1, min(mostRecords, records, mostBytes/max(1, len(payload()))))
 	payloads := make([][]byte, count)
@@ -60,6 +66,8 @@ func newStream(shards, records, size, aggregate int) *stream {
 		records:      records,
 		payloadBytes: len(payloads[0]),
 		puts:         puts,
+		writers:      newWriters(shards, paced),
+		limits:       newLimits(shards, limited),
 		pages: map[*form]*page{
 			inJSON: newPage(inJSON, payloads, arrived),
 			inCBOR: newPage(inCBOR, payloads, arrived),
@@ -70,31 +78,35 @@ func newStream(shards, records, size, aggregate int) *stream {
 
 // page is the largest answer in one form, up to the end of its records; smaller ones are its beginning.
 type page struct {
-	bytes     []byte
-	sequences []int // where the changing digits of each sequence number begin
-	ends      []int // where each record ends
+	form    *form
+	bytes   []byte
+	changes []changing
+	ends    []int // where each record ends
 }
 
 func newPage(form *form, payloads [][]byte, arrived time.Time) *page {
-	p := &page{}
+	p := &page{form: form}
 	for i, payload := range payloads {
-		var at int
+		var at changing
 		p.bytes, at = form.appendRecord(p.bytes, i == 0, payload, fmt.Sprintf("key-%d", i), arrived)
-		p.sequences = append(p.sequences, at)
+		p.changes = append(p.changes, at)
 		p.ends = append(p.ends, len(p.bytes))
 	}
 	return p
 }
 
 // appendRecords copies the first of them, as the shard's records after so many.
-func (p *page) appendRecords(out []byte, count, shard, before int) []byte {
+func (p *page) appendRecords(out []byte, count, shard, before int, writer *writer) []byte {
 	if count <= 0 {
 		return out
 	}
 	start := len(out)
 	out = append(out, p.bytes[:p.ends[count-1]]...)
-	for i, at := range p.sequences[:count] {
-		putSequence(out[start+at:], shard, before+i+1)
+	for i, at := range p.changes[:count] {
+		putSequence(out[start+at.sequence:], shard, before+i+1)
+		if writer != nil {
+			p.form.putArrival(out[start+at.arrival:], writer.arrivalOf(before+i).UnixMilli())
+		}
 	}
 	return out
 }
@@ -123,23 +135,29 @@ func (s *stream) getRecords(w http.ResponseWriter, form *form, request object) {
 		refuse(w, form, "InvalidArgumentException", "Invalid ShardIterator: "+iterator)
 		return
 	}
+	if limits := s.limits[shard]; limits != nil && !limits.take() {
+		s.counts.refused.Add(1)
+		refuse(w, form, "ProvisionedThroughputExceededException", "Rate exceeded for shard "+shardID(shard))
+		return
+	}
 	page := s.pages[form]
-	count := min(len(page.ends), s.records-first)
+	written := s.written(shard)
+	count := min(len(page.ends), written-first)
 	if limit := number(request["Limit"]); limit > 0 {
 		count = min(count, limit)
 	}
 	count = max(0, count)
-	put := s.puts[shard].after(max(0, first-s.records))
-	if first < s.records {
+	put := s.puts[shard].after(max(0, first-written))
+	if first < written {
 		put = nil
 	}
+	s.limits[shard].pay(count * s.payloadBytes)
 
 	buffer := s.buffers.Get().(*[]byte)
 	defer s.buffers.Put(buffer)
 	next := fmt.Sprintf("%d/%d/%d", shard, first+count+len(put), time.Now().UnixNano())
-	// As if the shard had got a record each millisecond.
-	out := form.appendHead((*buffer)[:0], max(0, s.records-first-count), "NextShardIterator", next)
-	out = page.appendRecords(out, count, shard, first)
+	out := form.appendHead((*buffer)[:0], s.behind(shard, first+count), "NextShardIterator", next)
+	out = page.appendRecords(out, count, shard, first, s.writers[shard])
 	out = appendPut(out, form, put, shard, first)
 	*buffer = append(out, form.tail...)
 	w.Header().Set("Content-Length", strconv.Itoa(len(*buffer)))
@@ -164,17 +182,17 @@ func (s *stream) getShardIterator(w http.ResponseWriter, form *form, request obj
 		refuse(w, form, "ResourceNotFoundException", "no shard "+id)
 		return
 	}
-	before := s.startOf(request["ShardIteratorType"], request["StartingSequenceNumber"])
+	before := s.startOf(shard, request["ShardIteratorType"], request["StartingSequenceNumber"])
 	write(w, form, object{"ShardIterator": fmt.Sprintf("%d/%d/0", shard, before)})
 }
 
 // startOf tells how many records lie before a place.
-func (s *stream) startOf(kind, sequenceNumber any) int {
+func (s *stream) startOf(shard int, kind, sequenceNumber any) int {
 	sequence, _ := sequenceNumber.(string)
 	record, _ := strconv.Atoi(sequence[max(0, len(sequence)-recordDigits):])
 	switch kind {
 	case "LATEST":
-		return s.records
+		return s.written(shard)
 	case "AT_SEQUENCE_NUMBER":
 		return max(0, record-1)
 	case "AFTER_SEQUENCE_NUMBER":
