@@ -2,6 +2,7 @@
 // The command line: arguments to a command, an outcome to an exit code. The only place where the process ends.
 
 import { Command, CommanderError } from "commander";
+import { ChildFailed } from "./child/childFailed.ts";
 import { refuseUnlessFile } from "./commands/positional.ts";
 import { runCommand } from "./commands/run.ts";
 import { UserError } from "./model/errors.ts";
@@ -62,7 +63,9 @@ function commandsToLoad(argv: readonly string[]): readonly string[] {
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
-  if (error instanceof UserError) console.error(`kinesis-multilang: ${error.message}`);
+  // What a child wrote stands in the log, line by line or with its failure.
+  if (error instanceof ChildFailed) console.error(`kinesis-multilang: ${error.withoutStderr}`);
+  else if (error instanceof UserError) console.error(`kinesis-multilang: ${error.message}`);
   else console.error(error);
   return EXIT.failed;
 }
