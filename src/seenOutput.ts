@@ -1,5 +1,5 @@
-// Whose STDERR was shown line by line as it came. Of such a child an error need not quote it again: a traceback that
-// appears twice is read as two failures.
+// Remembers whose STDERR was shown line by line as it came. An error about such a child does not quote
+// it again: users read a traceback that appears twice as two failures.
 
 import type { Event } from "./events.ts";
 

@@ -15,17 +15,19 @@ function failure(lastStderr: readonly string[] = TRACEBACK): ChildFailed {
     waitingFor: "processRecords",
     reason: "exit",
   } as const;
-  const error = new ChildFailed(
+  return new ChildFailed(
     { ...facts, lastStdout: ["junk"], lastStderr },
     "exited with code 1",
     "See why.",
   );
-  return error;
 }
 
 function logged(level: LogLevel, format: "json" | "text", dropped = 0): string {
   let text = "";
-  const emit = logEvents({ level, format, now: () => 0, write: (line) => void (text += line) });
+  const write = (line: string) => {
+    text += line;
+  };
+  const emit = logEvents({ level, format, now: () => 0, write });
   emit({ type: "childStarted", shardId, pid: 7, argv: ["app"] });
   for (const line of TRACEBACK.slice(dropped)) {
     emit({ type: "childOutput", shardId, pid: 7, stream: "stderr", line });
