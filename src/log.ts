@@ -4,6 +4,7 @@
 import type { Emit, Event } from "./events.ts";
 import { describe, type Level } from "./logLines.ts";
 import { redact } from "./redact.ts";
+import { SeenOutput } from "./seenOutput.ts";
 
 export type LogLevel = Level | "silent";
 export type LogFormat = "json" | "text";
@@ -26,10 +27,23 @@ interface LogOptions {
 export function logEvents({ level, format, now, write }: LogOptions): Emit {
   const lowest = ORDER[level];
   const render = format === "json" ? jsonLine : textLine;
-  return (event) => {
+  const seen = new SeenOutput();
+  const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
+  return (happened) => {
+    seen.hear(happened);
+    const event = showsOutput ? unquoted(happened, seen) : happened;
     const line = describe(event);
     if (ORDER[line.level] >= lowest) write(render(event, line, now()));
   };
+}
+
+/** As logLines.ts has it. */
+const CHILD_OUTPUT_LEVEL = "info" satisfies Level;
+
+function unquoted(event: Event, seen: SeenOutput): Event {
+  if (event.type !== "childFailed") return event;
+  const error = seen.unquoted(event.error);
+  return error instanceof Error ? { ...event, error } : event;
 }
 
 interface Described {

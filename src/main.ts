@@ -3,6 +3,7 @@
 
 import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
+import { ChildFailed } from "./child/childFailed.ts";
 import { refuseUnlessFile } from "./commands/positional.ts";
 import { runCommand } from "./commands/run.ts";
 import { UserError } from "./model/errors.ts";
@@ -64,9 +65,15 @@ function commandsToLoad(argv: readonly string[]): readonly string[] {
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.failed;
-  const told = error instanceof UserError ? `kinesis-multilang: ${error.message}` : inspect(error);
-  console.error(redact(told));
+  console.error(redact(reported(error)));
   return EXIT.failed;
+}
+
+function reported(error: unknown): string {
+  // What a child wrote stands in the log, line by line or with its failure.
+  if (error instanceof ChildFailed) return `kinesis-multilang: ${error.withoutStderr}`;
+  if (error instanceof UserError) return `kinesis-multilang: ${error.message}`;
+  return inspect(error);
 }
 
 // A reader that went away (`kinesis-multilang --help | head`) is no failure of ours.

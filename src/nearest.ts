@@ -4,7 +4,7 @@
 const LETTERS_PER_MISTAKE = 4;
 const MISTAKES_MAX = 4;
 
-/** The known name that differs from `wanted` in the fewest letters, whatever their case; `undefined` when none is like it. */
+/** The known name that differs from `wanted` in the fewest letters; `undefined` when none is like it. */
 export function nearest(wanted: string, known: readonly string[]): string | undefined {
   const word = wanted.toLowerCase();
   const mistakes = Math.floor(word.length / LETTERS_PER_MISTAKE);

@@ -44,13 +44,18 @@ export class ChildFailed extends Error {
   readonly reason: ChildFailure;
   readonly lastStdout: readonly string[];
   readonly lastStderr: readonly string[];
+  /** The message for those who have seen what the child wrote on STDERR. */
+  readonly withoutStderr: string;
 
   /**
    * @param what what happened, as the end of a sentence whose subject is the child.
    * @param advice what a person can do about it.
    */
   constructor(facts: ChildFailedFacts, what: string, advice: string, options?: ErrorOptions) {
-    super(tell(facts, what, advice), options);
+    super(tell(facts, what, advice, said("STDERR", facts.lastStderr)), options);
+    const above = ["What it wrote on STDERR stands above."];
+    this.withoutStderr =
+      facts.lastStderr.length === 0 ? this.message : tell(facts, what, advice, above);
     this.shardId = facts.shardId;
     this.argv = facts.argv;
     this.pid = facts.pid;
@@ -69,8 +74,13 @@ export class ChildFailed extends Error {
   }
 }
 
-function tell(facts: ChildFailedFacts, what: string, advice: string): string {
-  const { shardId, argv, pid, attachedTo, waitingFor, reason, lastStdout, lastStderr } = facts;
+function tell(
+  facts: ChildFailedFacts,
+  what: string,
+  advice: string,
+  stderr: readonly string[],
+): string {
+  const { shardId, argv, pid, attachedTo, waitingFor, reason, lastStdout } = facts;
   const when =
     reason === "spawn"
       ? ""
@@ -82,7 +92,7 @@ function tell(facts: ChildFailedFacts, what: string, advice: string): string {
   if (attachedTo !== undefined) return [...lines, advice].join("\n");
   const id = pid === undefined ? "" : ` (pid ${pid})`;
   lines.push(`It was started as: ${argv.map(quote).join(" ")}${id}`);
-  if (reason !== "spawn") lines.push(...said("STDERR", lastStderr), ...said("STDOUT", lastStdout));
+  if (reason !== "spawn") lines.push(...stderr, ...said("STDOUT", lastStdout));
   return [...lines, advice].join("\n");
 }
 

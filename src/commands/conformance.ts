@@ -146,7 +146,7 @@ function summary(verdicts: readonly Verdict[], { dialect }: Options): string {
   return parts.join(", ");
 }
 
-/** A processor that fails wherever records come is right by the protocol, perhaps, and fails at what they hold. */
+/** A processor that fails every batch probably follows the protocol, and rejects the payload. */
 function advice(verdicts: readonly Verdict[]): readonly string[] {
   const sent = verdicts.some(({ batches }) => batches.sent > 0);
   const processed = verdicts.some(({ batches }) => batches.processed > 0);

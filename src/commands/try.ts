@@ -7,6 +7,7 @@ import { parseAttachAddress } from "../child/attachAddress.ts";
 import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
 import { systemClock } from "../clock.ts";
 import { type CheckpointErrorName, UserError } from "../model/errors.ts";
+import { SeenOutput } from "../seenOutput.ts";
 import { ENDS, type End } from "../try/queueReader.ts";
 import { eventLine, isComplete, summary } from "../try/report.ts";
 import { ENCODINGS, type Encoding, FORMATS, type Format, openRecords } from "../try/sources.ts";
@@ -149,6 +150,7 @@ async function tryOn(
   const { records: path = "-", format, encoding } = options;
   const records = await openRecords(path, format, encoding);
   const tally = new Tally();
+  const seen = new SeenOutput();
   const trial = new Trial({
     processor,
     shards: options.shards,
@@ -161,6 +163,7 @@ async function tryOn(
     clock: systemClock,
     emit: (event) => {
       tally.hear(event);
+      seen.hear(event);
       const needed = !options.quiet || event.type === "waitingForAttachment";
       const line = needed ? eventLine(event) : undefined;
       if (line !== undefined) console.log(line);
@@ -168,7 +171,10 @@ async function tryOn(
     delivering: (shardId, positions) => tally.delivering(shardId, positions),
   });
   const outcome = await interruptible(trial, () => trial.run(records));
-  console.log(`\n${summary(tally, outcome)}`);
+  const shards = outcome.shards.map((shard) =>
+    options.quiet ? shard : { ...shard, error: seen.unquoted(shard.error) },
+  );
+  console.log(`\n${summary(tally, { ...outcome, shards })}`);
   if (!isComplete(tally, outcome)) process.exitCode = 1;
 }
 

@@ -157,7 +157,7 @@ function ignoredNotice(key: string): Pick<ConfigNotice, "level" | "message"> {
   return { level, message: `has no effect: ${reason}` };
 }
 
-/** The same setting more than once in the same file: of two names Java applies them in an order that nobody knows. */
+/** The same setting more than once in a file. Java applies two names of it in an undefined order. */
 function overruled(all: readonly Written[]): readonly string[] {
   const [winner, ...before] = all.toReversed();
   const rivals = before.filter(({ source }) => source.type === winner?.source.type).reverse();

@@ -1,5 +1,6 @@
-// What people write from habit and what stands for itself here: variables of a shell, its operators, comments behind a
-// value. Each hint says what to write instead. A hint never repeats a value, which may be a secret.
+// What users write from habit and what has no meaning here: variables and operators of a shell,
+// comments behind a value. Each hint says what to write instead. A hint never repeats a value, which
+// may be secret.
 
 import type { Key } from "./keys.ts";
 

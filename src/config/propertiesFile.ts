@@ -37,7 +37,7 @@ function isUtf16(bytes: Buffer): boolean {
   return mark === "fffe" || mark === "feff" || bytes.subarray(0, 2).includes(0);
 }
 
-/** UTF-8 has no line end, separator or backslash inside of a character, so that both readings have the same entries. */
+/** No byte inside of a UTF-8 character is a line end, separator or backslash: the entries match. */
 function withJavaValues(entries: readonly PropertyEntry[], bytes: Buffer): PropertyEntry[] {
   const java = parseProperties(bytes.toString("latin1")).entries;
   return entries.map((entry, index) => {

@@ -64,7 +64,7 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   coordinatorStateTags: NEVER_LEADS,
 };
 
-/** Why a key that the person wrote changes nothing; `undefined` when it does, or asks for what happens anyway. */
+/** Why a key changes nothing; `undefined` when it does, or asks for what happens anyway. */
 export function withoutEffect(
   key: Key,
   text: string,

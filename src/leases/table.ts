@@ -57,7 +57,7 @@ export interface LeaseTable {
   /**
    * Creates the table if it is missing and resolves when it can be used.
    *
-   * @param beforeCreate awaited before a missing table is made; what it throws is thrown, and nothing is made.
+   * @param beforeCreate awaited before a missing table is made; when it rejects, nothing is made.
    * @throws UserError when there is a table of this name that is not a lease table, or when access is denied.
    */
   ensure(

@@ -1,4 +1,4 @@
-// Other data for the records of a transcript, since a processor may reject words that mean nothing to it.
+// Replaces the data of a transcript's records: a processor may reject a payload that it does not know.
 
 /** What takes the place of a record's data; both are base64. */
 export type Payload = (data: string) => string;
@@ -15,7 +15,7 @@ export function payloadsInTurn(all: readonly string[]): Payload {
   return (data) => all[next++ % all.length] ?? data;
 }
 
-/** A line of the daemon in which every record has other data; the rest of it stays as it is, character by character. */
+/** A line of the daemon in which every record has other data; every other character stays. */
 export function withPayload(line: string, payload: Payload): string {
   // A quote inside of a string is escaped, so that only a key can look like this.
   return line.replace(/("data":")([^"\\]*)"/g, (_, key: string, data: string) => {

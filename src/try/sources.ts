@@ -30,8 +30,8 @@ export type Encoding = (typeof ENCODINGS)[number];
 const MAX_LINE_CHARACTERS = 32 * 1024 * 1024;
 
 /**
- * The records of a file, a folder, or (`-`) STDIN. Throws a UserError naming the place of what is no record, for the first one
- * of a file at once: before anything is done with it.
+ * The records of a file, a folder, or (`-`) STDIN. Throws a UserError that names the place of what is no
+ * record; for the first record of a file at once, before anything is started.
  */
 export async function openRecords(
   path: string,

@@ -150,3 +150,20 @@ it.each(["slow", "throttling:0", "throttling:two"])(
     await expect(run).rejects.toThrow("Allowed: throttling, dependency");
   },
 );
+
+describe("a traceback", () => {
+  const PYTHON = [
+    "python3",
+    "-c",
+    'import sys; sys.stdin.readline(); raise ValueError("no " + "cat")',
+  ];
+
+  it.each([[[]], [["--quiet"]]])("is shown once with %j", async (flags) => {
+    const records = join(await temporaryFolder(), "words.txt");
+    await writeFile(records, FIVE);
+    const args = ["--records", records, ...flags, "--", ...PYTHON];
+    const { out, exitCode } = await runCommand(tryCommand(), args);
+    expect(out.split("ValueError: no cat").length - 1).toBe(1);
+    expect(exitCode).toBe(1);
+  });
+});
