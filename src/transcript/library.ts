@@ -19,7 +19,9 @@ export async function loadTranscripts(side?: Side): Promise<Transcript[]> {
 /** Those that a client of this dialect is judged by: all but the ones about another. */
 export async function clientTranscripts(dialect: DialectName): Promise<Transcript[]> {
   const all = await loadTranscripts("client");
-  return all.filter((transcript) => transcript.dialect === "kcl2" || transcript.dialect === dialect);
+  return all.filter(
+    (transcript) => transcript.dialect === "kcl2" || transcript.dialect === dialect,
+  );
 }
 
 /** Throws a UserError when there is no such file, or it is no transcript. */

@@ -43,7 +43,11 @@ export function scriptOf(
     if (message.action === "checkpoint") {
       script.at(-1)?.answers.push(message.error ?? null);
     } else {
-      script.push({ ...said(message, text, dialect), answers: [], positions: positionsIn(message) });
+      script.push({
+        ...said(message, text, dialect),
+        answers: [],
+        positions: positionsIn(message),
+      });
     }
   }
   return script;
