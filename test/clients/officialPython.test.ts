@@ -153,6 +153,52 @@ it("amazon_kclpy's sample passes the transcripts but one", { timeout: 300_000 },
   await expectConformance(command, { PYTHONPATH: kclpy.libraryPath }, ["empty-batch"]);
 });
 
+/** The official library for KCL 1.x: the last one, and one that knows no `shutdownRequested`. */
+describe.each(["1.5.0", "1.3.1"] as const)("amazon_kclpy %s's sample, unmodified,", (version) => {
+  it("goes through a shard's end to a stop", { timeout: INSTALL_MS }, async (ctx) => {
+    const kclpy = await officialKclpyOrReason(version);
+    if ("missing" in kclpy) return ctx.skip(kclpy.missing);
+    const stream = await createStream("kclpy1", 1);
+    const table = uniqueName("kclpy1");
+    await put(stream, WORDS);
+    const daemon = await startDaemon({
+      properties: {
+        executableName: `${kclpy.python.command} ${kclpy.sampleApp}`,
+        streamName: stream,
+        applicationName: table,
+        shardSyncIntervalMillis: 500,
+        parentShardPollIntervalMillis: 200,
+        cleanupLeasesUponShardCompletion: false,
+      },
+      env: { PYTHONPATH: kclpy.libraryPath, PYTHONDONTWRITEBYTECODE: "1" },
+    });
+    const [parent = "", first = "", second = ""] = [0, 1, 2].map((i) => `shardId-00000000000${i}`);
+    await started(daemon, parent);
+    await split(stream, parent);
+    for (const shardId of [first, second]) await started(daemon, shardId);
+    expect((await leaseItems(table)).get(parent)?.["checkpoint"]).toBe("SHARD_END");
+    await put(stream, [...WORDS, ...WORDS]);
+    const words = () =>
+      daemon.events
+        .filter(({ event, shardId }) => event === "batchProcessed" && shardId !== parent)
+        .reduce((sum, event) => sum + Number(event["records"]), 0);
+    await until("the words to be processed", async () => words() === 2 * WORDS.length);
+    await daemon.stop();
+    const failed = daemon.events.filter(({ event }) => event === "childFailed");
+    expect(failed.filter(({ shardId }) => shardId === parent)).toHaveLength(1);
+    const changed = daemon.events.filter(({ event }) => event === "dialectChanged");
+    expect(changed[0]).toMatchObject({ to: "kcl1", sign: "shardEnded" });
+  });
+
+  it("passes the transcripts in its dialect", { timeout: 300_000 }, async (ctx) => {
+    const kclpy = await officialKclpyOrReason(version);
+    if ("missing" in kclpy) return ctx.skip(kclpy.missing);
+    const command = [kclpy.python.command, kclpy.sampleApp] as const;
+    const env = { PYTHONPATH: kclpy.libraryPath };
+    await expectConformance(command, env, [], "kcl1");
+  });
+});
+
 function started(daemon: DaemonUnderTest, shardId: string) {
   return daemon.waitFor((event) => event.event === "shardStarted" && event.shardId === shardId);
 }

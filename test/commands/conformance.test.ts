@@ -11,6 +11,11 @@ const argv = [
   fileURLToPath(new URL("../fixtures/processors/wordCount.mjs", import.meta.url)),
 ];
 const transcripts = await clientTranscripts("kcl2");
+const kcl1Transcripts = await clientTranscripts("kcl1");
+/** What the dialect has a part in. */
+const ABOUT_ENDINGS = /^(?:shutdown|stop|shard-end|lease-lost|ack|checkpoint-all$)/;
+const isNotice = (step: object) =>
+  "text" in step && String(step.text).includes("shutdownRequested");
 
 function play(name: string, fault: string, stepLimitMs?: number): Promise<Verdict> {
   const transcript = transcripts.find((one) => one.name === name);
@@ -90,6 +95,40 @@ describe("a bad processor", () => {
     ["stays", "process-one-record", "E8", "the process lives on"],
   ])("that is %s fails, and is ended", async (fault, name, sentence, came) => {
     expect(await play(name, fault, 4_000)).toMatchObject({ outcome: "failed", sentence, came });
+  });
+});
+
+/** Processors in the manner of clients that others wrote for KCL 1.x. */
+describe.each([
+  ["python3", "kcl1.py", "die"],
+  ["python3", "kcl1.py", "hang"],
+  ["ruby", "kcl1.rb", ""],
+  ["node", "kcl1.mjs", ""],
+] as const)("a processor of KCL 1.x (%s %s %s)", (program, file, unknown) => {
+  const path = fileURLToPath(new URL(`../fixtures/processors/${file}`, import.meta.url));
+  const command = [program, path, unknown] as const;
+  const notices = kcl1Transcripts
+    .filter(({ name }) => ABOUT_ENDINGS.test(name))
+    .filter(({ steps }) => steps.some(({ from, ...step }) => from === "daemon" && isNotice(step)))
+    .map(({ name }) => name);
+
+  it("passes in its dialect, but for a notice that it does not know", async () => {
+    const verdicts: Verdict[] = [];
+    for (const transcript of kcl1Transcripts.filter(({ name }) => ABOUT_ENDINGS.test(name))) {
+      const options = { argv: command, dialect: "kcl1", stepLimitMs: 10_000 } as const;
+      verdicts.push(await playClient(transcript, options));
+    }
+    expect(verdicts.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+    const unjudged = verdicts.filter(({ outcome }) => outcome === "not exercised");
+    const names = unjudged.map(({ transcript }) => transcript);
+    for (const name of notices) expect(names.includes(name)).toBe(file !== "kcl1.mjs");
+  }, 120_000);
+
+  it("fails at the endings of KCL 2.x", async () => {
+    const transcript = transcripts.find(({ name }) => name === "shard-end");
+    if (!transcript) throw new Error("no transcript");
+    const verdict = await playClient(transcript, { argv: command, stepLimitMs: 5_000 });
+    expect(verdict).toMatchObject({ outcome: "failed", expected: expect.any(String) });
   });
 });
 

@@ -3,6 +3,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { replayCommand } from "../../src/commands/replay.ts";
 import { readTranscript } from "../../src/transcript/library.ts";
@@ -144,6 +145,27 @@ describe("replay", () => {
       const args = [file, "--", ...WORD_COUNT];
       expect((await runCommand(replayCommand(), args, { FAULT: fault })).exitCode).toBe(0);
     }
+  });
+
+  it("plays a talk in the dialect of KCL 1.x as it was", async () => {
+    const file = join(await temporaryFolder(), "kcl1.txt");
+    const place = '"checkpoint":"2"';
+    const talk = [
+      ...TALK.slice(0, 2).map((line) => `> ${line}`),
+      `< {"action":"checkpoint",${place}}`,
+      `> {"action":"checkpoint",${place},"error":null}`,
+      '< {"action":"status","responseFor":"processRecords"}',
+      '> {"action":"shutdown","reason":"TERMINATE"}',
+      '< {"action":"checkpoint","checkpoint":null}',
+      '> {"action":"checkpoint","checkpoint":null,"error":null}',
+      '< {"action":"status","responseFor":"shutdown"}',
+    ];
+    talk.splice(1, 0, '< {"action":"status","responseFor":"initialize"}');
+    await writeFile(file, `${talk.join("\n")}\n`);
+    const path = fileURLToPath(new URL("../fixtures/processors/kcl1.py", import.meta.url));
+    const args = [file, "--", "python3", path];
+    const { out, exitCode } = await runCommand(replayCommand(), args);
+    expect({ out, exitCode }).toEqual({ out: `${file}: no difference`, exitCode: 0 });
   });
 
   it.each([

@@ -2,6 +2,7 @@
 
 import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { describe, expect, inject, it } from "vitest";
 import type { DeadLetter } from "../../src/shard/deadLetter.ts";
@@ -136,6 +137,25 @@ describe("redrive -- COMMAND", () => {
       "leaseLost",
       "end",
     ]);
+  });
+
+  it("takes a processor of KCL 1.x, whatever that thinks of its goodbye", async () => {
+    const file = await fileWith([
+      letter(1, word("cat")),
+      letter(2, { shardId: "other", ...word("dog") }),
+      letter(3, { shardId: "third", ...word("cow") }),
+    ]);
+    const path = fileURLToPath(new URL("../fixtures/processors/kcl1.py", import.meta.url));
+    const { stdout, stderr, exitCode } = await redrive([file, "--", "python3", path, "die"]);
+    expect(stdout).toContain("3 dead letters");
+    expect(exitCode).toBe(0);
+    expect(stderr.match(/kcl1 shutdown ZOMBIE/g)).toHaveLength(3);
+
+    const later = await fileWith([letter(1, word("cat"))]);
+    const command = ["--", "python3", path, "die", "sequenceNumber"];
+    const forced = await redrive([later, "--dialect", "kcl2", ...command]);
+    expect(forced.exitCode).toBe(1);
+    expect(forced.stderr).toContain("set --dialect kcl1");
   });
 
   it("that always fails is given up, and nothing counts as redriven", async () => {

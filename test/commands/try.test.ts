@@ -2,6 +2,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { tryCommand } from "../../src/commands/try.ts";
 import { runCommand, temporaryFolder, WORD_COUNT } from "./support.ts";
@@ -130,6 +131,30 @@ describe("records", () => {
     const records = join(await temporaryFolder(), "words.txt");
     await writeFile(records, FIVE);
     await expect(runCommand(tryCommand(), [records])).rejects.toThrow("name a processor");
+  });
+});
+
+describe("a processor of KCL 1.x", () => {
+  const processor = fileURLToPath(new URL("../fixtures/processors/kcl1.py", import.meta.url));
+  const tryKcl1 = async (...args: readonly string[]) => {
+    const records = join(await temporaryFolder(), "words.txt");
+    await writeFile(records, FIVE);
+    const all = ["--records", records, ...args, "--", "python3", processor];
+    return runCommand(tryCommand(), all);
+  };
+
+  it.each(["shardEnded", "leaseLost"])("ends in its own dialect: %s", async (end) => {
+    const { out, exitCode } = await tryKcl1("--dialect", "kcl1", "--end", end);
+    expect(out).toContain("all checkpointed");
+    expect(exitCode).toBe(0);
+  });
+
+  it("fails in that of KCL 2.x, and the error says what to set", async () => {
+    const { out, exitCode } = await tryKcl1();
+    expect(out).toContain(
+      'KCL 1.x has no "shardEnded": if the processor was written for it, set --dialect kcl1.',
+    );
+    expect(exitCode).toBe(1);
   });
 });
 

@@ -4,7 +4,7 @@
 import { fileURLToPath } from "node:url";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, it } from "vitest";
-import { type DaemonUnderTest, startDaemon } from "../support/daemon.ts";
+import { type DaemonUnderTest, type LoggedEvent, startDaemon } from "../support/daemon.ts";
 import {
   createStream,
   leaseItems,
@@ -68,6 +68,9 @@ async function split(stream: string): Promise<void> {
   await streamActive(stream);
 }
 
+const isAt = (event: LoggedEvent, sequenceNumber: unknown) =>
+  JSON.stringify(event["position"]).includes(String(sequenceNumber));
+
 const eventsOf = (daemon: DaemonUnderTest, type: string) =>
   daemon.events.filter(({ event }) => event === type);
 
@@ -95,7 +98,6 @@ describe("a processor of KCL 1.x", () => {
         expect(linesOf(daemon, shardId)).toEqual([
           "kcl1 initialize TRIM_HORIZON",
           "kcl1 shutdown ZOMBIE",
-          "kcl1 checkpoint answered ShutdownException",
         ]);
       }
       expect(eventsOf(daemon, "childFailed")).toEqual([]);
@@ -152,6 +154,29 @@ describe("a processor of KCL 1.x", () => {
     ]);
     expect((await leaseItems(table)).get(PARENT)?.["checkpoint"]).toMatch(/^\d+$/);
     expect(eventsOf(daemon, "childFailed")).toEqual([]);
+  });
+
+  it("that fails at the notice of a stop is given none again", async () => {
+    const { daemon, table } = await start(`python3 ${fixture("kcl1.py")} die sequenceNumber`);
+    await told(daemon, PARENT, "checkpoint answered None");
+    daemon.signal("SIGUSR2");
+    await daemon.waitFor("drained");
+    expect(eventsOf(daemon, "dialectChanged")).toMatchObject([{ sign: "shutdownRequested" }]);
+    const stored = (await leaseItems(table)).get(PARENT)?.["checkpoint"];
+    expect(stored).toMatch(/^\d+$/);
+    daemon.signal("SIGUSR2");
+    await told(daemon, PARENT, `initialize ${stored}`);
+    await daemon.waitFor((event) => event.event === "shardStarted" && isAt(event, stored));
+    expect(await daemon.stop()).toBe(0);
+    // Nothing twice, nothing lost, and a goodbye that it understands.
+    expect(linesOf(daemon, PARENT)).toEqual([
+      "kcl1 initialize TRIM_HORIZON",
+      "kcl1 record cat",
+      "kcl1 checkpoint answered None",
+      `kcl1 initialize ${stored}`,
+      "kcl1 shutdown ZOMBIE",
+    ]);
+    expect(eventsOf(daemon, "childFailed")).toMatchObject([{ next: "stop" }]);
   });
 
   it("under childDialect = kcl2 fails with words that say what to set", async () => {

@@ -15,6 +15,8 @@ import { createStream, leaseItems, put, uniqueName } from "../support/emulators.
 
 const PROCESSOR = fileURLToPath(new URL("../fixtures/processors/attached.mjs", import.meta.url));
 
+const KCL1 = fileURLToPath(new URL("../fixtures/processors/kcl1.py", import.meta.url));
+
 /** As a person does in another terminal; what it printed, when it has ended. */
 async function startProcessor(address: string): Promise<string> {
   const run = execa(process.execPath, [PROCESSOR, address], { reject: false, stdin: "ignore" });
@@ -52,6 +54,19 @@ async function wordsFile(text: string): Promise<string> {
   writeFileSync(file, text);
   return file;
 }
+
+it("an attached processor of KCL 1.x ends in its dialect", async () => {
+  const args = ["--dialect", "kcl1", "--attach", "tcp:0"];
+  const { run, address } = await startTry(await wordsFile("cat\ndog\n"), args);
+  const [port] = /\d+$/.exec(address) ?? [];
+  const script = `exec python3 ${KCL1} <>/dev/tcp/127.0.0.1/${port} >&0`;
+  const processor = execa("bash", ["-c", script], { reject: false });
+  onTestFinished(() => void processor.kill("SIGKILL"));
+  const { stdout, exitCode } = await run;
+  expect(stdout).toContain("last checkpoint SHARD_END, all checkpointed");
+  expect(exitCode).toBe(0);
+  expect((await processor).stderr).toContain("kcl1 shutdown TERMINATE");
+});
 
 describe.each(["unix", "tcp"])("over a socket (%s)", (kind) => {
   it("try waits for a processor, and runs it to the end", async () => {
