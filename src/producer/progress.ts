@@ -1,7 +1,7 @@
 // The putter's counts, and how it shows them: one line redrawn on a terminal, a plain line now and then elsewhere.
 
 import type { Clock } from "../clock.ts";
-import type { PutResult } from "./putRecords.ts";
+import type { PutResult, RecordToPut } from "./putRecords.ts";
 
 export interface ProgressOutput {
   readonly isTTY?: boolean | undefined;
@@ -33,11 +33,15 @@ export class Progress {
     this.#shownMs = this.#startedMs;
   }
 
-  add({ put, unsent, refusals }: PutResult): void {
-    this.#put += put.length;
+  /** How a batch ended whose stored records are known already. */
+  ended({ unsent, refusals }: Pick<PutResult, "unsent" | "refusals">): void {
     this.#refusals += refusals;
     this.#unsent += unsent.length;
-    for (const { data } of put) this.#count(data);
+  }
+
+  stored(records: readonly RecordToPut[]): void {
+    this.#put += records.length;
+    for (const { data } of records) this.#count(data);
     const everyMs = this.#output.isTTY ? REDRAW_MS : PLAIN_LINE_MS;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#shownMs < everyMs) return;
