@@ -111,8 +111,11 @@ export class Conversation {
     switch (read.type) {
       case "blank":
         return { type: "noise", blank: true };
-      case "junk":
-        return NOISE;
+      case "junk": {
+        const { looksLike } = read;
+        if (looksLike === undefined) return NOISE;
+        return { ...NOISE, ...this.#once(`a line was skipped that looks like ${looksLike}`) };
+      }
       case "notForUs":
         return { ...NOISE, ...this.#once(`a message was skipped: ${read.why}`) };
       case "message": {

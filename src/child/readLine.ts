@@ -13,7 +13,8 @@ export type ReadLine =
   | { readonly type: "blank" }
   /** JSON with an action that is none of a child's, or that lacks what the action needs. */
   | { readonly type: "notForUs"; readonly why: string }
-  | { readonly type: "junk" };
+  /** `looksLike`: the line holds a message that does not count, because it is not what the line begins with. */
+  | { readonly type: "junk"; readonly looksLike?: string };
 
 const KNOWN_KEYS: Record<ChildMessage["action"], readonly string[]> = {
   status: ["action", "responseFor"],
@@ -35,9 +36,9 @@ interface Raw {
 
 export function readLine(line: string): ReadLine {
   if (line === "") return { type: "blank" };
-  const text = objectAtStart(line);
+  const text = objectAtStart(withoutMark(line));
   const raw = text === undefined ? undefined : parseObject(text);
-  if (text === undefined || raw === undefined) return { type: "junk" };
+  if (text === undefined || raw === undefined) return junk(line);
   const action = raw.action;
   if (typeof action !== "string") return { type: "notForUs", why: "it has no action" };
   if (!Object.hasOwn(KNOWN_KEYS, action)) {
@@ -50,6 +51,38 @@ export function readLine(line: string): ReadLine {
   const known = KNOWN_KEYS[parsed.data.action];
   const unknownKeys = Object.keys(raw).filter((key) => !known.includes(key));
   return { type: "message", message: parsed.data, unknownKeys };
+}
+
+/** Some libraries begin what they write with a byte order mark; it means nothing. */
+function withoutMark(line: string): string {
+  return line.charCodeAt(0) === BYTE_ORDER_MARK ? line.slice(1) : line;
+}
+
+const BYTE_ORDER_MARK = 0xfeff;
+
+/** In double, single or escaped quotes: as a logger, Python's `print` of a dict or a second encoding would write it. */
+const ACTION = /\\?["']action\\?["']\s*:\s*\\?["'](status|checkpoint)\b/;
+
+/** What makes of a message no message. */
+function junk(line: string): ReadLine {
+  if (!ACTION.test(line)) return { type: "junk" };
+  return { type: "junk", looksLike: whatIsWrong(line) };
+}
+
+function whatIsWrong(line: string): string {
+  const brace = line.indexOf("{");
+  const before = brace < 0 ? "" : withoutMark(line.slice(0, brace)).trim();
+  if (brace < 0) return "a message that is spread over several lines; write it on one";
+  if (/^["']$/.test(before))
+    return "a message that was encoded twice; write the object, not its text";
+  if (before === "[") return "a list of messages; write each on a line of its own";
+  if (before !== "") {
+    return `a message behind other text (${JSON.stringify(shorten(before))}), as a logger writes it; a message begins its line: write it to STDOUT itself`;
+  }
+  if (/['"]action['"]/.exec(line)?.[0].startsWith("'")) {
+    return "a message in single quotes, which is no JSON; print it with a JSON encoder";
+  }
+  return "a message that is no valid JSON; write it whole on one line";
 }
 
 /** The object that a line begins with, without what follows it; `undefined` when there is none. */

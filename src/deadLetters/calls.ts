@@ -2,6 +2,7 @@
 
 import { counted } from "../plural.ts";
 import type { DeadLetter } from "../shard/deadLetter.ts";
+import { limited, type TimeLimit } from "../stream/calls.ts";
 import { type CallLimits, fittingText, packed, textWithoutData } from "./letterText.ts";
 
 export interface LetterEntry {
@@ -24,7 +25,7 @@ export type Call = (
   signal: AbortSignal,
 ) => Promise<readonly Refusal[]>;
 
-export interface LetterLimits extends CallLimits {
+export interface LetterLimits extends CallLimits, Required<TimeLimit> {
   readonly maxLetterBytes: number;
 }
 
@@ -53,7 +54,9 @@ export class LetterCalls {
       this.#limits,
     )) {
       signal.throwIfAborted();
-      const refused = await this.#call(entries, signal);
+      const refused = await limited(this.#limits, "dead letters", signal, (abort) =>
+        this.#call(entries, abort),
+      );
       const unsafe = new Set(refused.map(({ entry }) => entry));
       for (const entry of entries) if (!unsafe.has(entry)) this.#safe.add(entry.letter);
       refusals.push(...refused);

@@ -6,7 +6,7 @@ import { kinesisClient } from "../stream/client.ts";
 import { LetterCalls, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import type { Stream } from "./place.ts";
-import type { Reach } from "./reach.ts";
+import { type Reach, timeLimit } from "./reach.ts";
 
 /** Of a partition key: 256 characters of at most 4 bytes. */
 const KEY_BYTES = 1024;
@@ -14,24 +14,27 @@ const KEY_BYTES = 1024;
 const LIMITS = { maxLetterBytes: 2 ** 20 - KEY_BYTES, maxBytes: 4 * 2 ** 20, maxEntries: 500 };
 
 export async function openStream(stream: Stream, reach: Reach): Promise<OpenDestination> {
-  const client = kinesisClient(await streamOptions(stream, reach));
+  const client = kinesisClient({ ...(await streamOptions(stream, reach)), maxAttempts: 1 });
   const target = "arn" in stream ? { StreamARN: stream.arn } : { StreamName: stream.name };
-  const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
-    const Records = entries.map(({ letter, text }) => ({
-      Data: Buffer.from(text),
-      PartitionKey: letter.partitionKey,
-    }));
-    const answer = await client.send(new PutRecordsCommand({ ...target, Records }), {
-      abortSignal,
-    });
-    const results = answer.Records ?? [];
-    return entries.flatMap((entry, index): Refusal[] => {
-      const result = results[index];
-      if (result?.SequenceNumber && !result.ErrorCode) return [];
-      const { ErrorCode: code = "NoAnswer", ErrorMessage: message = "" } = result ?? {};
-      return [{ entry, code, message }];
-    });
-  });
+  const calls = new LetterCalls(
+    { ...LIMITS, ...timeLimit("Kinesis", reach) },
+    async (entries, abortSignal) => {
+      const Records = entries.map(({ letter, text }) => ({
+        Data: Buffer.from(text),
+        PartitionKey: letter.partitionKey,
+      }));
+      const answer = await client.send(new PutRecordsCommand({ ...target, Records }), {
+        abortSignal,
+      });
+      const results = answer.Records ?? [];
+      return entries.flatMap((entry, index): Refusal[] => {
+        const result = results[index];
+        if (result?.SequenceNumber && !result.ErrorCode) return [];
+        const { ErrorCode: code = "NoAnswer", ErrorMessage: message = "" } = result ?? {};
+        return [{ entry, code, message }];
+      });
+    },
+  );
   return {
     send: (letters, signal) => calls.send(letters, signal),
     close: () => client.destroy(),

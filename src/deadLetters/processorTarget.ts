@@ -66,12 +66,13 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
   return {
     name: `processor ${[command.file, ...command.args].join(" ")}`,
     batchSize,
-    async take(letters) {
+    async take(letters, settle) {
       const [first] = letters;
       if (!first) return undefined;
       try {
         const processor = await processorFor(first.shardId);
         await processor.processRecords(batchOf(letters.map(recordText)), undefined);
+        await settle(letters);
         return undefined;
       } catch (error) {
         if (!(error instanceof ChildFailed)) throw error;

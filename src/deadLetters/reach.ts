@@ -11,6 +11,15 @@ import { withoutVersionWarning } from "../stream/client.ts";
 export interface Reach {
   readonly settings: Pick<Settings, "services">;
   readonly emit: Emit;
+  /** The longest that a call may take, with all that the SDK tries in it; a minute when absent. */
+  readonly limitMs?: number;
+}
+
+const LIMIT_MS = 60_000;
+
+/** A call that hangs would hang its shard. */
+export function timeLimit(service: string, { limitMs = LIMIT_MS }: Reach) {
+  return { service, requestTimeoutMs: limitMs };
 }
 
 export type LetterService = "sqs" | "sns" | "s3";

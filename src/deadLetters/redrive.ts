@@ -7,12 +7,17 @@ import type { LetterSource } from "./source.ts";
 /** A letter that still has its payload. */
 export type WholeLetter = DeadLetter & { readonly data: string };
 
+export type Settle = (letters: readonly WholeLetter[]) => Promise<void>;
+
 export interface RedriveTarget {
   /** As people call it. */
   readonly name: string;
   readonly batchSize: number;
-  /** @returns why the letters stay where they are; `undefined` when they were taken. */
-  take(letters: readonly WholeLetter[]): Promise<string | undefined>;
+  /**
+   * @param settle to be told what was taken, also when it throws after that.
+   * @returns why the other letters stay where they are; `undefined` when all were taken.
+   */
+  take(letters: readonly WholeLetter[], settle: Settle): Promise<string | undefined>;
   /** Ends what it has started. */
   close(): Promise<void>;
 }
@@ -44,6 +49,10 @@ export async function redrive(parts: Redrive): Promise<RedriveOutcome> {
   const { source, target, shardId, signal, say } = parts;
   const sum = { redriven: 0, failed: 0, withoutData: 0, done: 0, torn: 0 };
   let failuresInARow = 0;
+  const settle: Settle = async (taken) => {
+    await source.settle(taken, target.name);
+    sum.redriven += taken.length;
+  };
   for await (const { letters, done, torn } of source.find(shardId)) {
     sum.done += done;
     sum.torn += torn;
@@ -51,10 +60,8 @@ export async function redrive(parts: Redrive): Promise<RedriveOutcome> {
     sum.withoutData += letters.length - whole.length;
     for (const batch of batches(whole, target.batchSize)) {
       if (signal.aborted) return sum;
-      const problem = await target.take(batch);
+      const problem = await target.take(batch, settle);
       if (problem === undefined) {
-        await source.settle(batch, target.name);
-        sum.redriven += batch.length;
         failuresInARow = 0;
         continue;
       }

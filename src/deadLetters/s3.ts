@@ -1,10 +1,11 @@
 // Dead letters to a bucket of S3: an object for those that were condemned together, one JSON object a line.
 
 import type { DeadLetter } from "../shard/deadLetter.ts";
+import { limited } from "../stream/calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import { letterText } from "./letterText.ts";
 import type { Destination } from "./place.ts";
-import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient, timeLimit } from "./reach.ts";
 
 export async function openBucket(
   { bucket, prefix }: Extract<Destination, { type: "s3" }>,
@@ -18,14 +19,14 @@ export async function openBucket(
     async send(letters, signal) {
       const [first] = letters;
       if (!first) return;
-      await client.putObject(
-        {
-          Bucket: bucket,
-          Key: [...(prefix ? [prefix] : []), objectName(first, letters.at(-1) ?? first)].join("/"),
-          Body: letters.map((letter) => `${letterText(letter)}\n`).join(""),
-          ContentType: "application/x-ndjson",
-        },
-        { abortSignal: signal },
+      const object = {
+        Bucket: bucket,
+        Key: [...(prefix ? [prefix] : []), objectName(first, letters.at(-1) ?? first)].join("/"),
+        Body: letters.map((letter) => `${letterText(letter)}\n`).join(""),
+        ContentType: "application/x-ndjson",
+      };
+      await limited(timeLimit("S3", reach), "dead letters", signal, (abortSignal) =>
+        client.putObject(object, { abortSignal }),
       );
     },
     close: () => client.destroy(),

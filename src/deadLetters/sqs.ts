@@ -6,7 +6,7 @@ import { LetterCalls, type LetterEntry, type Refusal } from "./calls.ts";
 import type { OpenDestination } from "./destination.ts";
 import { placeOf } from "./letterText.ts";
 import type { Queue } from "./place.ts";
-import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
+import { clientOptions, installed, type Reach, sdkClient, timeLimit } from "./reach.ts";
 
 // A message, and all messages of a call together, have at most 1 MiB (a queue may be set to less); a call has at most 10.
 const LIMITS = { maxLetterBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
@@ -16,21 +16,24 @@ export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestina
   const options = await clientOptions("sqs", queue.region, reach);
   const client = sdkClient(() => new SQS(options), options);
   let url: string | undefined;
-  const calls = new LetterCalls(LIMITS, async (entries, abortSignal) => {
-    url ??= await queueUrl(client, queue);
-    const isFifo = url.endsWith(".fifo");
-    const { Failed = [] } = await client.sendMessageBatch(
-      {
-        QueueUrl: url,
-        Entries: entries.map((entry, index) => message(entry, index, isFifo)),
-      },
-      { abortSignal },
-    );
-    return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
-      const entry = entries[Number(Id)];
-      return entry ? [{ entry, code: Code, message: Message }] : [];
-    });
-  });
+  const calls = new LetterCalls(
+    { ...LIMITS, ...timeLimit("SQS", reach) },
+    async (entries, abortSignal) => {
+      url ??= await queueUrl(client, queue);
+      const isFifo = url.endsWith(".fifo");
+      const { Failed = [] } = await client.sendMessageBatch(
+        {
+          QueueUrl: url,
+          Entries: entries.map((entry, index) => message(entry, index, isFifo)),
+        },
+        { abortSignal },
+      );
+      return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
+        const entry = entries[Number(Id)];
+        return entry ? [{ entry, code: Code, message: Message }] : [];
+      });
+    },
+  );
   return {
     send: (letters, signal) => calls.send(letters, signal),
     close: () => client.destroy(),

@@ -18,17 +18,27 @@ export function streamTarget(
   return {
     name: streamName === undefined ? "the stream it came from" : `stream ${streamName}`,
     batchSize: BATCH,
-    async take(letters) {
+    async take(letters, settle) {
       const names = new Set(letters.map((letter) => streamName ?? letter.streamName));
       for (const name of names) {
         const records = letters
           .filter((letter) => (streamName ?? letter.streamName) === name)
-          .map(({ data, partitionKey }) => ({ data: Buffer.from(data, "base64"), partitionKey }));
+          .map((letter) => ({
+            letter,
+            data: Buffer.from(letter.data, "base64"),
+            partitionKey: letter.partitionKey,
+          }));
+        const stored = new Set<unknown>();
+        const onStored = (some: readonly unknown[]) => {
+          for (const one of some) stored.add(one);
+        };
         try {
-          await putRecords(client, name, records);
+          await putRecords(client, name, records, { onStored });
         } catch (error) {
           const doing = `put dead letters back on stream ${name}`;
           throw explain(error, { doing, endpoint: options.endpoint ?? "AWS" });
+        } finally {
+          await settle(records.filter((one) => stored.has(one)).map(({ letter }) => letter));
         }
       }
       return undefined;

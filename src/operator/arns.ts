@@ -49,8 +49,6 @@ export class Arns {
         return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
       case "letters":
         return this.#letters(lettersOf(this.#settings));
-      case "any":
-        return ["*"];
     }
   }
 

@@ -4,15 +4,8 @@
 import type { Service, Settings } from "../config/settings.ts";
 import { type Destination, parseDestination } from "../deadLetters/place.ts";
 
-/** What an action is allowed on; `any`: it knows no resources. */
-export type Resource =
-  | "stream"
-  | "consumer"
-  | "table"
-  | "ownerIndex"
-  | "fleetTables"
-  | "letters"
-  | "any";
+/** What an action is allowed on. */
+export type Resource = "stream" | "consumer" | "table" | "ownerIndex" | "fleetTables" | "letters";
 
 export interface Need {
   /** A statement's id: letters and digits. */
@@ -21,8 +14,6 @@ export interface Need {
   readonly service: Service;
   readonly actions: readonly string[];
   readonly resources: readonly Resource[];
-  /** One namespace of CloudWatch alone. */
-  readonly namespace?: string;
 }
 
 export interface NeedOptions {
@@ -33,12 +24,7 @@ export interface NeedOptions {
 }
 
 export function needsOf(settings: Settings, options: NeedOptions): readonly Need[] {
-  return [
-    ...streamNeeds(settings),
-    ...tableNeeds(settings, options),
-    ...metricsNeeds(settings),
-    ...letterNeeds(settings),
-  ];
+  return [...streamNeeds(settings), ...tableNeeds(settings, options), ...letterNeeds(settings)];
 }
 
 /** Reading by GetRecords is also what AUTO falls back to. ListShards comes first in either way. */
@@ -113,20 +99,6 @@ function joining(): readonly Need[] {
 
 function table(sid: string, actions: readonly string[], resources: readonly Resource[]): Need {
   return { sid, service: "dynamodb", actions, resources };
-}
-
-/** The daemon's metrics carry the application's name as their namespace; PutMetricData knows no resources. */
-function metricsNeeds({ metricsLevel, applicationName }: Settings): readonly Need[] {
-  if (metricsLevel === "NONE") return [];
-  return [
-    {
-      sid: "PublishMetrics",
-      service: "cloudwatch",
-      actions: ["cloudwatch:PutMetricData"],
-      resources: ["any"],
-      namespace: applicationName,
-    },
-  ];
 }
 
 function letterNeeds(settings: Settings): readonly Need[] {

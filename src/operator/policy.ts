@@ -35,14 +35,11 @@ export interface PolicyWithNotes {
 export function policyFor(settings: Settings, options: PolicyOptions): PolicyWithNotes {
   const arns = new Arns(settings, options);
   const statements = needsOf(settings, options).map(
-    ({ sid, actions, resources, namespace }): Statement => ({
+    ({ sid, actions, resources }): Statement => ({
       Sid: sid,
       Effect: "Allow",
       Action: actions,
       Resource: oneOrMany(resources.flatMap((resource) => arns.of(resource))),
-      ...(namespace !== undefined && {
-        Condition: { StringEquals: { "cloudwatch:namespace": namespace } },
-      }),
     }),
   );
   const { kmsKey } = options;
@@ -70,11 +67,10 @@ function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): reado
   const placeholders = [arns.streamRegion, arns.tableRegion, arns.account].filter(
     (part) => part === REGION || part === ACCOUNT,
   );
-  const { kinesis, dynamodb, cloudwatch } = services;
+  const { kinesis, dynamodb } = services;
   const letters = lettersOf(settings);
-  const several =
-    kinesis.credentials !== dynamodb.credentials || kinesis.credentials !== cloudwatch.credentials;
-  const roles = [kinesis, dynamodb, cloudwatch]
+  const several = kinesis.credentials !== dynamodb.credentials;
+  const roles = [kinesis, dynamodb]
     .flatMap(({ credentials }) => credentials)
     .flatMap((provider) => (provider.type === "assumeRole" ? provider.roleArn : []));
   return [
@@ -84,7 +80,7 @@ function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): reado
       !options.account &&
       `The tables are taken to be in the stream's account, ${streamArn.accountId}; --account says otherwise.`,
     several &&
-      "The credentials for Kinesis, DynamoDB and CloudWatch differ: give each identity the statements of its service (dead letters are sent with those for Kinesis).",
+      "The credentials for Kinesis and DynamoDB differ: give each identity the statements of its service (dead letters are sent with those for Kinesis).",
     roles.length > 0 &&
       `The policy is for the role ${[...new Set(roles)].join(", ")}; who assumes it needs sts:AssumeRole on it.`,
     !options.kmsKey &&

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import { counted } from "../plural.ts";
-import type { PutResult } from "./putRecords.ts";
+import type { PutResult, RecordToPut } from "./putRecords.ts";
 
 export interface ProgressOutput {
   readonly isTTY?: boolean | undefined;
@@ -34,11 +34,15 @@ export class Progress {
     this.#shownMs = this.#startedMs;
   }
 
-  add({ put, unsent, refusals }: PutResult): void {
-    this.#put += put.length;
+  /** How a batch ended whose stored records are known already. */
+  ended({ unsent, refusals }: Pick<PutResult, "unsent" | "refusals">): void {
     this.#refusals += refusals;
     this.#unsent += unsent.length;
-    for (const { data } of put) this.#count(data);
+  }
+
+  stored(records: readonly RecordToPut[]): void {
+    this.#put += records.length;
+    for (const { data } of records) this.#count(data);
     const everyMs = this.#output.isTTY ? REDRAW_MS : PLAIN_LINE_MS;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#shownMs < everyMs) return;

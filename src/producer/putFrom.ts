@@ -76,7 +76,8 @@ async function work(client: KinesisClient, run: PutRun): Promise<void> {
       const records = batch
         .slice(0, left)
         .map((data) => ({ data, partitionKey: run.partitionKey(data) }));
-      progress.add(await putRecords(client, streamName, records, { signal, clock }));
+      const onStored = progress.stored.bind(progress);
+      progress.ended(await putRecords(client, streamName, records, { signal, clock, onStored }));
       left -= records.length;
       if (left <= 0 || signal.aborted) break;
     }

@@ -30,6 +30,8 @@ export interface PutOptions {
   /** Starts no further call; one under way is always finished. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
+  /** Hears of what each call has stored, also when a later one fails. */
+  readonly onStored?: (records: readonly RecordToPut[]) => void;
 }
 
 // PutRecords takes at most 500 records and 5 MiB, partition keys included, a call.
@@ -50,7 +52,7 @@ export async function putRecords(
   client: KinesisClient,
   streamName: string,
   records: readonly RecordToPut[],
-  { signal, clock = systemClock }: PutOptions = {},
+  { signal, clock = systemClock, onStored = () => {} }: PutOptions = {},
 ): Promise<PutResult> {
   const put: RecordToPut[] = [];
   let refusals = 0;
@@ -64,7 +66,9 @@ export async function putRecords(
       }
       const answers = await putOnce(client, streamName, waiting);
       const refused = waiting.filter((_, index) => answers[index]?.ErrorCode);
-      put.push(...waiting.filter((_, index) => !answers[index]?.ErrorCode));
+      const stored = waiting.filter((_, index) => !answers[index]?.ErrorCode);
+      put.push(...stored);
+      onStored(stored);
       if (refused.length > 0) {
         attempt = refused.length < waiting.length ? 0 : attempt + 1;
         refusals += refused.length;

@@ -46,8 +46,11 @@ export class WordStream {
     if (howMany <= 0) return;
     const words = Array.from({ length: howMany }, randomWord);
     const records = words.map((word) => ({ data: Buffer.from(word), partitionKey: randomUUID() }));
-    const { put } = await putRecords(this.#client, this.#name, records);
-    for (const { data } of put) this.#count(Buffer.from(data).toString("utf8"));
+    await putRecords(this.#client, this.#name, records, {
+      onStored: (stored) => {
+        for (const { data } of stored) this.#count(Buffer.from(data).toString("utf8"));
+      },
+    });
   }
 
   /** Splits the first open shard in the middle of its hash keys. @returns what was done, as a sentence. */

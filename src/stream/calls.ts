@@ -125,9 +125,16 @@ class CallTimeout extends Error {
   override readonly name = "TimeoutError";
 }
 
+/** Whose patience it is, and how long. */
+export interface TimeLimit {
+  readonly requestTimeoutMs: number;
+  /** Kinesis when absent. */
+  readonly service?: string;
+}
+
 /** @param controller aborts the call when it takes too long or the signal is aborted; one that was not used up by that. */
 export async function limited<T>(
-  { requestTimeoutMs }: CallOptions,
+  { requestTimeoutMs, service = "Kinesis" }: TimeLimit,
   operation: string,
   signal: AbortSignal,
   call: (signal: AbortSignal) => Promise<T>,
@@ -147,7 +154,7 @@ export async function limited<T>(
     return await call(controller.signal);
   } catch (cause) {
     if (!late) throw cause;
-    throw new CallTimeout(`Kinesis did not answer ${operation} within ${requestTimeoutMs} ms.`, {
+    throw new CallTimeout(`${service} did not answer ${operation} within ${requestTimeoutMs} ms.`, {
       cause,
     });
   } finally {

@@ -23,11 +23,17 @@ export interface KinesisOptions {
    * of the trouble, and waits as long as it takes.
    */
   readonly maxAttempts?: number;
+  /** From the beginning of a call to its whole answer; 60 s when absent. */
+  readonly requestTimeoutMs?: number;
 }
 
 /** A shard has one call on its way at most, so with fewer shards than this none waits for another; beyond, calls wait for a free one. */
 const MAX_CONNECTIONS = 256;
 const CONNECT_TIMEOUT_MS = 5_000;
+/**
+ * No call hangs longer than this, whoever makes it: 5 MiB need no more over the slowest of lines. Readers have closer limits.
+ */
+const REQUEST_TIMEOUT_MS = 60_000;
 /** The service sends at most 10 MiB of payload, 14 MiB as base64, and the names of at most 10,000 records. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /** Without one the SDK writes to STDERR when calls wait for a connection. */
@@ -39,7 +45,10 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
  * The SDK's own choice is HTTP/2, which needs TLS and does not get along with emulators; over HTTP/1.1 the length of a body is
  * known before it comes.
  */
-export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
+export function kinesisClient({
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
+  ...options
+}: KinesisOptions = {}): KinesisClient {
   const make = () =>
     new KinesisClient({
       ...USER_AGENT,
@@ -48,6 +57,7 @@ export function kinesisClient(options: KinesisOptions = {}): KinesisClient {
       requestHandler: new KeptConnections({
         maxConnections: MAX_CONNECTIONS,
         connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        requestTimeoutMs,
         maxBodyBytes: MAX_BODY_BYTES,
         allocate: takeBuffer,
       }),

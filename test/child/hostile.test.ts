@@ -41,10 +41,11 @@ describe("what a child prints besides its messages", () => {
     expect(events.of("protocolWarning").map((event) => event.message)).toEqual([
       'a message was skipped: a child does not say "dance"',
       "a message was skipped: it has no action",
+      "a line was skipped that looks like a message that is no valid JSON; write it whole on one line",
     ]);
     await processor.shardEnded();
     expect(events.lines("stdout")).toHaveLength(14);
-    expect(events.of("protocolWarning")).toHaveLength(2);
+    expect(events.of("protocolWarning")).toHaveLength(3);
   });
 
   it("may be 10 MiB without a line end", async () => {

@@ -171,12 +171,11 @@ describe("lines from a child", () => {
     "[]",
     "42",
     '"text"',
-    "{'action':'status'}",
-    "\ufeff{}",
     "x{}",
     "   ",
-    '{"action":"status","responseFor":"x"',
-    '{"action":"status",}',
+    "my action: status",
+    '{"action":"dance"',
+    "{'action':'dance'}",
     '{"a":"\n"}',
     "{".repeat(100_000),
   ])("%j is none", (line) => {
@@ -184,7 +183,25 @@ describe("lines from a child", () => {
   });
 
   it.each([
+    ['INFO root: {"action": "status", "responseFor": "initialize"}', /"INFO root:".*a logger/],
+    ['\ufeffINFO {"action":"checkpoint"}', /behind other text \("INFO"\)/],
+    ["{'action':'status'}", /single quotes/],
+    ['"{\\"action\\":\\"status\\",\\"responseFor\\":\\"initialize\\"}"', /encoded twice/],
+    ['[{"action":"status","responseFor":"initialize"}]', /a list of messages/],
+    ['  "action": "status",', /spread over several lines/],
+    ['{"action":"status","responseFor":"x"', /no valid JSON/],
+    ['{"action":"status",}', /no valid JSON/],
+  ])("%s is none, and looks like one", (line, looksLike) => {
+    expect(readLine(line)).toEqual({ type: "junk", looksLike: expect.stringMatching(looksLike) });
+  });
+
+  it.each(understood)("after a byte order mark, %s", (line, message, unknownKeys = []) => {
+    expect(readLine(`\ufeff${line}`)).toMatchObject({ type: "message", message, unknownKeys });
+  });
+
+  it.each([
     ["{}", "it has no action"],
+    ["\ufeff{}", "it has no action"],
     ['{"action":null}', "it has no action"],
     ['{"action":"Status","responseFor":"x"}', 'a child does not say "Status"'],
     ['{"action":"initialize"}', 'a child does not say "initialize"'],

@@ -66,10 +66,7 @@ describe("a healthy application", () => {
   it("that has not run yet", async () => {
     const { having, finding } = await examine(await properties());
     expect(having("failed")).toEqual([]);
-    expect(having("not checked")).toEqual([
-      "permission dynamodb:CreateTable",
-      "permission cloudwatch:PutMetricData",
-    ]);
+    expect(having("not checked")).toEqual(["permission dynamodb:CreateTable"]);
     expect(having("ok").slice(0, 5)).toEqual([
       ...["properties", "executable", "credentials", "region", "stream"],
     ]);

@@ -114,12 +114,9 @@ describe("iam-policy", () => {
     expect(notes).toMatch(/Replace REGION and ACCOUNT_ID/);
   });
 
-  it("allows metrics in the application's namespace alone", async () => {
-    const { statement } = await policyOf({ metricsLevel: "SUMMARY" });
-    expect(statement("PublishMetrics")).toMatchObject({
-      Resource: "*",
-      Condition: { StringEquals: { "cloudwatch:namespace": "word-count" } },
-    });
+  it("allows no metrics, because none are published", async () => {
+    const { policy } = await policyOf({ metricsLevel: "DETAILED" });
+    expect(JSON.stringify(policy)).not.toContain("cloudwatch");
   });
 
   it.each([

@@ -1,9 +1,11 @@
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { UserError } from "../../src/model/errors.ts";
+import { ensureStream } from "../../src/producer/ensureStream.ts";
 import {
   MAX_BYTES_PER_CALL,
   MAX_RECORDS_PER_CALL,
@@ -11,6 +13,7 @@ import {
   type RecordToPut,
   splitIntoCalls,
 } from "../../src/producer/putRecords.ts";
+import { kinesisClient } from "../../src/stream/client.ts";
 import { testKinesis } from "../support/emulators.ts";
 
 const record = (word: string): RecordToPut => ({ data: Buffer.from(word), partitionKey: word });
@@ -85,6 +88,52 @@ describe("putRecords", () => {
     expect(result.put.map(text)).toEqual(["a"]);
     expect(result.unsent.map(text)).toEqual(["b", "c"]);
   });
+
+  it("tells what earlier calls have stored when a later one fails", async () => {
+    const words = Array.from({ length: MAX_RECORDS_PER_CALL + 2 }, (_, i) => `w${i}`);
+    const failing = await kinesisThat((asked, call) => {
+      if (call > 0) throw new Error("the second call fails");
+      return asked.slice(1);
+    });
+    const stored: string[] = [];
+    const attempt = putRecords(failing.client, "s", words.map(record), {
+      clock: hasty,
+      onStored: (records) => stored.push(...records.map(text)),
+    });
+    await expect(attempt).rejects.toThrow();
+    expect(stored).toEqual(words.slice(1, MAX_RECORDS_PER_CALL));
+  });
+});
+
+describe("a Kinesis that takes a call and never answers", () => {
+  const silent = async () => {
+    const server = createServer(() => {});
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const client = kinesisClient({
+      endpoint: `http://127.0.0.1:${port}`,
+      region: "us-east-1",
+      credentials: { accessKeyId: "local", secretAccessKey: "local" },
+      requestTimeoutMs: 50,
+      maxAttempts: 1,
+    });
+    onTestFinished(() => {
+      client.destroy();
+      server.closeAllConnections();
+      server.close();
+    });
+    return client;
+  };
+
+  it("does not hang putRecords", async () => {
+    await expect(putRecords(await silent(), "s", [record("a")])).rejects.toThrow(/within 50 ms/);
+  });
+
+  it("does not hang ensureStream", async () => {
+    const { signal } = new AbortController();
+    const wanted = { streamName: "s", createWithShards: 1 };
+    await expect(ensureStream(await silent(), wanted, signal)).rejects.toThrow(/within 50 ms/);
+  });
 });
 
 /** A Kinesis on the wire whose PutRecords takes of each call the words that the function returns. */
@@ -97,7 +146,12 @@ async function kinesisThat(
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString()) as { Records: { Data: string }[] };
     const words = body.Records.map(({ Data }) => Buffer.from(Data, "base64").toString());
-    const taken = takes(words, calls.length);
+    let taken: readonly string[];
+    try {
+      taken = takes(words, calls.length);
+    } catch {
+      return void request.socket.destroy();
+    }
     calls.push(words);
     const refused = {
       ErrorCode: "ProvisionedThroughputExceededException",

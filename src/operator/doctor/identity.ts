@@ -10,7 +10,7 @@ import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
 /** Where no region is known; only a role that is assumed would ask for it. */
 const ANY_REGION = "us-east-1";
 
-const SERVICES: readonly Service[] = ["kinesis", "dynamodb", "cloudwatch"];
+const SERVICES: readonly Service[] = ["kinesis", "dynamodb"];
 
 /**
  * One finding for each identity: services may have credentials of their own.
@@ -23,9 +23,7 @@ export async function checkCredentials(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const groups = new Map<unknown, Service[]>();
-  for (const service of SERVICES.filter(
-    (one) => one !== "cloudwatch" || settings.metricsLevel !== "NONE",
-  )) {
+  for (const service of SERVICES) {
     const { credentials } = settings.services[service];
     groups.set(credentials, [...(groups.get(credentials) ?? []), service]);
   }

@@ -149,7 +149,6 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     return asked(() => dynamo.deleteItem(request, { abortSignal: signal }));
   },
   "dynamodb:CreateTable": async () => ({ untried: "it would make the table" }),
-  "cloudwatch:PutMetricData": async () => ({ untried: "it would publish a metric" }),
 };
 
 /** Also of a table that does not exist yet. */
