@@ -182,6 +182,14 @@ type ChildEvent =
       readonly level: "debug" | "info" | "warn" | "error";
       readonly message: string;
     }
+  /** The child has not answered for a minute; repeated whenever the wait has doubled. */
+  | {
+      readonly type: "answerOwed";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly action: string;
+      readonly elapsedMs: number;
+    }
   /** Something that the protocol does not foresee and that we got over; told once per kind and child. */
   | {
       readonly type: "protocolWarning";

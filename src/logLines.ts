@@ -120,6 +120,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
   childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
   protocolWarning: ["warn", (e) => `child ${e.pid}: ${e.message}`],
+  answerOwed: [
+    "warn",
+    (e) =>
+      `child ${e.pid} has not answered "${e.action}" for ${Math.round(e.elapsedMs / 1000)} s, and its shard waits. If it hangs, end it (kill ${e.pid}): another child goes on after the last checkpoint. With timeoutInSeconds or progressTimeoutSeconds the daemon does so itself`,
+  ],
   checkpointTrouble: ["error", (e) => `child ${e.pid}: its checkpoint failed: ${reason(e.error)}`],
   childExited: [
     (e) => (e.expected ? "info" : "warn"),
