@@ -88,6 +88,12 @@ type LeaseEvent =
   /** The lease is wanted elsewhere: the child finishes its batch, and then it is handed over. */
   | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
   | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  /** Shards that nobody reads, and that this worker may not take: it holds `maxLeasesForWorker` leases. */
+  | {
+      readonly type: "leasesBeyondLimit";
+      readonly shardIds: readonly string[];
+      readonly maxLeasesForWorker: number;
+    }
   /** Rows of the lease table cannot be about the stream as it is now. */
   | {
       readonly type: "leasesContradicted";

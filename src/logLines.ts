@@ -68,6 +68,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `${e.to} is to have the lease: it is handed over when the batch is finished`,
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
+  leasesBeyondLimit: [
+    "warn",
+    (e) =>
+      `no worker reads ${some(e.shardIds)}: this one holds as many leases as maxLeasesForWorker = ${e.maxLeasesForWorker} allows, and no other takes them. Raise maxLeasesForWorker, or start another worker`,
+  ],
   leasesContradicted: ["error", (e) => e.message],
   fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
   discoveryChosen: [
@@ -210,6 +215,14 @@ const STEPS = {
   restartChild: "the child is replaced",
   releaseLease: "the lease is given to another worker",
 } as const;
+
+/** The first of many names, and how many there are. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(", ");
+  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
+}
+
+const NAMES_SHOWN = 5;
 
 function inHand(event: EventOf<"childFailed">): string {
   return event.records > 0 ? `It had ${event.records} records in hand, ${range(event)}. ` : "";
