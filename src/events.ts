@@ -96,6 +96,12 @@ type LeaseEvent =
   /** The lease is wanted elsewhere: the child finishes its batch, and then it is handed over. */
   | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
   | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  /** Shards that nobody reads, and that this worker may not take: it holds `maxLeasesForWorker` leases. */
+  | {
+      readonly type: "leasesBeyondLimit";
+      readonly shardIds: readonly string[];
+      readonly maxLeasesForWorker: number;
+    }
   /** Rows of the lease table cannot be about the stream as it is now. */
   | {
       readonly type: "leasesContradicted";
@@ -209,6 +215,14 @@ type ChildEvent =
       readonly pid: number;
       readonly level: "debug" | "info" | "warn" | "error";
       readonly message: string;
+    }
+  /** The child has not answered for a minute; repeated whenever the wait has doubled. */
+  | {
+      readonly type: "answerOwed";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly action: string;
+      readonly elapsedMs: number;
     }
   /** Something that the protocol does not foresee and that we got over; told once per kind and child. */
   | {

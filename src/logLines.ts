@@ -78,6 +78,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `${e.to} is to have the lease: it is handed over when the batch is finished`,
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
+  leasesBeyondLimit: [
+    "warn",
+    (e) =>
+      `no worker reads ${some(e.shardIds)}: this one holds as many leases as maxLeasesForWorker = ${e.maxLeasesForWorker} allows, and no other takes them. Raise maxLeasesForWorker, or start another worker`,
+  ],
   leasesContradicted: ["error", (e) => e.message],
   shardsUnread: [
     "error",
@@ -158,6 +163,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
       e.sign === "checkpoint"
         ? `the child calls the sequence number of a checkpoint "checkpoint", as clients of KCL 1.x do: ${DIALECT[e.to]}`
         : `the child failed at "${e.sign}", a message that its version of KCL may not have: ${DIALECT[e.to]}`,
+  ],
+  answerOwed: [
+    "warn",
+    (e) =>
+      `child ${e.pid} has not answered "${e.action}" for ${Math.round(e.elapsedMs / 1000)} s, and its shard waits. If it hangs, end it (kill ${e.pid}): another child goes on after the last checkpoint. With timeoutInSeconds or progressTimeoutSeconds the daemon does so itself`,
   ],
   checkpointTrouble: ["error", (e) => `child ${e.pid}: its checkpoint failed: ${reason(e.error)}`],
   childExited: [
@@ -252,6 +262,14 @@ const DIALECT = {
     "Set childDialect = kcl1 to begin with them, or kcl2 if that is wrong",
   kcl2: "from now on, children receive the last messages of KCL 2.x. Set childDialect = kcl2 to keep to them",
 } as const;
+
+/** The first of many names, and how many there are. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(", ");
+  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
+}
+
+const NAMES_SHOWN = 5;
 
 function inHand(event: EventOf<"childFailed">): string {
   return event.records > 0

@@ -31,6 +31,7 @@ import { Discovery } from "./kcl3/discovery.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
+import { LeaseLimit } from "./leaseLimit.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
 import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./pace.ts";
 import { denied, type Persistence, persist } from "./persist.ts";
@@ -85,6 +86,7 @@ export class Coordinator {
   #strangers: Strangers = NO_STRANGERS;
   readonly #unreadable: UnreadableRows;
   readonly #setAside = new SetAside();
+  readonly #limit: LeaseLimit;
   #atOnce = AT_ONCE;
   /** Monotonic time at which the table was last seen with leases in it. */
   #lastFilledMs = Number.NEGATIVE_INFINITY;
@@ -96,6 +98,7 @@ export class Coordinator {
     this.#parts = parts;
     this.#persistence = equipped;
     this.#sync = new ShardSync(equipped);
+    this.#limit = new LeaseLimit(settings.maxLeasesForWorker, parts.emit);
     this.#unreadable = new UnreadableRows(parts.emit, settings.failoverTimeMillis);
     this.#membership =
       parts.fleet &&
@@ -281,9 +284,10 @@ export class Coordinator {
     this.#holdings.tell(leases);
     this.#lookForDuplicate(leases);
     const view = this.#view(this.#observation, firstPass);
-    const { take, more } = this.#isLed
-      ? { take: accept(view, settings), more: false }
+    const { take, more, beyondLimit } = this.#isLed
+      ? { take: accept(view, settings), more: false, beyondLimit: [] }
       : assign(view, settings);
+    this.#limit.saw(beyondLimit, view.nowMs);
     this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
     await this.#take(take);
     return more;
