@@ -104,6 +104,13 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) =>
       `the aggregated record ${e.sequenceNumber} is damaged (${e.reason}): ${e.delivered} of its records are delivered, the others are lost to every consumer`,
   ],
+  aggregateMisplaced: [
+    "error",
+    (e) =>
+      `the aggregated record ${e.sequenceNumber} holds a record of another shard's hash key, so none of its ${e.records} records is delivered (as in KCL); ${
+        e.kept ? "they go to the dead letters" : "onFailureDestination would keep them"
+      }, and aggregateHashRangeCheck = deliver would deliver them`,
+  ],
   childStarted: ["info", (e) => `child ${e.pid} started: ${e.argv.join(" ")}`],
   waitingForAttachment: [
     "info",
@@ -160,7 +167,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   recordsBuried: [
     "error",
     (e) =>
-      `${e.records} records that no child could process went to the dead letters (${e.condition}): ${range(e)}`,
+      `${e.records} records that ${e.condition === "hashRange" ? "are not delivered" : "no child could process"} went to the dead letters (${e.condition}): ${range(e)}`,
   ],
   destinationTrouble: [
     "error",

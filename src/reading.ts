@@ -30,9 +30,11 @@ export async function openReading(
   { settings, sources }: LoadedSettings,
   { client, reach, stream, emit, signal }: ReadingParts,
 ): Promise<Reading> {
-  const { initialPosition, retrieval, fanoutConfig } = settings;
+  const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
+  const keepsMisplaced = settings.onFailureDestination !== undefined;
   const budget = new ByteBudget(settings.maxBufferedBytes);
-  const common = { client, stream, initialPosition, budget, clock: systemClock, emit };
+  const misplaced = { aggregateHashRangeCheck, keepsMisplaced };
+  const common = { client, stream, initialPosition, budget, clock: systemClock, emit, ...misplaced };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
   const polling = () =>
     pollingReader({

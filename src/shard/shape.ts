@@ -54,7 +54,7 @@ export async function* gathered(
       while (batch.records.count > 0 && !isFull(batch, settings)) {
         const more = await within(coming, untilMs - clock.monotonicMs(), clock, signal);
         if (!more || more.done) break;
-        batch = { ...more.value, records: RecordBatch.concat([batch.records, more.value.records]) };
+        batch = joined(batch, more.value);
         coming = source.next();
       }
       if (signal.aborted) return;
@@ -65,6 +65,15 @@ export async function* gathered(
     coming.catch(() => undefined);
     await source.return?.();
   }
+}
+
+function joined(first: Batch, second: Batch): Batch {
+  const misplaced = [...(first.misplaced ?? []), ...(second.misplaced ?? [])];
+  return {
+    ...second,
+    records: RecordBatch.concat([first.records, second.records]),
+    ...(misplaced.length > 0 && { misplaced }),
+  };
 }
 
 function isFull({ records, shardEnd }: Batch, settings: ShapeSettings): boolean {

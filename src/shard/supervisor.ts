@@ -4,7 +4,7 @@
 import { ChildFailed } from "../child/childFailed.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
-import { type Burial, buryRecords, type DeadLetterPlace } from "./burial.ts";
+import { type Burial, buryRecords } from "./burial.ts";
 import { consumeShard, type Life, type ShardParts } from "./consumer.ts";
 import { heedful } from "./heedChild.ts";
 import { heedfulReader } from "./heedReader.ts";
@@ -16,8 +16,6 @@ import { type Sentence, Suspects } from "./suspects.ts";
 
 export interface SupervisedParts extends ShardParts {
   readonly settings: SupervisionSettings;
-  /** Absent: what cannot be processed blocks its shard. */
-  readonly deadLetters?: DeadLetterPlace;
   readonly random: () => number;
 }
 

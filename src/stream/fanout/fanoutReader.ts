@@ -5,6 +5,7 @@ import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import type { InitialPosition } from "../../model/shard.ts";
 import type { ByteBudget } from "../byteBudget.ts";
+import type { MisplacedOptions } from "../misplaced.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
 import type { StreamId } from "../streamId.ts";
@@ -15,7 +16,7 @@ import type { FanoutSettings } from "./settings.ts";
 import { ShardSubscriptions, type SubscriptionContext } from "./shardSubscriptions.ts";
 import { Turnstile } from "./turnstile.ts";
 
-export interface FanoutOptions {
+export interface FanoutOptions extends MisplacedOptions {
   /** With `maxAttempts: 1`: what fails is tried again here. */
   readonly client: KinesisClient;
   /** From `subscriptionClient`. */
