@@ -175,6 +175,15 @@ type StreamEvent =
       readonly sequenceNumber: string;
       readonly delivered: number;
       readonly reason: string;
+    }
+  /** A KPL aggregate with a record whose hash key the shard does not hold: none of its records is delivered. */
+  | {
+      readonly type: "aggregateMisplaced";
+      readonly shardId: string;
+      readonly sequenceNumber: string;
+      readonly records: number;
+      /** They go to the destination for dead letters. */
+      readonly kept: boolean;
     };
 
 type ChildEvent =
@@ -330,7 +339,7 @@ type ShardEvent =
       readonly records: number;
       readonly first: Position | undefined;
       readonly last: Position | undefined;
-      readonly condition: "attempts" | "age";
+      readonly condition: "attempts" | "age" | "hashRange";
     }
   /** The destination for dead letters did not take them; the shard waits. */
   | {

@@ -142,6 +142,13 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) =>
       `the aggregated record ${e.sequenceNumber} is damaged (${e.reason}): ${e.delivered} of its records are delivered, the others are lost to every consumer`,
   ],
+  aggregateMisplaced: [
+    "error",
+    (e) =>
+      `the aggregated record ${e.sequenceNumber} holds a record of another shard's hash key, so none of its ${e.records} records is delivered (as in KCL); ${
+        e.kept ? "they go to the dead letters" : "onFailureDestination would keep them"
+      }, and aggregateHashRangeCheck = deliver would deliver them`,
+  ],
   childStarted: ["info", (e) => `child ${e.pid} started: ${e.argv.join(" ")}`],
   waitingForAttachment: [
     "info",
@@ -211,7 +218,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   recordsBuried: [
     "error",
     (e) =>
-      `${counted(e.records, "record")} that no child could process went to the dead letters (${e.condition}): ${range(e)}`,
+      `${counted(e.records, "record")} that ${e.condition === "hashRange" ? "the shard does not hold" : "no child could process"} went to the dead letters (${e.condition}): ${range(e)}`,
   ],
   destinationTrouble: [
     "error",

@@ -30,10 +30,20 @@ export async function openReading(
   { settings, sources }: LoadedSettings,
   { client, reach, stream, emit, signal }: ReadingParts,
 ): Promise<Reading> {
-  const { initialPosition, retrieval, fanoutConfig } = settings;
+  const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
+  const keepsMisplaced = settings.onFailureDestination !== undefined;
   const limitSet = sources.maxBufferedBytes.type !== "default";
   const budget = new ByteBudget(limitSet ? settings.maxBufferedBytes : undefined);
-  const common = { client, stream, initialPosition, budget, clock: systemClock, emit };
+  const misplaced = { aggregateHashRangeCheck, keepsMisplaced };
+  const common = {
+    client,
+    stream,
+    initialPosition,
+    budget,
+    clock: systemClock,
+    emit,
+    ...misplaced,
+  };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
   const polling = () =>
     pollingReader({

@@ -57,6 +57,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   fanoutEmulated: { arn: TEXT },
   fanoutRefused: { error: failure() },
   subscribed: { shardId: TEXT },
+  aggregateMisplaced: { shardId: TEXT, sequenceNumber: TEXT, records: 1, kept: true },
   aggregateMalformed: { shardId: TEXT, sequenceNumber: TEXT, delivered: 1, reason: TEXT },
   childStarted: { ...child, argv: [TEXT] },
   waitingForAttachment: { shardId: TEXT, address: TEXT, before: 1 },

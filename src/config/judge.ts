@@ -136,7 +136,7 @@ export class Judge {
     if (onFailureDestination !== undefined && limits.length === 0) {
       this.#warn(
         "onFailureDestination",
-        "no record is ever sent there: retries have no end without maximumRetryAttempts or maximumRecordAgeInSeconds",
+        "no record that a child fails at is ever sent there: retries have no end without maximumRetryAttempts or maximumRecordAgeInSeconds",
       );
     }
     if (onFailureDestination !== undefined && onChildFailure !== "restart") {

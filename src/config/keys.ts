@@ -176,6 +176,8 @@ const ourKeys = {
       return z.NEVER;
     })
     .optional(),
+  // Java: drop. An aggregate with a record of another shard's hash key then yields none of its records.
+  aggregateHashRangeCheck: oneOf("drop", "deliver").default("drop"),
   progressTimeoutSeconds: seconds(1).optional(),
   checkpointPolicy: oneOf("processor", "onBatchSuccess").default("processor"),
   checkpointIntervalMs: millis().default(0),

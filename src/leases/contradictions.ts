@@ -52,7 +52,7 @@ function differing(lease: Lease, shard: Shard): string | undefined {
     if (beginsAfter(shard, sequenceNumber))
       return `${its} the shard begins at ${startingSequenceNumber}`;
     if (!canHold(shard, sequenceNumber)) return `${its} the shard ends at ${endingSequenceNumber}`;
-    if (!isOfShard(shard.shardId, sequenceNumber))
+    if (!isOfShard(shard.shardId, sequenceNumber, startingSequenceNumber))
       return `${its} that is a number of another shard`;
   }
   if (hasEnded(lease) && endingSequenceNumber === undefined) {

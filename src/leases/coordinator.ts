@@ -16,7 +16,6 @@ import type { Emit } from "../events.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
 import { type AssignmentView, accept, assign, type Take } from "./assignment.ts";
 import { Bell } from "./bell.ts";
-import { contradictedRows } from "./contradictions.ts";
 import {
   duplicateWorker,
   MOVES_TO_TOLERATE,
@@ -32,14 +31,14 @@ import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
 import { LeaseLimit } from "./leaseLimit.ts";
-import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
+import { changedSince, NOTHING_SEEN, type Observation, observe } from "./observation.ts";
 import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./pace.ts";
 import { denied, type Persistence, persist } from "./persist.ts";
 import { SetAside } from "./setAside.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { inParallel, ShardSync } from "./shardSync.ts";
 import { sharedController } from "./signals.ts";
-import { type Comparison, checkAtStart } from "./streamCheck.ts";
+import { checkAtStart } from "./streamCheck.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";
 import { Trouble } from "./trouble.ts";
 import { UnreadableRows } from "./unreadable.ts";
@@ -125,7 +124,10 @@ export class Coordinator {
       ...equipped,
       sync: this.#sync,
       leases: () => [...this.#observation.values()].map(({ lease }) => lease),
-      renewed: () => this.#renewed(),
+      renewed: () => {
+        const sinceMs = parts.clock.monotonicMs() - failoverTimeMillis;
+        return changedSince(sinceMs, this.#observation);
+      },
       setAside: this.#setAside,
     });
     // Two workers of one name see each other at the same time. The less patient goes, and the other sees him gone.
@@ -201,7 +203,8 @@ export class Coordinator {
         continue;
       }
       this.#lastFilledMs = clock.monotonicMs();
-      const listed = checked ? undefined : await this.#checkAtStart(scan.leases);
+      const check = () => checkAtStart(scan.leases, this.#parts, this.#setAside, signal);
+      const listed = checked ? undefined : await this.#persist("Scan", check);
       checked = true;
       const hasMore = await this.#sync.createOverdue(scan, listed, signal);
       if (signal.aborted) return;
@@ -211,29 +214,6 @@ export class Coordinator {
       soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
       await this.#rest(scan.leases, soon);
     }
-  }
-
-  /** Sets aside what does not fit the stream. @returns what the stream lists, if it could be asked. */
-  async #checkAtStart(leases: readonly Lease[]): Promise<Comparison["shards"]> {
-    const { table, emit } = this.#parts;
-    const { signal } = this.#stopping;
-    const compared = await this.#persist("Scan", () => checkAtStart(leases, this.#parts, signal));
-    if (!compared) return undefined;
-    const { found, shards } = compared;
-    this.#setAside.put(compared.leases, found);
-    if (found.length > 0 && !signal.aborted) {
-      const message = contradictedRows(table.tableName, found);
-      emit({ type: "leasesContradicted", shardIds: found.map(({ shardId }) => shardId), message });
-    }
-    return shards;
-  }
-
-  /** Leases that were written to within a failover time. */
-  #renewed(): readonly Lease[] {
-    const { clock, settings } = this.#parts;
-    const sinceMs = clock.monotonicMs() - settings.failoverTimeMillis;
-    const seen = [...this.#observation.values()];
-    return seen.filter(({ changedMs }) => changedMs > sinceMs).map(({ lease }) => lease);
   }
 
   /** In a fleet that is led. @returns false when all leases are to be looked at; else it has rested. */
@@ -302,15 +282,11 @@ export class Coordinator {
       nowMs,
       firstPass,
       random,
-      busy: new Set([...this.#holdings.busy(nowMs), ...this.#setAsideAmong(leases)]),
+      busy: new Set([...this.#holdings.busy(nowMs), ...this.#setAside.among(leases)]),
       requested: this.#holdings.requested,
       expected: this.#holdings.expected(nowMs),
       atOnce: this.#atOnce,
     };
-  }
-
-  #setAsideAmong(leases: Observation): readonly string[] {
-    return this.#setAside.among([...leases.values()].map(({ lease }) => lease));
   }
 
   #take(takes: readonly Take[]): Promise<void> {

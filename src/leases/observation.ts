@@ -35,6 +35,12 @@ export function observe(
   return now;
 }
 
+/** The leases whose holders were seen to write to them after a moment. */
+export function changedSince(sinceMs: number, observation: Observation): readonly Lease[] {
+  const seen = [...observation.values()];
+  return seen.filter(({ changedMs }) => changedMs > sinceMs).map(({ lease }) => lease);
+}
+
 function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): ObservedLease {
   return {
     lease,

@@ -3,6 +3,7 @@
 
 import type { Contradiction } from "./contradictions.ts";
 import type { Lease } from "./lease.ts";
+import type { Observation } from "./observation.ts";
 
 export class SetAside {
   /** What each row said. */
@@ -22,10 +23,12 @@ export class SetAside {
   }
 
   /** Those of the leases that still say what they said. */
-  among(leases: Iterable<Lease>): readonly string[] {
-    if (this.#rows.size === 0) return [];
-    const still = [...leases].filter((lease) => this.#rows.get(lease.shardId) === content(lease));
-    return still.map(({ shardId }) => shardId);
+  among(leases: Observation): readonly string[] {
+    const isStill = ([shardId, row]: readonly [string, string]) => {
+      const seen = leases.get(shardId);
+      return seen !== undefined && content(seen.lease) === row;
+    };
+    return [...this.#rows].filter(isStill).map(([shardId]) => shardId);
   }
 }
 

@@ -152,6 +152,8 @@ export interface Batch {
   readonly records: RecordBatch;
   /** How far the shard's tip is ahead of this batch, as the service says; `undefined` when it does not. */
   readonly millisBehindLatest: number | undefined;
+  /** Aggregates that are not delivered, each with all its records: to be saved before what is behind them is checkpointed. */
+  readonly misplaced?: readonly RecordBatch[];
   /** Present in the last batch of a finished shard, and only there; `children` is empty when the shard is gone. */
   readonly shardEnd?: { readonly children: readonly ChildShard[] };
 }

@@ -37,13 +37,22 @@ export function canHold(shard: Shard, sequenceNumber: SequenceNumber): boolean {
 /** Sequence numbers of version 2, the only one in use: the version in the bits from 184 on, the shard's number in 32 bits from 4 on. */
 const VERSION_2 = { versionAt: 184n, version: 2n, shardAt: 4n, shardMask: 2n ** 32n - 1n };
 
-/** Whether the number can be one of this shard, as far as the number itself says which shard gave it. */
-export function isOfShard(shardId: string, sequenceNumber: SequenceNumber): boolean {
+/**
+ * Whether the number can be one of this shard, as far as numbers say which shard gave them.
+ *
+ * @param known a number of this shard: where it does not name the shard, the others do not either.
+ */
+export function isOfShard(shardId: string, sequenceNumber: SequenceNumber, known: string): boolean {
+  const shard = numberOf(shardId);
+  const names = isSequenceNumber(known) ? shardIn(known) : undefined;
+  if (shard === undefined || names !== shard) return true;
+  return (shardIn(sequenceNumber) ?? shard) === shard;
+}
+
+function shardIn(sequenceNumber: SequenceNumber): number | undefined {
   const number = BigInt(sequenceNumber);
   const { versionAt, version, shardAt, shardMask } = VERSION_2;
-  if (number >> versionAt !== version) return true;
-  const shard = numberOf(shardId);
-  return shard === undefined || BigInt(shard) === ((number >> shardAt) & shardMask);
+  return number >> versionAt === version ? Number((number >> shardAt) & shardMask) : undefined;
 }
 
 /**

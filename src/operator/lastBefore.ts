@@ -103,7 +103,11 @@ class Search {
   async *#answers(fromMs: number, toMs: number, limit: number): AsyncIterable<GetRecordsAnswer> {
     const { calls, stream } = this.#source;
     const { shardId, hashKeyRange } = this.#shard;
-    const disaggregate = disaggregator(hashKeyRange, () => undefined);
+    const disaggregate = disaggregator(
+      hashKeyRange,
+      () => undefined,
+      () => undefined,
+    );
     const place = { type: "AT_TIMESTAMP", timestamp: new Date(fromMs) } as const;
     const start = await getShardIterator(calls, stream, shardId, place, this.#signal);
     const getRecords = new GetRecords(calls);

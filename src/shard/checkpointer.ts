@@ -101,7 +101,7 @@ export class Checkpointer {
     }
     if (sub < 0) throw illegal(`the sub-sequence number ${sub} is negative`);
     if (!Number.isSafeInteger(sub)) throw illegal(`the sub-sequence number ${sub} is too large`);
-    if (!isOfShard(this.#shardId, sequenceNumber)) {
+    if (!isOfShard(this.#shardId, sequenceNumber, this.#given.sequenceNumber)) {
       throw illegal(`${sequenceNumber} is a number of another shard, not of ${this.#shardId}`);
     }
     return this.#inRange({ sequenceNumber, subSequenceNumber: sub });

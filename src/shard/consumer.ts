@@ -10,6 +10,7 @@ import type { RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";
 import type { ChildShard } from "../model/shard.ts";
 import type { ReadShard } from "../stream/reader.ts";
+import type { DeadLetterPlace } from "./burial.ts";
 import { Checkpointer, type StorePosition } from "./checkpointer.ts";
 import { type Delivery, deliver } from "./delivery.ts";
 import { sayGoodbye } from "./endings.ts";
@@ -25,6 +26,8 @@ export interface ShardParts {
   readonly startProcessor: StartProcessor;
   readonly startTurns: StartTurns;
   readonly settings: ShardSettings;
+  /** Absent: what cannot be processed blocks its shard. */
+  readonly deadLetters?: DeadLetterPlace;
   readonly clock: Clock;
   readonly emit: Emit;
 }

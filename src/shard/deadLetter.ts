@@ -17,9 +17,12 @@ export interface DeadLetter {
   readonly approximateArrivalTimestamp: number;
   /** Deliveries that ended badly. */
   readonly attempts: number;
-  /** `attempts`: maximumRetryAttempts is used up; `age`: older than maximumRecordAgeInSeconds. */
-  readonly condition: "attempts" | "age";
-  /** The last failure of the child. */
+  /**
+   * `attempts`: maximumRetryAttempts is used up; `age`: older than maximumRecordAgeInSeconds; `hashRange`: never delivered,
+   * since its aggregate holds a record of another shard's hash key.
+   */
+  readonly condition: "attempts" | "age" | "hashRange";
+  /** The last failure of the child; for `hashRange` why it was not delivered. */
   readonly cause: {
     readonly reason: string;
     /** The action that was not answered. */
@@ -42,6 +45,9 @@ export interface DeadLetterDestination {
   send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
 }
 
+/** Why records become letters. */
+export type Verdict = Pick<DeadLetter, "attempts" | "condition" | "cause">;
+
 /** Where a letter comes from. */
 export type DeadLetterOrigin = Pick<
   DeadLetter,
@@ -51,28 +57,36 @@ export type DeadLetterOrigin = Pick<
 export function deadLetters(
   records: RecordBatch,
   origin: DeadLetterOrigin,
-  failure: ChildFailed,
-  verdict: { readonly failures: number; readonly why: "attempts" | "age" },
+  verdict: Verdict,
   nowMs: number,
 ): readonly DeadLetter[] {
-  const { reason, waitingFor, exitCode, signal, lastStderr } = failure;
   return Array.from({ length: records.count }, (_, index) => {
     const { data, ...record } = records.at(index);
     return {
       version: 1,
       ...origin,
       ...record,
-      attempts: verdict.failures,
-      condition: verdict.why,
-      cause: {
-        reason,
-        waitingFor,
-        ...(exitCode === undefined ? {} : { exitCode }),
-        ...(signal === undefined ? {} : { signal }),
-        lastStderr,
-      },
+      ...verdict,
       buriedAt: new Date(nowMs).toISOString(),
       data,
     };
   });
 }
+
+export function causeOf(failure: ChildFailed): DeadLetter["cause"] {
+  const { reason, waitingFor, exitCode, signal, lastStderr } = failure;
+  return {
+    reason,
+    waitingFor,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
+    lastStderr,
+  };
+}
+
+/** Records of an aggregate that is not delivered because of its hash keys. */
+export const MISPLACED: Verdict = {
+  attempts: 0,
+  condition: "hashRange",
+  cause: { reason: "aggregateHashRangeCheck = drop", waitingFor: "", lastStderr: [] },
+};

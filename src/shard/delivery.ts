@@ -4,9 +4,11 @@ import type { RecordProcessor } from "../child/recordProcessor.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";
-import type { Position } from "../model/position.ts";
+import { comparePositions, type Position } from "../model/position.ts";
+import { bury } from "./burial.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import type { Life, ShardParts } from "./consumer.ts";
+import { MISPLACED } from "./deadLetter.ts";
 import { limited } from "./shape.ts";
 
 /** A child at work, and all that its deliveries touch. */
@@ -25,9 +27,12 @@ export interface Delivery {
  */
 export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean> {
   const { lease, parts, life } = delivery;
-  const { records, millisBehindLatest } = batch;
+  const { records, millisBehindLatest, misplaced = [] } = batch;
+  for (const each of misplaced) if (!(await save(each, delivery))) return false;
   const { last } = records;
+  const lastMisplaced = misplaced.at(-1)?.last;
   if (!last) {
+    if (lastMisplaced) await pass(lastMisplaced, delivery);
     // As with Java, the end of a shard brings no empty call of its own.
     if (!batch.shardEnd && parts.settings.callProcessRecordsEvenForEmptyRecordList) {
       await handOver(records, undefined, millisBehindLatest, delivery);
@@ -41,7 +46,18 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean
     if (buried) await pass(part.last ?? last, delivery);
     else await handOver(part, part.last, millisBehindLatest, delivery);
   }
+  if (lastMisplaced && comparePositions(lastMisplaced, last) > 0)
+    await pass(lastMisplaced, delivery);
   return true;
+}
+
+/** Brings records that are not delivered into safety. @returns false when the lease went or a stop is requested before. */
+async function save(records: RecordBatch, { lease, parts }: Delivery): Promise<boolean> {
+  const { deadLetters: place } = parts;
+  if (!place) return true;
+  const { shardId, lost, stopRequested } = lease;
+  const over = AbortSignal.any([lost, stopRequested]);
+  return bury({ records, shardId, place }, MISPLACED, parts, over);
 }
 
 async function handOver(

@@ -55,7 +55,7 @@ export async function* gathered(
       while (batch.records.count > 0 && !isFull(batch, settings)) {
         const more = await within(coming, untilMs - clock.monotonicMs(), clock, signal);
         if (!more || more.done) break;
-        batch = { ...more.value, records: RecordBatch.concat([batch.records, more.value.records]) };
+        batch = joined(batch, more.value);
         coming = next(source);
       }
       if (signal.aborted) return;
@@ -72,6 +72,15 @@ function next(source: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
   const coming = source.next();
   coming.catch(() => undefined);
   return coming;
+}
+
+function joined(first: Batch, second: Batch): Batch {
+  const misplaced = [...(first.misplaced ?? []), ...(second.misplaced ?? [])];
+  return {
+    ...second,
+    records: RecordBatch.concat([first.records, second.records]),
+    ...(misplaced.length > 0 && { misplaced }),
+  };
 }
 
 function isFull({ records, shardEnd }: Batch, settings: ShapeSettings): boolean {

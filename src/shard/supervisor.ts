@@ -7,7 +7,7 @@ import { type ChildDialect, isEnding } from "../child/dialect.ts";
 import type { Action } from "../child/messages.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
-import { type Burial, buryRecords, type DeadLetterPlace } from "./burial.ts";
+import { type Burial, buryRecords } from "./burial.ts";
 import { consumeShard, type Life, type ShardParts } from "./consumer.ts";
 import { heedful, type Limit } from "./heedChild.ts";
 import { heedfulReader } from "./heedReader.ts";
@@ -21,8 +21,6 @@ export interface SupervisedParts extends ShardParts {
   readonly settings: SupervisionSettings;
   /** What the children of the run speak. */
   readonly dialect: ChildDialect;
-  /** Absent: what cannot be processed blocks its shard. */
-  readonly deadLetters?: DeadLetterPlace;
   readonly random: () => number;
 }
 

@@ -2,8 +2,9 @@
 // the message's MD5. Anything that only looks like one is a plain record, as for the Java daemon.
 
 import { hash } from "node:crypto";
+import type { RecordBatch } from "../model/batch.ts";
 import type { HashKeyRange } from "../model/shard.ts";
-import type { BatchWriter } from "./batchWriter.ts";
+import { BatchWriter } from "./batchWriter.ts";
 import { ByteSource } from "./byteSource.ts";
 import { HashRange } from "./hashRange.ts";
 import { KeyTable } from "./keyTable.ts";
@@ -32,19 +33,28 @@ export type OnMalformed = (fault: {
   readonly delivered: number;
 }) => void;
 
+/** An aggregate that yields nothing because of its hash keys; all records that are in it. */
+export type OnMisplaced = (records: RecordBatch) => void;
+
 /** @param range the shard's; an aggregate with any record outside it belongs to another shard and yields nothing. */
 export function disaggregator(
   range: HashKeyRange | undefined,
   onMalformed: OnMalformed,
+  onMisplaced: OnMisplaced,
 ): Disaggregate {
   const hashes = new HashRange(range);
+  const anyHash = new HashRange(undefined);
   return (payload, sequenceNumber, arrivalMs, writer) => {
     const aggregate = parseAggregate(payload);
     if (!aggregate) return false;
     const before = writer.count;
     const outcome = write(aggregate, sequenceNumber, arrivalMs, writer, hashes);
-    if (outcome === "foreign") writer.truncate(before);
-    else if (outcome !== "written") {
+    if (outcome === "misplaced") {
+      writer.truncate(before);
+      const all = new BatchWriter(payload.length * 2);
+      write(aggregate, sequenceNumber, arrivalMs, all, anyHash);
+      onMisplaced(all.finish());
+    } else if (outcome !== "written") {
       onMalformed({
         sequenceNumber: sequenceNumber.toString(),
         reason: outcome.fault,
@@ -132,7 +142,7 @@ function checkTag(tag: MessageReader): void {
   if (!hasKey) throw new MalformedMessage("a required field is missing");
 }
 
-type Outcome = "written" | "foreign" | { readonly fault: string };
+type Outcome = "written" | "misplaced" | { readonly fault: string };
 
 function write(
   { bytes, partitionKeys, explicitHashKeys, records }: Aggregate,
@@ -147,13 +157,13 @@ function write(
     if (!keys.has(keyIndex)) return { fault: `record ${sub} has no partition key` };
     const hashIndex = records[at + 1] ?? -1;
     if (hashIndex < 0) {
-      if (!keys.isHeld(keyIndex)) return "foreign";
+      if (!keys.isHeld(keyIndex)) return "misplaced";
     } else {
       const hashKey = integerAt(bytes, explicitHashKeys, hashIndex);
       if (hashKey === undefined) {
         return { fault: `record ${sub} has no usable explicit hash key` };
       }
-      if (!hashes.holdsHashKey(hashKey)) return "foreign";
+      if (!hashes.holdsHashKey(hashKey)) return "misplaced";
     }
     writer.rawData(bytes, records[at + 2] ?? 0, records[at + 3] ?? 0);
     writer.close(keys.inJson(keyIndex), sequenceNumber, arrivalMs, sub);

@@ -20,11 +20,18 @@ export class StreamNotFound extends UserError {}
 export class ForeignPosition extends UserError {
   constructor(stream: string, shardId: string, what: string) {
     super(
-      `${what}. Either the stream "${stream}" was deleted and made again under its name, and this is a place in the old one, or the lease of ${shardId} was edited. ` +
-        "Nothing is read from this shard until that is mended, and nothing is passed over. To begin with what is in the stream now, stop all workers of the application and run: " +
+      `${what}. Nothing is read from this shard until that is mended, and nothing is passed over. ` +
+        `If the lease of ${shardId} was edited, or a child stored a wrong number, begin this shard at its oldest record: ` +
+        `kinesis-multilang checkpoints reset --shard ${shardId} --to trim-horizon -p FILE --yes. ` +
+        `If the stream "${stream}" was deleted and made again under its name, stop all workers of the application and begin all of it: ` +
         "kinesis-multilang checkpoints reset --to trim-horizon -p FILE --yes",
     );
   }
+}
+
+/** The service will not read on from this place, now or later: its number came from another shard or stream. */
+export function isRefusedPlace(error: unknown): error is Error {
+  return error instanceof Error && error.name === "InvalidArgumentException";
 }
 
 /** Only a person mends it: to be tried again seldom. */

@@ -6,6 +6,7 @@ import type { Emit } from "../events.ts";
 import type { InitialPosition } from "../model/shard.ts";
 import { BudgetWatch } from "./budgetWatch.ts";
 import type { ByteBudget } from "./byteBudget.ts";
+import type { MisplacedOptions } from "./misplaced.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import { readAhead } from "./readAhead.ts";
 import type { ReadShard } from "./reader.ts";
@@ -15,7 +16,7 @@ import type { StreamId } from "./streamId.ts";
 import { Troubles } from "./troubles.ts";
 import { WaitingRoom } from "./waitingRoom.ts";
 
-export interface PollingOptions {
+export interface PollingOptions extends MisplacedOptions {
   /** With `maxAttempts: 1`: what fails is tried again here, where it is known for which shard. */
   readonly client: KinesisClient;
   readonly stream: StreamId;

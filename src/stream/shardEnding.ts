@@ -9,7 +9,7 @@ import { isSequenceNumber } from "../model/position.ts";
 import { type ChildShard, canHaveBeenIn, canHold, type Shard } from "../model/shard.ts";
 import type { CallOptions, IteratorPlace } from "./calls.ts";
 import { childrenIn } from "./childShards.ts";
-import { ForeignPosition, InvalidResponse } from "./errors.ts";
+import { ForeignPosition, InvalidResponse, isRefusedPlace } from "./errors.ts";
 import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
 import { listShardsOnce } from "./listShards.ts";
 import { type StreamId, streamNameOf } from "./streamId.ts";
@@ -47,6 +47,7 @@ export async function endingOf(
  * What it means that the service refused a place in a shard. The end, when the shard was deleted with its last record;
  * children that are still listed are named. `undefined` when it is listed all the same, and the place is one in it.
  *
+ * @param refusal what the service answered: it may know better than the listing that the number is none of this shard.
  * @throws StreamNotFound when it is the stream that is missing, ForeignPosition when it is another one than the place was in:
  *   neither ends anything.
  */
@@ -55,13 +56,19 @@ export async function endingOfMissing(
   stream: StreamId,
   shardId: string,
   place: IteratorPlace,
+  refusal: unknown,
   signal: AbortSignal,
 ): Promise<ShardEnd | undefined> {
   const shards = await listShardsOnce(calls, stream, undefined, signal);
   const shard = shards.find((listed) => listed.shardId === shardId);
   if (!shard) return endOfGone(shards, stream, shardId);
   const number = "sequenceNumber" in place ? place.sequenceNumber : "";
-  if (!isSequenceNumber(number) || canHold(shard, number)) return undefined;
+  if (!isSequenceNumber(number)) return undefined;
+  if (canHold(shard, number)) {
+    if (!isRefusedPlace(refusal)) return undefined;
+    const what = `Kinesis refuses to read ${shardId} on from ${number} (${refusal.message})`;
+    throw new ForeignPosition(streamNameOf(stream), shardId, what);
+  }
   const { startingSequenceNumber: first, endingSequenceNumber: last } = shard;
   throw new ForeignPosition(
     streamNameOf(stream),

@@ -19,6 +19,7 @@ import {
 } from "./errors.ts";
 import { tellIfExpired } from "./expired.ts";
 import type { GetRecordsAnswer } from "./getRecordsAnswer.ts";
+import { Misplaced, type MisplacedOptions } from "./misplaced.ts";
 import { type CallFacts, Pace } from "./pace.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import type { ShardToRead } from "./reader.ts";
@@ -31,7 +32,7 @@ import type { Troubles } from "./troubles.ts";
 import type { WaitingRoom } from "./waitingRoom.ts";
 
 /** What the loops of all shards have in common. */
-export interface FetchContext {
+export interface FetchContext extends MisplacedOptions {
   readonly calls: CallOptions;
   readonly stream: StreamId;
   readonly initialPosition: InitialPosition;
@@ -58,6 +59,7 @@ export class ShardFetch {
   readonly #pace: Pace;
   readonly #need = new ShardNeed();
   readonly #disaggregate: Disaggregate;
+  readonly #misplaced: Misplaced;
   /** The first record may be the one that the position names, or the aggregate that it is inside of. */
   #dropping: boolean;
   #behind: boolean;
@@ -86,8 +88,12 @@ export class ShardFetch {
     this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
     this.#getRecords = new GetRecords(calls);
     this.#pace = new Pace(settings);
-    this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
-      context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+    const { aggregateHashRangeCheck, keepsMisplaced, emit } = context;
+    this.#misplaced = new Misplaced(shard.shardId, keepsMisplaced, emit);
+    this.#disaggregate = disaggregator(
+      aggregateHashRangeCheck === "drop" ? shard.hashKeyRange : undefined,
+      (fault) => emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+      (records) => this.#misplaced.add(records),
     );
     this.#dropping = !isSentinel(from.sequenceNumber);
     this.#behind = !this.#cursor.startsAtTip;
@@ -123,6 +129,7 @@ export class ShardFetch {
       operation = "GetRecords";
       const startedMs = clock.monotonicMs();
       const { limit, isCautious } = this.#ask();
+      this.#misplaced.begin();
       const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
@@ -163,14 +170,17 @@ export class ShardFetch {
       const { shardId } = this.#shard;
       this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
     }
-    return { records: this.#wanted(records), millisBehindLatest };
+    const from = this.#dropping ? this.#from : undefined;
+    const wanted = this.#wanted(records);
+    return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
   }
 
   /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
   #wanted(records: RecordBatch): RecordBatch {
-    if (!this.#dropping || records.count === 0) return records;
+    const isThere = this.#misplaced.holds(this.#from);
+    if (!this.#dropping || (records.count === 0 && !isThere)) return records;
     this.#dropping = false;
-    tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
+    if (!isThere) tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
     return records.after(this.#from);
   }
 
@@ -205,7 +215,7 @@ export class ShardFetch {
     const { shardId } = this.#shard;
     try {
       const { place } = this.#cursor;
-      const shardEnd = await endingOfMissing(calls, stream, shardId, place, signal);
+      const shardEnd = await endingOfMissing(calls, stream, shardId, place, error, signal);
       if (shardEnd) {
         emit({ type: "shardExpired", shardId });
         return { records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd };
@@ -215,7 +225,8 @@ export class ShardFetch {
       this.#retryLater(operation, error, "other");
     } catch (listingError) {
       if (!signal.aborted) {
-        this.#retryLater("ListShards", listingError, kindOfTrouble(listingError));
+        const failed = listingError instanceof ForeignPosition ? operation : "ListShards";
+        this.#retryLater(failed, listingError, kindOfTrouble(listingError));
       }
     }
     return undefined;

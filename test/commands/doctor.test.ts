@@ -1,5 +1,6 @@
 // `kinesis-multilang doctor` against services that are well, and against one trouble at a time.
 
+import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { afterEach, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import { examine as examination } from "../../src/operator/doctor/doctor.ts";
 import type { Finding } from "../../src/operator/doctor/finding.ts";
@@ -11,7 +12,15 @@ import {
   tableByHand,
 } from "../operator/tables.ts";
 import { propertiesFile } from "../support/daemon.ts";
-import { createStream, emulatorEnv, put, shardsOf, uniqueName } from "../support/emulators.ts";
+import {
+  createStream,
+  emulatorEnv,
+  put,
+  shardsOf,
+  streamActive,
+  testKinesis,
+  uniqueName,
+} from "../support/emulators.ts";
 import { type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
 
 const FIRST = "shardId-000000000000";
@@ -113,6 +122,14 @@ describe("a healthy application", () => {
     expect(finding("consumer limit")?.message).toMatch(/^0 consumers registered/);
   });
 });
+
+async function split(StreamName: string, ShardToSplit: string): Promise<void> {
+  const client = testKinesis();
+  const NewStartingHashKey = String(2n ** 126n);
+  await client.send(new SplitShardCommand({ StreamName, ShardToSplit, NewStartingHashKey }));
+  client.destroy();
+  await streamActive(StreamName);
+}
 
 describe("told with its remedy:", () => {
   it("a properties file with mistakes; nothing else is checked", async () => {
@@ -317,6 +334,71 @@ describe("told with its remedy:", () => {
     expect(finding(check)).toMatchObject({
       message: expect.stringMatching(message),
       remedy: expect.any(String),
+    });
+  });
+
+  it("shards that the rows lead to and that have no lease", async () => {
+    const settings = await properties();
+    const ended = javaLease({ key: FIRST, range: LOWER_HALF, checkpoint: "SHARD_END" });
+    await tableByHand(
+      [ended, javaLease({ key: SECOND, range: UPPER_HALF })],
+      settings.applicationName,
+    );
+    await split(settings.streamName, FIRST);
+    const { having, finding } = await examine(settings);
+    expect(having("failed")).toEqual(["coverage"]);
+    expect(finding("coverage")).toMatchObject({
+      message: expect.stringMatching(/without a lease: shardId-000000000002, shardId-000000000003/),
+      remedy: expect.stringMatching(/creates their leases within seconds/),
+    });
+  });
+
+  it("a row in the way of a lease: no daemon repairs that", async () => {
+    const settings = await properties();
+    const damaged = {
+      ...javaLease({ key: SECOND, range: UPPER_HALF }),
+      checkpoint: { S: "nonsense" },
+    };
+    await tableByHand(
+      [javaLease({ key: FIRST, range: LOWER_HALF }), damaged],
+      settings.applicationName,
+    );
+    const { having, finding } = await examine(settings);
+    expect(having("failed")).toEqual(["foreign rows", "coverage"]);
+    expect(finding("coverage")).toMatchObject({
+      message: expect.stringContaining(`their rows are wrong: ${SECOND}`),
+      remedy: expect.stringMatching(/No daemon can repair this/),
+    });
+  });
+
+  it("the leases of an application that reads several streams", async () => {
+    const settings = await properties();
+    const key = "123456789012:orders:1700000000:shardId-000000000000";
+    await tableByHand([javaLease({ key })], settings.applicationName);
+    const { having, finding } = await examine(settings);
+    expect(having("failed")).toEqual(["foreign rows"]);
+    expect(finding("foreign rows")?.message).toMatch(/several streams.*orders/s);
+  });
+
+  it("a place that Kinesis refuses, though the listing says nothing against it", async () => {
+    const kinesis = await proxy("kinesisUrl");
+    const settings = await properties({ kinesisEndpoint: kinesis.url });
+    const [put1] = await put(settings.streamName, ["word"]);
+    const key = put1?.shardId ?? "";
+    const other = key === FIRST ? SECOND : FIRST;
+    const range = (of: string) => (of === FIRST ? LOWER_HALF : UPPER_HALF);
+    const at = { key, range: range(key), checkpoint: put1?.sequenceNumber ?? "" };
+    await tableByHand(
+      [javaLease(at), javaLease({ key: other, range: range(other) })],
+      settings.applicationName,
+    );
+    expect((await examine(settings)).finding("lease places")?.verdict).toBe("ok");
+    kinesis.next("GetShardIterator", { type: "error", name: "InvalidArgumentException" }, 9);
+    const { finding } = await examine(settings);
+    expect(finding("lease places")).toMatchObject({
+      verdict: "failed",
+      message: expect.stringContaining(`${key}: InvalidArgumentException`),
+      remedy: expect.stringContaining(`checkpoints reset --shard ${key} --to trim-horizon`),
     });
   });
 

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { KinesisRecord } from "../../src/model/batch.ts";
+import type { KinesisRecord, RecordBatch } from "../../src/model/batch.ts";
 import type { HashKeyRange } from "../../src/model/shard.ts";
 import { disaggregator } from "../../src/stream/aggregate.ts";
 import { readGetRecordsAnswer } from "../../src/stream/getRecordsAnswer.ts";
@@ -35,7 +35,12 @@ const FULL: HashKeyRange = { startingHashKey: "0", endingHashKey: String(2n ** 1
 function delivered(
   payloads: readonly (Uint8Array | string)[],
   range: HashKeyRange | undefined = FULL,
-): { records: KinesisRecord[]; faults: { delivered: number; reason: string }[] } {
+): {
+  records: KinesisRecord[];
+  faults: { delivered: number; reason: string }[];
+  misplaced: KinesisRecord[];
+} {
+  const misplaced: KinesisRecord[] = [];
   const faults: { delivered: number; reason: string }[] = [];
   const Records = payloads.map((payload, index) => ({
     SequenceNumber: String(100 + index),
@@ -46,10 +51,18 @@ function delivered(
   const body = Buffer.from(JSON.stringify({ Records }));
   const { records } = readGetRecordsAnswer(
     body,
-    disaggregator(range, (fault) => faults.push(fault)),
+    disaggregator(
+      range,
+      (fault) => faults.push(fault),
+      (all) => misplaced.push(...recordsOf(all)),
+    ),
   );
   JSON.parse(`[${records.json}]`);
-  return { records: Array.from({ length: records.count }, (_, at) => records.at(at)), faults };
+  return { records: recordsOf(records), faults, misplaced };
+}
+
+function recordsOf(batch: RecordBatch): KinesisRecord[] {
+  return Array.from({ length: batch.count }, (_, at) => batch.at(at));
 }
 
 const short = ({ data, partitionKey, sequenceNumber, subSequenceNumber }: KinesisRecord) =>
@@ -225,6 +238,11 @@ describe("the shard's range of hash keys", () => {
     const hash = hashes[outside] ?? 0n;
     expect(count(range(hash + 1n, 2n ** 128n - 1n))).toBe(0);
     expect(count(range(0n, hash - 1n))).toBe(0);
+  });
+  test("gives all of its records to whoever wants to know", () => {
+    const { misplaced } = delivered([aggregate(users)], range(first + 1n, last));
+    expect(misplaced.map(short)).toEqual(delivered([aggregate(users)]).records.map(short));
+    expect(delivered([aggregate(users)]).misplaced).toEqual([]);
   });
   test("is no filter when it is not known", () => {
     expect(delivered([aggregate(users)], undefined).records).toHaveLength(3);

@@ -39,6 +39,8 @@ export function fanout(
     initialPosition: initialPosition ?? ({ type: "TRIM_HORIZON" } as const),
     budget: new ByteBudget(64 * 1024 * 1024),
     clock: systemClock,
+    aggregateHashRangeCheck: "drop" as const,
+    keepsMisplaced: false,
     emit: (event: Event) => {
       events.push(event);
     },

@@ -23,6 +23,8 @@ export interface ReaderOptions {
   readonly initialPosition?: InitialPosition;
   readonly requestTimeoutMs?: number;
   readonly budget?: ByteBudget;
+  readonly aggregateHashRangeCheck?: "drop" | "deliver";
+  readonly keepsMisplaced?: boolean;
 }
 
 export function localClient(endpoint: string = inject("kinesisUrl")) {
@@ -51,6 +53,8 @@ export function localReader(
     },
     budget: options.budget ?? new ByteBudget(64 * 1024 * 1024),
     clock: systemClock,
+    aggregateHashRangeCheck: options.aggregateHashRangeCheck ?? "drop",
+    keepsMisplaced: options.keepsMisplaced ?? false,
     emit: (event) => events.push(event),
   });
   return { read, events };

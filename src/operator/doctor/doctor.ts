@@ -13,6 +13,7 @@ import { checkLeaseTable } from "./leaseTable.ts";
 import { checkConsumers, checkThroughput } from "./limits.ts";
 import { checkChildProgram, checkProperties } from "./local.ts";
 import { checkPermissions } from "./permissions.ts";
+import { checkPlaces } from "./places.ts";
 import { checkStream } from "./stream.ts";
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -92,6 +93,8 @@ async function* examineServices(
       signal,
     });
     yield* table.findings;
+    const { placed = [] } = table;
+    yield* await checkPlaces(placed, streamCheck.facts?.shards ?? [], stream, calls, signal);
     yield clock.check();
     yield checkConsumers(settings, streamCheck.facts);
     yield* checkThroughput(settings, streamCheck.facts, table);

@@ -1,9 +1,12 @@
 // What is in a lease table: whose leases, and whether they cover the stream in order.
 
-import { audit } from "../../leases/audit.ts";
+import type { Settings } from "../../config/settings.ts";
+import { audit, unreadShards } from "../../leases/audit.ts";
 import { contradictions } from "../../leases/contradictions.ts";
-import { hasEnded } from "../../leases/lease.ts";
+import { hasEnded, type Lease } from "../../leases/lease.ts";
+import { parseLeaseKey } from "../../leases/leaseKey.ts";
 import type { Row } from "../../leases/rows.ts";
+import { missingLeases, trackedShards } from "../../leases/sync.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
 import { isLeaseRow, isStrangeRow, otherRows } from "../leaseLines.ts";
@@ -16,6 +19,7 @@ export function checkContent(
   rows: readonly Row[],
   fleet: FleetFacts,
   shards: readonly Shard[] | undefined,
+  settings: SyncSettings,
 ): readonly Finding[] {
   const leases = leasesOf(rows);
   const owners = new Set(leases.flatMap(({ owner }) => owner ?? []));
@@ -29,7 +33,7 @@ export function checkContent(
     ok("written by", fleet.writtenBy),
     ...(fleet.mode ? [fleet.mode] : []),
     ...strangeRows(rows),
-    ...(leases.length > 0 && shards ? coverage(rows, shards) : []),
+    ...(leases.length > 0 && shards ? coverage(rows, shards, settings) : []),
   ];
 }
 
@@ -37,6 +41,15 @@ function strangeRows(rows: readonly Row[]): readonly Finding[] {
   const strange = rows.filter(isStrangeRow);
   if (strange.length === 0) return [];
   const text = strange.map(({ problem }) => problem).join("\n");
+  if (strange.some(({ key }) => parseLeaseKey(key).of === "streamShard")) {
+    return [
+      failed(
+        "foreign rows",
+        `the table belongs to an application that reads several streams (the multi-stream mode of KCL):\n${text}`,
+        "The daemon does not start on it, since it would take that application's leases. Choose another applicationName or tableName.",
+      ),
+    ];
+  }
   return [
     failed(
       "foreign rows",
@@ -46,7 +59,14 @@ function strangeRows(rows: readonly Row[]): readonly Finding[] {
   ];
 }
 
-function coverage(rows: readonly Row[], shards: readonly Shard[]): readonly Finding[] {
+/** What shard sync goes by. */
+export type SyncSettings = Pick<Settings, "initialPosition" | "ignoreUnexpectedChildShards">;
+
+function coverage(
+  rows: readonly Row[],
+  shards: readonly Shard[],
+  settings: SyncSettings,
+): readonly Finding[] {
   const leases = leasesOf(rows);
   const listed = new Set(shards.map(({ shardId }) => shardId));
   const strangers = leases.filter(({ shardId }) => !listed.has(shardId));
@@ -62,15 +82,8 @@ function coverage(rows: readonly Row[], shards: readonly Shard[]): readonly Find
   const foreign = contradictions(leases, shards).map(({ shardId, what }) => `${shardId}: ${what}`);
   const lineage = new Lineage(shards, leases);
   const early = begunTooEarly(leases, lineage);
-  const hole = audit(undefined, leases, shards)?.hole;
   return [
-    hole
-      ? failed(
-          "coverage",
-          `no lease covers the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}: nobody reads their records`,
-          "A running daemon repairs this in about six minutes, one that is started now within seconds. If a row was deleted by hand: checkpoints reset --shard ID --to trim-horizon (or a time) makes its lease.",
-        )
-      : ok("coverage", "the leases cover every hash key"),
+    covered(rows, leases, shards, settings),
     ...(foreign.length > 0
       ? [
           failed(
@@ -90,6 +103,43 @@ function coverage(rows: readonly Row[], shards: readonly Shard[]): readonly Find
         ]
       : []),
   ];
+}
+
+/** Whether every shard has a reader, or what a daemon does about it. */
+function covered(
+  rows: readonly Row[],
+  leases: readonly Lease[],
+  shards: readonly Shard[],
+  { initialPosition, ignoreUnexpectedChildShards }: SyncSettings,
+): Finding {
+  const hole = audit(undefined, leases, shards)?.hole;
+  const damaged = rows.filter(isStrangeRow).map(({ key }) => ({ shardId: key }));
+  const tracked = trackedShards(leases, damaged);
+  const { create, overdue } = missingLeases(
+    shards,
+    tracked,
+    initialPosition,
+    ignoreUnexpectedChildShards,
+  );
+  if (!hole && overdue.length === 0) return ok("coverage", "the leases cover every hash key");
+  const missing = (hole ? create : overdue).map(({ shardId }) => shardId);
+  const what = hole
+    ? `no lease covers the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}: nobody reads their records`
+    : "shards have no lease, though the rows show that they are to be read";
+  if (missing.length > 0) {
+    const when =
+      overdue.length > 0
+        ? "A running daemon creates their leases within seconds."
+        : "A running daemon creates their leases in about six minutes, one that is started now within seconds.";
+    const remedy = `${when} Or do it by hand: checkpoints reset --shard ID --to trim-horizon (or a time).`;
+    return failed("coverage", `${what}\nwithout a lease: ${missing.join(", ")}`, remedy);
+  }
+  const unread = hole ? unreadShards(hole, leases, shards) : [];
+  return failed(
+    "coverage",
+    [what, ...(unread.length > 0 ? [`their rows are wrong: ${unread.join(", ")}`] : [])].join("\n"),
+    "No daemon can repair this: a row stands in the way. Delete it, and the lease is created anew within seconds; or checkpoints reset --shard ID --to trim-horizon (or a time).",
+  );
 }
 
 export function leasesOf(rows: readonly Row[]) {

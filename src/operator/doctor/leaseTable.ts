@@ -2,10 +2,11 @@
 
 import type { TableDescription } from "@aws-sdk/client-dynamodb";
 import type { Settings } from "../../config/settings.ts";
+import { contradictions } from "../../leases/contradictions.ts";
 import type { dynamoClient } from "../../leases/dynamoClient.ts";
 import { translate } from "../../leases/dynamoErrors.ts";
 import { ATTRIBUTES as A } from "../../leases/dynamoItem.ts";
-import { hasEnded } from "../../leases/lease.ts";
+import { hasEnded, type Lease } from "../../leases/lease.ts";
 import { leaseRows } from "../../leases/rows.ts";
 import { LeaseTableError } from "../../leases/table.ts";
 import type { Shard } from "../../model/shard.ts";
@@ -20,6 +21,8 @@ export interface TableCheck {
   /** Absent when the table is not there, or may not be looked at. */
   readonly description?: TableDescription;
   readonly unfinished?: number;
+  /** Leases of which the stream's listing says nothing bad. */
+  readonly placed?: readonly Lease[];
   /** Why nothing can be tried on the table. */
   readonly unusable?: string;
 }
@@ -54,12 +57,15 @@ export async function checkLeaseTable(
   try {
     const rows = await leaseRows(dynamo, tableName).scan(signal);
     const fleet = await fleetOf(settings, dynamo, rows, description, signal);
+    const leases = leasesOf(rows);
+    const bad = new Set(contradictions(leases, shards ?? []).map(({ shardId }) => shardId));
     const found = {
       description: description ?? {},
-      unfinished: leasesOf(rows).filter((lease) => !hasEnded(lease)).length,
+      unfinished: leases.filter((lease) => !hasEnded(lease)).length,
+      placed: leases.filter(({ shardId }) => !bad.has(shardId)),
     };
     return {
-      findings: [form(tableName, description), ...checkContent(rows, fleet, shards)],
+      findings: [form(tableName, description), ...checkContent(rows, fleet, shards, settings)],
       ...found,
     };
   } catch (error) {

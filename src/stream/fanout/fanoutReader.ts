@@ -6,6 +6,7 @@ import type { Emit } from "../../events.ts";
 import type { InitialPosition } from "../../model/shard.ts";
 import { BudgetWatch } from "../budgetWatch.ts";
 import type { ByteBudget } from "../byteBudget.ts";
+import type { MisplacedOptions } from "../misplaced.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
 import type { StreamId } from "../streamId.ts";
@@ -16,7 +17,7 @@ import type { FanoutSettings } from "./settings.ts";
 import { ShardSubscriptions, type SubscriptionContext } from "./shardSubscriptions.ts";
 import { Turnstile } from "./turnstile.ts";
 
-export interface FanoutOptions {
+export interface FanoutOptions extends MisplacedOptions {
   /** With `maxAttempts: 1`: what fails is tried again here. */
   readonly client: KinesisClient;
   /** From `subscriptionClient`. */

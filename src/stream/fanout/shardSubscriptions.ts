@@ -25,6 +25,7 @@ import {
 } from "../errors.ts";
 import { tellIfExpired } from "../expired.ts";
 import type { SubscriptionEvent } from "../getRecordsAnswer.ts";
+import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
 import { fixedPlace, startingPlace } from "../shardCursor.ts";
 import { endingOf, endingOfMissing } from "../shardEnding.ts";
@@ -37,7 +38,7 @@ import { Subscription } from "./subscription.ts";
 import type { Turnstile } from "./turnstile.ts";
 
 /** What the loops of all shards have in common. */
-export interface SubscriptionContext {
+export interface SubscriptionContext extends MisplacedOptions {
   /** For subscriptions alone. */
   readonly subscriptionCalls: CallOptions;
   readonly calls: CallOptions;
@@ -70,6 +71,7 @@ export class ShardSubscriptions {
   readonly #queue: BatchQueue;
   readonly #need = new ShardNeed();
   readonly #disaggregate: Disaggregate;
+  readonly #misplaced: Misplaced;
   #place: IteratorPlace;
   /** The first record may be the one that the position names, or the aggregate that it is inside of. */
   #dropping: boolean;
@@ -91,8 +93,12 @@ export class ShardSubscriptions {
     this.#share = share;
     this.#queue = queue;
     this.#place = startingPlace(from, context.initialPosition, shard.latestSinceMs);
-    this.#disaggregate = disaggregator(shard.hashKeyRange, (fault) =>
-      context.emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+    const { aggregateHashRangeCheck, keepsMisplaced, emit } = context;
+    this.#misplaced = new Misplaced(shard.shardId, keepsMisplaced, emit);
+    this.#disaggregate = disaggregator(
+      aggregateHashRangeCheck === "drop" ? shard.hashKeyRange : undefined,
+      (fault) => emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+      (records) => this.#misplaced.add(records),
     );
     this.#dropping = !isSentinel(from.sequenceNumber);
   }
@@ -143,6 +149,7 @@ export class ShardSubscriptions {
       // An event is small beside the budget, and is counted when its size is known.
       await this.#share.reserve("small", signal);
       signal.throwIfAborted();
+      this.#misplaced.begin();
       const event = await subscription.next(this.#disaggregate, signal);
       if (!event) return "goOn";
       const { continuationSequenceNumber: next, childShards } = event;
@@ -186,14 +193,17 @@ export class ShardSubscriptions {
       const { shardId } = this.#shard;
       this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
     }
-    return { records: this.#wanted(records), millisBehindLatest };
+    const from = this.#dropping ? this.#from : undefined;
+    const wanted = this.#wanted(records);
+    return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
   }
 
   /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
   #wanted(records: RecordBatch): RecordBatch {
-    if (!this.#dropping || records.count === 0) return records;
+    const isThere = this.#misplaced.holds(this.#from);
+    if (!this.#dropping || (records.count === 0 && !isThere)) return records;
     this.#dropping = false;
-    tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
+    if (!isThere) tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
     return records.after(this.#from);
   }
 
@@ -237,7 +247,7 @@ export class ShardSubscriptions {
     const { calls, stream, registration, emit } = this.#context;
     const { shardId } = this.#shard;
     try {
-      const shardEnd = await endingOfMissing(calls, stream, shardId, this.#place, signal);
+      const shardEnd = await endingOfMissing(calls, stream, shardId, this.#place, error, signal);
       if (shardEnd) {
         emit({ type: "shardExpired", shardId });
         this.#queue.put({ records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd });
@@ -248,8 +258,9 @@ export class ShardSubscriptions {
       this.#retryLater("SubscribeToShard", error, TROUBLE, true);
     } catch (listingError) {
       if (signal.aborted) return "goOn";
-      const everywhere = !(listingError instanceof ForeignPosition);
-      this.#retryLater("ListShards", listingError, LASTING, everywhere);
+      const isPlace = listingError instanceof ForeignPosition;
+      const operation = isPlace ? "SubscribeToShard" : "ListShards";
+      this.#retryLater(operation, listingError, LASTING, !isPlace);
     }
     return "goOn";
   }
