@@ -54,22 +54,28 @@ export function kcl(recordProcessor, input, output, error, options = {}) {
 
 /** One action after the other until the end of the input. */
 async function answerAll(recordProcessor, legacy, protocol) {
-  for (let message = await protocol.read(); message; message = await protocol.read()) {
-    const action = Object.hasOwn(ACTIONS, message.action) ? ACTIONS[message.action] : undefined;
-    if (!action) {
-      protocol.warn(`ignoring an action that this client does not know: ${message.action}`);
-      continue;
-    }
-    const { action: name, ...fields } = message;
-    const given = { ...fields, log: (level, text) => protocol.log(level, text) };
-    const checkpointer = new Checkpointer(protocol);
-    if (action.checkpoints) given.checkpointer = checkpointer;
-    const replaced = legacy && action.reason !== undefined;
-    if (replaced) given.reason = action.reason;
-    await call(recordProcessor, replaced ? "shutdown" : action.method, given, protocol);
-    await checkpointer.finish();
-    await protocol.write({ action: "status", responseFor: name });
+  // No variable keeps a batch while the next one is read.
+  while (await answer(recordProcessor, legacy, protocol, await protocol.read()));
+}
+
+/** `false` at the end of the input. */
+async function answer(recordProcessor, legacy, protocol, message) {
+  if (!message) return false;
+  const action = Object.hasOwn(ACTIONS, message.action) ? ACTIONS[message.action] : undefined;
+  if (!action) {
+    protocol.warn(`ignoring an action that this client does not know: ${message.action}`);
+    return true;
   }
+  const { action: name, ...fields } = message;
+  const given = { ...fields, log: (level, text) => protocol.log(level, text) };
+  const checkpointer = new Checkpointer(protocol);
+  if (action.checkpoints) given.checkpointer = checkpointer;
+  const replaced = legacy && action.reason !== undefined;
+  if (replaced) given.reason = action.reason;
+  await call(recordProcessor, replaced ? "shutdown" : action.method, given, protocol);
+  await checkpointer.finish();
+  await protocol.write({ action: "status", responseFor: name });
+  return true;
 }
 
 /**
@@ -150,7 +156,7 @@ class Checkpointer {
 
 /** Lines of JSON in and out. */
 class Protocol {
-  #lines;
+  #messages;
   #send;
   #error;
   /** How many messages were read. */
@@ -158,7 +164,7 @@ class Protocol {
   sleep;
 
   constructor(input, output, error, { sleep = delay }) {
-    this.#lines = lines(input);
+    this.#messages = messages(input);
     this.#send = (output ?? process.stdout).write.bind(output ?? process.stdout);
     this.#error = error;
     this.sleep = sleep;
@@ -166,16 +172,11 @@ class Protocol {
 
   /** The next message, or `undefined` at the end of the input. Throws when a line is not a JSON object. */
   async read() {
-    for (let next = await this.#lines.next(); !next.done; next = await this.#lines.next()) {
-      if (next.value.trim() === "") continue;
-      this.messages += 1;
-      const message = JSON.parse(next.value);
-      if (message !== null && typeof message === "object") return message;
-      throw new Error(
-        `the daemon sent something that is not a message: ${next.value.slice(0, 200)}`,
-      );
+    for (;;) {
+      const { value, done } = await this.#messages.next();
+      if (value) this.messages += 1;
+      if (value || done) return value;
     }
-    return undefined;
   }
 
   async readAnswer() {
@@ -217,23 +218,91 @@ class Protocol {
   }
 
   async close() {
-    await this.#lines.return(undefined);
+    await this.#messages.return(undefined);
   }
 }
 
-/** Lines end at \n alone (readline would also cut at U+2028), of any length: a batch of 10 MiB is one line. */
-async function* lines(input) {
-  let parts = [];
+/**
+ * One object a line, `undefined` for a blank one. Lines end at \n alone (readline would also cut at U+2028) and are of any
+ * length: the records of a batch, which is one line of 14 MiB when it is full, are read as they arrive, so that their
+ * text is never held at once.
+ */
+async function* messages(input) {
+  const line = new Line();
   for await (const chunk of input) {
-    let rest = Buffer.from(chunk);
+    let rest = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
     for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      yield Buffer.concat([...parts, rest.subarray(0, end)]).toString("utf8");
-      parts = [];
+      line.add(rest.subarray(0, end));
       rest = rest.subarray(end + 1);
+      yield line.end();
     }
-    if (rest.length > 0) parts.push(rest);
+    line.add(rest);
   }
-  if (parts.length > 0) yield Buffer.concat(parts).toString("utf8");
+  yield line.end();
+}
+
+/** How daemons begin a batch. */
+const BATCH = '{"action":"processRecords","records":[';
+/** Between two records, unless it is inside of one: then what stands before it is no JSON. */
+const BETWEEN = '},{"';
+const LONGEST_SHOWN = 200;
+
+/** A line on its way. */
+class Line {
+  /** What is not parsed yet. */
+  #parts = [];
+  /** The records that are, once the line has shown that it is a batch. */
+  #records;
+  /** The line is parsed when it is complete. */
+  #whole = false;
+
+  add(part) {
+    this.#parts.push(part);
+    const last = this.#whole ? -1 : part.lastIndexOf(BETWEEN);
+    if (last < 0) return;
+    this.#parts[this.#parts.length - 1] = part.subarray(0, last + 1);
+    if (this.#parse(Buffer.concat(this.#parts).toString("utf8"))) {
+      // A copy, since what is only a part keeps the memory of all of it.
+      this.#parts = [Buffer.from(part.subarray(last + 2))];
+    } else {
+      // Not a batch, or not a place between two records.
+      this.#whole = true;
+      this.#parts[this.#parts.length - 1] = part;
+    }
+  }
+
+  #parse(text) {
+    if (!this.#records && !text.startsWith(BATCH)) return false;
+    try {
+      const records = JSON.parse(`[${this.#records ? text : text.slice(BATCH.length)}]`);
+      this.#records = appended(this.#records, records);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What the line says; `undefined` when it is blank. Throws when that is not an object. The next line may follow. */
+  end() {
+    const text = Buffer.concat(this.#parts).toString("utf8");
+    const records = this.#records;
+    this.#parts = [];
+    this.#records = undefined;
+    this.#whole = false;
+    if (!records && text.trim() === "") return undefined;
+    const message = JSON.parse(records ? BATCH + text : text);
+    if (message === null || typeof message !== "object") {
+      const shown = text.slice(0, LONGEST_SHOWN);
+      throw new Error(`the daemon sent something that is not a message: ${shown}`);
+    }
+    if (records) message.records = appended(records, message.records);
+    return message;
+  }
+}
+
+function appended(records = [], more) {
+  for (const record of more) records.push(record);
+  return records;
 }
 
 /** The whole life of a child process: STDOUT set aside, and an end without an answer is never a success. */

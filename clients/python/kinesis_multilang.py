@@ -66,8 +66,13 @@ class Record:
 
     @property
     def binary_data(self) -> bytes:
-        """The payload."""
-        return binascii.a2b_base64(self._fields["data"] or "")
+        """The payload, decoded anew each time. Raises ValueError if ``data`` is not base64."""
+        text = self._fields["data"] or ""
+        payload = binascii.a2b_base64(text)
+        # The decoder skips what is no digit, so that a damaged payload would only be shorter.
+        if (len(payload) + 2) // 3 * 4 != len(text):
+            raise ValueError("the data of a record is not base64")
+        return payload
 
     @property
     def data(self) -> str:
@@ -306,6 +311,7 @@ class KCLProcess:
                 if message is None:
                     return
                 self._perform(message)
+                del message  # its records are freed before the next batch is read
         except _HostGone:
             self._warn("the host has closed the pipe; ending")
         finally:
@@ -351,8 +357,14 @@ class _Lines:
             line = self._source.readline()
             if not line:
                 return None
-            if line.strip():
-                return json.loads(line)
+            if not line.strip():
+                continue
+            if isinstance(line, bytes):
+                line = line.decode("utf-8", "surrogatepass")
+            message = json.loads(line)
+            if not isinstance(message, dict):
+                raise ValueError(f"the host sent something that is not a message: {line[:200]}")
+            return message
 
     def write(self, message: Dict[str, Any]) -> None:
         line = json.dumps(message, separators=(",", ":")) + "\n"

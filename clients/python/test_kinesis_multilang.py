@@ -8,10 +8,18 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
+import weakref
 from datetime import datetime
 
 import kinesis_multilang
-from kinesis_multilang import CheckpointError, Checkpointer, KCLProcess, RecordProcessorBase
+from kinesis_multilang import (
+    CheckpointError,
+    Checkpointer,
+    KCLProcess,
+    Record,
+    RecordProcessorBase,
+)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RECORD = {
@@ -97,6 +105,42 @@ class ConversationTest(unittest.TestCase):
         run(recorder, {**PROCESS, "records": [{**RECORD, "approximateArrivalTimestamp": None}]})
         record = recorder.inputs["processRecords"].records[0]
         self.assertIsNone(record.approximate_arrival_timestamp)
+
+    def test_damaged_data_is_an_error(self):
+        recorder = Recorder()
+        for data in ["Y2F0", "Y2E=", "Yw==", "", None]:
+            run(recorder, {**PROCESS, "records": [{**RECORD, "data": data}]})
+            record = recorder.inputs["processRecords"].records[0]
+            self.assertEqual(record.binary_data, b"cat"[: len(record.binary_data)])
+        for data in ["Y2F", "Y2F0Y", "Y2?F0???", "Y2F0\n", "????"]:
+            run(recorder, {**PROCESS, "records": [{**RECORD, "data": data}]})
+            with self.assertRaises(ValueError):
+                recorder.inputs["processRecords"].records[0].binary_data
+
+    def test_what_is_no_message_is_an_error(self):
+        for line in ["null", "7", "{", '{"action":"initialize"', '"x"']:
+            with self.assertRaises(ValueError):
+                KCLProcess(Recorder(), io.BytesIO(line.encode() + b"\n"), io.BytesIO()).run()
+
+    def test_a_batch_is_freed_before_the_next_is_read(self):
+        class Watched(io.BytesIO):
+            alive = []
+
+            def readline(self, *_):
+                Watched.alive.append([record() for record in records])
+                return super().readline()
+
+        class Weak(Recorder):
+            def process_records(self, given):
+                records.extend(weakref.ref(record) for record in given.records)
+
+        class Reference(Record):
+            __slots__ = ("__weakref__",)
+
+        records = []
+        with unittest.mock.patch("kinesis_multilang.Record", Reference):
+            KCLProcess(Weak(), Watched(lines(PROCESS, PROCESS).encode()), io.BytesIO()).run()
+        self.assertEqual(Watched.alive, [[], [None], [None, None]])
 
     def test_an_unknown_action_is_told_and_not_answered(self):
         answers, errors = run(Recorder(), {"action": "hello"}, {"action": "leaseLost"})

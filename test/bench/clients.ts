@@ -8,7 +8,17 @@ import { BENCH, BIN, ROOT, WORK } from "./paths.ts";
 import { type Command, runToEnd } from "./processes.ts";
 import { processorCommand } from "./processors.ts";
 
-export const CLIENTS = ["python", "node", "ruby", "go", "rust", "java", "bash", "kclpy"] as const;
+export const CLIENTS = [
+  "python",
+  "node",
+  "node-small",
+  "ruby",
+  "go",
+  "rust",
+  "java",
+  "bash",
+  "kclpy",
+] as const;
 export type Client = (typeof CLIENTS)[number];
 
 const SOURCES = join(BENCH, "processors");
@@ -19,6 +29,8 @@ export async function clientCommand(client: Client): Promise<Command> {
     case "node":
     case "kclpy":
       return processorCommand(client);
+    case "node-small":
+      return [process.execPath, "--optimize-for-size", join(SOURCES, "echo.mjs")];
     case "ruby":
       return ["ruby", join(SOURCES, "echo.rb")];
     case "go":

@@ -188,7 +188,7 @@ module Aws
       def read
         while (line = @input.gets)
           line = line.dup.force_encoding(Encoding::UTF_8)
-          next if line.strip.empty?
+          next unless line.match?(/\S/)
 
           message = JSON.parse(line)
           return message if message.is_a?(Hash)
@@ -247,12 +247,7 @@ module Aws
       # Answers one action after the other until the end of the input.
       # @raise whatever the processor raises: Ruby then ends with a backtrace on STDERR and status 1
       def run
-        while (action = @lines.read_action)
-          checkpointer = Checkpointer.new(@lines, @sleeper)
-          @legacy ? call_legacy(action, checkpointer) : call(action, checkpointer)
-          checkpointer.finish
-          @lines.write('action' => 'status', 'responseFor' => action['action'])
-        end
+        nil while answer(@lines.read_action) # no variable keeps a batch while the next one is read
       end
 
       # See {V2::Input#log}.
@@ -265,6 +260,16 @@ module Aws
       end
 
       private
+
+      def answer(action)
+        return false if action.nil?
+
+        checkpointer = Checkpointer.new(@lines, @sleeper)
+        @legacy ? call_legacy(action, checkpointer) : call(action, checkpointer)
+        checkpointer.finish
+        @lines.write('action' => 'status', 'responseFor' => action['action'])
+        true
+      end
 
       def take(stream, replacement)
         ours = stream.dup

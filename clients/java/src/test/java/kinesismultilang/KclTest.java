@@ -3,14 +3,18 @@ package kinesismultilang;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
 import java.util.concurrent.CountDownLatch;
 import kinesismultilang.Kcl.CheckpointException;
 import kinesismultilang.Kcl.Checkpointer;
@@ -123,6 +127,8 @@ public final class KclTest {
             Map.entry("log goes to a daemon that understands it", KclTest::log),
             Map.entry("JSON that is read", KclTest::jsonRead),
             Map.entry("JSON that is refused", KclTest::jsonRefused),
+            Map.entry("messages in pieces are what the whole text says", KclTest::pieces),
+            Map.entry("a message that breaks off is an error at once", KclTest::brokenOff),
             Map.entry("in a process, prints stay off STDOUT", KclTest::prints),
             Map.entry("in a process, failures end it", KclTest::failures));
 
@@ -293,6 +299,122 @@ public final class KclTest {
             }
             throw new AssertionError(text);
         }
+    }
+
+    /** Random messages, some of them damaged, a few bytes at a time: beside the plain reader of whole texts. */
+    private static void pieces() throws IOException {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        int read = 0;
+        for (int round = 0; round < 5_000; round++) {
+            StringBuilder text = new StringBuilder(Json.write(randomMessage(random)));
+            for (int edits = random.nextInt(6) - 3; edits > 0; edits--) {
+                int at = random.nextInt(text.length());
+                char edit = "\"\\{}[]:, 0e\u0001A\u20ac".charAt(random.nextInt(14));
+                if (random.nextBoolean()) text.setCharAt(at, edit);
+                else text.insert(at, edit);
+            }
+            String line = text.toString();
+            Object wanted = null;
+            try {
+                wanted = Json.read(line);
+            } catch (IllegalArgumentException wrong) {
+                // Neither may the other take it.
+            }
+            Object got = null;
+            try {
+                got = plain(Json.messages(dripping(random, line + "\n")).message());
+            } catch (IllegalArgumentException wrong) {
+                // As above.
+            }
+            if (wanted != null) read++;
+            if (!Objects.equals(got, plain(wanted))) throw new AssertionError(seed + ": " + line + "\ngot " + got + "\nwanted " + wanted);
+        }
+        equal(read > 1_000, true);
+    }
+
+    private static Map<String, Object> randomMessage(Random random) {
+        List<Object> records = new ArrayList<>();
+        for (int count = random.nextInt(3); count > 0; count--) {
+            Map<String, Object> record = new LinkedHashMap<>();
+            for (String key : shuffled(random, "data", "partitionKey", "sequenceNumber", "subSequenceNumber", "approximateArrivalTimestamp")) {
+                if (random.nextInt(8) > 0) record.put(key, key.equals("data") ? "Y2F0" : randomValue(random));
+            }
+            records.add(record);
+        }
+        Map<String, Object> message = new LinkedHashMap<>();
+        for (String key : shuffled(random, "action", "records", "unknown", "key \u20ac")) message.put(key, key.equals("records") ? records : randomValue(random));
+        return message;
+    }
+
+    private static List<String> shuffled(Random random, String... keys) {
+        List<String> list = new ArrayList<>(List.of(keys));
+        Collections.shuffle(list, random);
+        return list;
+    }
+
+    private static Object randomValue(Random random) {
+        Object[] values = {"", "a\"\\\n", "\u2028\ud83d\ude00", "action", null, true, 0L, -7L, 1700000000123L, 1e300, 1.5, List.of(1L, "}"), Map.of("data", "]")};
+        return values[random.nextInt(values.length)];
+    }
+
+    private static InputStream dripping(Random random, String text) {
+        return new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8)) {
+            @Override
+            public synchronized int read(byte[] into, int from, int most) {
+                return super.read(into, from, Math.min(most, 1 + random.nextInt(9)));
+            }
+        };
+    }
+
+    /** Without what differs on purpose: records are objects of their own, which keep the fields that they know. */
+    private static Object plain(Object value) {
+        if (!(value instanceof Map)) return null;
+        Map<Object, Object> message = new LinkedHashMap<>((Map<?, ?>) value);
+        if (message.get("records") instanceof List) {
+            List<Object> records = new ArrayList<>();
+            for (Object record : (List<?>) message.get("records")) records.add(fieldsOf(record));
+            message.put("records", records);
+        }
+        return message;
+    }
+
+    private static Object fieldsOf(Object record) {
+        if (record instanceof KinesisClientRecord) {
+            KinesisClientRecord read = (KinesisClientRecord) record;
+            Object data = read.data instanceof byte[] ? new String((byte[]) read.data, StandardCharsets.ISO_8859_1) : read.data;
+            return Arrays.asList(data, read.partitionKey, read.sequenceNumber, read.subSequenceNumber, read.approximateArrivalTimestamp);
+        }
+        if (!(record instanceof Map)) return record;
+        Map<?, ?> map = (Map<?, ?>) record;
+        Object data = map.get("data") instanceof String ? ((String) map.get("data")).replace('\u20ac', '?') : map.get("data");
+        return Arrays.asList(data, map.get("partitionKey"), map.get("sequenceNumber"), map.get("subSequenceNumber"), map.get("approximateArrivalTimestamp"));
+    }
+
+    private static void brokenOff() {
+        InputStream open = new InputStream() {
+            private final byte[] text = "{\"action\":\"init\n".getBytes(StandardCharsets.UTF_8);
+            private int at;
+
+            @Override
+            public int read() {
+                if (at == text.length) throw new IllegalStateException("asked for more than the line");
+                return text[at++];
+            }
+
+            @Override
+            public int read(byte[] into, int from, int most) {
+                into[from] = (byte) read();
+                return 1;
+            }
+        };
+        try {
+            new Kcl(checkpointing(), open, new ByteArrayOutputStream(), System.err).run();
+        } catch (Exception failure) {
+            equal(failure instanceof IllegalArgumentException, true);
+            return;
+        }
+        throw new AssertionError("taken for a message");
     }
 
     private static void program(String name) {
