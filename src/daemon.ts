@@ -44,6 +44,8 @@ export interface DaemonContext {
   readonly kill: AbortSignal;
   /** Gives up all leases, and takes them again. */
   readonly drain: Drain;
+  /** Called at once when something fatal happens; `runDaemon` rejects with it when all has ended. */
+  readonly failed: (error: unknown) => void;
 }
 
 /** How long a child may take to end when its STDIN is closed, and again when it got SIGTERM. */
@@ -97,6 +99,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
       clock: watchLoop(systemClock, { dangerMs, emit }),
       emit,
       consume: (lease: HeldLease) => consume(lease, parts, kill, attach),
+      failed: context.failed,
       random: Math.random,
     };
     await context.drain.workUntil(stop, (pause) =>

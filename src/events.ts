@@ -18,7 +18,14 @@ type DaemonEvent =
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
   /** Children that did not say goodbye in time are ended. */
   | { readonly type: "graceExceeded"; readonly graceMs: number }
-  | { readonly type: "daemonStopped"; readonly exitCode: number }
+  /** Something that ends the daemon. The other shards stop in order; `graceMs` absent: however long they take. */
+  | { readonly type: "daemonFailed"; readonly error: unknown; readonly graceMs?: number }
+  | {
+      readonly type: "daemonStopped";
+      readonly exitCode: number;
+      /** Children that failed in place of saying goodbye. */
+      readonly goodbyesMissed: number;
+    }
   /** Every lease is given up in order, and none is taken until the daemon is told to. */
   | { readonly type: "drainRequested"; readonly reason: string }
   | { readonly type: "drained" }
@@ -81,6 +88,12 @@ type LeaseEvent =
   /** The lease is wanted elsewhere: the child finishes its batch, and then it is handed over. */
   | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
   | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  /** Shards that nobody reads, and that this worker may not take: it holds `maxLeasesForWorker` leases. */
+  | {
+      readonly type: "leasesBeyondLimit";
+      readonly shardIds: readonly string[];
+      readonly maxLeasesForWorker: number;
+    }
   /** Rows of the lease table cannot be about the stream as it is now. */
   | {
       readonly type: "leasesContradicted";
@@ -174,6 +187,14 @@ type ChildEvent =
       readonly pid: number;
       readonly level: "debug" | "info" | "warn" | "error";
       readonly message: string;
+    }
+  /** The child has not answered for a minute; repeated whenever the wait has doubled. */
+  | {
+      readonly type: "answerOwed";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly action: string;
+      readonly elapsedMs: number;
     }
   /** Something that the protocol does not foresee and that we got over; told once per kind and child. */
   | {

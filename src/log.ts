@@ -39,8 +39,9 @@ interface Described {
 
 function jsonLine(event: Event, { level, message }: Described, now: number): string {
   const { type, ...fields } = event;
-  const time = new Date(now).toISOString();
-  return `${JSON.stringify({ time, level, event: type, message, ...fields }, plain)}\n`;
+  const line = { time: new Date(now).toISOString(), level, event: type, message };
+  // The line comes first, and its sentence stays where an event has a message of its own, which the sentence contains.
+  return `${JSON.stringify({ ...line, ...fields, ...line }, plain)}\n`;
 }
 
 /** Errors have no enumerable properties of their own; their name, message and causes are what counts. */

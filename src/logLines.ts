@@ -1,6 +1,7 @@
 // How each event reads in the log, and how loud it is. A new event that has no line here does not compile.
 
 import type { Event } from "./events.ts";
+import { UserError } from "./model/errors.ts";
 import { formatPosition, type Position } from "./model/position.ts";
 import { redact } from "./redact.ts";
 
@@ -23,7 +24,16 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     "warn",
     (e) => `the grace period of ${e.graceMs} ms is nearly over: children still at work are ended`,
   ],
-  daemonStopped: ["info", (e) => `stopped, exit code ${e.exitCode}`],
+  daemonFailed: [
+    "error",
+    (e) =>
+      `fatal: ${fatal(e.error)} The other shards stop${e.graceMs === undefined ? "" : ` within ${e.graceMs} ms`}, then the daemon ends with exit code 1`,
+  ],
+  daemonStopped: [
+    (e) => (e.goodbyesMissed > 0 ? "warn" : "info"),
+    (e) =>
+      `stopped, exit code ${e.exitCode}${e.goodbyesMissed > 0 ? `. Children that failed in place of saying goodbye: ${e.goodbyesMissed}. What they had not checkpointed is processed again; "childFailed" above shows why they failed` : ""}`,
+  ],
   drainRequested: ["info", (e) => `${e.reason}: giving up all leases, and taking none`],
   drained: ["info", () => "drained: no lease is held, and none taken until the next SIGUSR2"],
   resumed: ["info", (e) => `${e.reason}: taking leases again`],
@@ -58,6 +68,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
     (e) => `${e.to} is to have the lease: it is handed over when the batch is finished`,
   ],
   leaseDeleted: ["info", (e) => `lease deleted: ${e.reason}`],
+  leasesBeyondLimit: [
+    "warn",
+    (e) =>
+      `no worker reads ${some(e.shardIds)}: this one holds as many leases as maxLeasesForWorker = ${e.maxLeasesForWorker} allows, and no other takes them. Raise maxLeasesForWorker, or start another worker`,
+  ],
   leasesContradicted: ["error", (e) => e.message],
   fleetModeChosen: ["info", (e) => `coordination: ${e.found}; ${conduct(e)}`],
   discoveryChosen: [
@@ -110,6 +125,11 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
   childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
   protocolWarning: ["warn", (e) => `child ${e.pid}: ${e.message}`],
+  answerOwed: [
+    "warn",
+    (e) =>
+      `child ${e.pid} has not answered "${e.action}" for ${Math.round(e.elapsedMs / 1000)} s, and its shard waits. If it hangs, end it (kill ${e.pid}): another child goes on after the last checkpoint. With timeoutInSeconds or progressTimeoutSeconds the daemon does so itself`,
+  ],
   checkpointTrouble: ["error", (e) => `child ${e.pid}: its checkpoint failed: ${reason(e.error)}`],
   childExited: [
     (e) => (e.expected ? "info" : "warn"),
@@ -196,6 +216,14 @@ const STEPS = {
   releaseLease: "the lease is given to another worker",
 } as const;
 
+/** The first of many names, and how many there are. */
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(", ");
+  return names.length > NAMES_SHOWN ? `${shown} and ${names.length - NAMES_SHOWN} more` : shown;
+}
+
+const NAMES_SHOWN = 5;
+
 function inHand(event: EventOf<"childFailed">): string {
   return event.records > 0 ? `It had ${event.records} records in hand, ${range(event)}. ` : "";
 }
@@ -217,6 +245,19 @@ function inSeconds(ms: number | undefined): string {
 function exit(event: { readonly exitCode?: number; readonly signal?: string }): string {
   return event.signal ? `was ended by ${event.signal}` : `exited with code ${event.exitCode}`;
 }
+
+/** What ends the daemon, and what to do about it. */
+function fatal(error: unknown): string {
+  if (error instanceof UserError) return redact(error.message);
+  if (error instanceof Error && CHILDS_FAILURES.includes(error.name)) {
+    const [what = ""] = error.message.split("\n", 1);
+    return `${redact(what)} ("childFailed" above has the rest). With onChildFailure = restart the child is replaced instead.`;
+  }
+  return `${reason(error)}. This is a fault of kinesis-multilang: please report it with the stack that follows at the end.`;
+}
+
+/** What ends the daemon only where onChildFailure says so. */
+const CHILDS_FAILURES: readonly string[] = ["ChildFailed", "ShardEndNotCheckpointed"];
 
 function reason(error: unknown): string {
   return redact(error instanceof Error ? `${error.name}: ${error.message}` : String(error));

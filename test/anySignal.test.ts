@@ -1,5 +1,7 @@
 // One signal for several, and what is left of it when nobody needs it any more.
 
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { anySignal, underAny } from "../src/anySignal.ts";
 import { leftIn } from "./support/signals.ts";
@@ -36,4 +38,15 @@ test("it leaves nothing in its sources, whether it was released, aborted, or its
   anySignal(source.signal, other.signal);
   other.abort();
   expect(leftIn(source.signal)).toBe(0);
+});
+
+test("nothing that runs for long uses AbortSignal.any", async () => {
+  const folder = join(import.meta.dirname, "../src");
+  const names = await readdir(folder, { recursive: true });
+  const users: string[] = [];
+  for (const name of names.filter((each) => each.endsWith(".ts"))) {
+    if ((await readFile(join(folder, name), "utf8")).includes("AbortSignal.any(")) users.push(name);
+  }
+  // Commands that end after a call or two.
+  expect(users.filter((name) => !/^(sample|operator)\//.test(name))).toEqual([]);
 });

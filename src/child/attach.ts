@@ -58,7 +58,7 @@ export class AttachPoint {
           address: this.address,
         });
         void attached.exited.then(turn.end);
-        const talk = new Talk(attached, { ...options, shardId, answerCheckpoint });
+        const talk = new Talk(attached, { ...options, shardId, answerCheckpoint, unhurried: true });
         return new SpokenProcessor(attached, talk) satisfies RecordProcessor;
       } catch (error) {
         turn.end();

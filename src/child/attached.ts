@@ -31,15 +31,19 @@ export class AttachedProcess implements Counterpart {
   #hear: (line: string) => Promise<void> | void = () => {};
 
   constructor(socket: Socket, options: AttachedOptions) {
-    const { shardId, address, emit } = options;
+    const { shardId, address, emit, clock } = options;
     this.#socket = socket;
     this.#options = options;
     emit({ type: "attached", shardId, address });
-    this.#output = new Output(socket, STDOUT_LINE_LIMIT_BYTES, (line, cut) =>
-      cut
-        ? emit({ type: "childOutput", shardId, pid: this.pid, stream: "stdout", line })
-        : this.#hear(line),
-    );
+    this.#output = new Output(socket, {
+      limitBytes: STDOUT_LINE_LIMIT_BYTES,
+      hasMessages: true,
+      clock,
+      take: (line, cut) =>
+        cut
+          ? emit({ type: "childOutput", shardId, pid: this.pid, stream: "stdout", line })
+          : this.#hear(line),
+    });
     this.exited = this.#output.ended.then(() => this.#ended());
   }
 

@@ -20,6 +20,8 @@ export class LineSplitter {
   #skipping = false;
   /** The last line ended with \r, so a \n that follows belongs to it. */
   #afterCr = false;
+  /** The beginning of this line was flushed: its end alone is no line. */
+  #flushed = false;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -55,6 +57,13 @@ export class LineSplitter {
     return this.#held.subarray(0, this.#heldBytes);
   }
 
+  /** Hands out what stands after the last line end; what follows until the next one is a line of its own. */
+  flush(): Line | undefined {
+    const line = this.end();
+    this.#flushed ||= line !== undefined;
+    return line;
+  }
+
   /** At the end of the stream: the last line, if it has no end. */
   end(): Line | undefined {
     const bytes = this.unfinished;
@@ -67,6 +76,9 @@ export class LineSplitter {
       this.#skipping = false;
       return undefined;
     }
+    const isOnlyAnEnd = this.#flushed && this.#heldBytes === 0 && tail.length === 0;
+    this.#flushed = false;
+    if (isOnlyAnEnd) return undefined;
     if (this.#heldBytes === 0 && tail.length <= this.#limitBytes)
       return { bytes: tail, cut: false };
     const cut = this.#hold(tail);

@@ -51,7 +51,7 @@ export class ChildProcess implements Counterpart {
   }
 
   private constructor(options: ChildOptions, { pid, subprocess }: Spawned) {
-    const { shardId, argv, emit } = options;
+    const { shardId, argv, emit, clock } = options;
     const { stdin, stdout, stderr } = subprocess;
     this.#options = options;
     this.#subprocess = subprocess;
@@ -62,12 +62,18 @@ export class ChildProcess implements Counterpart {
     rememberGroup(pid);
     options.watchdog.guard(pid);
     emit({ type: "childStarted", shardId, pid, argv });
-    this.#stdout = new Output(stdout, STDOUT_LINE_LIMIT_BYTES, (line, cut) =>
-      cut ? this.#tell("stdout", line) : this.#hear(line),
-    );
-    this.#stderr = new Output(stderr, STDERR_LINE_LIMIT_BYTES, (line) =>
-      this.#tell("stderr", line),
-    );
+    this.#stdout = new Output(stdout, {
+      limitBytes: STDOUT_LINE_LIMIT_BYTES,
+      hasMessages: true,
+      clock,
+      take: (line, cut) => (cut ? this.#tell("stdout", line) : this.#hear(line)),
+    });
+    this.#stderr = new Output(stderr, {
+      limitBytes: STDERR_LINE_LIMIT_BYTES,
+      hasMessages: false,
+      clock,
+      take: (line) => this.#tell("stderr", line),
+    });
     this.exited = this.#watchExit();
   }
 

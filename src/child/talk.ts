@@ -17,12 +17,17 @@ export interface TalkOptions {
   readonly shardId: string;
   readonly answerCheckpoint: AnswerCheckpoint;
   readonly timeoutMs?: number;
+  /** It may take its time, as a person with a debugger does: that it owes an answer is not mentioned. */
+  readonly unhurried?: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
 }
 
 /** Answers to checkpoints that a child has not read, before we stop listening to it. */
 const UNREAD_ANSWERS_MAX = 1_000;
+
+/** From when on it is mentioned that a child owes an answer: then, and again whenever the wait has doubled. */
+const OWED_MS = 60_000;
 
 interface Turn {
   readonly action: Action;
@@ -37,6 +42,7 @@ export class Talk {
   readonly #options: TalkOptions;
   readonly #conversation = new Conversation();
   readonly #failed = new AbortController();
+  readonly #over = new AbortController();
   #failure: ChildFailed | undefined;
   #turn: Turn | undefined;
   /** A checkpoint that is being stored; its answer goes out before anything else. */
@@ -44,6 +50,7 @@ export class Talk {
   #unreadAnswers = 0;
   /** Since when the child lets us wait; `undefined` while it waits for us. */
   #waitingSinceMs: number | undefined;
+  #isReminding = false;
   /** The end of the last batch that the child has done. */
   #done: Position | undefined;
 
@@ -80,6 +87,7 @@ export class Talk {
     });
     this.#waitingSinceMs = this.#options.clock.monotonicMs();
     void this.#write(line, () => this.#conversation.delivered());
+    if (!this.#isReminding && !this.#options.unhurried) void this.#remind();
     const { timeoutMs } = this.#options;
     // Nothing to watch. An abort makes an error with its stack, which costs more than a small batch.
     if (timeoutMs === undefined) return settled;
@@ -167,6 +175,29 @@ export class Talk {
     }
   }
 
+  /** Mentions that the child owes an answer. One timer runs on through many turns: a timer each costs as much as a small batch. */
+  async #remind(): Promise<void> {
+    const { clock, emit, shardId } = this.#options;
+    const { signal } = this.#over;
+    this.#isReminding = true;
+    let [sinceMs, dueMs] = [0, OWED_MS];
+    while (this.#turn && !signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      const waitingSinceMs = this.#waitingSinceMs ?? nowMs;
+      if (waitingSinceMs !== sinceMs) dueMs = OWED_MS;
+      sinceMs = waitingSinceMs;
+      const elapsedMs = nowMs - sinceMs;
+      if (elapsedMs < dueMs) {
+        await clock.sleep(dueMs - elapsedMs, signal);
+      } else {
+        const { action } = this.#turn;
+        emit({ type: "answerOwed", shardId, pid: this.#child.pid, action, elapsedMs });
+        dueMs *= 2;
+      }
+    }
+    this.#isReminding = false;
+  }
+
   async #watchTime(timeoutMs: number, over: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!over.aborted) {
@@ -186,6 +217,7 @@ export class Talk {
   }
 
   #exited(exit: ChildExit): void {
+    this.#over.abort();
     const what = describeExit(exit) + (this.#child.toldToEnd ? ", as it was told to," : "");
     this.#fail("exit", what, exit.exitCode === 0 ? STAY : SEE_WHY, exit);
   }

@@ -6,6 +6,7 @@ import { parseAttachAddress } from "../child/attachAddress.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import { Drain } from "../drain.ts";
+import { Ending, type StopSignal } from "../ending.ts";
 import type { Emit } from "../events.ts";
 import { reapAsProcessOne } from "../init.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
@@ -59,59 +60,51 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
 }
 
 /**
- * The first SIGTERM or SIGINT asks for an orderly end, for which there is time; the second ends at once. SIGUSR2 has
- * all leases given up, and the next one has them taken again.
+ * The first SIGTERM or SIGINT asks for an orderly end, the second ends at once (ending.ts). SIGUSR2 has all leases given up,
+ * and the next one has them taken again.
+ *
+ * @throws what was fatal, when all has ended.
  */
 async function runUntilStopped(
   loaded: LoadedSettings,
-  emit: Emit,
+  log: Emit,
   { waitForStream, attach: place }: RunOptions,
 ): Promise<number> {
   const { runDaemon } = await import("../daemon.ts");
-  const [stop, kill] = [new AbortController(), new AbortController()];
-  const { shutdownGraceMillis: graceMs } = loaded.settings;
   const attach = place === undefined ? undefined : parseAttachAddress(place);
+  const { shutdownGraceMillis: graceMs } = loaded.settings;
+  const ending = new Ending({ graceMs, unhurried: attach !== undefined, emit: log });
+  const emit: Emit = (event) => {
+    log(event);
+    ending.saw(event);
+  };
   const drain = new Drain(emit);
   const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);
-  let exitCode: number = EXIT_CODE.ok;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) {
-      exitCode = EXIT_CODE[signal as keyof typeof EXIT_CODE];
-      return kill.abort(new Error(`${signal} came a second time`));
-    }
-    emit({ type: "stopRequested", reason: signal, graceMs });
-    stop.abort();
-    // No time is too long for a person with a debugger: there, only the second signal ends at once.
-    if (attach) return;
-    // What is not over by then is cut short, a little early so that leases can still be released in time.
-    const limit = setTimeout(() => {
-      exitCode = EXIT_CODE.graceExceeded;
-      emit({ type: "graceExceeded", graceMs });
-      kill.abort(new Error(`the grace period of ${graceMs} ms is over`));
-    }, graceMs * GRACE_SHARE);
-    limit.unref();
-  };
+  const onSignal = (signal: NodeJS.Signals) => ending.ask(signal as StopSignal);
+  const failed = (error: unknown) => ending.fail(error);
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   process.on(DRAIN_SIGNAL, onDrain);
+  // A mistake of ours costs the daemon, but leases are released and children end in order first.
+  process.on("unhandledRejection", failed);
   try {
-    const signals = { stop: stop.signal, kill: kill.signal, drain };
-    await runDaemon(loaded, { emit, waitForStream, ...(attach && { attach }), ...signals });
+    const { stop, kill } = ending;
+    const context = { emit, waitForStream, ...(attach && { attach }), stop, kill, drain, failed };
+    await runDaemon(loaded, context);
+  } catch (error) {
+    failed(error);
   } finally {
+    process.off("unhandledRejection", failed);
     process.off(DRAIN_SIGNAL, onDrain);
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
-  emit({ type: "daemonStopped", exitCode });
+  const { exitCode, failure, goodbyesMissed } = ending;
+  emit({ type: "daemonStopped", exitCode, goodbyesMissed });
+  if (failure) throw failure.error;
   return exitCode;
 }
 
-const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const satisfies readonly StopSignal[];
 const DRAIN_SIGNAL = "SIGUSR2";
-
-/** How much of the grace period the children get; the rest is for ending them and releasing leases. */
-const GRACE_SHARE = 0.8;
-
-/** As shells tell of a signal: 128 and its number. */
-const EXIT_CODE = { ok: 0, graceExceeded: 1, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** As Java chooses: `-p` wins over the one argument that may stand alone. */
 function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, emit: Emit): string {

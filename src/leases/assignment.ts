@@ -68,6 +68,8 @@ export interface Assignment {
   readonly target: number;
   /** Leases of the fair share that `maxLeasesForWorker` forbids; nobody may be reading them. */
   readonly spillover: number;
+  /** Shards that nobody has read for a while, and that `maxLeasesForWorker` forbids to take. */
+  readonly beyondLimit: readonly string[];
   /** Leases lately without owner are left: for our next look, or for others. */
   readonly more: boolean;
 }
@@ -119,10 +121,13 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     }
     const take = [...resume, ...[...chosen].map((seen) => asTake(seen, view))];
     const more = free.some((seen) => !chosen.has(seen) && !isLate.has(seen) && isOwnerless(seen));
-    return { take, target, spillover, more };
+    const isFull = room <= chosen.size;
+    const beyondLimit = free.filter((seen) => isFull && isLate.has(seen) && !chosen.has(seen));
+    const shardIds = beyondLimit.map(({ lease }) => lease.shardId);
+    return { take, target, spillover, beyondLimit: shardIds, more };
   }
   const stolen = steal(work, counts, need, target, view, settings);
-  return { take: [...resume, ...stolen], target, spillover, more: false };
+  return { take: [...resume, ...stolen], target, spillover, beyondLimit: [], more: false };
 }
 
 /** As above, and how often the leader of a 3.x fleet assigns leases. */

@@ -30,6 +30,7 @@ import { Discovery } from "./kcl3/discovery.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
+import { LeaseLimit } from "./leaseLimit.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./observation.ts";
 import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./pace.ts";
 import { denied, type Persistence, persist } from "./persist.ts";
@@ -53,6 +54,8 @@ export interface CoordinatorParts {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly consume: Consume;
+  /** Called at once with the failure that `run` will reject with, once all that is under way has ended. */
+  readonly failed?: (error: unknown) => void;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
 }
@@ -63,6 +66,8 @@ const TAKE_CONCURRENCY = 16;
 const AT_ONCE = 8;
 /** DynamoDB's scans may be a moment behind its writes. */
 const EMPTY_RESCAN_MS = 50;
+/** After an immediate stop: how long consumers may take to see that their children are dead. */
+const LAST_CHILD_MS = 5_000;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
@@ -78,6 +83,7 @@ export class Coordinator {
   #observation: Observation = NOTHING_SEEN;
   #strangers: Strangers = NO_STRANGERS;
   readonly #unreadable: UnreadableRows;
+  readonly #limit: LeaseLimit;
   #atOnce = AT_ONCE;
   /** Monotonic time at which the table was last seen with leases in it. */
   #lastFilledMs = Number.NEGATIVE_INFINITY;
@@ -89,6 +95,7 @@ export class Coordinator {
     this.#parts = parts;
     this.#persistence = equipped;
     this.#sync = new ShardSync(equipped);
+    this.#limit = new LeaseLimit(settings.maxLeasesForWorker, parts.emit);
     this.#unreadable = new UnreadableRows(parts.emit, settings.failoverTimeMillis);
     this.#membership =
       parts.fleet &&
@@ -146,7 +153,7 @@ export class Coordinator {
       this.#fail(error);
     } finally {
       await unlessAborted(this.#holdings.ended(), killSignal);
-      if (killSignal.aborted) await this.#holdings.abandon();
+      if (killSignal.aborted) await this.#abandon();
       for (const each of [signal, killSignal]) each.removeEventListener("abort", stop);
     }
     if (this.#failure) throw this.#failure.error;
@@ -180,7 +187,8 @@ export class Coordinator {
       this.#membership?.see(scan.fleet);
       if (scan.leases.length === 0) {
         this.#holdings.tell([]);
-        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal);
+        const wasFilled = this.#lastFilledMs > Number.NEGATIVE_INFINITY;
+        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal, wasFilled);
         checked = true;
         await clock.sleep(EMPTY_RESCAN_MS, signal);
         continue;
@@ -246,9 +254,10 @@ export class Coordinator {
     this.#holdings.tell(leases);
     this.#lookForDuplicate(leases);
     const view = this.#view(this.#observation, firstPass);
-    const { take, more } = this.#isLed
-      ? { take: accept(view, settings), more: false }
+    const { take, more, beyondLimit } = this.#isLed
+      ? { take: accept(view, settings), more: false, beyondLimit: [] }
       : assign(view, settings);
+    this.#limit.saw(beyondLimit, view.nowMs);
     this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
     await this.#take(take);
     return more;
@@ -289,10 +298,20 @@ export class Coordinator {
     this.#holdings.stop();
   }
 
+  async #abandon(): Promise<void> {
+    await this.#holdings.abandon();
+    const over = new AbortController();
+    const limit = this.#parts.clock.sleep(LAST_CHILD_MS, over.signal);
+    await Promise.race([this.#holdings.ended(), limit]);
+    over.abort();
+  }
+
   /** The first failure is the one that `run` rejects with. */
   #fail(error: unknown): void {
+    const isFirst = this.#failure === undefined;
     this.#failure ??= { error };
     this.#stop();
+    if (isFirst) this.#parts.failed?.(error);
   }
 
   #failAsDuplicate(shardId: string): void {

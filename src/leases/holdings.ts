@@ -1,6 +1,7 @@
 // The leases that this worker holds: each is taken, consumed, kept alive meanwhile, and released when its consumer
 // returns. One consumer a shard: an entry goes when its consumer has returned, not when its lease is lost.
 
+import { underAny } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Take } from "./assignment.ts";
@@ -257,9 +258,14 @@ export class Holdings {
   async #release(tenure: Tenure): Promise<void> {
     const { signal } = this.#killed;
     const work = { service: "dynamodb", operation: "release", who: tenure.shardId } as const;
-    await this.#guard(
-      persist(work, () => tenure.release(signal), this.#parts, signal, RELEASE_PAUSE_MS),
+    const release = async () => {
+      // Trust ran out while the table did not answer: the release was given up, and nothing works again.
+      if (!(await tenure.release(signal))) tenure.lost.throwIfAborted();
+    };
+    const released = underAny([signal, tenure.lost], (over) =>
+      persist(work, release, this.#parts, over, RELEASE_PAUSE_MS),
     );
+    await this.#guard(released);
   }
 
   /** A consumer that returned without cause would return again at once: let others try first. */

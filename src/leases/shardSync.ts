@@ -54,15 +54,17 @@ export class ShardSync {
   /**
    * The first leases of an application. Returns when they are in the table, somebody else was seen to make them, or the
    * signal was aborted.
+   *
+   * @param isAtWork there were leases before: a stream that is missing now is waited for.
    */
-  async fillEmptyTable(signal: AbortSignal): Promise<void> {
+  async fillEmptyTable(signal: AbortSignal, isAtWork = false): Promise<void> {
     const { settings, clock } = this.#parts;
     if (this.#first) {
       await this.stillLacking([], signal);
       return;
     }
     for (let attempt = 1; !signal.aborted; attempt++) {
-      const shards = await this.#listFirst(signal);
+      const shards = await this.#listFirst(signal, isAtWork);
       if (!shards) return;
       const found = firstLeases(shards, settings.initialPosition);
       if ("create" in found) return this.#begin(found.create, signal);
@@ -122,21 +124,27 @@ export class ShardSync {
     }
   }
 
-  /** `undefined` when the signal was aborted before an answer came. */
+  /**
+   * For an application that is at work: a stream that is missing is waited for, and reported meanwhile.
+   *
+   * @returns `undefined` when the signal was aborted before an answer came.
+   */
   listShards(filter: ShardFilter, signal: AbortSignal): Promise<readonly Shard[] | undefined> {
     const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
-    return persist(work, () => this.#parts.listShards(filter, signal), this.#parts, signal);
+    const list = () => this.#parts.listShards(filter, signal).catch(asTransient);
+    return persist(work, list, this.#parts, signal);
   }
 
   /**
    * What an empty table is filled from. A child whose parent is listed as open gets no lease from here, where it could be one
    * at LATEST: the end of its parent makes one at its first record.
    */
-  #listFirst(signal: AbortSignal): Promise<readonly Shard[] | undefined> {
+  #listFirst(signal: AbortSignal, isAtWork: boolean): Promise<readonly Shard[] | undefined> {
     const { initialPosition, ignoreUnexpectedChildShards } = this.#parts.settings;
     const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
     const list = async () => {
-      const shards = await this.#parts.listShards(filterFor(initialPosition), signal);
+      const listed = this.#parts.listShards(filterFor(initialPosition), signal);
+      const shards = await (isAtWork ? listed.catch(asTransient) : listed);
       const children = unexpectedChildren(shards);
       if (children.length > 0 && !ignoreUnexpectedChildShards) throw contradiction(children);
       return shards.filter(({ shardId }) => !children.includes(shardId));
@@ -202,6 +210,11 @@ export async function inParallel<T>(
   for (const result of await Promise.allSettled(workers)) {
     if (result.status === "rejected") throw result.reason;
   }
+}
+
+/** What ends a daemon that cannot begin is no reason to end one that works: the stream may come back. */
+function asTransient(error: unknown): never {
+  throw error instanceof UserError ? new Error(error.message, { cause: error }) : error;
 }
 
 function incomplete(shards: readonly Shard[], hole: HashRangeHole): UserError {

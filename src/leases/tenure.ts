@@ -117,11 +117,17 @@ export class Tenure implements HeldLease {
     });
   }
 
-  /** Gives the lease up, to whoever waits for it or so that others may take it now. Does nothing when it was lost. */
-  async release(signal: AbortSignal): Promise<void> {
+  /**
+   * Gives the lease up, to whoever waits for it or so that others may take it now.
+   *
+   * @returns false when it was lost before: then nothing is written.
+   */
+  async release(signal: AbortSignal): Promise<boolean> {
     this.#isReleasing = true;
-    await this.#row.inLine(async () => {
-      if (this.trusted) await this.#releaseRow(signal);
+    return this.#row.inLine(async () => {
+      if (!this.trusted) return false;
+      await this.#releaseRow(signal);
+      return true;
     });
   }
 

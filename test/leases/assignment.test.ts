@@ -112,6 +112,18 @@ describe("one decision", () => {
     });
   });
 
+  test("what maxLeasesForWorker forbids is named when nobody has read it for a while", () => {
+    const leases = [...owned("me", "a", "b"), ...["c", "d", "e"].map((id) => lease(id))];
+    const seen = observe(NOTHING_SEEN, leases, 0);
+    const beyond = (nowMs: number, maxLeasesForWorker: number) =>
+      assign(view(seen, { nowMs, ...busy("a", "b") }), { ...SETTINGS, maxLeasesForWorker })
+        .beyondLimit;
+    expect(beyond(1, 2)).toEqual([]);
+    expect(beyond(F, 2)).toEqual(["c", "d", "e"]);
+    expect(beyond(F, 4)).toHaveLength(1);
+    expect(beyond(F, 5)).toEqual([]);
+  });
+
   test("a lease in a handover of KCL 3.x is left to its two workers until both are silent", () => {
     const handing = [lease("a", { owner: "new", checkpointOwner: "old" })];
     const seen = observe(NOTHING_SEEN, handing, 0);

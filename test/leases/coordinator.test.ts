@@ -1,6 +1,6 @@
 // One worker on a real table: start, work, the end of a shard, and every way to stop.
 
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { UserError } from "../../src/model/errors.ts";
 import { SHARD_END } from "../../src/model/position.ts";
 import type { Shard, ShardFilter } from "../../src/model/shard.ts";
@@ -459,3 +459,16 @@ function family(): [Shard, Shard, Shard] {
 function at(sequenceNumber: string) {
   return { sequenceNumber: sequenceNumber as never, subSequenceNumber: 0 };
 }
+
+test("a lease that could not be released before it ran out is no service that works again", async () => {
+  const proxy = await DynamoProxy.start();
+  onTestFinished(() => proxy.stop());
+  const table = await openTable(undefined, proxy.url);
+  const settings = { failoverTimeMillis: 1_000 };
+  const worker = start({ table, shards: shardsSideBySide(1), settings });
+  await worker.until(() => worker.held.size === 1);
+  proxy.fate = ({ operation }) => (operation === "UpdateItem" ? "throttle" : "pass");
+  await worker.stop();
+  expect(worker.all("serviceTrouble").map(({ operation }) => operation)).toContain("release");
+  expect(worker.all("serviceRecovered").filter((each) => each.operation === "release")).toEqual([]);
+});

@@ -7,8 +7,10 @@ import type { Journal } from "./journal.ts";
 
 const PROCESSOR = fileURLToPath(new URL("../fixtures/processors/mischief.mjs", import.meta.url));
 
+type Flag = "--once" | "--forgets-the-end" | `--dies-at=${"shutdownRequested" | "shardEnded"}`;
+
 /** For `executableName`. */
-export function mischief(...flags: readonly ("--once" | "--forgets-the-end")[]): string {
+export function mischief(...flags: readonly Flag[]): string {
   return [`"${process.execPath}" "${PROCESSOR}"`, ...flags].join(" ");
 }
 
