@@ -32,7 +32,12 @@ const STARTERS = {
     command: "java -jar processor.jar",
     advice: "Each shard has a process of its own: -Xmx keeps a JVM small.",
   },
+  csharp: {
+    command: "mono Processor.exe",
+    advice: "Build it first: mcs Processor.cs Kcl.cs Json.cs",
+  },
   dotnet: { command: "dotnet Processor.dll", advice: "Build it first: dotnet publish -o ." },
+  php: { command: "php processor.php", advice: "The json extension must be loaded." },
   bash: { command: "bash processor.sh", advice: "jq must be installed." },
 } as const satisfies Readonly<Record<string, Starter>>;
 

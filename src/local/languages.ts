@@ -84,6 +84,32 @@ const SAMPLES = {
     properties: inClient("java", "sample", "sample.properties"),
     executable: ["java", "-XX:TieredStopAtLevel=1", "-cp", join(built, "java"), "WordCount"],
   }),
+  csharp: (built) => ({
+    checks: [
+      ["mcs", "--version"],
+      ["mono", "--version"],
+    ],
+    missing: "Mono with its compiler mcs (https://www.mono-project.com; mono-mcs in Debian)",
+    build: {
+      command: [
+        "mcs",
+        `-out:${join(built, "word-count-csharp.exe")}`,
+        inClient("csharp", "Json.cs"),
+        inClient("csharp", "Kcl.cs"),
+        inClient("csharp", "sample", "WordCount.cs"),
+      ],
+      cwd: inClient("csharp"),
+      env: {},
+    },
+    properties: inClient("csharp", "sample", "sample.properties"),
+    executable: ["mono", join(built, "word-count-csharp.exe")],
+  }),
+  php: () => ({
+    checks: [["php", "-r", "exit(PHP_VERSION_ID >= 70400 && extension_loaded('json') ? 0 : 1);"]],
+    missing: "PHP 7.4 or newer as php (https://www.php.net; php-cli in Debian)",
+    properties: inClient("php", "sample", "sample.properties"),
+    executable: ["php", inClient("php", "sample", "word_count.php")],
+  }),
   bash: () => ({
     checks: [
       ["bash", "-c", "((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 401))"],

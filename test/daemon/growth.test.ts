@@ -68,9 +68,7 @@ async function startHere() {
     stop: stop.signal,
     kill: kill.signal,
     drain,
-    failed: (error) => {
-      throw error;
-    },
+    failed: (error) => stop.abort(error),
   });
   onTestFinished(async () => {
     stop.abort();
