@@ -31,8 +31,7 @@ export async function openReading(
   { client, reach, stream, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig } = settings;
-  const limitSet = sources.maxBufferedBytes.type !== "default";
-  const budget = new ByteBudget(limitSet ? settings.maxBufferedBytes : undefined);
+  const budget = new ByteBudget(settings.maxBufferedBytes);
   const common = { client, stream, initialPosition, budget, clock: systemClock, emit };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
   const polling = () =>
