@@ -31,18 +31,15 @@ export async function openReading(
   { client, reach, stream, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
-  const keepsMisplaced = settings.onFailureDestination !== undefined;
-  const limitSet = sources.maxBufferedBytes.type !== "default";
-  const budget = new ByteBudget(limitSet ? settings.maxBufferedBytes : undefined);
-  const misplaced = { aggregateHashRangeCheck, keepsMisplaced };
   const common = {
     client,
     stream,
     initialPosition,
-    budget,
+    budget: new ByteBudget(settings.maxBufferedBytes),
     clock: systemClock,
     emit,
-    ...misplaced,
+    aggregateHashRangeCheck,
+    keepsMisplaced: settings.onFailureDestination !== undefined,
   };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
   const polling = () =>

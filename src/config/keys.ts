@@ -181,8 +181,9 @@ const ourKeys = {
   progressTimeoutSeconds: seconds(1).optional(),
   checkpointPolicy: oneOf("processor", "onBatchSuccess").default("processor"),
   checkpointIntervalMs: millis().default(0),
-  // One budget for all shards. A single GetRecords may bring 10 MB, 13.4 MB as base64.
-  maxBufferedBytes: wholeNumber({ min: 2 ** 20, max: 2 ** 40, of: "bytes" }).default(2 ** 24),
+  // One budget for all shards. A single GetRecords may bring 10 MB, 13.4 MB as base64. Absent: 16 MiB, and what busy
+  // shards need, at most 8 MiB for each and 256 MiB in all.
+  maxBufferedBytes: wholeNumber({ min: 2 ** 20, max: 2 ** 40, of: "bytes" }).optional(),
   maxBatchRecords: count(1).optional(),
   maxBatchBytes: wholeNumber({ min: 1, max: 2 ** 31 - 1, of: "bytes" }).optional(),
   // Lambda's MaximumBatchingWindow ends at 300 s too.

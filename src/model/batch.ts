@@ -40,20 +40,20 @@ export class RecordBatch {
     }
     starts[index] = offset;
     const pieces = parts.flatMap(({ json }) => [json, COMMA]);
-    return new RecordBatch(Buffer.concat(pieces), starts);
+    return new RecordBatch(Buffer.concat(pieces), starts, () => {});
   }
 
   #json: Buffer;
   /** Where each record begins, and one past the comma that would follow the last. */
   readonly #starts: Uint32Array;
-  readonly #free: (() => void) | undefined;
+  #free: (() => void) | undefined;
   #whenFreed: (() => void) | undefined;
   /** What is still known of records whose memory is gone. */
   #ends: { readonly first: Position | undefined; readonly last: Position | undefined } | undefined;
 
   /**
    * @param starts offsets into `json` of each record, then the end of the last one plus 1.
-   * @param free takes the memory back.
+   * @param free takes the memory back; absent where it is not this batch's own.
    */
   constructor(json: Buffer, starts: Uint32Array, free?: () => void) {
     this.#json = json;
@@ -61,13 +61,19 @@ export class RecordBatch {
     this.#free = free;
   }
 
-  /** Nobody looks at these records any more, nor at a part of them: their memory is for others. Known are how many they were, the first and the last. */
+  /**
+   * Nobody looks at these records any more, nor at a part of them: their memory, where it is this batch's own, is for
+   * others. Then it is still known how many they were, which was the first and which the last.
+   */
   free(): void {
-    if (this.#ends) return;
-    this.#ends = { first: this.first, last: this.last };
-    this.#json = Buffer.alloc(0);
-    this.#free?.();
+    if (this.#free) {
+      this.#ends = { first: this.first, last: this.last };
+      this.#json = NO_BYTES;
+      this.#free();
+      this.#free = undefined;
+    }
     this.#whenFreed?.();
+    this.#whenFreed = undefined;
   }
 
   /** Has this called when they are freed. */
@@ -81,7 +87,7 @@ export class RecordBatch {
 
   /** The records as the child reads them, without brackets: a view, not a copy. */
   get json(): Buffer {
-    if (this.count === 0) return this.#json.subarray(0, 0);
+    if (this.count === 0 || this.#ends) return NO_BYTES;
     return this.#json.subarray(this.#start(0), this.#start(this.count) - 1);
   }
 
@@ -143,6 +149,7 @@ export class RecordBatch {
 }
 
 const COMMA = Buffer.from(",");
+const NO_BYTES = Buffer.alloc(0);
 
 const TAIL =
   /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":-?\d+,"subSequenceNumber":(\d+),"action":"record"\}$/;

@@ -52,7 +52,8 @@ export function readAhead(
           share.release(heldBytes);
           heldBytes = 0;
         };
-        batch.records.whenFreed(release);
+        // One without records belongs to all.
+        if (heldBytes > 0) batch.records.whenFreed(release);
         yield batch;
         release();
         queue.worked(clock.monotonicMs() - givenMs);

@@ -53,6 +53,7 @@ describe("a minimal file", () => {
   test("gives Java's effective defaults, and ours for the grace", () => {
     const { settings, warnings } = load(REQUIRED);
     expect(warnings).toEqual([]);
+    expect(settings.maxBufferedBytes).toBeUndefined();
     expect(settings).toMatchObject({
       command: { file: "node", args: ["app.js"] },
       applicationName: "counter",
@@ -80,7 +81,6 @@ describe("a minimal file", () => {
       workerMetricsTableName: "counter-WorkerMetricStats",
       coordinatorStateTableName: "counter-CoordinatorState",
       onChildFailure: "restart",
-      maxBufferedBytes: 16 * 1024 * 1024,
       passCredentials: true,
       services: { kinesis: { credentials: [{ type: "default" }] } },
     });

@@ -36,6 +36,13 @@ function batchOf(records: readonly KinesisRecord[]): RecordBatch {
   );
 }
 
+const BLANK = {
+  data: "",
+  partitionKey: "key",
+  approximateArrivalTimestamp: 1,
+  subSequenceNumber: 0,
+};
+
 function position(sequenceNumber: string, subSequenceNumber: number): Position {
   const parsed = parsePosition(sequenceNumber, subSequenceNumber);
   if (!parsed) throw new Error(sequenceNumber);
@@ -109,4 +116,35 @@ test("the empty batch has nothing", () => {
   expect(RecordBatch.empty.json.length).toBe(0);
   expect(RecordBatch.empty.last).toBeUndefined();
   expect(() => RecordBatch.empty.position(0)).toThrow(RangeError);
+});
+
+test("of records whose memory was taken back it is still known how many they were, the first and the last", () => {
+  const sequenceNumbers = ["100", "200", "300"];
+  const records = sequenceNumbers.map((sequenceNumber) => ({ ...BLANK, sequenceNumber }));
+  const { json } = batchOf(records);
+  const starts = [0];
+  for (let index = 1; index <= 3; index += 1) starts.push((index * (json.length + 1)) / 3);
+  let [given, told] = [0, 0];
+  const batch = new RecordBatch(
+    Buffer.concat([json, Buffer.from(",")]),
+    Uint32Array.from(starts),
+    () => {
+      given += 1;
+    },
+  );
+  batch.whenFreed(() => {
+    told += 1;
+  });
+  batch.free();
+  batch.free();
+  expect([given, told]).toEqual([1, 1]);
+  expect([batch.count, batch.json.length]).toEqual([3, 0]);
+  expect([batch.first, batch.last]).toEqual([position("100", 0), position("300", 0)]);
+});
+
+test("records whose memory belongs to others stay as they are", () => {
+  const batch = batchOf([{ ...BLANK, sequenceNumber: "100" }]);
+  const before = batch.json.toString();
+  batch.free();
+  expect(batch.json.toString()).toBe(before);
 });

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { type Batch, RecordBatch } from "../../src/model/batch.ts";
-import { BatchQueue } from "../../src/stream/batchQueue.ts";
+import { BatchQueue, putTogether } from "../../src/stream/batchQueue.ts";
 
 const never = new AbortController().signal;
 const one = new RecordBatch(Buffer.from("{},"), Uint32Array.of(0, 3));
@@ -82,4 +82,29 @@ test("an abort ends both", async () => {
   expect(await taking).toBeUndefined();
   for (let count = 0; count < 4; count += 1) queue.put(full(count));
   await queue.room(upTo4, abort.signal);
+});
+
+test("what waits can be taken together, in order, with the news of the last", async () => {
+  const queue = new BatchQueue();
+  for (const behindMs of [3, 2, 1]) queue.put(full(behindMs));
+  queue.put({ ...empty(0), shardEnd: { children: [] } });
+  const taken = await queue.take(true, never);
+  expect(taken.length).toBe(4);
+  const batch = putTogether(taken);
+  expect(batch?.records.json.toString()).toBe("{},{},{}");
+  expect(batch?.shardEnd).toBeDefined();
+  expect(batch?.millisBehindLatest).toBe(0);
+});
+
+test("no more than an answer of the service may hold is taken together", async () => {
+  const queue = new BatchQueue();
+  const many = new RecordBatch(
+    Buffer.from("{},".repeat(6_000)),
+    Uint32Array.from({ length: 6_001 }, (_, index) => 3 * index),
+  );
+  for (const behindMs of [2, 1]) queue.put({ records: many, millisBehindLatest: behindMs });
+  for (const behindMs of [2, 1]) {
+    const [batch, ...more] = await queue.take(true, never);
+    expect([batch?.millisBehindLatest, more.length]).toEqual([behindMs, 0]);
+  }
 });

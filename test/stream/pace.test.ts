@@ -58,6 +58,13 @@ describe("without a setting", () => {
     expect(pace.nextMs(call({ ...some, millisBehindLatest: 9 }))).toBe(1_200);
   });
 
+  test("throttled for the first time, it waits until its last call is made up for", () => {
+    const pace = new Pace(idle(undefined), half);
+    pace.nextMs(call({ ...large, millisBehindLatest: 9 }));
+    expect(pace.throttledMs(1_500)).toBe(2_000);
+    expect(pace.nextMs(call({ ...some, startedMs: 4_000 })) - 4_000).toBe(250);
+  });
+
   test("throttled again and again, it waits longer, and recovers step by step", () => {
     const pace = new Pace(idle(undefined), half);
     const waits = Array.from({ length: 20 }, () => pace.throttledMs(2_000));
@@ -78,6 +85,14 @@ describe("with idleTimeBetweenReadsInMillis", () => {
 
   test("it is at least half as long from the end of a call", () => {
     expect(new Pace(idle(700), half).nextMs(call({ endedMs: 1_400 }))).toBe(1_750);
+  });
+
+  test("throttled once, it keeps to 2 MiB of payload a second as well", () => {
+    const pace = new Pace(idle(700), half);
+    pace.nextMs(call({ ...large, millisBehindLatest: 9 }));
+    pace.throttledMs(1_500);
+    expect(pace.nextMs(call({ ...large, millisBehindLatest: 9 }))).toBe(3_500);
+    expect(pace.nextMs(call(some))).toBe(1_700);
   });
 
   test("less than 200 is 200", () => {
