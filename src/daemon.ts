@@ -98,6 +98,8 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
       fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter, signal: AbortSignal) =>
         listShards({ ...calls, signal }, stream, filter),
+      streamIsThere: (signal: AbortSignal) =>
+        listShards({ ...calls, signal }, stream, { type: "AT_LATEST" }),
       workerId,
       settings,
       clock: watchLoop(systemClock, { dangerMs, emit }),

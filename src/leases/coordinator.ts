@@ -51,6 +51,8 @@ export interface CoordinatorParts {
   readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
   /** Unique among all live workers of the application; a stable one resumes its leases after a restart. */
   readonly workerId: string;
+  /** Awaited before a missing table is made: a mistyped streamName must not leave one behind. */
+  readonly streamIsThere?: (signal: AbortSignal) => Promise<unknown>;
   readonly settings: LeaseSettings;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -167,10 +169,8 @@ export class Coordinator {
   }
 
   async #open(): Promise<void> {
-    const { table, emit } = this.#parts;
+    const { table, emit, streamIsThere } = this.#parts;
     const { signal } = this.#stopping;
-    // A mistyped streamName must not leave a table behind.
-    const streamIsThere = () => this.#sync.listShards({ type: "AT_LATEST" }, signal);
     const opened = await this.#persist("open lease table", async () => {
       try {
         return await table.ensure(signal, streamIsThere);

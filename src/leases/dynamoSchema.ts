@@ -25,11 +25,11 @@ export async function ensureTable(
   options: TableOptions,
   clock: Clock,
   signal: AbortSignal,
-  beforeCreate?: () => Promise<unknown>,
+  beforeCreate?: (signal: AbortSignal) => Promise<unknown>,
 ): Promise<"created" | "existed"> {
   const found = await describe(client, options.tableName, signal);
   if (found) checkKey(found, options.tableName);
-  else await beforeCreate?.();
+  else await beforeCreate?.(signal);
   const outcome = found ? "existed" : await create(client, options, signal);
   if (found?.TableStatus !== "ACTIVE") {
     const isGoing = found?.TableStatus === "DELETING";

@@ -62,7 +62,7 @@ export interface LeaseTable {
    */
   ensure(
     signal: AbortSignal,
-    beforeCreate?: () => Promise<unknown>,
+    beforeCreate?: (signal: AbortSignal) => Promise<unknown>,
   ): Promise<"created" | "existed">;
 
   /** All rows, perhaps a second old. */
