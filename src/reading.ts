@@ -34,7 +34,15 @@ export async function openReading(
   const keepsMisplaced = settings.onFailureDestination !== undefined;
   const budget = new ByteBudget(settings.maxBufferedBytes);
   const misplaced = { aggregateHashRangeCheck, keepsMisplaced };
-  const common = { client, stream, initialPosition, budget, clock: systemClock, emit, ...misplaced };
+  const common = {
+    client,
+    stream,
+    initialPosition,
+    budget,
+    clock: systemClock,
+    emit,
+    ...misplaced,
+  };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
   const polling = () =>
     pollingReader({
