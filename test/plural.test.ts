@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Event } from "../src/events.ts";
-import { describe as told } from "../src/logLines.ts";
+import { describe as told } from "../src/listeners/logLines.ts";
 import { counted } from "../src/plural.ts";
 
 const [shardId, pid, error] = ["shard-0", 1, new Error("why")];

@@ -7,13 +7,9 @@
 // dialects do not differ. If the guess was wrong (a 2.x child that crashed), the child fails at the other dialect's
 // message too, and the first is back.
 
+import type { DialectChoice, DialectName } from "../model/dialect.ts";
 import type { CheckpointErrorName } from "../model/errors.ts";
 import type { Action, DaemonMessage } from "./messages.ts";
-
-export const DIALECT_NAMES = ["kcl2", "kcl1"] as const;
-export const DIALECT_CHOICES = [...DIALECT_NAMES, "auto"] as const;
-export type DialectName = (typeof DIALECT_NAMES)[number];
-export type DialectChoice = (typeof DIALECT_CHOICES)[number];
 
 export type Ending = Exclude<Action, "initialize" | "processRecords">;
 

@@ -6,16 +6,16 @@ import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { ChildExit } from "./childFailed.ts";
 import type { Counterpart } from "./counterpart.ts";
-import { groupCpuMs } from "./cpuTime.ts";
 import { ChildDialect, type Ending } from "./dialect.ts";
-import { childEnvironment, type EnvironmentRules } from "./environment.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
-import { limitOutput } from "./outputLimit.ts";
-import { ChildProcess } from "./process.ts";
+import { groupCpuMs } from "./process/cpuTime.ts";
+import { childEnvironment, type EnvironmentRules } from "./process/environment.ts";
+import { limitOutput } from "./process/outputLimit.ts";
+import { ChildProcess } from "./process/process.ts";
+import type { Command } from "./process/spawn.ts";
+import { Watchdog } from "./process/watchdog.ts";
 import type { RecordProcessor, SignsOfLife, StartProcessor } from "./recordProcessor.ts";
-import type { Command } from "./spawn.ts";
 import { Talk } from "./talk.ts";
-import { Watchdog } from "./watchdog.ts";
 
 export interface ProcessorOptions {
   readonly command: Command;

@@ -11,7 +11,7 @@ import { Conversation, type Heard } from "./conversation.ts";
 import type { Counterpart } from "./counterpart.ts";
 import type { ChildDialect } from "./dialect.ts";
 import { type Action, toLine } from "./messages.ts";
-import { LAST_WORDS_MS } from "./process.ts";
+import { LAST_WORDS_MS } from "./process/process.ts";
 import type { AnswerCheckpoint, CheckpointRequest } from "./recordProcessor.ts";
 
 export interface TalkOptions {

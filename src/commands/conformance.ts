@@ -1,7 +1,7 @@
 // `conformance`: plays every transcript for clients against a processor executable and prints what it found.
 
 import { Command, InvalidArgumentError, Option } from "commander";
-import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
+import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { clientTranscripts } from "../transcript/library.ts";
 import { jsonPayload, payloadsInTurn } from "../transcript/payload.ts";

@@ -1,7 +1,7 @@
 // `kinesis-multilang iam-policy`: the least that a daemon must be allowed, for a properties file.
 
 import { Command, InvalidArgumentError } from "commander";
-import { findRegion } from "../awsRegion.ts";
+import { findRegion } from "../aws/region.ts";
 import { loadSettings } from "../config/loadSettings.ts";
 import { UserError } from "../model/errors.ts";
 import { policyFor } from "../operator/policy.ts";

@@ -62,8 +62,8 @@ async function local(options: LocalArguments): Promise<void> {
 
 async function createStreams(endpoint: string, { stream, shards }: LocalArguments): Promise<void> {
   if (stream.length === 0) return;
-  const { ensureStream } = await import("../producer/ensureStream.ts");
-  const { kinesisClient } = await import("../stream/client.ts");
+  const { ensureStream } = await import("../put/ensureStream.ts");
+  const { kinesisClient } = await import("../aws/kinesisClient.ts");
   const client = kinesisClient({ endpoint, region: LOCAL_REGION, credentials: LOCAL_CREDENTIALS });
   const never = new AbortController().signal;
   await Promise.all(

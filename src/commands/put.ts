@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { Command, Option } from "commander";
 import { systemClock } from "../clock.ts";
 import { UserError } from "../model/errors.ts";
-import type { Rounds } from "../producer/sources.ts";
+import type { Rounds } from "../put/sources.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
 
 interface PutArguments {
@@ -70,7 +70,7 @@ async function put(options: PutArguments): Promise<void> {
     throw new UserError("Nothing to put: give words with -w cat -w dog, or lines on STDIN.");
   }
   // The SDK takes a good part of a second to load: not before we know that there is something to do.
-  const { putFrom } = await import("../producer/putFrom.ts");
+  const { putFrom } = await import("../put/putFrom.ts");
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);

@@ -1,15 +1,15 @@
 // `kinesis-multilang redrive`: dead letters back on the stream, or through a processor.
 
 import { Command, Option } from "commander";
-import { DIALECT_CHOICES, type DialectChoice } from "../child/dialect.ts";
-import type { Reach } from "../deadLetters/reach.ts";
 import type { RedriveOutcome, RedriveTarget } from "../deadLetters/redrive.ts";
 import type { LetterSource } from "../deadLetters/source.ts";
 import type { Event } from "../events.ts";
-import { describe } from "../logLines.ts";
+import { describe } from "../listeners/logLines.ts";
+import { DIALECT_CHOICES, type DialectChoice } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
 import { redact } from "../redact.ts";
+import type { Reach } from "../sinks/reach.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
 import { shardId } from "./shardIds.ts";
 
@@ -174,7 +174,7 @@ async function target(
     const command = { file, args };
     return processorTarget({ command, batchSize, ...timeoutMs, dialect, emit: reach.emit });
   }
-  const { awsOptions } = await import("../aws.ts");
+  const { awsOptions } = await import("../aws/options.ts");
   const { streamTarget } = await import("../deadLetters/streamTarget.ts");
   const { toStream } = options;
   const name = typeof toStream === "string" ? toStream : undefined;

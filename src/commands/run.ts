@@ -2,15 +2,15 @@
 
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { parseAttachAddress } from "../child/attachAddress.ts";
+import { parseAttachAddress } from "../child/attach/attachAddress.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
-import { Drain } from "../drain.ts";
-import { Ending, type StopSignal } from "../ending.ts";
 import type { Emit } from "../events.ts";
-import { ignoresHangup, tracesOfNohup } from "../hangup.ts";
-import { reapAsProcessOne } from "../init.ts";
-import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../log.ts";
+import { Drain } from "../host/drain.ts";
+import { Ending, type StopSignal } from "../host/ending.ts";
+import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
+import { reapAsProcessOne } from "../host/reapOrphans.ts";
+import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
 import { refuseUnlessFile } from "./positional.ts";
 
@@ -74,7 +74,7 @@ async function runUntilStopped(
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
 ): Promise<number> {
-  const { runDaemon } = await import("../daemon.ts");
+  const { runDaemon } = await import("../host/application.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const ending = new Ending({ graceMs, unhurried: attach !== undefined, emit: log });

@@ -2,12 +2,12 @@
 
 import { statSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { AttachPoint } from "../child/attach.ts";
-import { parseAttachAddress } from "../child/attachAddress.ts";
-import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
+import { AttachPoint } from "../child/attach/attach.ts";
+import { parseAttachAddress } from "../child/attach/attachAddress.ts";
 import { systemClock } from "../clock.ts";
+import { SeenOutput } from "../listeners/seenOutput.ts";
+import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";
 import { type CheckpointErrorName, UserError } from "../model/errors.ts";
-import { SeenOutput } from "../seenOutput.ts";
 import { ENDS, type End } from "../try/queueReader.ts";
 import { eventLine, isComplete, summary } from "../try/report.ts";
 import { ENCODINGS, type Encoding, FORMATS, type Format, openRecords } from "../try/sources.ts";

@@ -1,6 +1,6 @@
 // Makes settings of what was written, and collects everything that is wrong or odd about it on the way.
 
-import { parseDestination } from "../deadLetters/place.ts";
+import { parseDestination } from "../model/failureDestination.ts";
 import { parseCommand } from "./childCommand.ts";
 import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
 import { parseCredentialsProviders } from "./credentialsProvider.ts";

@@ -2,8 +2,8 @@
 // Defaults are those that Java effectively uses; ours differ only where a comment says so.
 
 import { z } from "zod";
-import { DIALECT_CHOICES } from "../child/dialect.ts";
-import { parseDestination } from "../deadLetters/place.ts";
+import { DIALECT_CHOICES } from "../model/dialect.ts";
+import { parseDestination } from "../model/failureDestination.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
   decimal,

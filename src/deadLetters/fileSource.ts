@@ -3,9 +3,9 @@
 
 import { open, readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { DeadLetter } from "../model/deadLetter.ts";
 import { UserError } from "../model/errors.ts";
-import type { DeadLetter } from "../shard/deadLetter.ts";
-import { placeOf } from "./letterText.ts";
+import { placeOf } from "../sinks/letterText.ts";
 import { parseLetters } from "./readLetters.ts";
 import type { Found, LetterSource } from "./source.ts";
 

@@ -1,9 +1,9 @@
 // Finds out what the person means by a place with dead letters.
 
 import { UserError } from "../model/errors.ts";
+import { parseDestination } from "../model/failureDestination.ts";
+import type { Reach } from "../sinks/reach.ts";
 import { openFileSource } from "./fileSource.ts";
-import { parseDestination } from "./place.ts";
-import type { Reach } from "./reach.ts";
 import type { LetterSource } from "./source.ts";
 
 /**

@@ -2,13 +2,14 @@
 // checkpoints are answered and go nowhere.
 
 import { ChildFailed } from "../child/childFailed.ts";
-import { ChildDialect, type DialectChoice } from "../child/dialect.ts";
+import { ChildDialect } from "../child/dialect.ts";
+import type { Command } from "../child/process/spawn.ts";
 import type { RecordProcessor } from "../child/recordProcessor.ts";
-import type { Command } from "../child/spawn.ts";
 import { startProcessor } from "../child/startProcessor.ts";
 import { systemClock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import { batchOf } from "../try/recordBatch.ts";
+import { batchOf } from "../model/batch.ts";
+import type { DialectChoice } from "../model/dialect.ts";
 import type { RedriveTarget, WholeLetter } from "./redrive.ts";
 
 const GRACE = { closeGraceMs: 5_000, terminateGraceMs: 2_000 };

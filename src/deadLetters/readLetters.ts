@@ -1,7 +1,7 @@
 // Dead letters as they are found: text that may have been torn, or is none of ours.
 
 import { z } from "zod";
-import type { DeadLetter } from "../shard/deadLetter.ts";
+import type { DeadLetter } from "../model/deadLetter.ts";
 
 /** What redriving needs of a letter; the rest is for people. */
 const schema = z.looseObject({

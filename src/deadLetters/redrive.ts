@@ -1,7 +1,7 @@
 // Takes dead letters from where they lie and gives them to a target, few at a time: what the target has taken is
 // settled at once, what it could not take stays where it is.
 
-import type { DeadLetter } from "../shard/deadLetter.ts";
+import type { DeadLetter } from "../model/deadLetter.ts";
 import type { LetterSource } from "./source.ts";
 
 /** A letter that still has its payload. */

@@ -1,12 +1,12 @@
 // Dead letters in a bucket. What was redriven of an object moves to PREFIX/redriven/, and what was not stays.
 
 import type { S3 } from "@aws-sdk/client-s3";
-import type { DeadLetter } from "../shard/deadLetter.ts";
-import { letterText } from "./letterText.ts";
-import type { Destination } from "./place.ts";
-import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
+import type { DeadLetter } from "../model/deadLetter.ts";
+import type { Destination } from "../model/failureDestination.ts";
+import { letterText } from "../sinks/letterText.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "../sinks/reach.ts";
+import { bucketOptions } from "../sinks/s3.ts";
 import { parseLetters } from "./readLetters.ts";
-import { bucketOptions } from "./s3.ts";
 import type { Found, LetterSource } from "./source.ts";
 
 export async function openBucketSource(

@@ -1,6 +1,6 @@
 // Where dead letters are taken from to be redriven, and what is left behind so that none is redriven twice by accident.
 
-import type { DeadLetter } from "../shard/deadLetter.ts";
+import type { DeadLetter } from "../model/deadLetter.ts";
 
 /** Letters that were found together. */
 export interface Found {

@@ -1,11 +1,11 @@
 // Dead letters in a queue. Those that were redriven are deleted; those that were not are given back when we are done.
 
-import type { DeadLetter } from "../shard/deadLetter.ts";
-import type { Queue } from "./place.ts";
-import { clientOptions, installed, type Reach, sdkClient } from "./reach.ts";
+import type { DeadLetter } from "../model/deadLetter.ts";
+import type { Queue } from "../model/failureDestination.ts";
+import { clientOptions, installed, type Reach, sdkClient } from "../sinks/reach.ts";
+import { queueUrl } from "../sinks/sqs.ts";
 import { parseLetter } from "./readLetters.ts";
 import type { Found, LetterSource } from "./source.ts";
-import { queueUrl } from "./sqs.ts";
 
 /** A limit of the service. */
 const MESSAGES_A_CALL = 10;

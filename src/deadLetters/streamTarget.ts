@@ -1,9 +1,9 @@
 // Puts dead letters back on a stream: the record's payload under its own partition key, as a new record. What was part
 // of a KPL aggregate comes back as a record of its own.
 
-import { explain } from "../producer/explain.ts";
+import { type KinesisOptions, kinesisClient } from "../aws/kinesisClient.ts";
 import { putRecords } from "../producer/putRecords.ts";
-import { type KinesisOptions, kinesisClient } from "../stream/client.ts";
+import { explain } from "../put/explain.ts";
 import type { RedriveTarget } from "./redrive.ts";
 
 /** As many as one call takes. */

@@ -11,33 +11,34 @@
 //         `run` rejects with the reason.
 
 import { unlessAborted } from "../anySignal.ts";
+import { Bell } from "../bell.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
+import { inParallel } from "../inParallel.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
-import { type AssignmentView, accept, assign, type Take } from "./assignment.ts";
-import { Bell } from "./bell.ts";
+import { sharedController } from "../signals.ts";
+import { type AssignmentView, accept, assign, type Take } from "./decisions/assignment.ts";
+import { changedSince, NOTHING_SEEN, type Observation, observe } from "./decisions/leaseAges.ts";
+import { LeaseLimit } from "./decisions/leaseLimit.ts";
+import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./decisions/scanPace.ts";
+import type { Consume } from "./heldLease.ts";
 import {
   duplicateWorker,
   MOVES_TO_TOLERATE,
   NO_STRANGERS,
   type Strangers,
   watchStrangers,
-} from "./duplicate.ts";
-import type { Consume } from "./heldLease.ts";
-import { Holdings } from "./holdings.ts";
+} from "./holding/duplicate.ts";
+import { Holdings } from "./holding/holdings.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { Discovery } from "./kcl3/discovery.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
-import { LeaseLimit } from "./leaseLimit.ts";
-import { changedSince, NOTHING_SEEN, type Observation, observe } from "./observation.ts";
-import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./pace.ts";
 import { denied, type Persistence, persist } from "./persist.ts";
 import { SetAside } from "./setAside.ts";
 import type { LeaseSettings } from "./settings.ts";
-import { inParallel, ShardSync } from "./shardSync.ts";
-import { sharedController } from "./signals.ts";
+import { ShardSync } from "./shardSync.ts";
 import { checkAtStart } from "./streamCheck.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";
 import { Trouble } from "./trouble.ts";

@@ -5,6 +5,7 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
+import { anyAborted, sharedController } from "../signals.ts";
 import {
   audit,
   type HoleInTable,
@@ -12,23 +13,22 @@ import {
   leasesWithoutRange,
   type Suspicion,
   unreadShards,
-} from "./audit.ts";
-import { childlessLeases, childrenListed, finishedLeases } from "./cleanup.ts";
+} from "./decisions/audit.ts";
+import { childlessLeases, childrenListed, finishedLeases } from "./decisions/cleanup.ts";
 import {
   type Contradiction,
   confirmed,
   contradicted,
   contradictedRows,
   isAboutAnotherStream,
-} from "./contradictions.ts";
+} from "./decisions/contradictions.ts";
+import { trackedShards } from "./decisions/sync.ts";
 import { actualOwner, hasEnded, type Lease } from "./lease.ts";
 import { persist } from "./persist.ts";
 import type { SetAside } from "./setAside.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "./settings.ts";
 import type { ShardSync } from "./shardSync.ts";
-import { anyAborted, sharedController } from "./signals.ts";
 import { compare } from "./streamCheck.ts";
-import { trackedShards } from "./sync.ts";
 import type { LeaseTable, Scan } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
 

@@ -1,9 +1,9 @@
 // Leases whose rows contradict the stream are set aside: this worker takes none of them until its row says something
 // else. So a bad row stops its own shard, and no other.
 
-import type { Contradiction } from "./contradictions.ts";
+import type { Contradiction } from "./decisions/contradictions.ts";
+import type { Observation } from "./decisions/leaseAges.ts";
 import type { Lease } from "./lease.ts";
-import type { Observation } from "./observation.ts";
 
 export class SetAside {
   /** What each row said. */

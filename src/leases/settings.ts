@@ -1,7 +1,7 @@
 // What the coordination of leases can be told; names and defaults are KCL's where KCL has them.
 
 import type { InitialPosition } from "../model/shard.ts";
-import type { AssignmentSettings } from "./assignment.ts";
+import type { AssignmentSettings } from "./decisions/assignment.ts";
 
 export interface LeaseSettings extends AssignmentSettings {
   readonly initialPosition: InitialPosition;

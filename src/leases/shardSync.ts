@@ -6,15 +6,12 @@
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
+import { inParallel } from "../inParallel.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
 import { counted } from "../plural.ts";
-import { createLease } from "./createLease.ts";
-import type { HashRangeHole } from "./hashRange.ts";
-import type { Lease, NewLease } from "./lease.ts";
-import { type Persistence, persist } from "./persist.ts";
-import type { LeaseSettings } from "./settings.ts";
-import { within } from "./signals.ts";
+import { within } from "../signals.ts";
+import type { HashRangeHole } from "./decisions/hashRangeHole.ts";
 import {
   filterFor,
   firstLeases,
@@ -23,7 +20,11 @@ import {
   type Tracked,
   trackedShards,
   unexpectedChildren,
-} from "./sync.ts";
+} from "./decisions/sync.ts";
+import type { Lease, NewLease } from "./lease.ts";
+import { type Persistence, persist } from "./persist.ts";
+import type { LeaseSettings } from "./settings.ts";
+import { createLease } from "./table/createLease.ts";
 import type { LeaseTable, Scan } from "./table.ts";
 import type { Trouble } from "./trouble.ts";
 
@@ -254,21 +255,6 @@ export class ShardSync {
     });
     if (!signal.aborted) emit({ type: "shardsSynced", shards, created });
     return created > 0;
-  }
-}
-
-/** Begins them in order, and has at most `limit` under way. Rejects with the first failure when all under way have ended. */
-export async function inParallel<T>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
-  const workers = Array.from({ length: Math.min(limit, items.length) }, async () => {
-    for (const item of queue) await work(item);
-  });
-  for (const result of await Promise.allSettled(workers)) {
-    if (result.status === "rejected") throw result.reason;
   }
 }
 

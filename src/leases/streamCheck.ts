@@ -4,6 +4,7 @@
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
+import { within } from "../signals.ts";
 import {
   type Contradiction,
   confirmed,
@@ -11,10 +12,9 @@ import {
   contradictedRows,
   contradictions,
   isAboutAnotherStream,
-} from "./contradictions.ts";
+} from "./decisions/contradictions.ts";
 import type { Lease } from "./lease.ts";
 import type { SetAside } from "./setAside.ts";
-import { within } from "./signals.ts";
 import type { LeaseTable } from "./table.ts";
 
 export interface StreamCheckParts {

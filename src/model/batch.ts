@@ -164,3 +164,14 @@ export interface Batch {
   /** Present in the last batch of a finished shard, and only there; `children` is empty when the shard is gone. */
   readonly shardEnd?: { readonly children: readonly ChildShard[] };
 }
+
+/** A record's JSON, in the form that RecordBatch describes. */
+export function batchOf(records: readonly string[]): RecordBatch {
+  if (records.length === 0) return RecordBatch.empty;
+  const json = Buffer.from(records.join(","));
+  const starts = new Uint32Array(records.length + 1);
+  for (const [index, record] of records.entries()) {
+    starts[index + 1] = (starts[index] ?? 0) + Buffer.byteLength(record) + 1;
+  }
+  return new RecordBatch(json, starts);
+}

@@ -1,8 +1,8 @@
 // The ARNs of what a daemon acts on, with placeholders for what is not known.
 
 import type { Settings } from "../config/settings.ts";
-import type { Destination } from "../deadLetters/place.ts";
 import { OWNER_INDEX } from "../leases/kcl3/fleetTables.ts";
+import type { Destination } from "../model/failureDestination.ts";
 import { lettersOf, type Resource } from "./needs.ts";
 
 export const REGION = "REGION";

@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
-import { type LeaseRow, type StoredRow, toRow } from "../leases/rows.ts";
+import { type LeaseRow, type StoredRow, toRow } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard } from "../model/shard.ts";
 

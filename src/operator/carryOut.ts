@@ -2,7 +2,7 @@
 // lease changed since it was read, somebody is at work: then it is read again and overwritten, or all stops there.
 
 import type { Lease } from "../leases/lease.ts";
-import type { LeaseRow, LeaseRows } from "../leases/rows.ts";
+import type { LeaseRow, LeaseRows } from "../leases/table/rows.ts";
 import type { WriteResult } from "../leases/table.ts";
 import { formatPosition } from "../model/position.ts";
 import type { Plan, Step } from "./plan.ts";

@@ -1,10 +1,15 @@
 // How far behind is each lease? Asked of the stream itself, behind the checkpoint, because nobody writes it down: one
 // GetShardIterator and at least one GetRecords a shard, out of the five a second that all readers of a shard share.
 
+import { inParallel } from "../inParallel.ts";
 import { hasEnded, type Lease } from "../leases/lease.ts";
-import { inParallel } from "../leases/shardSync.ts";
-import { GetRecords, getShardIterator, type IteratorPlace, placeOf } from "../stream/calls.ts";
-import { kindOfTrouble } from "../stream/errors.ts";
+import {
+  GetRecords,
+  getShardIterator,
+  type IteratorPlace,
+  placeOf,
+} from "../stream/calls/kinesisCalls.ts";
+import { kindOfTrouble } from "../stream/calls/readErrors.ts";
 import type { TargetStream } from "./target.ts";
 
 /** The age in milliseconds of the oldest record that is not checkpointed, 0 when there is none; or why it is not known. */

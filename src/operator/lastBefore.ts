@@ -6,9 +6,9 @@
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";
-import { disaggregator } from "../stream/aggregate.ts";
-import { GetRecords, getShardIterator } from "../stream/calls.ts";
-import type { GetRecordsAnswer } from "../stream/getRecordsAnswer.ts";
+import type { GetRecordsAnswer } from "../records/getRecordsAnswer.ts";
+import { disaggregator } from "../records/kplAggregate.ts";
+import { GetRecords, getShardIterator } from "../stream/calls/kinesisCalls.ts";
 import type { TargetStream } from "./target.ts";
 
 const FIRST_STEP_MS = 1_000;

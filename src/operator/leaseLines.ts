@@ -1,7 +1,7 @@
 // What a lease table says to people: the state of each lease, derived from its row, its parents' rows and from watching.
 
 import { actualOwner, hasEnded, type Lease } from "../leases/lease.ts";
-import type { ForeignRow, LeaseRow, Row, StrangeRow } from "../leases/rows.ts";
+import type { ForeignRow, LeaseRow, Row, StrangeRow } from "../leases/table/rows.ts";
 import { formatPosition } from "../model/position.ts";
 import { counted } from "../plural.ts";
 import type { LeaseWatch, Renewal } from "./leaseWatch.ts";

@@ -1,16 +1,16 @@
 // What the stream says of the place that a person wants to go to: which shards there are, which of them were open at
 // that moment, and where in them it lies.
 
-import { findHole } from "../leases/hashRange.ts";
+import { inParallel } from "../inParallel.ts";
+import { findHole } from "../leases/decisions/hashRangeHole.ts";
 import type { Lease } from "../leases/lease.ts";
-import { inParallel } from "../leases/shardSync.ts";
 import { UserError } from "../model/errors.ts";
 import { isSequenceNumber, type Position } from "../model/position.ts";
 import { canHold, type Shard, type ShardFilter } from "../model/shard.ts";
 import { counted } from "../plural.ts";
-import { getShardIterator } from "../stream/calls.ts";
-import { kindOfTrouble } from "../stream/errors.ts";
-import { listShardsOnce } from "../stream/listShards.ts";
+import { getShardIterator } from "../stream/calls/kinesisCalls.ts";
+import { kindOfTrouble } from "../stream/calls/readErrors.ts";
+import { listShardsOnce } from "../stream/listing/listShards.ts";
 import { type Destination, describeDestination } from "./destination.ts";
 import { lastBefore } from "./lastBefore.ts";
 import { Lineage } from "./lineage.ts";

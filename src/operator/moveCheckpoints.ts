@@ -2,7 +2,7 @@
 // workers, save, write, look again.
 
 import type { Lease } from "../leases/lease.ts";
-import type { LeaseRow } from "../leases/rows.ts";
+import type { LeaseRow } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import { type Backup, backupName, readBackup, type SavedShard, writeBackup } from "./backup.ts";
 import { carryOut } from "./carryOut.ts";

@@ -2,7 +2,7 @@
 // doctor tries it. What the code does not call is not in it.
 
 import type { Service, Settings } from "../config/settings.ts";
-import { type Destination, parseDestination } from "../deadLetters/place.ts";
+import { type Destination, parseDestination } from "../model/failureDestination.ts";
 
 /** What an action is allowed on. */
 export type Resource = "stream" | "consumer" | "table" | "ownerIndex" | "fleetTables" | "letters";

@@ -1,7 +1,7 @@
 // Looks at the lease table again and again.
 
 import type { Clock } from "../clock.ts";
-import type { LeaseRows, Row } from "../leases/rows.ts";
+import type { LeaseRows, Row } from "../leases/table/rows.ts";
 import { isLeaseRow } from "./leaseLines.ts";
 import { LeaseWatch } from "./leaseWatch.ts";
 

@@ -13,10 +13,10 @@
 //   4. Writes go from the old to the new, and ends are written last. Whatever stops us half-way, no shard begins before
 //      its parents are where they should be.
 
-import { contradictions } from "../leases/contradictions.ts";
+import { contradictions } from "../leases/decisions/contradictions.ts";
 import type { Lease, NewLease } from "../leases/lease.ts";
 import { hasEnded } from "../leases/lease.ts";
-import type { StoredRow } from "../leases/rows.ts";
+import type { StoredRow } from "../leases/table/rows.ts";
 import type { Position } from "../model/position.ts";
 import { formatPosition, SHARD_END } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";

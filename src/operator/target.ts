@@ -1,18 +1,18 @@
 // Which lease table and stream a command is about, and the clients to reach them: from a properties file, or from a
 // table's name alone, for tables of daemons whose file is not at hand.
 
-import { awsOptions } from "../aws.ts";
+import { dynamoClient } from "../aws/dynamoClient.ts";
+import { kinesisClient } from "../aws/kinesisClient.ts";
+import { awsOptions } from "../aws/options.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { loadSettings } from "../config/loadSettings.ts";
 import type { ServiceSettings, Settings } from "../config/settings.ts";
 import type { Event } from "../events.ts";
-import { dynamoClient } from "../leases/dynamoClient.ts";
-import { type LeaseRows, leaseRows } from "../leases/rows.ts";
+import { type LeaseRows, leaseRows } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import type { InitialPosition } from "../model/shard.ts";
-import type { CallOptions } from "../stream/calls.ts";
-import { kinesisClient } from "../stream/client.ts";
-import type { StreamId } from "../stream/streamId.ts";
+import type { CallOptions } from "../stream/calls/kinesisCalls.ts";
+import type { StreamId } from "../stream/calls/streamId.ts";
 
 export interface TargetOptions {
   readonly propertiesFile?: string;

@@ -1,8 +1,8 @@
 // What the lease table remembers at the end of the sample.
 
+import { dynamoClient } from "../aws/dynamoClient.ts";
 import { systemClock } from "../clock.ts";
-import { dynamoClient } from "../leases/dynamoClient.ts";
-import { dynamoLeaseTable } from "../leases/dynamoTable.ts";
+import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../local/services.ts";
 import { formatPosition } from "../model/position.ts";
 

@@ -2,10 +2,10 @@
 
 import { randomUUID } from "node:crypto";
 import { type KinesisClient, ListShardsCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
+import { kinesisClient } from "../aws/kinesisClient.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../local/services.ts";
-import { ensureStream } from "../producer/ensureStream.ts";
 import { putRecords } from "../producer/putRecords.ts";
-import { kinesisClient } from "../stream/client.ts";
+import { ensureStream } from "../put/ensureStream.ts";
 import type { WordCounts } from "./view.ts";
 
 const WORDS = ["bird", "cat", "dog", "fish", "horse", "mouse"] as const;

@@ -4,14 +4,9 @@ import type { ChildFailed } from "../child/childFailed.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
+import type { DeadLetterDestination, Verdict } from "../model/deadLetter.ts";
 import { backoffMs } from "../retry.ts";
-import {
-  causeOf,
-  type DeadLetterDestination,
-  type DeadLetterOrigin,
-  deadLetters,
-  type Verdict,
-} from "./deadLetter.ts";
+import { causeOf, type DeadLetterOrigin, deadLetters } from "./deadLetter.ts";
 import type { Sentence, Suspects } from "./suspects.ts";
 
 export interface DeadLetterPlace {

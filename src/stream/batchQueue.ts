@@ -1,7 +1,7 @@
 // The batches of one shard between the loop that fetches them and the caller that works on them.
 
 import { type Batch, RecordBatch } from "../model/batch.ts";
-import { LARGEST_BATCH_BYTES } from "./allowance.ts";
+import { LARGEST_BATCH_BYTES } from "./budget/allowance.ts";
 
 /** More are not fetched ahead, however small they are: a slow child gets larger ones later. As in the Java daemon. */
 export const MAX_BATCHES = 4;

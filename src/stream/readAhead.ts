@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Batch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import { BatchQueue, putTogether } from "./batchQueue.ts";
-import type { ByteBudget, ByteShare } from "./byteBudget.ts";
+import type { ByteBudget, ByteShare } from "./budget/byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
 export interface Fetching {

@@ -5,8 +5,13 @@
 import type { Clock } from "../clock.ts";
 import type { Position, SequenceNumber } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
-import { type CallOptions, getShardIterator, type IteratorPlace, placeOf } from "./calls.ts";
-import type { StreamId } from "./streamId.ts";
+import {
+  type CallOptions,
+  getShardIterator,
+  type IteratorPlace,
+  placeOf,
+} from "./calls/kinesisCalls.ts";
+import type { StreamId } from "./calls/streamId.ts";
 
 /** How far our clock may be ahead of the service's, where nothing is known of the service's own. */
 const CLOCK_MARGIN_MS = 10_000;

@@ -1,7 +1,7 @@
 // What a line from a child is, by the letter of the specification. The daemon forgives more than this:
 // a client that keeps to the letter works with every daemon, the Java one included.
 
-import type { DialectName } from "../child/dialect.ts";
+import type { DialectName } from "../model/dialect.ts";
 
 /** A breach of a sentence of protocol/README.md. */
 export interface Fault {

@@ -2,7 +2,7 @@
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DialectName } from "../child/dialect.ts";
+import type { DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { PACKAGE_FOLDER } from "../package.ts";
 import { parseTranscript, type Side, type Transcript } from "./transcript.ts";

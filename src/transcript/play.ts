@@ -1,6 +1,6 @@
 // One play of a script to a client: says each action, answers its checkpoints, and stops at the first fault.
 
-import type { DialectName } from "../child/dialect.ts";
+import type { DialectName } from "../model/dialect.ts";
 import type { Candidate } from "./candidate.ts";
 import { brief, type CheckpointLine, type Fault, readChildLine } from "./childLine.ts";
 import { checkpointFault, silence, statusFault, unannounced } from "./clientFaults.ts";

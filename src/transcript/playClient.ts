@@ -2,7 +2,7 @@
 // example, not the measure: a conforming processor may checkpoint or not, when it likes. Judged is what the
 // specification asks of every processor: one status for each action, checkpoints in good form and order, and an exit at the end.
 
-import type { DialectName } from "../child/dialect.ts";
+import type { DialectName } from "../model/dialect.ts";
 import { Candidate } from "./candidate.ts";
 import type { Payload } from "./payload.ts";
 import { Play } from "./play.ts";

@@ -1,7 +1,8 @@
 // What a transcript asks of a client: the actions in order, and how the checkpoints asked for in each are answered. A
 // transcript can be played in another dialect than its own: its endings are translated.
 
-import { DIALECTS, type DialectName, isEnding } from "../child/dialect.ts";
+import { DIALECTS, isEnding } from "../child/dialect.ts";
+import type { DialectName } from "../model/dialect.ts";
 import { type Position, parsePosition } from "../model/position.ts";
 import { type Payload, withPayload } from "./payload.ts";
 import { spoken, type Transcript } from "./transcript.ts";

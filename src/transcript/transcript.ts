@@ -6,7 +6,7 @@
 //   < {"action":"status",…}            a line from the child
 //   ! lease lost                       something happens, see EVENTS
 
-import { DIALECT_NAMES, type DialectName } from "../child/dialect.ts";
+import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { expand } from "./template.ts";
 

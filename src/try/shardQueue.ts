@@ -1,7 +1,7 @@
 // One shard of a trial: records wait here for their batch, and the source waits when too many do.
 
 import type { RecordBatch } from "../model/batch.ts";
-import { batchOf } from "./recordBatch.ts";
+import { batchOf } from "../model/batch.ts";
 
 /** Batches that may wait before the source has to. */
 const MAX_WAITING_BATCHES = 4;

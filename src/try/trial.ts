@@ -1,10 +1,11 @@
 // A trial: the real consumer and real children, with leases in memory and records from a file. What happens is told as events.
 
-import type { AttachPoint } from "../child/attach.ts";
-import { ChildDialect, type DialectName } from "../child/dialect.ts";
+import type { AttachPoint } from "../child/attach/attach.ts";
+import { ChildDialect } from "../child/dialect.ts";
 import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
 import { startProcessor } from "../child/startProcessor.ts";
 import type { Clock } from "../clock.ts";
+import type { DialectName } from "../model/dialect.ts";
 import type { CheckpointErrorName } from "../model/errors.ts";
 import type { Position } from "../model/position.ts";
 import { consumeOnce, failingCheckpoints } from "./consumeOnce.ts";

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startProcessor } from "../../src/child/startProcessor.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { RecordBatch } from "../../src/model/batch.ts";
-import { batchOf } from "../../src/try/recordBatch.ts";
+import { batchOf } from "../../src/model/batch.ts";
 import { type Client, clientCommand } from "./clients.ts";
 import { RUNS, uniqueName } from "./paths.ts";
 import { cpuSeconds, memory } from "./proc.ts";

@@ -10,8 +10,8 @@ import {
   RegisterStreamConsumerCommand,
 } from "@aws-sdk/client-kinesis";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { withoutVersionWarning } from "../../src/aws/kinesisClient.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
-import { withoutVersionWarning } from "../../src/stream/client.ts";
 import type { Random } from "../chaos/random.ts";
 import { reshard } from "../chaos/shards.ts";
 import { uniqueName } from "./paths.ts";

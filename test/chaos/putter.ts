@@ -8,7 +8,7 @@ import {
   type PutRecordsRequestEntry,
 } from "@aws-sdk/client-kinesis";
 import { systemClock } from "../../src/clock.ts";
-import { aggregate } from "../stream/kpl.ts";
+import { aggregate } from "../records/kpl.ts";
 import { nowMs } from "./faultLog.ts";
 import type { Random } from "./random.ts";
 

@@ -2,7 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ChildDialect, type DialectChoice, type Ending } from "../../src/child/dialect.ts";
+import { ChildDialect, type Ending } from "../../src/child/dialect.ts";
+import type { DialectChoice } from "../../src/model/dialect.ts";
 
 const ENDINGS: readonly Ending[] = ["shutdownRequested", "leaseLost", "shardEnded"];
 

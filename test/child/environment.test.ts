@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { childEnvironment } from "../../src/child/environment.ts";
+import { childEnvironment } from "../../src/child/process/environment.ts";
 
 const WHOLE = {
   PATH: "/bin",

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { STDOUT_LINE_LIMIT_BYTES } from "../../src/child/process.ts";
+import { STDOUT_LINE_LIMIT_BYTES } from "../../src/child/process/process.ts";
 import {
   batchOf,
   type Events,

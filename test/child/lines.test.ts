@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LAST_LINES, LastWords } from "../../src/child/lastWords.ts";
-import { LineSplitter } from "../../src/child/lines.ts";
+import { LAST_LINES, LastWords } from "../../src/child/process/lastWords.ts";
+import { LineSplitter } from "../../src/lines.ts";
 
 /** All lines of some chunks; those that were cut end in "…". */
 function linesOf(chunks: readonly Buffer[], limitBytes: number): string[] {

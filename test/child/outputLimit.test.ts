@@ -1,7 +1,11 @@
 // How much of a flood is passed on, and what is said of the rest.
 
 import { describe, expect, it } from "vitest";
-import { BURST_LINES_MAX, LINES_PER_SECOND_MAX, limitOutput } from "../../src/child/outputLimit.ts";
+import {
+  BURST_LINES_MAX,
+  LINES_PER_SECOND_MAX,
+  limitOutput,
+} from "../../src/child/process/outputLimit.ts";
 import type { Event } from "../../src/events.ts";
 import { Events, HandClock, SHARD } from "./support.ts";
 

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { Watchdog } from "../../src/child/watchdog.ts";
+import { Watchdog } from "../../src/child/process/watchdog.ts";
 import { Events, fixture, isRunning } from "./support.ts";
 
 const HOST = fileURLToPath(new URL("hosts/is-killed.js", import.meta.url));

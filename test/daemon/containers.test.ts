@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { INIT } from "../../src/init.ts";
+import { INIT } from "../../src/host/reapOrphans.ts";
 import { fixture } from "../child/support.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { createStream, leaseItems, put, until } from "../support/emulators.ts";

@@ -4,9 +4,9 @@
 import { fileURLToPath } from "node:url";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { loadSettings } from "../../src/config/loadSettings.ts";
-import { runDaemon } from "../../src/daemon.ts";
-import { Drain } from "../../src/drain.ts";
 import type { Event } from "../../src/events.ts";
+import { runDaemon } from "../../src/host/application.ts";
+import { Drain } from "../../src/host/drain.ts";
 import { propertiesFile } from "../support/daemon.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { startFaultProxy } from "../support/faultProxy.ts";

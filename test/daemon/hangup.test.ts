@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
-import { ignoresHangup } from "../../src/hangup.ts";
+import { ignoresHangup } from "../../src/host/hangup.ts";
 import { startDaemon } from "../support/daemon.ts";
 import { createStream, leaseItems, put, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PutRecordCommand } from "@aws-sdk/client-kinesis";
 import { expect, it } from "vitest";
-import { aggregate } from "../stream/kpl.ts";
+import { aggregate } from "../records/kpl.ts";
 import { temporaryFolder } from "../support/daemon.ts";
 import { createStream, put, testKinesis, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";

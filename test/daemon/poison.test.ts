@@ -4,7 +4,7 @@ import { readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { PutRecordCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, it, vi } from "vitest";
-import { aggregate } from "../stream/kpl.ts";
+import { aggregate } from "../records/kpl.ts";
 import { type DaemonUnderTest, temporaryFolder } from "../support/daemon.ts";
 import {
   createStream,

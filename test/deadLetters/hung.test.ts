@@ -3,8 +3,8 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it, onTestFinished } from "vitest";
-import { openDestination } from "../../src/deadLetters/destination.ts";
-import { letters, never } from "./letters.ts";
+import { openDestination } from "../../src/sinks/destination.ts";
+import { letters, never } from "../sinks/letters.ts";
 
 const before = { ...process.env };
 afterEach(() => {

@@ -3,7 +3,7 @@
 
 import { GetItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { PutRecordsCommand, type Shard, SplitShardCommand } from "@aws-sdk/client-kinesis";
-import { aggregate } from "../stream/kpl.ts";
+import { aggregate } from "../records/kpl.ts";
 import { streamActive, testDynamo, testKinesis } from "../support/emulators.ts";
 
 export interface SpokenRecord {

@@ -6,9 +6,9 @@ import {
   type AssignmentSettings,
   type AssignmentView,
   assign,
-} from "../../src/leases/assignment.ts";
+} from "../../src/leases/decisions/assignment.ts";
+import { NOTHING_SEEN, type Observation, observe } from "../../src/leases/decisions/leaseAges.ts";
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
-import { NOTHING_SEEN, type Observation, observe } from "../../src/leases/observation.ts";
 import { lease } from "./leases.ts";
 
 const F = 10_000;

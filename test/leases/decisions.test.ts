@@ -2,20 +2,24 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { audit, isLeftAlone, leasesWithoutRange } from "../../src/leases/audit.ts";
-import { childlessLeases, childrenListed, finishedLeases } from "../../src/leases/cleanup.ts";
-import { explain } from "../../src/leases/conflict.ts";
-import { NO_STRANGERS, watchStrangers } from "../../src/leases/duplicate.ts";
-import { type Progress, progressOf } from "../../src/leases/handover.ts";
-import { findHole, LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
+import { audit, isLeftAlone, leasesWithoutRange } from "../../src/leases/decisions/audit.ts";
+import {
+  childlessLeases,
+  childrenListed,
+  finishedLeases,
+} from "../../src/leases/decisions/cleanup.ts";
+import { findHole, LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
+import { NOTHING_SEEN, observe } from "../../src/leases/decisions/leaseAges.ts";
+import { rescanMs } from "../../src/leases/decisions/scanPace.ts";
+import { trackedShards } from "../../src/leases/decisions/sync.ts";
+import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/decisions/trust.ts";
+import { explain } from "../../src/leases/holding/conflict.ts";
+import { NO_STRANGERS, watchStrangers } from "../../src/leases/holding/duplicate.ts";
+import { type Progress, progressOf } from "../../src/leases/holding/handover.ts";
 import { isHousekeeper } from "../../src/leases/housekeeping.ts";
 import type { Lease } from "../../src/leases/lease.ts";
-import { NOTHING_SEEN, observe } from "../../src/leases/observation.ts";
-import { rescanMs } from "../../src/leases/pace.ts";
-import { within } from "../../src/leases/signals.ts";
-import { trackedShards } from "../../src/leases/sync.ts";
-import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/trust.ts";
 import { SHARD_END } from "../../src/model/position.ts";
+import { within } from "../../src/signals.ts";
 import { ClockByHand } from "./clockByHand.ts";
 import { never, shardsSideBySide } from "./fleet.ts";
 import { lease } from "./leases.ts";

@@ -3,9 +3,9 @@
 import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
 import { beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { segmentsFor } from "../../src/leases/dynamoScan.ts";
-import { dynamoLeaseTable } from "../../src/leases/dynamoTable.ts";
 import type { Lease } from "../../src/leases/lease.ts";
+import { segmentsFor } from "../../src/leases/table/dynamoScan.ts";
+import { dynamoLeaseTable } from "../../src/leases/table/dynamoTable.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { UserError } from "../../src/model/errors.ts";
 import { uniqueName } from "../support/emulators.ts";

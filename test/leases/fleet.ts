@@ -1,15 +1,15 @@
 // Workers for tests: real coordinators on a real table, with shards made up by the test and consumers that wait.
 
 import { inject } from "vitest";
+import { dynamoClient } from "../../src/aws/dynamoClient.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { Coordinator } from "../../src/leases/coordinator.ts";
-import { dynamoClient } from "../../src/leases/dynamoClient.ts";
-import { dynamoLeaseTable } from "../../src/leases/dynamoTable.ts";
-import { LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
+import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
 import type { Consume, HeldLease } from "../../src/leases/heldLease.ts";
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "../../src/leases/settings.ts";
+import { dynamoLeaseTable } from "../../src/leases/table/dynamoTable.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { Shard, ShardFilter } from "../../src/model/shard.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
-import { LeaseLimit } from "../../src/leases/leaseLimit.ts";
+import { LeaseLimit } from "../../src/leases/decisions/leaseLimit.ts";
 import { openTable, shardsSideBySide, Worker } from "./fleet.ts";
 
 const MINUTE_MS = 60_000;

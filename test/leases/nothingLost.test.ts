@@ -3,10 +3,15 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { childrenListed, finishedLeases } from "../../src/leases/cleanup.ts";
-import { LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
+import { childrenListed, finishedLeases } from "../../src/leases/decisions/cleanup.ts";
+import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
+import {
+  firstLeases,
+  looseEnds,
+  missingLeases,
+  trackedShards,
+} from "../../src/leases/decisions/sync.ts";
 import type { Lease, NewLease } from "../../src/leases/lease.ts";
-import { firstLeases, looseEnds, missingLeases, trackedShards } from "../../src/leases/sync.ts";
 import { parsePosition } from "../../src/model/position.ts";
 import type { InitialPosition, Shard } from "../../src/model/shard.ts";
 

@@ -1,7 +1,7 @@
 // Whom each free lease goes to first, when nobody asks anybody.
 
 import { expect, test } from "vitest";
-import { byPreference } from "../../src/leases/preference.ts";
+import { byPreference } from "../../src/leases/decisions/preference.ts";
 import { lease } from "./leases.ts";
 
 const WORKERS = ["ann", "bob", "cyd", "dan"];

@@ -2,9 +2,14 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
+import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
+import {
+  firstLeases,
+  missingLeases,
+  type Tracked,
+  trackedShards,
+} from "../../src/leases/decisions/sync.ts";
 import type { Lease, NewLease } from "../../src/leases/lease.ts";
-import { firstLeases, missingLeases, type Tracked, trackedShards } from "../../src/leases/sync.ts";
 import type { InitialPosition, Shard } from "../../src/model/shard.ts";
 import { shardsSideBySide } from "./fleet.ts";
 

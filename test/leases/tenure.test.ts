@@ -3,9 +3,9 @@
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
+import { takeLease } from "../../src/leases/holding/takeLease.ts";
+import { Tenure } from "../../src/leases/holding/tenure.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
-import { takeLease } from "../../src/leases/takeLease.ts";
-import { Tenure } from "../../src/leases/tenure.ts";
 import { Trouble } from "../../src/leases/trouble.ts";
 import { SHARD_END } from "../../src/model/position.ts";
 import { until } from "../support/emulators.ts";

@@ -2,8 +2,8 @@
 // are another application's are left alone, and one bad row stops its own shard only.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ATTRIBUTES as A, newItem } from "../../src/leases/dynamoItem.ts";
-import { LAST_HASH_KEY } from "../../src/leases/hashRange.ts";
+import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
+import { ATTRIBUTES as A, newItem } from "../../src/leases/table/dynamoItem.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { parsePosition } from "../../src/model/position.ts";
 import type { Shard } from "../../src/model/shard.ts";

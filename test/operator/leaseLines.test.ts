@@ -1,7 +1,7 @@
 // What is said of a lease, from its row, its parents and what watching has shown.
 
 import { describe, expect, it } from "vitest";
-import { toRow } from "../../src/leases/rows.ts";
+import { toRow } from "../../src/leases/table/rows.ts";
 import { leaseLines, otherRows } from "../../src/operator/leaseLines.ts";
 import { leasesTable, legend } from "../../src/operator/leasesText.ts";
 import { LeaseWatch } from "../../src/operator/leaseWatch.ts";

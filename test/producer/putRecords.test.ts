@@ -3,9 +3,9 @@ import type { AddressInfo } from "node:net";
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { kinesisClient } from "../../src/aws/kinesisClient.ts";
 import { systemClock } from "../../src/clock.ts";
 import { UserError } from "../../src/model/errors.ts";
-import { ensureStream } from "../../src/producer/ensureStream.ts";
 import {
   MAX_BYTES_PER_CALL,
   MAX_RECORDS_PER_CALL,
@@ -13,7 +13,7 @@ import {
   type RecordToPut,
   splitIntoCalls,
 } from "../../src/producer/putRecords.ts";
-import { kinesisClient } from "../../src/stream/client.ts";
+import { ensureStream } from "../../src/put/ensureStream.ts";
 import { testKinesis } from "../support/emulators.ts";
 
 const record = (word: string): RecordToPut => ({ data: Buffer.from(word), partitionKey: word });

@@ -7,6 +7,7 @@ import { ChildDialect } from "../../src/child/dialect.ts";
 import { startProcessor } from "../../src/child/startProcessor.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Batch } from "../../src/model/batch.ts";
+import { batchOf } from "../../src/model/batch.ts";
 import type { CheckpointErrorName } from "../../src/model/errors.ts";
 import { parsePosition } from "../../src/model/position.ts";
 import { ShardEndNotCheckpointed } from "../../src/shard/shardEndNotCheckpointed.ts";
@@ -19,7 +20,6 @@ import {
 } from "../../src/transcript/transcript.ts";
 import { consumeOnce, failingCheckpoints } from "../../src/try/consumeOnce.ts";
 import { MemoryLease } from "../../src/try/memoryLease.ts";
-import { batchOf } from "../../src/try/recordBatch.ts";
 import { Events } from "../child/support.ts";
 import { Strings } from "./puppet.ts";
 

@@ -3,15 +3,16 @@
 
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { ChildDialect, type DialectChoice } from "../../src/child/dialect.ts";
+import { ChildDialect } from "../../src/child/dialect.ts";
 import { startProcessor } from "../../src/child/startProcessor.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Batch } from "../../src/model/batch.ts";
+import { batchOf } from "../../src/model/batch.ts";
+import type { DialectChoice } from "../../src/model/dialect.ts";
 import { StartTurns } from "../../src/shard/startTurns.ts";
 import { superviseShard } from "../../src/shard/supervisor.ts";
 import { STRICT } from "../../src/try/consumeOnce.ts";
 import { MemoryLease } from "../../src/try/memoryLease.ts";
-import { batchOf } from "../../src/try/recordBatch.ts";
 import { Events, record, START } from "../child/support.ts";
 
 const SPEED = 10;

@@ -1,11 +1,11 @@
 // What one look at a large table costs a worker's processor and memory: the real decisions, on the rows that a simulated
 // fleet has left.
 
-import { assign } from "../../src/leases/assignment.ts";
-import { type Item, newItem, parseItem } from "../../src/leases/dynamoItem.ts";
+import { assign } from "../../src/leases/decisions/assignment.ts";
+import { NOTHING_SEEN, observe } from "../../src/leases/decisions/leaseAges.ts";
 import { actualOwner, type Lease } from "../../src/leases/lease.ts";
-import { NOTHING_SEEN, observe } from "../../src/leases/observation.ts";
 import { LEASE_DEFAULTS } from "../../src/leases/settings.ts";
+import { type Item, newItem, parseItem } from "../../src/leases/table/dynamoItem.ts";
 
 export interface DecisionCost {
   readonly what: string;

@@ -3,7 +3,7 @@
 import type { Event } from "../../src/events.ts";
 import { Coordinator } from "../../src/leases/coordinator.ts";
 import type { HeldLease } from "../../src/leases/heldLease.ts";
-import { Tenure } from "../../src/leases/tenure.ts";
+import { Tenure } from "../../src/leases/holding/tenure.ts";
 import type { Shard, ShardFilter } from "../../src/model/shard.ts";
 import { consumeVirtually } from "./consumer.ts";
 import { Crew, type Stop, type Worker } from "./crew.ts";

@@ -1,7 +1,7 @@
 // What a fleet that is left alone must come to, and by when: every shard served, the leases spread evenly, and then rest.
 
+import { type FleetSize, longestRestMs } from "../../src/leases/decisions/scanPace.ts";
 import { actualOwner, hasEnded } from "../../src/leases/lease.ts";
-import { type FleetSize, longestRestMs } from "../../src/leases/pace.ts";
 import type { Crew } from "./crew.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Scenario } from "./scenario.ts";

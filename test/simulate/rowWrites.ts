@@ -1,6 +1,6 @@
-// The writes to a row of the lease table, each with its condition, as src/leases/dynamoTable.ts asks DynamoDB for them.
+// The writes to a row of the lease table, each with its condition, as src/leases/table/dynamoTable.ts asks DynamoDB for them.
 
-import { answered } from "../../src/leases/handover.ts";
+import { answered } from "../../src/leases/holding/handover.ts";
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
 import type { Position } from "../../src/model/position.ts";
 

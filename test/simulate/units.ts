@@ -1,8 +1,8 @@
 // What requests cost in DynamoDB's units: a write 1 for each KiB of the larger of the row before and after, a read 1 for each
 // 4 KiB if it is consistent and half of that if not, none less than for one step. A refused write costs as much.
 
-import { newItem } from "../../src/leases/dynamoItem.ts";
 import type { Lease } from "../../src/leases/lease.ts";
+import { newItem } from "../../src/leases/table/dynamoItem.ts";
 
 /** A worker id is a UUID, a sequence number has 56 digits. */
 const OWNER_BYTES = "leaseOwner".length + 36;

@@ -28,7 +28,7 @@ export const CALM: Climate = { throttled: 0, lost: 0, slow: 0, failed: 0, stale:
 /** How the table behaves while it is gone: it says so, says nothing (some writes still happen), or asks for patience. */
 export type Outage = "refusing" | "silent" | "throttling";
 
-/** As src/leases/dynamoClient.ts sets it. */
+/** As src/aws/dynamoClient.ts sets it. */
 export const REQUEST_TIMEOUT_MS = 3_000;
 
 export class Weather {

@@ -10,7 +10,7 @@ import {
   type Pools,
   type Situation,
   SMALLEST_BATCH_BYTES,
-} from "../../src/stream/allowance.ts";
+} from "../../src/stream/budget/allowance.ts";
 
 const MIB = 1024 * 1024;
 const POOLS: Pools = { sharedBytes: 16 * MIB, eachBytes: 8 * MIB, needsBytes: 240 * MIB };

@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import type { Clock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
-import { BudgetWatch } from "../../src/stream/budgetWatch.ts";
-import { ByteBudget } from "../../src/stream/byteBudget.ts";
+import { BudgetWatch } from "../../src/stream/budget/budgetWatch.ts";
+import { ByteBudget } from "../../src/stream/budget/byteBudget.ts";
 
 const MIB = 1024 * 1024;
 

@@ -3,7 +3,7 @@
 import { setMaxListeners } from "node:events";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteBudget, type ByteShare } from "../../src/stream/byteBudget.ts";
+import { ByteBudget, type ByteShare } from "../../src/stream/budget/byteBudget.ts";
 
 const MIB = 1024 * 1024;
 /** A record that is small beside any budget. */

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { InvalidResponse } from "../../src/stream/errors.ts";
+import { readGetRecordsAnswer, readSubscriptionEvent } from "../../src/records/getRecordsAnswer.ts";
+import { InvalidResponse } from "../../src/records/invalidResponse.ts";
 import { EventFrames } from "../../src/stream/fanout/eventFrames.ts";
-import { readGetRecordsAnswer, readSubscriptionEvent } from "../../src/stream/getRecordsAnswer.ts";
 import { eventFrame, subscriptionEvent } from "../support/eventStream.ts";
 
 interface Plain {

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Position, parsePosition } from "../../src/model/position.ts";
+import { aggregate } from "../records/kpl.ts";
 import {
   createStream,
   put,
@@ -20,7 +21,6 @@ import { subscriptionEvent } from "../support/eventStream.ts";
 import { type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
 import { type Http2Proxy, startHttp2Proxy } from "../support/http2Proxy.ts";
 import { fanout } from "./fanoutSupport.ts";
-import { aggregate } from "./kpl.ts";
 import {
   FIRST_SHARD,
   HORIZON,

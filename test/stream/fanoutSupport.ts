@@ -1,15 +1,15 @@
 // What tests of enhanced fan-out need: a reader of the shared Kinesis, over HTTP/1.1 or through the HTTP/2 proxy.
 
 import { inject } from "vitest";
+import { subscriptionClient } from "../../src/aws/kinesisClient.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { InitialPosition } from "../../src/model/shard.ts";
-import { ByteBudget } from "../../src/stream/byteBudget.ts";
-import { subscriptionClient } from "../../src/stream/client.ts";
+import { ByteBudget } from "../../src/stream/budget/byteBudget.ts";
 import { fanoutReader } from "../../src/stream/fanout/fanoutReader.ts";
 import type { FanoutSettings } from "../../src/stream/fanout/settings.ts";
-import { pollingReader } from "../../src/stream/pollingReader.ts";
+import { pollingReader } from "../../src/stream/polling/pollingReader.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 import { localClient } from "./support.ts";
 

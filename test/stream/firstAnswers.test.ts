@@ -1,7 +1,7 @@
 // What the first answers of a stream's shards bring, when nobody knows yet how large its records are.
 
 import { expect, test } from "vitest";
-import { ByteBudget } from "../../src/stream/byteBudget.ts";
+import { ByteBudget } from "../../src/stream/budget/byteBudget.ts";
 import { createStream, put, shardsOf, until } from "../support/emulators.ts";
 import { keyOfShard } from "../support/mischief.ts";
 import { FIRST_SHARD, HORIZON, localReader, records, take, words, wordsOf } from "./support.ts";

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { UserError } from "../../src/model/errors.ts";
-import { describeStream } from "../../src/stream/describeStream.ts";
-import { StreamNotFound } from "../../src/stream/errors.ts";
-import { listShards } from "../../src/stream/listShards.ts";
+import { describeStream } from "../../src/stream/calls/describeStream.ts";
+import { StreamNotFound } from "../../src/stream/calls/readErrors.ts";
+import { listShards } from "../../src/stream/listing/listShards.ts";
 import {
   createStream,
   streamActive,

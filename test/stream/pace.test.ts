@@ -1,7 +1,7 @@
 // When a shard is asked again.
 
 import { describe, expect, test } from "vitest";
-import { type CallFacts, Pace } from "../../src/stream/pace.ts";
+import { type CallFacts, Pace } from "../../src/stream/polling/pollingPace.ts";
 
 const call = (facts: Partial<CallFacts> = {}): CallFacts => ({
   startedMs: 1_000,

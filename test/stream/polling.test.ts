@@ -3,6 +3,7 @@
 import { MergeShardsCommand, PutRecordCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, test } from "vitest";
 import { type Position, parsePosition } from "../../src/model/position.ts";
+import { aggregate } from "../records/kpl.ts";
 import {
   createStream,
   put,
@@ -11,7 +12,6 @@ import {
   testKinesis,
   until,
 } from "../support/emulators.ts";
-import { aggregate } from "./kpl.ts";
 import {
   FIRST_SHARD,
   gate,

@@ -1,7 +1,7 @@
 // How many records are asked for, as their size becomes known.
 
 import { describe, expect, test } from "vitest";
-import { RecordSizes } from "../../src/stream/recordSizes.ts";
+import { RecordSizes } from "../../src/stream/polling/recordSizes.ts";
 
 const MIB = 1024 * 1024;
 const MOST = 10_000;

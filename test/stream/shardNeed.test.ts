@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LARGEST_BATCH_BYTES } from "../../src/stream/allowance.ts";
-import { READ_BYTES_PER_MS, ShardNeed } from "../../src/stream/shardNeed.ts";
+import { LARGEST_BATCH_BYTES } from "../../src/stream/budget/allowance.ts";
+import { READ_BYTES_PER_MS, ShardNeed } from "../../src/stream/budget/shardNeed.ts";
 
 /** Rendered bytes for one of payload. */
 const EXPANSION = 1.5;

@@ -1,15 +1,15 @@
 // What tests of reading need: a reader of the shared Kinesis or of a proxy before it, and its batches as plain values.
 
 import { inject } from "vitest";
+import { kinesisClient } from "../../src/aws/kinesisClient.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { Batch, KinesisRecord } from "../../src/model/batch.ts";
 import type { Position } from "../../src/model/position.ts";
 import type { InitialPosition } from "../../src/model/shard.ts";
-import { ByteBudget } from "../../src/stream/byteBudget.ts";
-import { kinesisClient } from "../../src/stream/client.ts";
-import { pollingReader } from "../../src/stream/pollingReader.ts";
+import { ByteBudget } from "../../src/stream/budget/byteBudget.ts";
+import { pollingReader } from "../../src/stream/polling/pollingReader.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 
 export const HORIZON: Position = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 };

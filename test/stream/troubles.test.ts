@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
-import { ForeignPosition } from "../../src/stream/errors.ts";
-import { Troubles } from "../../src/stream/troubles.ts";
+import { ForeignPosition } from "../../src/stream/calls/readErrors.ts";
+import { Troubles } from "../../src/stream/calls/troubles.ts";
 
 function troubles() {
   const events: Event[] = [];

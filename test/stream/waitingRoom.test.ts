@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { MOST_TOGETHER, nextGroup, WaitingRoom } from "../../src/stream/waitingRoom.ts";
+import { MOST_TOGETHER, nextGroup, WaitingRoom } from "../../src/stream/polling/waitingRoom.ts";
 
 const due = (dueMs: number, slackMs = 400) => ({ dueMs, slackMs });
 

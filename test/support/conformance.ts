@@ -1,8 +1,8 @@
 // A processor against every transcript for clients.
 
 import { expect } from "vitest";
-import type { DialectName } from "../../src/child/dialect.ts";
 import type { Command } from "../../src/local/languages.ts";
+import type { DialectName } from "../../src/model/dialect.ts";
 import { clientTranscripts } from "../../src/transcript/library.ts";
 import { playClient } from "../../src/transcript/playClient.ts";
 

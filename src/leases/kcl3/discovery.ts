@@ -20,11 +20,11 @@
 
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
-import { isOverdue } from "../assignment.ts";
+import { inParallel } from "../../inParallel.ts";
+import { isOverdue } from "../decisions/assignment.ts";
+import type { Observation } from "../decisions/leaseAges.ts";
+import { type FleetSize, indexedScanMs, indexRestMs, rescanMs } from "../decisions/scanPace.ts";
 import { hasEnded, type Lease } from "../lease.ts";
-import type { Observation } from "../observation.ts";
-import { type FleetSize, indexedScanMs, indexRestMs, rescanMs } from "../pace.ts";
-import { inParallel } from "../shardSync.ts";
 import { type LeaseTable, LeaseTableError } from "../table.ts";
 import type { Trouble } from "../trouble.ts";
 import { type FleetTables, OWNER_INDEX } from "./fleetTables.ts";

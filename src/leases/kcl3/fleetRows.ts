@@ -2,7 +2,7 @@
 // table (3.5): who leads, which version the fleet speaks, who is alive. Reading is lenient: a row that says less than
 // expected is no row.
 
-import type { Item } from "../dynamoItem.ts";
+import type { Item } from "../table/dynamoItem.ts";
 
 export type FleetRow =
   /** The leader's lock: a heartbeat every 30 s gives it a new `version`. */

@@ -2,8 +2,8 @@
 // The item that holds the fleet's version is never written, nor is the leader's lock.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
-import { isTableMissing, translate } from "../dynamoErrors.ts";
-import { ATTRIBUTES, type Item } from "../dynamoItem.ts";
+import { isTableMissing, translate } from "../table/dynamoErrors.ts";
+import { ATTRIBUTES, type Item } from "../table/dynamoItem.ts";
 import { LeaseTableError } from "../table.ts";
 import { type FleetRow, fleetRow, KEYS, OUR_MARK } from "./fleetRows.ts";
 

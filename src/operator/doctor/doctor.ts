@@ -1,9 +1,9 @@
 // The doctor's round: one check after the other, each with its remedy; what depends on a failed one is not checked.
 
+import { dynamoClient } from "../../aws/dynamoClient.ts";
+import { kinesisClient, subscriptionClient } from "../../aws/kinesisClient.ts";
 import { systemClock } from "../../clock.ts";
 import type { LoadedSettings } from "../../config/loadSettings.ts";
-import { dynamoClient } from "../../leases/dynamoClient.ts";
-import { kinesisClient, subscriptionClient } from "../../stream/client.ts";
 import { quietSdk } from "../target.ts";
 import { ClockSkew } from "./clockSkew.ts";
 import { type Finding, notChecked } from "./finding.ts";

@@ -1,10 +1,10 @@
 // Which version of KCL has written a lease table, as far as can be told, and in which mode a Java fleet on it works.
 
 import type { TableDescription } from "@aws-sdk/client-dynamodb";
+import type { dynamoClient } from "../../aws/dynamoClient.ts";
 import type { Settings } from "../../config/settings.ts";
-import type { dynamoClient } from "../../leases/dynamoClient.ts";
 import { OWNER_INDEX } from "../../leases/kcl3/fleetTables.ts";
-import type { ForeignRow, Row } from "../../leases/rows.ts";
+import type { ForeignRow, Row } from "../../leases/table/rows.ts";
 import { counted } from "../../plural.ts";
 import { isLeaseRow } from "../leaseLines.ts";
 import { type Finding, ok, warning } from "./finding.ts";

@@ -1,6 +1,6 @@
 // Credentials and regions: whether there are any, whose they are, and where the calls go.
 
-import { type AwsOptions, awsOptions, isLoopback } from "../../aws.ts";
+import { type AwsOptions, awsOptions, isLoopback } from "../../aws/options.ts";
 import type { Service, Settings } from "../../config/settings.ts";
 import type { Event } from "../../events.ts";
 import { UserError } from "../../model/errors.ts";

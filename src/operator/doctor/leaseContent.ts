@@ -1,12 +1,12 @@
 // What is in a lease table: whose leases, and whether they cover the stream in order.
 
 import type { Settings } from "../../config/settings.ts";
-import { audit, unreadShards } from "../../leases/audit.ts";
-import { contradictions } from "../../leases/contradictions.ts";
+import { audit, unreadShards } from "../../leases/decisions/audit.ts";
+import { contradictions } from "../../leases/decisions/contradictions.ts";
+import { missingLeases, trackedShards } from "../../leases/decisions/sync.ts";
 import { hasEnded, type Lease } from "../../leases/lease.ts";
 import { parseLeaseKey } from "../../leases/leaseKey.ts";
-import type { Row } from "../../leases/rows.ts";
-import { missingLeases, trackedShards } from "../../leases/sync.ts";
+import type { Row } from "../../leases/table/rows.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
 import { isLeaseRow, isStrangeRow, otherRows } from "../leaseLines.ts";

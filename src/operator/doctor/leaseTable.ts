@@ -1,13 +1,13 @@
 // The lease table: whether it is one, who has written it, and whether its leases cover the stream.
 
 import type { TableDescription } from "@aws-sdk/client-dynamodb";
+import type { dynamoClient } from "../../aws/dynamoClient.ts";
 import type { Settings } from "../../config/settings.ts";
-import { contradictions } from "../../leases/contradictions.ts";
-import type { dynamoClient } from "../../leases/dynamoClient.ts";
-import { translate } from "../../leases/dynamoErrors.ts";
-import { ATTRIBUTES as A } from "../../leases/dynamoItem.ts";
+import { contradictions } from "../../leases/decisions/contradictions.ts";
 import { hasEnded, type Lease } from "../../leases/lease.ts";
-import { leaseRows } from "../../leases/rows.ts";
+import { translate } from "../../leases/table/dynamoErrors.ts";
+import { ATTRIBUTES as A } from "../../leases/table/dynamoItem.ts";
+import { leaseRows } from "../../leases/table/rows.ts";
 import { LeaseTableError } from "../../leases/table.ts";
 import type { Shard } from "../../model/shard.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";

@@ -1,8 +1,8 @@
 // Each permission that the daemon needs, tried.
 
-import { translate } from "../../leases/dynamoErrors.ts";
+import { translate } from "../../leases/table/dynamoErrors.ts";
 import { LeaseTableError } from "../../leases/table.ts";
-import { kindOfTrouble } from "../../stream/errors.ts";
+import { kindOfTrouble } from "../../stream/calls/readErrors.ts";
 import { needsOf } from "../needs.ts";
 import { errorText, type Finding, failed, notChecked, ok, warning } from "./finding.ts";
 import { PROBES, type ProbeParts } from "./probes.ts";

@@ -1,14 +1,18 @@
 // Whether Kinesis reads on from the place of each lease: a number of another stream or shard is refused for good, and only the
 // service knows all of them.
 
+import { inParallel } from "../../inParallel.ts";
 import type { Lease } from "../../leases/lease.ts";
-import { inParallel } from "../../leases/shardSync.ts";
 import { isSequenceNumber } from "../../model/position.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
-import { type CallOptions, getShardIterator, type IteratorPlace } from "../../stream/calls.ts";
-import { isRefusedPlace } from "../../stream/errors.ts";
-import type { StreamId } from "../../stream/streamId.ts";
+import {
+  type CallOptions,
+  getShardIterator,
+  type IteratorPlace,
+} from "../../stream/calls/kinesisCalls.ts";
+import { isRefusedPlace } from "../../stream/calls/readErrors.ts";
+import type { StreamId } from "../../stream/calls/streamId.ts";
 import { errorText, type Finding, failed, notChecked, ok } from "./finding.ts";
 
 const CHECK = "lease places";

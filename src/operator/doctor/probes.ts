@@ -6,12 +6,13 @@ import {
   type KinesisClient,
   SubscribeToShardCommand,
 } from "@aws-sdk/client-kinesis";
+import type { dynamoClient } from "../../aws/dynamoClient.ts";
+import { limited } from "../../aws/limited.ts";
 import type { Settings } from "../../config/settings.ts";
-import type { dynamoClient } from "../../leases/dynamoClient.ts";
-import { ATTRIBUTES as A } from "../../leases/dynamoItem.ts";
 import { OWNER_INDEX } from "../../leases/kcl3/fleetTables.ts";
-import { type CallOptions, GetRecords, getShardIterator, limited } from "../../stream/calls.ts";
-import type { StreamId } from "../../stream/streamId.ts";
+import { ATTRIBUTES as A } from "../../leases/table/dynamoItem.ts";
+import { type CallOptions, GetRecords, getShardIterator } from "../../stream/calls/kinesisCalls.ts";
+import type { StreamId } from "../../stream/calls/streamId.ts";
 import type { StreamCheck } from "./stream.ts";
 
 export interface ProbeParts {

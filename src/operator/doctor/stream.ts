@@ -4,13 +4,14 @@ import {
   DescribeStreamSummaryCommand,
   type StreamDescriptionSummary,
 } from "@aws-sdk/client-kinesis";
+import { limited } from "../../aws/limited.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
-import { type CallOptions, limited } from "../../stream/calls.ts";
-import { kindOfTrouble, StreamNotFound } from "../../stream/errors.ts";
-import { listShardsOnce } from "../../stream/listShards.ts";
-import { namingStream, type StreamId, streamParameters } from "../../stream/streamId.ts";
+import type { CallOptions } from "../../stream/calls/kinesisCalls.ts";
+import { kindOfTrouble, StreamNotFound } from "../../stream/calls/readErrors.ts";
+import { namingStream, type StreamId, streamParameters } from "../../stream/calls/streamId.ts";
+import { listShardsOnce } from "../../stream/listing/listShards.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
 
 export interface StreamFacts {

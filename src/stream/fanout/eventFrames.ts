@@ -6,8 +6,8 @@
 
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import { InvalidResponse } from "../errors.ts";
-import { giveBuffer, takeBuffer } from "../spareBuffers.ts";
+import { InvalidResponse } from "../../records/invalidResponse.ts";
+import { giveBuffer, takeBuffer } from "../../spareBuffers.ts";
 
 export interface EventFrame {
   readonly headers: ReadonlyMap<string, string>;

@@ -10,11 +10,12 @@ import {
   DescribeStreamSummaryCommand,
   RegisterStreamConsumerCommand,
 } from "@aws-sdk/client-kinesis";
+import { limited } from "../../aws/limited.ts";
 import type { Emit } from "../../events.ts";
 import { counted } from "../../plural.ts";
-import { type CallOptions, limited } from "../calls.ts";
-import { kindOfTrouble } from "../errors.ts";
-import { namingStream, type StreamId, streamParameters } from "../streamId.ts";
+import type { CallOptions } from "../calls/kinesisCalls.ts";
+import { kindOfTrouble } from "../calls/readErrors.ts";
+import { namingStream, type StreamId, streamParameters } from "../calls/streamId.ts";
 import { FanoutUnavailable } from "./fanoutUnavailable.ts";
 import type { FanoutSettings } from "./settings.ts";
 

@@ -10,28 +10,28 @@ import type { Emit } from "../../events.ts";
 import { type Batch, RecordBatch } from "../../model/batch.ts";
 import { isSentinel, isSequenceNumber, type Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
+import type { SubscriptionEvent } from "../../records/getRecordsAnswer.ts";
+import { type Disaggregate, disaggregator } from "../../records/kplAggregate.ts";
 import { type Backoff, backoffMs } from "../../retry.ts";
-import { type Disaggregate, disaggregator } from "../aggregate.ts";
 import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
-import type { BudgetWatch } from "../budgetWatch.ts";
-import type { ByteShare } from "../byteBudget.ts";
-import type { CallOptions, IteratorPlace } from "../calls.ts";
+import type { BudgetWatch } from "../budget/budgetWatch.ts";
+import type { ByteShare } from "../budget/byteBudget.ts";
+import { ShardNeed } from "../budget/shardNeed.ts";
+import type { CallOptions, IteratorPlace } from "../calls/kinesisCalls.ts";
 import {
   ForeignPosition,
   isLasting,
   isStaleConnection,
   kindOfTrouble,
   type TroubleKind,
-} from "../errors.ts";
+} from "../calls/readErrors.ts";
+import type { StreamId } from "../calls/streamId.ts";
+import type { Troubles } from "../calls/troubles.ts";
 import { tellIfExpired } from "../expired.ts";
-import type { SubscriptionEvent } from "../getRecordsAnswer.ts";
+import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
 import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
 import { fixedPlace, startingPlace } from "../shardCursor.ts";
-import { endingOf, endingOfMissing } from "../shardEnding.ts";
-import { ShardNeed } from "../shardNeed.ts";
-import type { StreamId } from "../streamId.ts";
-import type { Troubles } from "../troubles.ts";
 import { FanoutUnavailable } from "./fanoutUnavailable.ts";
 import type { ConsumerRegistration } from "./registration.ts";
 import { Subscription } from "./subscription.ts";

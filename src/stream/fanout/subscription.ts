@@ -1,12 +1,13 @@
 // One SubscribeToShard: from the call to the end of its event stream, which the service ends after five minutes.
 
 import { SubscribeToShardCommand } from "@aws-sdk/client-kinesis";
-import type { Disaggregate } from "../aggregate.ts";
-import { type CallOptions, type IteratorPlace, limited } from "../calls.ts";
-import { WINDOW_BYTES } from "../client.ts";
-import { InvalidResponse } from "../errors.ts";
-import { readSubscriptionEvent, type SubscriptionEvent } from "../getRecordsAnswer.ts";
-import type { RawSubscribeToShardOutput } from "../protocol.ts";
+import { WINDOW_BYTES } from "../../aws/kinesisClient.ts";
+import type { RawSubscribeToShardOutput } from "../../aws/kinesisProtocol.ts";
+import { limited } from "../../aws/limited.ts";
+import { readSubscriptionEvent, type SubscriptionEvent } from "../../records/getRecordsAnswer.ts";
+import { InvalidResponse } from "../../records/invalidResponse.ts";
+import type { Disaggregate } from "../../records/kplAggregate.ts";
+import type { CallOptions, IteratorPlace } from "../calls/kinesisCalls.ts";
 import { type EventFrame, EventFrames } from "./eventFrames.ts";
 
 /** The service sends an event every few seconds, records or not; Java starts again after as long. */

@@ -1,7 +1,7 @@
 // The consumer of ../consumer.ts, in callbacks: waits for the parents, works batch after batch, checkpoints now and then, makes
 // the children's leases and stores the end of the shard.
 
-import { childLease } from "../../../src/leases/childLeases.ts";
+import { childLease } from "../../../src/leases/holding/childLeases.ts";
 import { standsInTheWay } from "../../../src/leases/lease.ts";
 import { SHARD_END } from "../../../src/model/position.ts";
 import { writes } from "../rowWrites.ts";

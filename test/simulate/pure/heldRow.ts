@@ -1,8 +1,8 @@
-// The row of a lease that is held, as src/leases/heldRow.ts keeps it: one writer at a time, a conflict is explained by reading.
+// The row of a lease that is held, as src/leases/holding/heldRow.ts keeps it: one writer at a time, a conflict is explained by reading.
 
-import { type Conflict, explain } from "../../../src/leases/conflict.ts";
+import { renewalIntervalMs } from "../../../src/leases/decisions/trust.ts";
+import { type Conflict, explain } from "../../../src/leases/holding/conflict.ts";
 import type { Lease } from "../../../src/leases/lease.ts";
-import { renewalIntervalMs } from "../../../src/leases/trust.ts";
 import type { RowWrite } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
 import type { Service } from "./service.ts";

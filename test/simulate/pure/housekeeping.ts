@@ -1,12 +1,17 @@
 // The first leases, the audit for holes and the deletion of finished leases, decided as src/leases/shardSync.ts and
 // housekeeping.ts have it decided.
 
-import { audit, type Suspicion } from "../../../src/leases/audit.ts";
-import { finishedLeases } from "../../../src/leases/cleanup.ts";
+import { audit, type Suspicion } from "../../../src/leases/decisions/audit.ts";
+import { finishedLeases } from "../../../src/leases/decisions/cleanup.ts";
+import {
+  filterFor,
+  firstLeases,
+  missingLeases,
+  trackedShards,
+} from "../../../src/leases/decisions/sync.ts";
 import { isHousekeeper } from "../../../src/leases/housekeeping.ts";
 import type { Lease, NewLease } from "../../../src/leases/lease.ts";
 import { LEASE_DEFAULTS } from "../../../src/leases/settings.ts";
-import { filterFor, firstLeases, missingLeases, trackedShards } from "../../../src/leases/sync.ts";
 import { writes } from "../rowWrites.ts";
 import type { Service, Wish } from "./service.ts";
 

@@ -1,8 +1,8 @@
 // What a worker remembers of its last scan, packed: a thousand workers that watch ten thousand leases each would fill
 // gigabytes with objects. Leases are shared by all who saw them, and most entries are told by one number more.
 
+import type { Observation, ObservedLease } from "../../../src/leases/decisions/leaseAges.ts";
 import type { Lease } from "../../../src/leases/lease.ts";
-import type { Observation, ObservedLease } from "../../../src/leases/observation.ts";
 
 export class Memory implements Pick<Observation, "get"> {
   /** In the order of the scan. */

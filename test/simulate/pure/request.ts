@@ -1,7 +1,7 @@
-// Asks a live worker for a lease, as src/leases/handover.ts: the request stands in the row, and the row tells what becomes of it.
+// Asks a live worker for a lease, as src/leases/holding/handover.ts: the request stands in the row, and the row tells what becomes of it.
 
-import type { Take } from "../../../src/leases/assignment.ts";
-import { progressOf } from "../../../src/leases/handover.ts";
+import type { Take } from "../../../src/leases/decisions/assignment.ts";
+import { progressOf } from "../../../src/leases/holding/handover.ts";
 import { actualOwner, type Lease } from "../../../src/leases/lease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Service } from "./service.ts";

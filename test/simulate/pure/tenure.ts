@@ -1,8 +1,8 @@
-// One tenure of a lease: renewals, what the row tells, and the release; the decisions are those of src/leases/tenure.ts.
+// One tenure of a lease: renewals, what the row tells, and the release; the decisions are those of src/leases/holding/tenure.ts.
 
-import { answered, owesAnswer } from "../../../src/leases/handover.ts";
+import { renewalIntervalMs, trustedUntilMs } from "../../../src/leases/decisions/trust.ts";
+import { answered, owesAnswer } from "../../../src/leases/holding/handover.ts";
 import { hasEnded, type Lease, nextOwner } from "../../../src/leases/lease.ts";
-import { renewalIntervalMs, trustedUntilMs } from "../../../src/leases/trust.ts";
 import type { Position } from "../../../src/model/position.ts";
 import { backoffMs } from "../../../src/retry.ts";
 import { writes } from "../rowWrites.ts";

@@ -1,17 +1,22 @@
 // One worker: what src/leases/coordinator.ts and holdings.ts do with their decisions, in callbacks. It scans, asks what to take,
 // takes it, asks others for theirs, and lets a consumer work on each lease that it holds.
 
-import { accept, assign, type Take } from "../../../src/leases/assignment.ts";
+import { accept, assign, type Take } from "../../../src/leases/decisions/assignment.ts";
+import { observe } from "../../../src/leases/decisions/leaseAges.ts";
+import {
+  rescanMs,
+  sizeOf,
+  spacingMs,
+  startingRestMs,
+} from "../../../src/leases/decisions/scanPace.ts";
 import {
   MOVES_TO_TOLERATE,
   NO_STRANGERS,
   type Strangers,
   watchStrangers,
-} from "../../../src/leases/duplicate.ts";
+} from "../../../src/leases/holding/duplicate.ts";
+import { WRITES_TO_TAKE } from "../../../src/leases/holding/takeLease.ts";
 import { actualOwner, type Lease, nextOwner, standsInTheWay } from "../../../src/leases/lease.ts";
-import { observe } from "../../../src/leases/observation.ts";
-import { rescanMs, sizeOf, spacingMs, startingRestMs } from "../../../src/leases/pace.ts";
-import { WRITES_TO_TAKE } from "../../../src/leases/takeLease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
 import { PureConsumer } from "./consumer.ts";
@@ -196,7 +201,7 @@ export class PureWorker {
     });
   }
 
-  /** As src/leases/takeLease.ts. */
+  /** As src/leases/holding/takeLease.ts. */
   #write(
     lease: Lease,
     attempts: number,

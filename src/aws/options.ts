@@ -1,0 +1,87 @@
+// How each AWS service is reached, as plain options for the SDK's clients; the clients are built by the folders that use them.
+
+import type { ServiceSettings } from "../config/settings.ts";
+import type { Emit } from "../events.ts";
+import { UserError } from "../model/errors.ts";
+import { localCredentials, sharedCredentials } from "./credentials.ts";
+import type { ProvideCredentials } from "./keptCredentials.ts";
+import { findRegion, REGION_PLACES } from "./region.ts";
+
+/** To be spread into the configuration of an SDK client. */
+export interface AwsOptions {
+  readonly region: string;
+  readonly endpoint?: string;
+  readonly credentials: ProvideCredentials;
+  readonly useDualstackEndpoint?: boolean;
+  readonly useFipsEndpoint?: boolean;
+}
+
+export interface AwsSurroundings {
+  readonly environment?: Environment;
+  /** Hears when made-up credentials or a made-up region are used for a local endpoint. */
+  readonly emit?: Emit;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Looks for a region where none is set, which may ask the instance metadata; credentials are looked for when first asked.
+ *
+ * @throws UserError when there is no region.
+ */
+export async function awsOptions<Service extends string>(
+  settings: { readonly services: Readonly<Record<Service, ServiceSettings>> },
+  service: Service,
+  { environment = process.env, emit = () => {} }: AwsSurroundings = {},
+): Promise<AwsOptions> {
+  const reach = settings.services[service];
+  const endpoint = reach.endpoint ?? endpointInEnvironment(service, environment);
+  const local = endpoint !== undefined && isLoopback(endpoint);
+  const region = reach.region ?? (await regionFor(service, reach, environment, local));
+  const providers = reach.credentials;
+  const credentials =
+    local && providers.every(({ type }) => type === "default")
+      ? localCredentials(endpoint, region, emit)
+      : sharedCredentials(providers, region, emit);
+  return {
+    region,
+    credentials,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(reach.dualstackEnabled !== undefined && { useDualstackEndpoint: reach.dualstackEnabled }),
+    ...(reach.fipsEnabled !== undefined && { useFipsEndpoint: reach.fipsEnabled }),
+  };
+}
+
+/** The SDK reads these variables itself; we must know them too, to tell a local endpoint. */
+function endpointInEnvironment(service: string, environment: Environment): string | undefined {
+  const {
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored,
+    AWS_ENDPOINT_URL: all,
+    [`AWS_ENDPOINT_URL_${service.toUpperCase()}`]: own,
+  } = environment;
+  return ignored?.toLowerCase() === "true" ? undefined : own || all || undefined;
+}
+
+export function isLoopback(endpoint: string): boolean {
+  if (!URL.canParse(endpoint)) return false;
+  const { hostname } = new URL(endpoint);
+  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname);
+}
+
+const LOCAL_REGION = "us-east-1";
+
+async function regionFor(
+  service: string,
+  { fallbackRegion }: ServiceSettings,
+  environment: Environment,
+  local: boolean,
+): Promise<string> {
+  const { AWS_REGION: nearest } = environment;
+  // An emulator takes any region: the instance metadata need not be asked.
+  const found = nearest || (local ? LOCAL_REGION : await findRegion(environment));
+  const region = found || fallbackRegion;
+  if (region) return region;
+  throw new UserError(
+    `no AWS region for ${service}: set regionName, or one of the places that were tried (${REGION_PLACES})`,
+  );
+}

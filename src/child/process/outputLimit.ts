@@ -1,0 +1,78 @@
+// Keeps a flood of a child's lines from becoming a flood of ours: what comes in bursts is passed on, what comes faster
+// for longer is counted, and the count is told once a second. Nothing else is touched, and the last lines are still
+// at hand when the child fails.
+
+import type { Clock } from "../../clock.ts";
+import type { Emit, Event } from "../../events.ts";
+
+/** What may come at once: a start-up's chatter, a few stack traces. */
+export const BURST_LINES_MAX = 1_000;
+/** What may come all the time, per child and stream: at 100 bytes a line nearly a gigabyte a day. */
+export const LINES_PER_SECOND_MAX = 100;
+/** Between two counts of what was dropped. */
+const REPORT_EVERY_MS = 1_000;
+
+type Output = Extract<Event, { type: "childOutput" | "childLog" }>;
+type Stream = "stdout" | "stderr";
+
+/** A listener for one child, before the one given. */
+export function limitOutput({ emit, clock }: { readonly emit: Emit; readonly clock: Clock }): Emit {
+  const gates = { stdout: new Gate(clock), stderr: new Gate(clock) };
+  const ended = new AbortController();
+  const report = (stream: Stream, { shardId, pid }: Output) => {
+    const lines = gates[stream].takeDropped();
+    if (lines > 0) emit({ type: "childOutputDropped", shardId, pid, stream, lines });
+  };
+  const pending: Partial<Record<Stream, () => void>> = {};
+  const reportLater = async (stream: Stream, output: Output) => {
+    pending[stream] = () => report(stream, output);
+    await clock.sleep(REPORT_EVERY_MS, ended.signal);
+    pending[stream]?.();
+    delete pending[stream];
+  };
+  return (event) => {
+    if (event.type === "childOutput" || event.type === "childLog") {
+      const stream = event.type === "childOutput" ? event.stream : "stdout";
+      if (gates[stream].lets()) emit(event);
+      else if (!pending[stream]) void reportLater(stream, event);
+      return;
+    }
+    if (event.type === "childExited") {
+      for (const tell of Object.values(pending)) tell();
+      ended.abort();
+    }
+    emit(event);
+  };
+}
+
+class Gate {
+  readonly #clock: Clock;
+  #allowance = BURST_LINES_MAX;
+  #filledMs: number;
+  #dropped = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#filledMs = clock.monotonicMs();
+  }
+
+  /** Whether the next line may pass; if not, it is counted. */
+  lets(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    const earned = ((nowMs - this.#filledMs) * LINES_PER_SECOND_MAX) / 1000;
+    this.#allowance = Math.min(BURST_LINES_MAX, this.#allowance + earned);
+    this.#filledMs = nowMs;
+    if (this.#allowance < 1) {
+      this.#dropped += 1;
+      return false;
+    }
+    this.#allowance -= 1;
+    return true;
+  }
+
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+}

@@ -1,0 +1,67 @@
+// Which way shards are read: by polling, by enhanced fan-out, or by whichever is possible.
+
+import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import { subscriptionClient } from "../aws/kinesisClient.ts";
+import type { AwsOptions } from "../aws/options.ts";
+import { systemClock } from "../clock.ts";
+import type { LoadedSettings } from "../config/loadSettings.ts";
+import type { Emit } from "../events.ts";
+import { ByteBudget } from "../stream/budget/byteBudget.ts";
+import type { StreamId } from "../stream/calls/streamId.ts";
+import { pollingReader } from "../stream/polling/pollingReader.ts";
+import type { ReadShard } from "../stream/reader.ts";
+
+export interface ReadingParts {
+  readonly client: KinesisClient;
+  /** What the client was made from. */
+  readonly reach: AwsOptions;
+  readonly stream: StreamId;
+  readonly emit: Emit;
+  /** The daemon's end. */
+  readonly signal: AbortSignal;
+}
+
+export interface Reading {
+  readonly read: ReadShard;
+  close(): void;
+}
+
+export async function openReading(
+  { settings, sources }: LoadedSettings,
+  { client, reach, stream, emit, signal }: ReadingParts,
+): Promise<Reading> {
+  const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
+  const common = {
+    client,
+    stream,
+    initialPosition,
+    budget: new ByteBudget(settings.maxBufferedBytes),
+    clock: systemClock,
+    emit,
+    aggregateHashRangeCheck,
+    keepsMisplaced: settings.onFailureDestination !== undefined,
+  };
+  const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
+  const polling = () =>
+    pollingReader({
+      ...common,
+      settings: {
+        maxRecords: settings.maxRecords,
+        millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
+        // Without the person's word the pace follows the shard.
+        idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
+      },
+    });
+  if (retrieval === "POLLING") return { read: polling(), close() {} };
+
+  const { fanoutReader } = await import("../stream/fanout/fanoutReader.ts");
+  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1 });
+  const read = fanoutReader({
+    ...common,
+    subscriptionClient: subscriptions,
+    settings: fanoutConfig,
+    signal,
+    ...(retrieval === "AUTO" && { polling: polling() }),
+  });
+  return { read, close: () => subscriptions.destroy() };
+}

@@ -1,0 +1,79 @@
+// Events as log lines on STDERR: JSON for machines, short text for a terminal. One line per change of state;
+// what happens with every batch is `debug`.
+
+import type { Emit, Event } from "../events.ts";
+import { redact } from "../redact.ts";
+import { describe, type Level } from "./logLines.ts";
+import { SeenOutput } from "./seenOutput.ts";
+
+export type LogLevel = Level | "silent";
+export type LogFormat = "json" | "text";
+
+const ORDER = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, silent: 5 } satisfies Record<
+  LogLevel,
+  number
+>;
+
+export const LOG_LEVELS = Object.keys(ORDER) as LogLevel[];
+
+interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: LogFormat;
+  readonly now: () => number;
+  readonly write: (line: string) => void;
+}
+
+/** A listener that writes each event of at least `level` as one line. */
+export function logEvents({ level, format, now, write }: LogOptions): Emit {
+  const lowest = ORDER[level];
+  const render = format === "json" ? jsonLine : textLine;
+  const seen = new SeenOutput();
+  const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
+  return (happened) => {
+    seen.hear(happened);
+    const event = showsOutput ? unquoted(happened, seen) : happened;
+    const line = describe(event);
+    if (ORDER[line.level] >= lowest) write(render(event, line, now()));
+  };
+}
+
+/** As logLines.ts has it. */
+const CHILD_OUTPUT_LEVEL = "info" satisfies Level;
+
+function unquoted(event: Event, seen: SeenOutput): Event {
+  if (event.type !== "childFailed") return event;
+  const error = seen.unquoted(event.error);
+  return error instanceof Error ? { ...event, error } : event;
+}
+
+interface Described {
+  readonly level: Level;
+  readonly message: string;
+}
+
+function jsonLine(event: Event, { level, message }: Described, now: number): string {
+  const { type, ...fields } = event;
+  const line = { time: new Date(now).toISOString(), level, event: type, message };
+  // The line comes first, and its sentence stays where an event has a message of its own, which the sentence contains.
+  return `${JSON.stringify({ ...line, ...fields, ...line }, plain)}\n`;
+}
+
+/**
+ * Every value of a line as it may be written. Errors have no enumerable properties of their own; their name, message
+ * and causes are what counts.
+ */
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === "string") return redact(value);
+  if (!(value instanceof Error)) return typeof value === "bigint" ? value.toString() : value;
+  return {
+    name: value.name,
+    message: value.message,
+    ...(value.cause ? { cause: value.cause } : {}),
+  };
+}
+
+function textLine(event: Event, { level, message }: Described, now: number): string {
+  const time = new Date(now).toISOString().slice(11, 23);
+  const shard = "shardId" in event && event.shardId ? `${event.shardId} ` : "";
+  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${shard}${message}\n`);
+}

@@ -1,0 +1,79 @@
+// The putter's counts, and how it shows them: one line redrawn on a terminal, a plain line now and then elsewhere.
+
+import type { Clock } from "../clock.ts";
+import { counted } from "../plural.ts";
+import type { PutResult, RecordToPut } from "../producer/putRecords.ts";
+
+export interface ProgressOutput {
+  readonly isTTY?: boolean | undefined;
+  write(text: string): unknown;
+}
+
+const REDRAW_MS = 100;
+const PLAIN_LINE_MS = 5_000;
+const ERASE_LINE = "\r\x1b[2K";
+// A summary per word is for a handful of words, not for whatever comes on STDIN.
+const MAX_WORDS_SHOWN = 12;
+
+export class Progress {
+  readonly #streamName: string;
+  readonly #output: ProgressOutput;
+  readonly #clock: Clock;
+  readonly #startedMs: number;
+  readonly #perWord = new Map<string, number>();
+  #shownMs: number;
+  #put = 0;
+  #refusals = 0;
+  #unsent = 0;
+
+  constructor(streamName: string, output: ProgressOutput, clock: Clock) {
+    this.#streamName = streamName;
+    this.#output = output;
+    this.#clock = clock;
+    this.#startedMs = clock.monotonicMs();
+    this.#shownMs = this.#startedMs;
+  }
+
+  /** How a batch ended whose stored records are known already. */
+  ended({ unsent, refusals }: Pick<PutResult, "unsent" | "refusals">): void {
+    this.#refusals += refusals;
+    this.#unsent += unsent.length;
+  }
+
+  stored(records: readonly RecordToPut[]): void {
+    this.#put += records.length;
+    for (const { data } of records) this.#count(data);
+    const everyMs = this.#output.isTTY ? REDRAW_MS : PLAIN_LINE_MS;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#shownMs < everyMs) return;
+    this.#shownMs = nowMs;
+    this.#output.write(this.#output.isTTY ? ERASE_LINE + this.#line() : `${this.#line()}\n`);
+  }
+
+  /** The last line: what was put in all, and how many of each word. */
+  finish(): void {
+    const words =
+      this.#perWord.size <= MAX_WORDS_SHOWN
+        ? [...this.#perWord].map(([word, count]) => `${word} ${count}`).sort()
+        : [];
+    const unsent = this.#unsent > 0 ? `; ${this.#unsent} not put` : "";
+    const erase = this.#output.isTTY ? ERASE_LINE : "";
+    this.#output.write(
+      `${erase}${this.#line()}${unsent}${words.length > 0 ? `: ${words.join(", ")}` : ""}\n`,
+    );
+  }
+
+  #line(): string {
+    const seconds = Math.max((this.#clock.monotonicMs() - this.#startedMs) / 1000, 0.001);
+    const refusals = this.#refusals > 0 ? `, ${this.#refusals} put again` : "";
+    const rate = this.#put / seconds;
+    return `${this.#streamName}: ${counted(this.#put, "record")} in ${seconds.toFixed(1)} s, ${rate.toFixed(rate < 10 ? 1 : 0)}/s${refusals}`;
+  }
+
+  #count(data: Uint8Array): void {
+    // One word more than we show is enough to know that there are too many.
+    if (this.#perWord.size > MAX_WORDS_SHOWN) return;
+    const word = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
+    this.#perWord.set(word, (this.#perWord.get(word) ?? 0) + 1);
+  }
+}

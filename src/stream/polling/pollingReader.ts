@@ -1,0 +1,55 @@
+// Reads shards by GetRecords.
+
+import type { KinesisClient } from "@aws-sdk/client-kinesis";
+import type { Clock } from "../../clock.ts";
+import type { Emit } from "../../events.ts";
+import type { InitialPosition } from "../../model/shard.ts";
+import { BudgetWatch } from "../budget/budgetWatch.ts";
+import type { ByteBudget } from "../budget/byteBudget.ts";
+import type { StreamId } from "../calls/streamId.ts";
+import { Troubles } from "../calls/troubles.ts";
+import type { MisplacedOptions } from "../misplaced.ts";
+import { readAhead } from "../readAhead.ts";
+import type { ReadShard } from "../reader.ts";
+import type { PollingSettings } from "./pollingSettings.ts";
+import { RecordSizes } from "./recordSizes.ts";
+import { type FetchContext, ShardFetch } from "./shardFetch.ts";
+import { WaitingRoom } from "./waitingRoom.ts";
+
+export interface PollingOptions extends MisplacedOptions {
+  /** With `maxAttempts: 1`: what fails is tried again here, where it is known for which shard. */
+  readonly client: KinesisClient;
+  readonly stream: StreamId;
+  /** Its time is where a position of AT_TIMESTAMP points. */
+  readonly initialPosition: InitialPosition;
+  readonly settings: PollingSettings;
+  /** Shared by all shards of the daemon. */
+  readonly budget: ByteBudget;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+export function pollingReader(options: PollingOptions): ReadShard {
+  const { client, clock, emit, settings } = options;
+  const context: FetchContext = {
+    ...options,
+    calls: { client, clock, requestTimeoutMs: settings.requestTimeoutMs ?? REQUEST_TIMEOUT_MS },
+    troubles: new Troubles(emit, clock),
+    waitingRoom: new WaitingRoom(clock),
+    sizes: new RecordSizes(),
+    budgetWatch: new BudgetWatch(options.budget, emit, clock),
+  };
+
+  return readAhead(options.budget, {
+    inPieces: false,
+    fetch: (shard, from, share, queue, signal) =>
+      new ShardFetch(context, shard, from, share, queue).run(signal),
+    left: (shardId) => {
+      context.troubles.forget(shardId);
+      context.budgetWatch.forget(shardId);
+    },
+    clock,
+  });
+}

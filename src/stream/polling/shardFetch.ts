@@ -1,0 +1,262 @@
+// The loop that fetches one shard: when to call, what for, and what each answer or error means.
+
+import type { Clock } from "../../clock.ts";
+import type { Emit } from "../../events.ts";
+import { type Batch, RecordBatch } from "../../model/batch.ts";
+import { isSentinel, type Position } from "../../model/position.ts";
+import type { InitialPosition } from "../../model/shard.ts";
+import type { GetRecordsAnswer } from "../../records/getRecordsAnswer.ts";
+import { type Disaggregate, disaggregator } from "../../records/kplAggregate.ts";
+import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
+import type { BudgetWatch } from "../budget/budgetWatch.ts";
+import type { ByteShare } from "../budget/byteBudget.ts";
+import { ShardNeed } from "../budget/shardNeed.ts";
+import { type CallOptions, GetRecords } from "../calls/kinesisCalls.ts";
+import {
+  ForeignPosition,
+  isLasting,
+  isStaleConnection,
+  kindOfTrouble,
+  type TroubleKind,
+} from "../calls/readErrors.ts";
+import type { StreamId } from "../calls/streamId.ts";
+import type { Troubles } from "../calls/troubles.ts";
+import { tellIfExpired } from "../expired.ts";
+import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
+import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
+import type { ShardToRead } from "../reader.ts";
+import { ShardCursor } from "../shardCursor.ts";
+import { type CallFacts, Pace } from "./pollingPace.ts";
+import type { PollingSettings } from "./pollingSettings.ts";
+import type { Ask, RecordSizes } from "./recordSizes.ts";
+import type { WaitingRoom } from "./waitingRoom.ts";
+
+/** What the loops of all shards have in common. */
+export interface FetchContext extends MisplacedOptions {
+  readonly calls: CallOptions;
+  readonly stream: StreamId;
+  readonly initialPosition: InitialPosition;
+  readonly settings: PollingSettings;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly troubles: Troubles;
+  readonly waitingRoom: WaitingRoom;
+  readonly sizes: RecordSizes;
+  readonly budgetWatch: BudgetWatch;
+}
+
+/** A limit of the service. */
+const MAX_RECORDS = 10_000;
+
+export class ShardFetch {
+  readonly #context: FetchContext;
+  readonly #shard: ShardToRead;
+  readonly #from: Position;
+  readonly #share: ByteShare;
+  readonly #queue: BatchQueue;
+  readonly #cursor: ShardCursor;
+  readonly #getRecords: GetRecords;
+  readonly #pace: Pace;
+  readonly #need = new ShardNeed();
+  readonly #disaggregate: Disaggregate;
+  readonly #misplaced: Misplaced;
+  /** The first record may be the one that the position names, or the aggregate that it is inside of. */
+  #dropping: boolean;
+  #behind: boolean;
+  /** What the next answer should come to at most. */
+  #batchBytes = 0;
+  /** On average in the last answer that had records; `undefined` before the first. */
+  #recordBytes: number | undefined;
+  #nextCallMs = Number.NEGATIVE_INFINITY;
+  /** In a row. */
+  #failures = 0;
+
+  constructor(
+    context: FetchContext,
+    shard: ShardToRead,
+    from: Position,
+    share: ByteShare,
+    queue: BatchQueue,
+  ) {
+    const { calls, stream, initialPosition, settings } = context;
+    this.#context = context;
+    this.#shard = shard;
+    this.#from = from;
+    this.#share = share;
+    this.#queue = queue;
+    const { shardId, latestSinceMs } = shard;
+    this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
+    this.#getRecords = new GetRecords(calls);
+    this.#pace = new Pace(settings);
+    const { aggregateHashRangeCheck, keepsMisplaced, emit } = context;
+    this.#misplaced = new Misplaced(shard.shardId, keepsMisplaced, emit);
+    this.#disaggregate = disaggregator(
+      aggregateHashRangeCheck === "drop" ? shard.hashKeyRange : undefined,
+      (fault) => emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
+      (records) => this.#misplaced.add(records),
+    );
+    this.#dropping = !isSentinel(from.sequenceNumber);
+    this.#behind = !this.#cursor.startsAtTip;
+  }
+
+  /** Returns at the end of the shard, or when the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // At the tip, what comes meanwhile is fetched in one call when the child has taken what waits.
+      await this.#queue.room((waiting) => waiting < (this.#behind ? MAX_BATCHES : 1), signal);
+      const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
+      await this.#context.waitingRoom.wait(due, signal);
+      this.#share.needs(this.#need.bytes(this.#queue.workMs, this.#pace.idleMs));
+      // At the tip an answer is small, and is counted when its size is known.
+      const need = this.#behind ? (this.#expectedBytes ?? "unknown") : "small";
+      const reserved = await this.#share.reserve(need, signal);
+      if (signal.aborted) return;
+      this.#batchBytes = reserved || this.#share.batchBytes();
+      const batch = await this.#fetch(signal);
+      this.#share.hold((batch?.records.json.length ?? 0) - reserved);
+      if (batch) this.#queue.put(batch);
+      if (batch?.shardEnd) return;
+    }
+  }
+
+  /** One call, and what became of it; `undefined` when it failed, and `#nextCallMs` says when to try again. */
+  async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
+    const { calls, clock, stream, troubles } = this.#context;
+    const { shardId } = this.#shard;
+    let operation = "GetShardIterator";
+    try {
+      const iterator = await this.#cursor.iterator(signal);
+      operation = "GetRecords";
+      const startedMs = clock.monotonicMs();
+      const { limit, isCautious } = this.#ask();
+      this.#misplaced.begin();
+      const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
+      const endedMs = clock.monotonicMs();
+      const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
+      troubles.succeeded(operation, shardId);
+      const how = { startedMs, endedMs, isCautious };
+      return { ...this.#took(answer, limit, how), ...(shardEnd && { shardEnd }) };
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      return await this.#failed(operation, error, signal);
+    }
+  }
+
+  #took(
+    answer: GetRecordsAnswer,
+    limit: number,
+    how: Pick<CallFacts, "startedMs" | "endedMs" | "isCautious">,
+  ): Batch {
+    const { records, received, payloadBytes, lastSequenceNumber, nextShardIterator } = answer;
+    const { millisBehindLatest } = answer;
+    const bytes = records.json.length;
+    this.#failures = 0;
+    this.#behind = (millisBehindLatest ?? 0) > 0 || received >= limit;
+    this.#cursor.advance(lastSequenceNumber, nextShardIterator);
+    this.#nextCallMs = this.#pace.nextMs({
+      ...how,
+      bytes,
+      payloadBytes,
+      records: received,
+      millisBehindLatest,
+    });
+    const least = this.#need.leastBytes(this.#queue.workMs, this.#pace.idleMs);
+    const isShort = this.#behind && received >= limit && this.#share.batchBytes() < least;
+    this.#context.budgetWatch.saw(this.#shard.shardId, isShort);
+    const look = { atMs: how.endedMs, bytes, payloadBytes, millisBehindLatest };
+    this.#need.saw({ ...look, behind: this.#behind });
+    if (received > 0) {
+      this.#recordBytes = this.#context.sizes.saw(received, bytes);
+      const { shardId } = this.#shard;
+      this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
+    }
+    const from = this.#dropping ? this.#from : undefined;
+    const wanted = this.#wanted(records);
+    return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
+  }
+
+  /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
+  #wanted(records: RecordBatch): RecordBatch {
+    const isThere = this.#misplaced.holds(this.#from);
+    if (!this.#dropping || (records.count === 0 && !isThere)) return records;
+    this.#dropping = false;
+    if (!isThere) tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
+    return records.after(this.#from);
+  }
+
+  /** Decides what an error means and when to go on. Gives the last batch when it means that the shard is gone. */
+  async #failed(
+    operation: string,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
+    this.#failures += 1;
+    const kind = kindOfTrouble(error);
+    if (kind === "iteratorGone" && this.#cursor.hasIterator) {
+      this.#cursor.dropIterator();
+      this.#context.emit({ type: "iteratorExpired", shardId: this.#shard.shardId });
+      if (this.#failures === 1) return undefined;
+    }
+    if (isStaleConnection(error) && this.#failures === 1) return undefined;
+    if (kind === "notFound" || (kind === "iteratorGone" && operation === "GetShardIterator")) {
+      return this.#refused(operation, error, signal);
+    }
+    this.#retryLater(operation, error, kind);
+    return undefined;
+  }
+
+  /** The service knows no such thing: is it the shard that is gone, the stream, or the place in it? */
+  async #refused(
+    operation: string,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<Batch | undefined> {
+    const { calls, stream, emit } = this.#context;
+    const { shardId } = this.#shard;
+    try {
+      const { place } = this.#cursor;
+      const shardEnd = await endingOfMissing(calls, stream, shardId, place, error, signal);
+      if (shardEnd) {
+        emit({ type: "shardExpired", shardId });
+        return { records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd };
+      }
+      // It is still listed, so only the iterator can be what the service does not know.
+      this.#cursor.dropIterator();
+      this.#retryLater(operation, error, "other");
+    } catch (listingError) {
+      if (!signal.aborted) {
+        const failed = listingError instanceof ForeignPosition ? operation : "ListShards";
+        this.#retryLater(failed, listingError, kindOfTrouble(listingError));
+      }
+    }
+    return undefined;
+  }
+
+  #retryLater(operation: string, error: unknown, kind: TroubleKind): void {
+    const { clock, troubles } = this.#context;
+    const lasting = isLasting(error);
+    const nowMs = clock.monotonicMs();
+    const retryInMs =
+      kind === "throttled" ? this.#pace.throttledMs(nowMs) : this.#pace.failedMs(lasting);
+    this.#nextCallMs = nowMs + retryInMs;
+    const { shardId } = this.#shard;
+    const ofShard = error instanceof ForeignPosition;
+    const everywhere = (lasting && !ofShard) || kind === "unreachable";
+    troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
+  }
+
+  /** What a record comes to, by the last ones of this shard, or by those of others. */
+  get #expectedBytes(): number | undefined {
+    return this.#recordBytes ?? this.#context.sizes.largestBytes;
+  }
+
+  /** As many records as fit into what this shard may hold. At the tip few have come, and nobody needs to be careful. */
+  #ask(): Ask {
+    const { sizes, settings } = this.#context;
+    const most = Math.min(settings.maxRecords, MAX_RECORDS);
+    const recordBytes = this.#expectedBytes;
+    if (this.#behind) return sizes.ask(recordBytes, this.#batchBytes, most);
+    const fitting = recordBytes === undefined ? most : Math.floor(this.#batchBytes / recordBytes);
+    return { limit: Math.max(1, Math.min(fitting, most)), isCautious: false };
+  }
+}

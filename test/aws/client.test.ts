@@ -1,0 +1,81 @@
+// What our client sends, call after call: what it keeps between calls must not outlive its time.
+
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { kinesisClient } from "../../src/aws/kinesisClient.ts";
+import { systemClock } from "../../src/clock.ts";
+import { GetRecords } from "../../src/stream/calls/kinesisCalls.ts";
+
+const heard: IncomingHttpHeaders[] = [];
+/** How many calls are never answered. */
+let silent = 0;
+
+const service = createServer((request, response) => {
+  heard.push(request.headers);
+  request.resume();
+  if (silent > 0) silent -= 1;
+  else response.end('{"Records":[],"NextShardIterator":"next","MillisBehindLatest":0}');
+});
+
+let endpoint = "";
+beforeAll(async () => {
+  service.listen(0, "127.0.0.1");
+  await once(service, "listening");
+  endpoint = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
+});
+afterAll(() => service.closeAllConnections());
+beforeEach(() => heard.splice(0));
+
+/** Credentials that are over as soon as they have been used. */
+function shortLived() {
+  let made = 0;
+  return async () => {
+    made += 1;
+    return {
+      accessKeyId: `KEY${made}`,
+      secretAccessKey: `secret ${made}`,
+      expiration: new Date(Date.now() - 1),
+    };
+  };
+}
+
+function recordsOf({ requestTimeoutMs = 30_000 } = {}) {
+  const client = kinesisClient({
+    endpoint,
+    region: "us-east-1",
+    credentials: shortLived(),
+    maxAttempts: 1,
+  });
+  return new GetRecords({ client, clock: systemClock, requestTimeoutMs });
+}
+
+const call = (getRecords: GetRecords, signal = new AbortController().signal) =>
+  getRecords.call("an iterator", 10, undefined, signal);
+
+test("each call is signed with the credentials that are valid now", async () => {
+  const getRecords = recordsOf();
+  for (let i = 0; i < 3; i += 1) await call(getRecords);
+  const keys = heard.map(({ authorization }) => /Credential=(\w+)/.exec(authorization ?? "")?.[1]);
+  expect(new Set(keys).size).toBe(3);
+});
+
+test("the service hears who asks", async () => {
+  await call(recordsOf());
+  expect(heard[0]?.["user-agent"]).toMatch(/^kinesis-multilang\/\d+\.\d+\.\d+ md\/nodejs#\d+/);
+});
+
+test("a call that was never answered, or was aborted, does not spoil the next", async () => {
+  const getRecords = recordsOf({ requestTimeoutMs: 200 });
+  silent = 1;
+  await expect(call(getRecords)).rejects.toThrow("did not answer GetRecords within 200 ms");
+  expect((await call(getRecords)).nextShardIterator).toBe("next");
+  silent = 1;
+  const stop = new AbortController();
+  const aborted = call(getRecords, stop.signal);
+  stop.abort();
+  await expect(aborted).rejects.toThrow();
+  silent = 0;
+  expect((await call(getRecords)).nextShardIterator).toBe("next");
+});

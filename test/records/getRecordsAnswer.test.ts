@@ -1,0 +1,262 @@
+// The fast way from a GetRecords answer to a child's records gives, byte for byte, what the obvious way gives.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { readGetRecordsAnswer } from "../../src/records/getRecordsAnswer.ts";
+import { InvalidResponse } from "../../src/records/invalidResponse.ts";
+import { choices, jsonText, NumberText } from "./jsonText.ts";
+
+interface ServiceRecord {
+  readonly Data?: string | null;
+  readonly PartitionKey?: string | null;
+  readonly SequenceNumber: string;
+  readonly ApproximateArrivalTimestamp?: number | string | null;
+}
+
+/** The slow way, which anyone can see to be right. */
+function obvious(body: string): string {
+  const answer: { Records?: ServiceRecord[] | null } = JSON.parse(body);
+  const records = (answer.Records ?? []).map((record) =>
+    JSON.stringify({
+      data: record.Data ?? "",
+      partitionKey: record.PartitionKey ?? "",
+      sequenceNumber: record.SequenceNumber,
+      approximateArrivalTimestamp: milliseconds(record.ApproximateArrivalTimestamp ?? 0),
+      subSequenceNumber: 0,
+      action: "record",
+    }),
+  );
+  return records.join(",").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+}
+
+function milliseconds(timestamp: number | string): number {
+  const seconds = Number(timestamp);
+  return Number.isNaN(seconds) ? Date.parse(String(timestamp)) : Math.round(seconds * 1000) + 0;
+}
+
+const text = fc.string({ unit: "binary", maxLength: 40 });
+const awkward = fc.constantFrom(
+  "\u2028",
+  "a\u2029b",
+  "\u2027\u202a",
+  '"',
+  "\\",
+  "/+/",
+  "€",
+  "\ud800",
+  "",
+);
+const base64 = fc
+  .oneof(
+    fc.uint8Array({ maxLength: 20 }),
+    fc.uint8Array({ minLength: 50, maxLength: 130 }),
+    fc.uint8Array({ minLength: 400, maxLength: 700 }),
+  )
+  .map((bytes) => Buffer.from(bytes).toString("base64"));
+
+const ms = fc.integer({ min: -5_000_000_000_000, max: 5_000_000_000_000 });
+const timestamp = fc.oneof(
+  ms.map((time) => time / 1000),
+  ms.map((time) => new NumberText(`${time}E-3`)),
+  ms.map((time) => new NumberText((time / 1000).toExponential().toUpperCase().replace("+", ""))),
+  fc.integer({ min: 1_700_000_000_000, max: 1_900_000_000_000 }).map((time) => {
+    const digits = String(time);
+    return new NumberText(`${digits[0]}.${digits.slice(1)}E9`);
+  }),
+  fc.integer({ min: 0, max: 2_000_000_000 }),
+  ms.map((time) => new Date(time).toISOString()),
+  ms.map((time) => String(time / 1000)),
+  fc.constant(null),
+);
+
+const sequenceNumber = fc
+  .tuple(fc.integer({ min: 1, max: 9 }), fc.stringMatching(/^[0-9]{0,127}$/))
+  .map(([first, rest]) => `${first}${rest}`);
+
+const unknownFields = fc.dictionary(
+  fc.oneof(text, fc.constantFrom("EncryptionType", "Dat", "Datas", "data", "__proto__")),
+  fc.oneof(fc.jsonValue(), text),
+  { maxKeys: 2 },
+);
+
+const record = fc
+  .tuple(
+    unknownFields,
+    fc.record(
+      {
+        Data: fc.oneof({ arbitrary: base64, weight: 5 }, text, awkward, fc.constant(null)),
+        PartitionKey: fc.oneof(text, awkward, fc.constant("pk000001"), fc.constant(null)),
+        ApproximateArrivalTimestamp: timestamp,
+      },
+      { requiredKeys: [] },
+    ),
+    sequenceNumber,
+  )
+  .map(([unknown, known, SequenceNumber]) => ({ ...unknown, ...known, SequenceNumber }));
+
+const answer = fc
+  .tuple(
+    unknownFields,
+    fc.record(
+      {
+        Records: fc.oneof(
+          { arbitrary: fc.array(record, { maxLength: 8 }), weight: 9 },
+          fc.constant(null),
+        ),
+        NextShardIterator: fc.oneof(text, fc.constant(null)),
+        MillisBehindLatest: fc.oneof(fc.nat(), fc.constant(null)),
+      },
+      { requiredKeys: [] },
+    ),
+  )
+  .map(([unknown, known]) => ({ ...unknown, ...known }));
+
+/** A body in one of the many ways to write it. */
+const body = fc
+  .tuple(answer, fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 30 }))
+  .map(([value, list]) => jsonText(value, choices(list)));
+
+const read = (text: string) => readGetRecordsAnswer(Buffer.from(text));
+
+describe("an answer of GetRecords", () => {
+  test("becomes what the obvious way makes of it, however it is written", () => {
+    fc.assert(
+      fc.property(body, (text) => {
+        const found = read(text);
+        const parsed = JSON.parse(text);
+        expect(found.records.json.toString()).toBe(obvious(text));
+        expect(found.records.count).toBe(parsed.Records?.length ?? 0);
+        expect(found.nextShardIterator).toBe(parsed.NextShardIterator ?? undefined);
+        expect(found.millisBehindLatest).toBe(parsed.MillisBehindLatest ?? undefined);
+        expect(found.lastSequenceNumber).toBe(parsed.Records?.at(-1)?.SequenceNumber);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  test("has each record where its offsets say", () => {
+    fc.assert(
+      fc.property(body, (text) => {
+        const { records } = read(text);
+        const each = Array.from({ length: records.count }, (_, index) => records.jsonAt(index));
+        expect(each.map(String).join(",")).toBe(records.json.toString());
+        const numbers = (JSON.parse(text).Records ?? []).map(
+          (r: ServiceRecord) => r.SequenceNumber,
+        );
+        expect(each.map((_, index) => records.position(index).sequenceNumber)).toEqual(numbers);
+      }),
+    );
+  });
+
+  test("is refused when it is cut off anywhere", () => {
+    fc.assert(
+      fc.property(body, fc.nat(), (text, at) => {
+        const bytes = Buffer.from(text.trim());
+        const cut = bytes.subarray(0, at % bytes.length);
+        expect(() => readGetRecordsAnswer(cut)).toThrow(InvalidResponse);
+      }),
+    );
+  });
+
+  // Where a byte of the structure is another one, JSON.parse and we must agree that it is wrong.
+  test("is refused when its structure is damaged", () => {
+    const sound =
+      '{"Records":[{"SequenceNumber":"1","Data":"YQ==","PartitionKey":"k"}],"X":[1,{"y":null}]}';
+    fc.assert(
+      fc.property(
+        fc.nat({ max: sound.length - 1 }),
+        fc.constantFrom(...'{}[]:,"x1\n'),
+        (at, byte) => {
+          const text = sound.slice(0, at) + byte + sound.slice(at + 1);
+          const expected = outcome(() => obviousOrThrow(text));
+          expect(outcome(() => read(text).records.json.toString())).toBe(expected);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ["a record without a sequence number", '{"Records":[{"Data":""}]}'],
+    ["a sequence number that is none", '{"Records":[{"SequenceNumber":"12x"}]}'],
+    [
+      "a sequence number that is none, of the same length as the one before",
+      '{"Records":[{"SequenceNumber":"123456"},{"SequenceNumber":"123:56"}]}',
+    ],
+    ["an empty sequence number", '{"Records":[{"SequenceNumber":""}]}'],
+    ["a sequence number that is a number", '{"Records":[{"SequenceNumber":12}]}'],
+    ["data that is no string", '{"Records":[{"SequenceNumber":"1","Data":{}}]}'],
+    [
+      "a time that is none",
+      '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":"soon"}]}',
+    ],
+    [
+      "a time beyond all dates",
+      '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":1e20}]}',
+    ],
+    [
+      "a number that JSON does not have",
+      '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":01}]}',
+    ],
+    [
+      "a line end inside a payload",
+      `{"Records":[{"SequenceNumber":"1","Data":"${"A".repeat(300)}\n"}]}`,
+    ],
+    [
+      "a carriage return inside a payload",
+      `{"Records":[{"SequenceNumber":"1","Data":"${"A".repeat(300)}\r"}]}`,
+    ],
+    ["an escape that JSON does not have", '{"Records":[{"SequenceNumber":"1","Data":"\\x"}]}'],
+    ["something behind the end", '{"Records":[]} {}'],
+    ["no object", "[]"],
+    ["nothing", ""],
+    ["a page of a proxy", "<html></html>"],
+  ])("is refused with %s", (_, text) => {
+    expect(() => read(text)).toThrow(InvalidResponse);
+  });
+
+  test("with bytes that are no UTF-8 has U+FFFD in their place", () => {
+    const bytes = Buffer.concat([
+      Buffer.from('{"Records":[{"SequenceNumber":"1","PartitionKey":"'),
+      Buffer.from([0xff]),
+      Buffer.from('"}]}'),
+    ]);
+    expect(readGetRecordsAnswer(bytes).records.at(0).partitionKey).toBe("\ufffd");
+  });
+
+  test("names the children of a finished shard", () => {
+    const found = read(
+      '{"Records":[],"ChildShards":[{"ShardId":"s-1","ParentShards":["s-0"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"9"}}]}',
+    );
+    expect(found.nextShardIterator).toBeUndefined();
+    expect(found.childShards).toEqual([
+      {
+        shardId: "s-1",
+        parentShardIds: ["s-0"],
+        hashKeyRange: { startingHashKey: "0", endingHashKey: "9" },
+      },
+    ]);
+    expect(read('{"ChildShards":[]}').childShards).toBeUndefined();
+    expect(() => read('{"ChildShards":[{}]}')).toThrow(InvalidResponse);
+  });
+});
+
+function outcome(make: () => string): string {
+  try {
+    return make();
+  } catch {
+    return "refused";
+  }
+}
+
+function obviousOrThrow(text: string): string {
+  const parsed = JSON.parse(text);
+  if (typeof parsed !== "object" || Array.isArray(parsed)) throw new Error("no answer");
+  for (const { SequenceNumber, Data, PartitionKey } of parsed.Records ?? []) {
+    if (!/^\d+$/.test(SequenceNumber)) throw new Error("no sequence number");
+    for (const text of [Data, PartitionKey]) {
+      if (typeof (text ?? "") !== "string") throw new Error("no string");
+    }
+  }
+  return obvious(text);
+}

@@ -1,0 +1,41 @@
+// The memory of records that are done with serves those that come; of others it is left alone.
+
+import { expect, test } from "vitest";
+import type { RecordBatch } from "../../src/model/batch.ts";
+import { BatchWriter } from "../../src/records/batchWriter.ts";
+import { sourceOf } from "../../src/records/byteSource.ts";
+import { TextPiece } from "../../src/records/textPiece.ts";
+
+const DATA = 100_000;
+
+/** One record with a payload of one character. */
+function batchOf(character: string): RecordBatch {
+  const writer = new BatchWriter(DATA + 1_000);
+  const piece = (text: string) => {
+    const made = new TextPiece();
+    made.set(sourceOf(text), 0, text.length);
+    return made;
+  };
+  writer.data(piece(character.repeat(DATA)));
+  writer.close(piece("key"), piece("1234"), 0, 0);
+  return writer.finish();
+}
+
+const text = (batch: RecordBatch) => batch.at(0).data[0];
+
+test("a batch that is freed gives its memory to the next", () => {
+  const first = batchOf("A");
+  const memory = first.json.buffer;
+  first.free();
+  const second = batchOf("B");
+  expect(second.json.buffer).toBe(memory);
+  expect(text(second)).toBe("B");
+});
+
+test("one that is not keeps it, whatever comes", () => {
+  const kept = batchOf("A");
+  const part = kept.slice(0, 1);
+  part.free();
+  for (const character of "BCD") batchOf(character).free();
+  expect(text(kept)).toBe("A");
+});
