@@ -111,3 +111,11 @@ export class LineSplitter {
     this.#held = larger;
   }
 }
+
+/**
+ * Escapes U+2028 and U+2029 in a JSON text. Some line readers, Node's among them, end a line at
+ * these characters. Inside a JSON string the escape means the same.
+ */
+export function escapeSeparators(json: string): string {
+  return json.replace(/[\u2028\u2029]/g, (c) => (c === "\u2028" ? "\\u2028" : "\\u2029"));
+}

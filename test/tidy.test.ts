@@ -14,7 +14,7 @@ const LEAVES = [
   "anySignal",
   "nearest",
   "plural",
-  "spareBuffers",
+  "buffers",
   "clock",
   "events",
   "inParallel",
@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The three strangers: none of them knows another.
   stream: ["model", "records", "aws"],
   child: ["model"],
-  leases: ["model"],
+  leases: ["model", "aws"],
   // Only shard/ knows all three, and each by its port.
   shard: ["model", "stream", "child", "leases"],
   listeners: ["model"],

@@ -1,12 +1,14 @@
-// Credentials from the providers that the configuration names, asked in their order. The SDK's providers are loaded when
-// first asked, so that a start does not pay for those that are not used.
+// Gets credentials from the providers that the configuration names, in their order. The SDK's
+// providers are loaded when first used, so that unused ones do not slow the start down.
 
 import type { AssumeRole, CredentialsProvider } from "../config/credentialsProvider.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import { type Credentials, keepCredentials, type ProvideCredentials } from "./keptCredentials.ts";
 
-/** One provider for all services with the same list, so that a role is not assumed three times. */
+/**
+ * Services with the same list share one provider: a role is assumed once instead of three times.
+ */
 const shared = new WeakMap<readonly CredentialsProvider[], ProvideCredentials>();
 
 export function sharedCredentials(
@@ -36,7 +38,7 @@ async function firstOf(
     }
   }
   throw new UserError(
-    `no AWS credentials found; tried:${tried.join("")}\nProvide one of them, or name another with AwsCredentialsProvider.`,
+    `no AWS credentials found; tried:${tried.join("")}\nProvide one of them, or name another provider with AwsCredentialsProvider.`,
     { cause: causes.length === 1 ? causes[0] : new AggregateError(causes) },
   );
 }
@@ -76,12 +78,12 @@ const CONTAINER_VARIABLES = [
   "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 ];
 
-/** Signed requests need some keys; services that want none do not look at them. */
+/** The SDK needs keys to sign a request. A service that allows anonymous access ignores them. */
 const ANONYMOUS: Credentials = { accessKeyId: "anonymous", secretAccessKey: "anonymous" };
 
 /**
- * The SDK keeps the text of ~/.aws/credentials and ~/.aws/config; who asks again wants what they say now. STS is called in
- * the region of the service, unless the profile names another.
+ * Makes the SDK read ~/.aws/credentials and ~/.aws/config again instead of using its cached text.
+ * STS is called in the region of the service, unless the profile names another one.
  */
 function fresh(region: string) {
   return { ignoreCache: true, parentClientConfig: { region } };
@@ -89,7 +91,7 @@ function fresh(region: string) {
 
 type Sdk = typeof import("@aws-sdk/credential-providers");
 
-/** Keys in the environment come first, as in Java; the SDK for JavaScript would prefer AWS_PROFILE to them. */
+/** Keys in the environment come first, as in Java. The SDK for JavaScript prefers AWS_PROFILE. */
 async function defaultChain(sdk: Sdk, region: string): Promise<Credentials> {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = process.env;
   return id && secret ? await sdk.fromEnv()() : await sdk.fromNodeProviderChain(fresh(region))();
@@ -127,7 +129,7 @@ function described(provider: CredentialsProvider): string {
     case "container":
       return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI)";
     case "containerOrInstance":
-      return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI), or EC2 instance metadata without them";
+      return "container metadata (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or …_FULL_URI), or EC2 instance metadata if neither is set";
     case "webIdentity":
       return "web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN)";
     case "anonymous":
@@ -138,8 +140,9 @@ function described(provider: CredentialsProvider): string {
 }
 
 /**
- * For an endpoint on this machine the person has an emulator, which takes any keys: nobody should have to invent some.
- * Keys that exist are used all the same; the metadata services, slow where they are missing, are not asked.
+ * Credentials for an endpoint on this machine, which is an emulator and accepts any keys. Keys from
+ * the environment or a profile are used; without them, made-up ones. Metadata services are not
+ * called: where they do not exist, a call takes seconds to fail.
  */
 export function localCredentials(endpoint: string, region: string, emit: Emit): ProvideCredentials {
   const provide = async () => {
@@ -147,7 +150,7 @@ export function localCredentials(endpoint: string, region: string, emit: Emit): 
     try {
       return await fromEnv()().catch(() => fromIni(fresh(region))());
     } catch {
-      const message = `no AWS credentials found; made-up ones are used for the local endpoint ${endpoint}`;
+      const message = `no AWS credentials found; using made-up ones for the local endpoint ${endpoint}`;
       emit({ type: "configWarning", message });
       return { accessKeyId: "local", secretAccessKey: "local" };
     }

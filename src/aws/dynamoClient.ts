@@ -1,13 +1,13 @@
-// The connection to DynamoDB. The SDK is loaded when the first client is made, so that a command that needs
-// none starts without it.
+// The program's DynamoDB client. The SDK is loaded when the first client is made, so commands that
+// do not use DynamoDB start faster.
 
 import type { DynamoDB, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
-import { makeLean, USER_AGENT } from "./leanClient.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
 
 export interface DynamoClientOptions {
-  /** Absent = the SDK's own chain: environment, shared configuration, instance. */
+  /** Absent = from the SDK: environment, shared configuration, instance metadata. */
   readonly region?: string;
   /** Absent = AWS. */
   readonly endpoint?: string;
@@ -15,17 +15,17 @@ export interface DynamoClientOptions {
   readonly credentials?: NonNullable<DynamoDBClientConfig["credentials"]>;
 }
 
-/** Renewals of many leases share these; more wait in line. */
+/** The renewals of all leases share these connections. With more calls in flight, calls wait. */
 const MAX_CONNECTIONS = 32;
 const CONNECT_TIMEOUT_MS = 2_000;
-/** DynamoDB answers in milliseconds. A request that takes longer is repeated: waiting would cost leases. */
+/** DynamoDB responds within milliseconds. A longer wait would risk leases; the caller repeats. */
 const REQUEST_TIMEOUT_MS = 3_000;
-/** A page of a scan has 1 MiB, as DynamoDB counts. */
+/** A page of a scan is at most 1 MiB as DynamoDB counts; its JSON is longer. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /**
- * The SDK never retries: a conditional write whose answer was lost looks like a lost race when it is simply repeated.
- * Who writes knows what to read before the next attempt.
+ * This client never retries. When the response to a conditional write is lost and the write is
+ * repeated, the repetition fails as if another worker had won. The caller re-reads the row first.
  */
 export async function dynamoClient({
   region,
@@ -47,7 +47,7 @@ export async function dynamoClient({
       allocate: Buffer.allocUnsafe,
     }),
   });
-  makeLean(client);
+  removeOverhead(client);
   renewRefusedKeys(client, credentials);
   return client;
 }

@@ -1,5 +1,6 @@
-// Keeps credentials until they are about to expire, or until a service refuses them. The SDK would keep keys without an
-// expiry for as long as the process lives, although the file, the command or the role that they come from has new ones.
+// Caches credentials until shortly before they expire, or until a service refuses them. The SDK
+// would keep keys without an expiry for the life of the process, although their source (a file, a
+// command, a role) has newer ones.
 
 import { type Clock, systemClock } from "../clock.ts";
 import type { Emit } from "../events.ts";
@@ -12,16 +13,18 @@ export interface Credentials {
   readonly expiration?: Date;
 }
 
-/** What a client of the SDK takes as its credentials. Rejects with a UserError that names what was tried. */
+/**
+ * The `credentials` option of an SDK client. Rejects with a UserError that lists the sources tried.
+ */
 export interface ProvideCredentials {
   (): Promise<Credentials>;
-  /** The SDK asks for each call and keeps nothing itself. */
+  /** Makes the SDK call this function for each request, without a cache of its own. */
   readonly memoized: true;
   /**
-   * A service has refused these keys: asks for others, unless that was done a moment ago.
+   * Fetches new keys because a service refused these, unless they were fetched a moment ago.
    *
    * @param why the name of the service's error.
-   * @returns whether the keys are different now.
+   * @returns whether the current keys differ from the refused ones.
    */
   renew(refused: Credentials, why: string): Promise<boolean>;
 }
@@ -31,11 +34,11 @@ interface KeepOptions {
   readonly clock?: Clock;
 }
 
-/** The SDK asks anew when less than this is left; what it gets must last longer, or it would ask again. */
+/** Refresh when less than this is left. The SDK uses the same threshold. */
 const REFRESH_BEFORE_MS = 5 * 60_000;
-/** After a refresh failed while the old keys are still valid. */
+/** The pause after a failed refresh, while the old keys are still valid. */
 const REFRESH_AGAIN_MS = 30_000;
-/** Many calls are refused at once, and asking may start a process or call STS. */
+/** The pause between renewals: many calls fail at once, and a renewal may start a process. */
 const RENEW_EVERY_MS = 5_000;
 
 export function keepCredentials(
@@ -49,7 +52,7 @@ export function keepCredentials(
   });
 }
 
-/** Keys that were valid once cannot be replaced for now. No UserError: that would end a daemon that works. */
+/** Expired keys could not be replaced. Not a UserError, because that would end a running daemon. */
 class NotRenewed extends Error {
   override readonly name = "CredentialsProviderError";
 }
@@ -102,7 +105,7 @@ class KeptCredentials {
     return renewed;
   }
 
-  /** Once for all who want to know at the same time. */
+  /** Concurrent callers share one fetch. */
   #ask(): Promise<Credentials> {
     this.#asking ??= this.#askNow().finally(() => {
       this.#asking = undefined;

@@ -1,49 +1,49 @@
-// The Kinesis clients of the program, with our protocol: one for calls, over a bounded number of connections that are kept
-// and write an answer straight into its place, and one for subscriptions, each of which has a connection to itself for minutes.
+// The program's Kinesis clients. `kinesisClient` makes calls over a bounded pool of connections
+// that read a response directly into its final buffer. `subscriptionClient` gives each subscription
+// its own connection for minutes.
 
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
 import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
-import { takeBuffer } from "../spareBuffers.ts";
+import { takeBuffer } from "../buffers.ts";
+import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
 import { RawRecordsProtocol } from "./kinesisProtocol.ts";
-import { makeLean, USER_AGENT } from "./leanClient.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
 
 export interface KinesisOptions {
-  /** Absent: as the SDK finds it (environment, shared configuration). */
+  /** Absent: from the SDK (environment, shared configuration). */
   readonly region?: string;
-  /** A URL; absent: the region's own, or what `AWS_ENDPOINT_URL_KINESIS` says. */
+  /** A URL. Absent: the endpoint of the region, or `AWS_ENDPOINT_URL_KINESIS`. */
   readonly endpoint?: string;
   /** Absent: the SDK's default chain. */
   readonly credentials?: NonNullable<KinesisClientConfig["credentials"]>;
   readonly useDualstackEndpoint?: boolean;
   readonly useFipsEndpoint?: boolean;
   /**
-   * How often the SDK tries a call by itself; 3 when absent. A reader's client wants 1: the reader knows the shard, tells
-   * of the trouble, and waits as long as it takes.
+   * Attempts of the SDK for each call; 3 when absent. Readers need 1: they retry themselves, report
+   * the failure for its shard, and never give up.
    */
   readonly maxAttempts?: number;
-  /** From the beginning of a call to its whole answer; 60 s when absent. */
+  /** From the start of a call to the end of its response; 60 s when absent. */
   readonly requestTimeoutMs?: number;
 }
 
-/** A shard has one call on its way at most, so with fewer shards than this none waits for another; beyond, calls wait for a free one. */
+/** A shard has at most one call in flight. With more shards, calls wait for a free connection. */
 const MAX_CONNECTIONS = 256;
 const CONNECT_TIMEOUT_MS = 5_000;
-/**
- * No call hangs longer than this, whoever makes it: 5 MiB need no more over the slowest of lines. Readers have closer limits.
- */
+/** Enough for 5 MiB over a very slow line. Readers set a shorter limit. */
 const REQUEST_TIMEOUT_MS = 60_000;
-/** The service sends at most 10 MiB of payload, 14 MiB as base64, and the names of at most 10,000 records. */
+/** Kinesis sends at most 10 MiB of payload (14 MiB as base64) and the fields of 10,000 records. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** Without one the SDK writes to STDERR when calls wait for a connection. */
+/** Without a logger the SDK writes to STDERR when calls wait for a connection. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * A client for every operation of Kinesis. GetRecords alone answers with bytes (`RawGetRecordsOutput`): use `getRecords`.
+ * A client for every operation of Kinesis except SubscribeToShard. GetRecords returns bytes
+ * (`RawGetRecordsOutput`): call it with the class `GetRecords`.
  *
- * The SDK's own choice is HTTP/2, which needs TLS and does not get along with emulators; over HTTP/1.1 the length of a body is
- * known before it comes.
+ * The SDK would use HTTP/2, which needs TLS and fails with emulators. HTTP/1.1 also announces the
+ * length of a body, so that its final buffer can be allocated first.
  */
 export function kinesisClient({
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
@@ -63,21 +63,21 @@ export function kinesisClient({
       }),
     });
   const client = withoutVersionWarning(make);
-  makeLean(client);
+  removeOverhead(client);
   renewRefusedKeys(client, options.credentials);
   return client;
 }
 
-/** How much the service may send ahead over one connection, as Java asks for. Node's own choice is 64 KiB. */
+/** The HTTP/2 window of a connection: the value of the Java client. Node's default is 64 KiB. */
 export const WINDOW_BYTES = 512 * 1024;
-/** A connection that is silent for longer than a subscription lasts is none. */
+/** Longer than a subscription lasts (5 minutes): a connection that is silent for longer is dead. */
 const SESSION_TIMEOUT_MS = 360_000;
 
 /**
- * A client for SubscribeToShard alone, which answers with a stream of bytes (`RawSubscribeToShardOutput`).
+ * A client for SubscribeToShard, which returns a stream of bytes (`RawSubscribeToShardOutput`).
  *
- * @param http2 the service insists on it. Emulators behind `http://` are spoken to in HTTP/1.1: the one that is embedded
- *   here ends the SDK's HTTP/2 connections with a protocol error.
+ * @param http2 Kinesis requires it. Emulators behind `http://` use HTTP/1.1, because the embedded
+ *   one closes the SDK's HTTP/2 connections with a protocol error.
  */
 export function subscriptionClient(
   options: KinesisOptions,
@@ -106,7 +106,10 @@ export function subscriptionClient(
 
 const WARNING_SWITCH = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
 
-/** The SDK looks once, when the first client is made; children should not inherit the switch. */
+/**
+ * Suppresses the SDK's warning about the Node version. The SDK reads the variable when the first
+ * client is made. It is set for that moment only, so that children do not inherit it.
+ */
 export function withoutVersionWarning<T>(make: () => T): T {
   const before = process.env[WARNING_SWITCH];
   process.env[WARNING_SWITCH] = "true";

@@ -1,6 +1,6 @@
-// The SDK's own protocol, except that an answer of GetRecords stays the bytes that it is, and one of SubscribeToShard the
-// stream of bytes. Everything else that the SDK does for a call (endpoint, credentials, signing, connections, errors) is
-// as it was.
+// The SDK's protocol with one change: it does not decode the responses of GetRecords (bytes) and
+// SubscribeToShard (a stream of bytes). Everything else remains the SDK's: endpoints, credentials,
+// signing and errors.
 
 import { Readable } from "node:stream";
 import { AwsJson1_1Protocol } from "@aws-sdk/core/protocols";
@@ -8,20 +8,21 @@ import { AwsJson1_1Protocol } from "@aws-sdk/core/protocols";
 type Deserialize = AwsJson1_1Protocol["deserializeResponse"];
 type MetadataBearer = Awaited<ReturnType<Deserialize>>;
 
-/** What a client with this protocol gives for GetRecords. */
+/** The output of GetRecords with this protocol. */
 export interface RawGetRecordsOutput {
+  /** A view of a buffer from the pool (buffers.ts), which the caller gives back. */
   readonly body: Buffer;
 }
 
-/** What it gives for SubscribeToShard. */
+/** The output of SubscribeToShard with this protocol. */
 export interface RawSubscribeToShardOutput extends ServiceTime {
-  /** Frames of an event stream, over HTTP/2 or HTTP/1.1. */
+  /** The frames of an event stream, over HTTP/2 or HTTP/1.1. */
   readonly body: Readable;
 }
 
-/** What it adds to the answer of GetShardIterator. */
+/** This protocol adds it to the output of GetShardIterator, too. */
 export interface ServiceTime {
-  /** The service's clock when it answered, in whole seconds as milliseconds; absent when it did not say. */
+  /** The `Date` header: the service's clock, in milliseconds but rounded to seconds. */
   readonly serviceTimeMs?: number;
 }
 

@@ -1,18 +1,22 @@
-// A time limit for one call of a service, and the end of the call when its caller stops.
+// Limits the time of one call to a service, and aborts the call when its caller stops.
 
-/** A call that took too long. */
+/** The call exceeded its time limit. */
 class CallTimeout extends Error {
   override readonly name = "TimeoutError";
 }
 
-/** Whose patience it is, and how long. */
 export interface TimeLimit {
   readonly requestTimeoutMs: number;
   /** Kinesis when absent. */
   readonly service?: string;
 }
 
-/** @param controller aborts the call when it takes too long or the signal is aborted; one that was not used up by that. */
+/**
+ * @param call receives the controller's signal.
+ * @param controller aborts the call on a timeout, or when `signal` is aborted. A caller may pass
+ *   the same one again until it is aborted.
+ * @throws TimeoutError, or what the call throws.
+ */
 export async function limited<T>(
   { requestTimeoutMs, service = "Kinesis" }: TimeLimit,
   operation: string,
@@ -21,11 +25,12 @@ export async function limited<T>(
   controller = new AbortController(),
 ): Promise<T> {
   signal.throwIfAborted();
-  // Not AbortSignal.any: on a signal that lives as long as the daemon it leaks a little with each call.
+  // Not AbortSignal.any: it leaks memory with each call on a signal that lives as long as the
+  // daemon.
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   let late = false;
-  // A plain timer: `Clock.sleep` makes an error for each call that ends in time.
+  // Not `Clock.sleep`: it would create an error for each call that ends in time.
   const timer = setTimeout(() => {
     late = true;
     controller.abort();
@@ -34,9 +39,8 @@ export async function limited<T>(
     return await call(controller.signal);
   } catch (cause) {
     if (!late) throw cause;
-    throw new CallTimeout(`${service} did not answer ${operation} within ${requestTimeoutMs} ms.`, {
-      cause,
-    });
+    const message = `${service} did not respond to ${operation} within ${requestTimeoutMs} ms.`;
+    throw new CallTimeout(message, { cause });
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);

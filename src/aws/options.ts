@@ -1,4 +1,5 @@
-// How each AWS service is reached, as plain options for the SDK's clients; the clients are built by the folders that use them.
+// The options of the SDK's clients for each AWS service: region, endpoint and credentials. The
+// callers make the clients.
 
 import type { ServiceSettings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
@@ -7,7 +8,7 @@ import { localCredentials, sharedCredentials } from "./credentials.ts";
 import type { ProvideCredentials } from "./keptCredentials.ts";
 import { findRegion, REGION_PLACES } from "./region.ts";
 
-/** To be spread into the configuration of an SDK client. */
+/** Spread these into the configuration of an SDK client. */
 export interface AwsOptions {
   readonly region: string;
   readonly endpoint?: string;
@@ -18,16 +19,19 @@ export interface AwsOptions {
 
 export interface AwsSurroundings {
   readonly environment?: Environment;
-  /** Hears when made-up credentials or a made-up region are used for a local endpoint. */
+  /**
+   * Receives failures to renew credentials, and warnings about made-up ones for a local endpoint.
+   */
   readonly emit?: Emit;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Looks for a region where none is set, which may ask the instance metadata; credentials are looked for when first asked.
+ * Finds a region when none is configured, which may call the instance metadata service. Credentials
+ * are looked up at the first call.
  *
- * @throws UserError when there is no region.
+ * @throws UserError when no region is found.
  */
 export async function awsOptions<Service extends string>(
   settings: { readonly services: Readonly<Record<Service, ServiceSettings>> },
@@ -52,7 +56,7 @@ export async function awsOptions<Service extends string>(
   };
 }
 
-/** The SDK reads these variables itself; we must know them too, to tell a local endpoint. */
+/** The SDK reads these variables, too. We need them to recognise a local endpoint. */
 function endpointInEnvironment(service: string, environment: Environment): string | undefined {
   const {
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: ignored,
@@ -77,11 +81,11 @@ async function regionFor(
   local: boolean,
 ): Promise<string> {
   const { AWS_REGION: nearest } = environment;
-  // An emulator takes any region: the instance metadata need not be asked.
+  // An emulator accepts any region, so the instance metadata service is not called.
   const found = nearest || (local ? LOCAL_REGION : await findRegion(environment));
   const region = found || fallbackRegion;
   if (region) return region;
   throw new UserError(
-    `no AWS region for ${service}: set regionName, or one of the places that were tried (${REGION_PLACES})`,
+    `no AWS region for ${service}: set regionName, or name a region in one of these places: ${REGION_PLACES}`,
   );
 }

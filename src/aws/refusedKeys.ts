@@ -1,26 +1,13 @@
-// Clients of the SDK whose calls survive a rotation of keys: a call that a service refuses for its keys is made once more
-// with those that there are now. The service did nothing with it, so repeating it is safe, writes included.
+// Makes a client's calls survive a rotation of access keys. When a service refuses the keys of a
+// call, the client repeats the call once with newer keys. This is safe for writes, too: the service
+// did not execute the refused call.
 
+import { areKeysRefused } from "./errors.ts";
 import type { Credentials, ProvideCredentials } from "./keptCredentials.ts";
-
-/** The keys themselves are refused: not what they may do, and not the request's time. */
-const KEYS_REFUSED: ReadonlySet<string> = new Set([
-  "ExpiredTokenException",
-  "ExpiredToken",
-  "TokenRefreshRequired",
-  "UnrecognizedClientException",
-  "InvalidClientTokenId",
-  "InvalidAccessKeyId",
-  "InvalidToken",
-  "RequestExpired",
-  // Half of a pair was read while the file was being written.
-  "InvalidSignatureException",
-  "SignatureDoesNotMatch",
-]);
 
 type Handle<Args, Output> = (args: Args) => Promise<Output>;
 
-/** Of all clients that are made here, whatever service they are for. */
+/** The part that the clients of all services share. */
 export interface Client<Args, Output> {
   readonly middlewareStack: {
     add(
@@ -30,7 +17,7 @@ export interface Client<Args, Output> {
   };
 }
 
-/** @param credentials what the client was made with; keys that were given as they are cannot change. */
+/** @param credentials the client's. Without effect for literal keys, which cannot be renewed. */
 export function renewRefusedKeys<Args, Output>(
   client: Client<Args, Output>,
   credentials: object | undefined,
@@ -42,7 +29,7 @@ export function renewRefusedKeys<Args, Output>(
       try {
         return await next(args);
       } catch (error) {
-        if (!(error instanceof Error && KEYS_REFUSED.has(error.name))) throw error;
+        if (!areKeysRefused(error)) throw error;
         if (!(await credentials.renew(used, error.name))) throw error;
         return await next(args);
       }

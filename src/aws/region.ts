@@ -1,5 +1,6 @@
-// Where no region is configured: the places in which the AWS SDK for Java looks, in its order. (The SDK for JavaScript
-// does not ask the instance metadata, so a file that works on EC2 under Java would fail here without this.)
+// Finds the region when none is configured, in the places and the order of the AWS SDK for Java.
+// The SDK for JavaScript ignores the instance metadata, so a configuration without a region that
+// works on EC2 with Java would fail without this.
 
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -15,11 +16,11 @@ interface Environment {
   readonly AWS_EC2_METADATA_SERVICE_ENDPOINT?: string | undefined;
 }
 
-/** For a message that says where we looked. */
+/** For error messages. */
 export const REGION_PLACES =
   "AWS_REGION, the profile in ~/.aws/config, AWS_DEFAULT_REGION, EC2 instance metadata";
 
-/** `undefined` when no place names a region. Never rejects. */
+/** Returns `undefined` when no place names a region. Never rejects. */
 export async function findRegion(environment: Environment): Promise<string | undefined> {
   return (
     environment.AWS_REGION ||
@@ -42,36 +43,36 @@ async function regionOfProfile(environment: Environment): Promise<string | undef
   return undefined;
 }
 
-/** `region` in the section `[name]` or `[profile name]`. */
+/** The value of `region` in the section `[name]` or `[profile name]`. */
 export function regionIn(text: string, profile: string): string | undefined {
   let inside = false;
   for (const line of text.split(/\r?\n/)) {
     const section = /^\s*\[\s*(?:profile\s+)?["']?([^\]"']*?)["']?\s*\]/.exec(line);
     if (section) inside = section[1] === profile;
-    // An indented line belongs to a nested setting.
+    // The pattern excludes indented lines: they belong to a nested setting.
     const region = /^region\s*=\s*(\S+)/.exec(line)?.[1];
     if (inside && region) return region;
   }
   return undefined;
 }
 
-/** The metadata service answers at once where it exists; elsewhere the address leads nowhere. */
+/** On EC2 the metadata service responds at once; elsewhere nothing responds at its address. */
 const METADATA_LIMIT_MS = 1_000;
 
 async function regionOfInstance(environment: Environment): Promise<string | undefined> {
   if (environment.AWS_EC2_METADATA_DISABLED?.toLowerCase() === "true") return undefined;
   const base = environment.AWS_EC2_METADATA_SERVICE_ENDPOINT || "http://169.254.169.254";
-  const ask = async (path: string, method: string, headers: Record<string, string>) => {
+  const call = async (path: string, method: string, headers: Record<string, string>) => {
     const signal = AbortSignal.timeout(METADATA_LIMIT_MS);
     const response = await fetch(new URL(path, base), { method, headers, signal });
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
     return (await response.text()).trim();
   };
   try {
-    const token = await ask("/latest/api/token", "PUT", {
+    const token = await call("/latest/api/token", "PUT", {
       "x-aws-ec2-metadata-token-ttl-seconds": "60",
     });
-    const region = await ask("/latest/meta-data/placement/region", "GET", {
+    const region = await call("/latest/meta-data/placement/region", "GET", {
       "x-aws-ec2-metadata-token": token,
     });
     return /^[a-z0-9-]+$/.test(region) ? region : undefined;

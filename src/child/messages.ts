@@ -2,6 +2,7 @@
 // and the outgoing text is made here, byte for byte as the Java daemon writes it (key order, nulls, no spaces).
 
 import { z } from "zod";
+import { escapeSeparators } from "../lines.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 
@@ -147,9 +148,4 @@ export function processRecordsLine(
 ): readonly Buffer[] {
   const after = `],"millisBehindLatest":${millisBehindLatest ?? null}}\n`;
   return [RECORDS_BEFORE, records.json, Buffer.from(after)];
-}
-
-// Some readers of lines, Node's among them, end a line at these two; as escapes they mean the same in any JSON.
-function escapeSeparators(json: string): string {
-  return json.replace(/[\u2028\u2029]/g, (c) => (c === "\u2028" ? "\\u2028" : "\\u2029"));
 }

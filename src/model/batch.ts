@@ -1,6 +1,7 @@
 // Records on their way to a child. Their form inside this program is the text that the child reads:
 // it is made once, where the service's bytes arrive, and after that nobody looks at a payload again.
 
+import { escapeSeparators } from "../lines.ts";
 import { comparePositions, type Position, parsePosition } from "./position.ts";
 import type { ChildShard } from "./shard.ts";
 
@@ -165,7 +166,18 @@ export interface Batch {
   readonly shardEnd?: { readonly children: readonly ChildShard[] };
 }
 
-/** A record's JSON, in the form that RecordBatch describes. */
+/**
+ * A record as text, in the form that RecordBatch describes. For single records; records of a shard
+ * are rendered by records/batchWriter.ts, without objects.
+ */
+export function recordJson(record: KinesisRecord): string {
+  const { data, partitionKey, sequenceNumber } = record;
+  const { approximateArrivalTimestamp, subSequenceNumber } = record;
+  const rest = { sequenceNumber, approximateArrivalTimestamp, subSequenceNumber, action: "record" };
+  return escapeSeparators(JSON.stringify({ data, partitionKey, ...rest }));
+}
+
+/** @param records each as `recordJson` renders it. */
 export function batchOf(records: readonly string[]): RecordBatch {
   if (records.length === 0) return RecordBatch.empty;
   const json = Buffer.from(records.join(","));

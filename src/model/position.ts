@@ -23,6 +23,8 @@ const SENTINEL_ORDER = {
   SHARD_END: Number.POSITIVE_INFINITY,
 } satisfies Record<Sentinel, number>;
 
+/** Before the oldest record of a shard. */
+export const TRIM_HORIZON: Position = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 };
 export const SHARD_END: Position = { sequenceNumber: "SHARD_END", subSequenceNumber: 0 };
 
 export function isSentinel(text: string): text is Sentinel {

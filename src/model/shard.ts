@@ -8,6 +8,9 @@ export interface HashKeyRange {
   readonly endingHashKey: string;
 }
 
+/** The largest hash key; the smallest is 0. */
+export const LAST_HASH_KEY = 2n ** 128n - 1n;
+
 /** A shard as ListShards tells it. */
 export interface Shard {
   readonly shardId: string;

@@ -9,7 +9,7 @@ import {
   type IteratorPlace,
   placeOf,
 } from "../stream/calls/kinesisCalls.ts";
-import { kindOfTrouble } from "../stream/calls/readErrors.ts";
+import { kindOfReadError } from "../stream/calls/readErrors.ts";
 import type { TargetStream } from "./target.ts";
 
 /** The age in milliseconds of the oldest record that is not checkpointed, 0 when there is none; or why it is not known. */
@@ -65,7 +65,7 @@ function behind(place: IteratorPlace): IteratorPlace {
 }
 
 function whyUnknown(error: unknown): string {
-  switch (kindOfTrouble(error)) {
+  switch (kindOfReadError(error)) {
     case "notFound":
       return "no such shard";
     case "throttled":

@@ -6,8 +6,8 @@
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";
-import type { GetRecordsAnswer } from "../records/getRecordsAnswer.ts";
-import { disaggregator } from "../records/kplAggregate.ts";
+import type { GetRecordsResponse } from "../records/getRecordsResponse.ts";
+import { disaggregator } from "../records/kpl/disaggregate.ts";
 import { GetRecords, getShardIterator } from "../stream/calls/kinesisCalls.ts";
 import type { TargetStream } from "./target.ts";
 
@@ -100,7 +100,7 @@ class Search {
   }
 
   /** What is read from a time on, until reading is past the other time or at the shard's end. */
-  async *#answers(fromMs: number, toMs: number, limit: number): AsyncIterable<GetRecordsAnswer> {
+  async *#answers(fromMs: number, toMs: number, limit: number): AsyncIterable<GetRecordsResponse> {
     const { calls, stream } = this.#source;
     const { shardId, hashKeyRange } = this.#shard;
     const disaggregate = disaggregator(

@@ -9,7 +9,7 @@ import { isSequenceNumber, type Position } from "../model/position.ts";
 import { canHold, type Shard, type ShardFilter } from "../model/shard.ts";
 import { counted } from "../plural.ts";
 import { getShardIterator } from "../stream/calls/kinesisCalls.ts";
-import { kindOfTrouble } from "../stream/calls/readErrors.ts";
+import { kindOfReadError } from "../stream/calls/readErrors.ts";
 import { listShardsOnce } from "../stream/listing/listShards.ts";
 import { type Destination, describeDestination } from "./destination.ts";
 import { lastBefore } from "./lastBefore.ts";
@@ -155,7 +155,7 @@ async function checkRecord(
   try {
     await getShardIterator(calls, stream, shardId, place, signal);
   } catch (cause) {
-    if (!["iteratorGone", "notFound"].includes(kindOfTrouble(cause))) throw cause;
+    if (!["iteratorGone", "notFound"].includes(kindOfReadError(cause))) throw cause;
     throw new UserError(
       `Kinesis knows no record ${sequenceNumber} in ${shardId}: a daemon could not read on from there.`,
       { cause },

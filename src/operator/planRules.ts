@@ -1,11 +1,11 @@
 // The rules of plan.ts that forbid something, and how to find where they do not hold.
 
 import { hasEnded, type Lease } from "../leases/lease.ts";
-import type { Position } from "../model/position.ts";
+import { type Position, TRIM_HORIZON } from "../model/position.ts";
 import type { Lineage } from "./lineage.ts";
 import type { PlanView } from "./plan.ts";
 
-export const BEGINNING: Position = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 };
+export const BEGINNING = TRIM_HORIZON;
 
 /** Leases that have begun although a shard that they come of is unfinished: rule 1 does not hold. */
 export function begunTooEarly(leases: readonly Lease[], lineage: Lineage): readonly string[] {

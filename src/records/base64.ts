@@ -1,19 +1,24 @@
-// Base64 of short payloads, straight into the batch. Longer ones are encoded by the runtime, by way of a string.
+// Encodes short payloads as base64, directly into the batch. The runtime encodes longer payloads;
+// it makes a string first.
 
 import type { ByteSource } from "./byteSource.ts";
 
-/** Below this the loop is faster than two calls of the runtime. */
+/** Up to this length the loop is faster than two calls into the runtime. */
 export const SHORT_PAYLOAD_BYTES = 300;
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PAD = 0x3d;
-/** For every 12 bits their two characters, as they stand in memory one after the other. */
+/** The two characters for every value of 12 bits, in the order in which they stand in memory. */
 const PAIRS = Uint16Array.from(
   { length: 4096 },
   (_, bits) => ALPHABET.charCodeAt(bits >> 6) | (ALPHABET.charCodeAt(bits & 63) << 8),
 );
 
-/** Writes the text of `start` to `end` into `out` at `to`, where there is room; returns where it ends. */
+/**
+ * Encodes the bytes from `start` to `end` into `out` at `to`. The output has enough room.
+ *
+ * @returns the end of the text in `out`.
+ */
 export function encodeBase64(
   bytes: Buffer,
   start: number,

@@ -1,10 +1,10 @@
-// Renders records into one buffer, in the form that RecordBatch describes and a child reads.
+// Renders the records of one response into one buffer, as the JSON that a child reads (RecordBatch
+// describes its exact form). A large buffer comes from the pool; the batch gives it back.
 
+import { giveBuffer, type PooledBuffer, takeBuffer } from "../buffers.ts";
 import { RecordBatch } from "../model/batch.ts";
-import { giveBuffer, takeBuffer } from "../spareBuffers.ts";
 import { encodeBase64, SHORT_PAYLOAD_BYTES } from "./base64.ts";
-import { ByteSource, sourceOf } from "./byteSource.ts";
-import type { TextPiece } from "./textPiece.ts";
+import { ByteSource, sourceOf, type TextPiece } from "./byteSource.ts";
 
 const DATA = sourceOf('{"data":"');
 const PARTITION_KEY = sourceOf('","partitionKey":"');
@@ -12,33 +12,38 @@ const SEQUENCE_NUMBER = sourceOf('","sequenceNumber":"');
 const ARRIVAL = sourceOf('","approximateArrivalTimestamp":');
 const SUB_SEQUENCE_NUMBER = sourceOf(',"subSequenceNumber":');
 const ACTION = sourceOf(',"action":"record"},');
-/** The two above with the sub-sequence number of every record outside an aggregate. */
+/** SUB_SEQUENCE_NUMBER, 0 and ACTION: the end of every record that is not in an aggregate. */
 const PLAIN_TAIL = sourceOf(',"subSequenceNumber":0,"action":"record"},');
 
-/** What a record has beside its strings: the constants above and two integers of at most 17 digits. */
+/** A record without its strings: the constants above and two integers of at most 17 digits. */
 const FRAME_BYTES = 160;
 const FIRST_STARTS = 128;
-/** Smaller ones come out of a slab of Node's, for next to nothing. */
+/**
+ * Buffers from this size on come from the pool. Node cuts smaller ones from a slab, which is cheap.
+ */
 const LARGE_BYTES = 64 * 1024;
 
 export class BatchWriter {
   #out: ByteSource;
+  /** The memory of `#out`, if it came from the pool. */
+  #pooled: PooledBuffer | undefined;
   #length = 0;
   #starts = new Uint32Array(FIRST_STARTS);
   #count = 0;
 
-  /** @param sizeBytes about what the records will take; it grows when that was too little. */
+  /** @param sizeBytes the expected size of all records; the buffer grows when it is too small. */
   constructor(sizeBytes: number) {
-    this.#out = new ByteSource(allocate(sizeBytes));
+    this.#pooled = sizeBytes < LARGE_BYTES ? undefined : takeBuffer(sizeBytes);
+    this.#out = new ByteSource(this.#pooled ?? Buffer.allocUnsafe(sizeBytes));
   }
 
-  /** Opens a record and writes its payload: base64 text that needs no escapes. */
+  /** Opens a record and writes its payload, base64 text that needs no escapes. */
   data(text: TextPiece): void {
     this.#open(text.length);
     this.#copy(text);
   }
 
-  /** Opens a record and encodes its payload. */
+  /** Opens a record and writes its payload, encoding it. */
   rawData(bytes: Buffer, start: number, end: number): void {
     const length = Math.ceil((end - start) / 3) * 4;
     this.#open(length);
@@ -54,9 +59,9 @@ export class BatchWriter {
   }
 
   /**
-   * Closes the record whose payload was written last.
+   * Closes the record that was opened last.
    *
-   * @param key the partition key, as the inside of a JSON string.
+   * @param key the partition key, as the content of a JSON string.
    * @param sequenceNumber decimal digits.
    */
   close(
@@ -81,12 +86,12 @@ export class BatchWriter {
     }
   }
 
-  /** How many records have been opened. */
+  /** The number of records opened. */
   get count(): number {
     return this.#count;
   }
 
-  /** Forgets the records from `count` on. */
+  /** Removes all records from index `count` on. */
   truncate(count: number): void {
     if (count >= this.#count) return;
     this.#length = this.#starts[count] ?? 0;
@@ -97,8 +102,9 @@ export class BatchWriter {
     if (this.#count === 0) return RecordBatch.empty;
     const starts = this.#starts.slice(0, this.#count + 1);
     starts[this.#count] = this.#length;
-    const { bytes } = this.#out;
-    return new RecordBatch(bytes.subarray(0, this.#length), starts, () => free(bytes));
+    const json = this.#out.bytes.subarray(0, this.#length);
+    const pooled = this.#pooled;
+    return new RecordBatch(json, starts, () => free(pooled));
   }
 
   #open(dataLength: number): void {
@@ -134,7 +140,7 @@ export class BatchWriter {
       this.#length += 1;
       rest = -rest;
     }
-    // Two halves that fit 32 bits each, since integer division is fast only there.
+    // Two halves of 32 bits each: only there is integer division fast.
     let high = Math.floor(rest / 1e8);
     let low = rest - high * 1e8;
     let digits = 1;
@@ -158,17 +164,16 @@ export class BatchWriter {
     const { bytes } = this.#out;
     const needed = this.#length + more;
     if (needed <= bytes.length) return;
-    const larger = allocate(Math.max(needed, Math.ceil(bytes.length * 1.5)));
-    bytes.copy(larger, 0, 0, this.#length);
-    free(bytes);
-    this.#out = new ByteSource(larger);
+    const size = Math.max(needed, Math.ceil(bytes.length * 1.5));
+    const pooled = size < LARGE_BYTES ? undefined : takeBuffer(size);
+    const larger = new ByteSource(pooled ?? Buffer.allocUnsafe(size));
+    bytes.copy(larger.bytes, 0, 0, this.#length);
+    free(this.#pooled);
+    this.#pooled = pooled;
+    this.#out = larger;
   }
 }
 
-function allocate(bytes: number): Buffer {
-  return bytes < LARGE_BYTES ? Buffer.allocUnsafe(bytes) : takeBuffer(bytes);
-}
-
-function free(bytes: Buffer): void {
-  if (bytes.length >= LARGE_BYTES) giveBuffer(bytes);
+function free(pooled: PooledBuffer | undefined): void {
+  if (pooled) giveBuffer(pooled);
 }

@@ -1,10 +1,10 @@
-// The shards that a finished shard names as its children, out of a GetRecords answer or a shard listing.
+// The children of a finished shard, read from a GetRecords response or a shard listing.
 
 import { z } from "zod";
 import type { ChildShard, Shard } from "../model/shard.ts";
 import { InvalidResponse } from "./invalidResponse.ts";
 
-const ANSWER = z
+const CHILD_SHARDS = z
   .array(
     z.object({
       ShardId: z.string(),
@@ -14,11 +14,15 @@ const ANSWER = z
   )
   .nullish();
 
-/** `ChildShards` of an answer; `undefined` when it is absent or empty. */
+/**
+ * `ChildShards` of a response; `undefined` when it is absent or empty.
+ *
+ * @throws InvalidResponse
+ */
 export function childShards(value: unknown): readonly ChildShard[] | undefined {
-  const parsed = ANSWER.safeParse(value);
+  const parsed = CHILD_SHARDS.safeParse(value);
   if (!parsed.success) {
-    throw new InvalidResponse("Kinesis answered with ChildShards that cannot be understood.", {
+    throw new InvalidResponse("Kinesis sent a response whose ChildShards are malformed.", {
       cause: parsed.error,
     });
   }
@@ -33,7 +37,7 @@ export function childShards(value: unknown): readonly ChildShard[] | undefined {
   }));
 }
 
-/** The children of a shard, as a listing of all shards shows them. */
+/** The children of a shard in a listing of all shards. */
 export function childrenIn(shards: readonly Shard[], parentShardId: string): readonly ChildShard[] {
   return shards
     .filter((shard) => shard.parentShardIds.includes(parentShardId))

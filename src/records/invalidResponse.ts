@@ -1,12 +1,12 @@
-// A response of Kinesis that cannot be what the service sends.
+// The error for a response that Kinesis cannot have meant: malformed, or contradicting itself.
 
-/** An answer of the service that is no valid GetRecords response. It is thrown away and asked for again. */
+/** The reader discards the response and repeats the call. */
 export class InvalidResponse extends Error {
   override readonly name = "InvalidResponse";
 }
 
-/** @throws InvalidResponse for anything but the `null` that may stand where a value is missing. */
+/** @throws InvalidResponse unless the value is `null`, which may stand for a missing value. */
 export function nullOnly(value: unknown, name: string): void {
   if (value === null) return;
-  throw new InvalidResponse(`Kinesis answered with a ${name} of an unexpected type.`);
+  throw new InvalidResponse(`Kinesis sent a response whose ${name} has an unexpected type.`);
 }

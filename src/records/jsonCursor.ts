@@ -1,8 +1,11 @@
-// Walks over the bytes of a JSON text without building anything of it. Strings without escapes are only measured:
-// their end is found by `indexOf`, so that a payload's bytes pass through the processor's cache once. Control characters,
-// which JSON forbids in strings, are looked for in short ones only; line ends, which would break a message in two, in all.
+// Walks over the bytes of a JSON text without building objects. A string without escapes is only
+// measured: `indexOf` finds its end, so a payload passes through the processor's cache once.
+//
+// The cursor checks less than JSON demands: it rejects control characters in short strings only. It
+// rejects line ends in every string, because a line end would split a message to the child.
 
 import { isUtf8 } from "node:buffer";
+import { escapeSeparators } from "../lines.ts";
 import { ByteSource } from "./byteSource.ts";
 import { InvalidResponse } from "./invalidResponse.ts";
 import { RareBytes } from "./rareBytes.ts";
@@ -17,32 +20,32 @@ export const CLOSE_OBJECT = 0x7d;
 
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
-/** First byte of U+2028 and U+2029 (E2 80 A8, E2 80 A9), which line readers of some languages take for line ends. */
+/** The first byte of U+2028 and U+2029 (E2 80 A8, E2 80 A9). Some line readers end a line there. */
 const SEPARATOR_FIRST = 0xe2;
-/** Up to here a loop in JavaScript is faster than a call of `indexOf`. */
+/** Up to this length a loop in JavaScript is faster than `indexOf`. */
 const SHORT_STRING_BYTES = 80;
 
 export class JsonCursor {
   readonly bytes: Buffer;
   readonly source: ByteSource;
-  /** The next byte to look at. */
+  /** The offset of the next byte. */
   pos = 0;
-  /** The last string's bytes, without its quotes. */
+  /** The bounds of the last string, without its quotes. */
   start = 0;
   end = 0;
-  /** Whether the last string may be copied as it is: no escapes, and no character that line readers stumble over. */
+  /** The last string can be copied unchanged: it has no escapes, and neither U+2028 nor U+2029. */
   plain = true;
 
   readonly #rare: RareBytes;
 
   constructor(json: Buffer) {
-    // Every JSON reader takes broken UTF-8 as U+FFFD; so do we, before anything else is decided.
+    // Like other JSON readers, replace invalid UTF-8 by U+FFFD. This comes before everything else.
     this.bytes = isUtf8(json) ? json : Buffer.from(json.toString("utf8"));
     this.#rare = new RareBytes(this.bytes);
     this.source = new ByteSource(this.bytes);
   }
 
-  /** Skips white space and returns the byte found there without passing it; 0 at the end of the text. */
+  /** Skips white space. Returns the next byte without consuming it; 0 at the end of the text. */
   peek(): number {
     const { bytes } = this;
     let pos = this.pos;
@@ -55,13 +58,13 @@ export class JsonCursor {
     return byte;
   }
 
-  /** Passes the byte, after white space, or throws. */
+  /** Skips white space and consumes this byte, or throws. */
   expect(byte: number): void {
     if (this.peek() !== byte) throw this.unexpected(`'${String.fromCharCode(byte)}'`);
     this.pos += 1;
   }
 
-  /** After an element: passes a comma (true) or the closing byte (false), or throws. */
+  /** After an element: consumes a comma (returns true) or the closing byte (false), or throws. */
   more(close: number): boolean {
     const byte = this.peek();
     if (byte !== COMMA && byte !== close) {
@@ -71,7 +74,9 @@ export class JsonCursor {
     return byte === COMMA;
   }
 
-  /** Passes an opening byte and, if nothing stands between, the closing one: then false. */
+  /**
+   * Consumes an opening byte. Returns false, and consumes the closing byte, if nothing is inside.
+   */
   open(open: number, close: number): boolean {
     this.expect(open);
     if (this.peek() !== close) return true;
@@ -79,7 +84,7 @@ export class JsonCursor {
     return false;
   }
 
-  /** Passes a string and sets `start`, `end` and `plain`. */
+  /** Consumes a string and sets `start`, `end` and `plain`. */
   string(): void {
     if (this.peek() !== QUOTE) throw this.unexpected("a string");
     const { bytes } = this;
@@ -99,7 +104,7 @@ export class JsonCursor {
     this.longString(start);
   }
 
-  /** As `string`, for one that is expected to be long; `start` is just behind its opening quote. */
+  /** Like `string`, for a string that is expected to be long. `start` follows its opening quote. */
   longString(start: number): void {
     this.start = start;
     this.plain = true;
@@ -115,7 +120,7 @@ export class JsonCursor {
     this.#close(quoteAt);
   }
 
-  /** Passes a string that is known to lie between two places and to need no escapes. */
+  /** Consumes a string whose bounds are known, and which has no escapes. */
   take(start: number, end: number): void {
     this.start = start;
     this.plain = true;
@@ -129,12 +134,14 @@ export class JsonCursor {
       : String(this.#parse(this.start - 1, this.end + 1));
   }
 
-  /** The last string's bytes, between the quotes, as `JSON.stringify` writes them, safe for line readers. */
+  /** The last string as the content of a JSON string, with U+2028 and U+2029 escaped. */
   normalised(): ByteSource {
-    return new ByteSource(Buffer.from(quoteForLines(this.text())).subarray(1, -1));
+    return new ByteSource(
+      Buffer.from(escapeSeparators(JSON.stringify(this.text()))).subarray(1, -1),
+    );
   }
 
-  /** Passes any value and returns it. */
+  /** Consumes any value and returns it. */
   value(): unknown {
     const byte = this.peek();
     const from = this.pos;
@@ -146,7 +153,7 @@ export class JsonCursor {
     return this.#parse(from, this.pos);
   }
 
-  /** Passes any value that nobody wants. */
+  /** Consumes any value. */
   ignore(): void {
     if (this.peek() !== QUOTE) {
       this.value();
@@ -156,12 +163,12 @@ export class JsonCursor {
     if (!this.plain) this.text();
   }
 
-  /** Nothing but white space may follow. */
+  /** Throws unless only white space follows. */
   finish(): void {
     if (this.peek() !== 0 || this.pos < this.bytes.length) throw this.unexpected("the end");
   }
 
-  /** Passes a number or a word and sets `start` and `end`. */
+  /** Consumes a number, `true`, `false` or `null`, and sets `start` and `end`. */
   scalar(): void {
     this.peek();
     this.#scalar();
@@ -170,7 +177,7 @@ export class JsonCursor {
   unexpected(wanted: string): InvalidResponse {
     if (this.pos >= this.bytes.length) return this.#truncated();
     return new InvalidResponse(
-      `Kinesis answered with JSON that is not valid: expected ${wanted} at byte ${this.pos} of ${this.bytes.length}.`,
+      `Kinesis sent a response that is invalid JSON: expected ${wanted} at byte ${this.pos} of ${this.bytes.length}.`,
     );
   }
 
@@ -184,7 +191,7 @@ export class JsonCursor {
     this.pos = at;
   }
 
-  /** Passes any value by its brackets alone. */
+  /** Consumes a value by counting its brackets. */
   #skip(): void {
     let depth = 0;
     do {
@@ -227,35 +234,28 @@ export class JsonCursor {
     try {
       return JSON.parse(this.bytes.toString("utf8", start, end));
     } catch (cause) {
-      const message = `Kinesis answered with JSON that is not valid, between bytes ${start} and ${end} of ${this.bytes.length}.`;
+      const message = `Kinesis sent a response that is invalid JSON between bytes ${start} and ${end} of ${this.bytes.length}.`;
       throw new InvalidResponse(message, { cause });
     }
   }
 
   #truncated(): InvalidResponse {
     return new InvalidResponse(
-      `Kinesis answered with JSON that ends too early, after ${this.bytes.length} bytes.`,
+      `Kinesis sent a response whose JSON is truncated after ${this.bytes.length} bytes.`,
     );
   }
 
   #lineEndInString(): InvalidResponse {
     return new InvalidResponse(
-      `Kinesis answered with JSON that is not valid: a line end inside the string at byte ${this.start}.`,
+      `Kinesis sent a response that is invalid JSON: the string at byte ${this.start} contains a line end.`,
     );
   }
-}
-
-/** A text as JSON string, with U+2028 and U+2029 escaped: some line readers take them for line ends. */
-export function quoteForLines(text: string): string {
-  return JSON.stringify(text).replace(/[\u2028\u2029]/g, (character) =>
-    character === "\u2028" ? "\\u2028" : "\\u2029",
-  );
 }
 
 function isScalarByte(byte: number): boolean {
   return (
     (byte >= 0x30 && byte <= 0x39) || // 0-9
-    (byte >= 0x61 && byte <= 0x7a) || // a-z, for true, false, null and the exponent
+    (byte >= 0x61 && byte <= 0x7a) || // a-z: true, false, null and the exponent
     byte === 0x2d ||
     byte === 0x2b ||
     byte === 0x2e ||

@@ -1,18 +1,19 @@
-// Where in a JSON text the bytes stand that make a string special: a backslash, a line end, U+2028 and U+2029. Most texts
-// have none of them, which is found out once for the whole text and not for each string.
+// Finds the bytes in a JSON text that make a string special: backslashes, line ends, U+2028 and
+// U+2029. Most texts contain none of them; this is found out once for the whole text instead of
+// once per string. Callers ask for ranges in ascending order.
 
 import { isAscii } from "node:buffer";
 
 const BACKSLASH = 0x5c;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-/** First byte of U+2028 and U+2029 (E2 80 A8, E2 80 A9), which line readers of some languages take for line ends. */
+/** The first byte of U+2028 and U+2029 (E2 80 A8, E2 80 A9). Some line readers end a line there. */
 const SEPARATOR_FIRST = 0xe2;
 
 export class RareBytes {
   readonly #bytes: Buffer;
   readonly #isAscii: boolean;
-  // Where the next one stands at or behind the place last asked for.
+  // The first occurrence at or after the last start; infinity when there is none.
   #backslashAt = -1;
   #newlineAt = -1;
   #returnAt = -1;
@@ -34,7 +35,7 @@ export class RareBytes {
     return this.#newlineAt < end || this.#returnAt < end;
   }
 
-  /** Whether U+2028 or U+2029 stands there as it is. */
+  /** Whether the range contains an unescaped U+2028 or U+2029. */
   hasSeparator(start: number, end: number): boolean {
     if (this.#isAscii) return false;
     const bytes = this.#bytes;

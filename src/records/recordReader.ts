@@ -1,16 +1,20 @@
-// Reads the records of a GetRecords answer, one after the other, each into the same few pieces of text.
+// Reads the records of a GetRecords response one after the other. The fields of the current record
+// are pieces of the response's text, which the next `read` overwrites.
 
-import { sourceOf } from "./byteSource.ts";
+import { sourceOf, TextPiece } from "./byteSource.ts";
 import { InvalidResponse, nullOnly } from "./invalidResponse.ts";
 import { CLOSE_OBJECT, COLON, type JsonCursor, OPEN_OBJECT, QUOTE } from "./jsonCursor.ts";
-import { TextPiece } from "./textPiece.ts";
+import { beginsWithMagic } from "./kpl/format.ts";
 import { secondsToMs, textToMs } from "./timestamp.ts";
 
-/** The service sends no time with a record only where it never knew one; a child cannot do with `null`. */
+/**
+ * Stands for a missing time: a child expects a number. Kinesis omits the time of very old records
+ * only.
+ */
 const UNKNOWN_ARRIVAL_MS = 0;
-/** A payload that is longer than this is expected to be followed by others like it. */
+/** After a payload longer than this, the next one is expected to be long, too. */
 const LONG_DATA_BYTES = 64;
-/** Known by their bytes, in the order in which the service sends them; the last in encrypted streams only. */
+/** In the order in which Kinesis sends them. EncryptionType comes in encrypted streams only. */
 const NAMES = (
   [
     "SequenceNumber",
@@ -22,23 +26,23 @@ const NAMES = (
 ).map((name) => ({ name, quoted: sourceOf(`"${name}"`) }));
 
 export class RecordReader {
-  /** Base64, as the inside of a JSON string that may be copied; empty where it is absent or null. */
+  /** Base64, as the content of a JSON string; empty when it is absent or null. */
   readonly data = new TextPiece();
-  /** The inside of a JSON string that may be copied; empty where it is absent or null. */
+  /** The content of a JSON string; empty when it is absent or null. */
   readonly partitionKey = new TextPiece();
   /** Decimal digits. */
   readonly sequenceNumber = new TextPiece();
   arrivalMs = UNKNOWN_ARRIVAL_MS;
 
   readonly #json: JsonCursor;
-  /** Whether the last payload was long: then `indexOf` goes for the end of the next one. */
+  /** The last payload was long, so the reader finds the end of the next one with `indexOf`. */
   #expectLong = true;
 
   constructor(json: JsonCursor) {
     this.#json = json;
   }
 
-  /** @throws InvalidResponse when it is no record. */
+  /** Reads the next record. @throws InvalidResponse when it is malformed. */
   read(): void {
     const json = this.#json;
     const lastSequenceLength = this.sequenceNumber.length;
@@ -72,25 +76,17 @@ export class RecordReader {
     const { source, start, end } = this.sequenceNumber;
     if (source.areDigits(start, end)) return;
     throw new InvalidResponse(
-      `Kinesis answered with a record that has no sequence number, before byte ${json.pos}.`,
+      `Kinesis sent a record without a sequence number, before byte ${json.pos} of the response.`,
     );
   }
 
-  /**
-   * Whether the base64 text begins with the four bytes of a KPL aggregate, F3 89 9A C2: `84maw`, and a sixth character
-   * whose upper two bits are the rest of C2 (`g` to `v`). An aggregate has more than 16 bytes behind them: 28 characters.
-   */
+  /** The payload begins like a KPL aggregate. */
   get mayBeAggregate(): boolean {
     const { source, start, length } = this.data;
-    const { bytes } = source;
-    if (bytes[start] !== 0x38 || length < 28) return false;
-    if (bytes[start + 1] !== 0x34 || bytes[start + 2] !== 0x6d) return false;
-    if (bytes[start + 3] !== 0x61 || bytes[start + 4] !== 0x77) return false;
-    const sixth = bytes[start + 5] ?? 0;
-    return sixth >= 0x67 && sixth <= 0x76;
+    return beginsWithMagic(source.bytes, start, length);
   }
 
-  /** Passes a name and its colon. Only an unknown one becomes text. */
+  /** Consumes a name and its colon. Only an unknown name is decoded. */
   #name(): string {
     const json = this.#json;
     if (json.peek() === QUOTE) {
@@ -108,7 +104,10 @@ export class RecordReader {
     return name;
   }
 
-  /** Whether a string comes; if not, passes the `null` that must. A name that comes twice: the last counts. */
+  /**
+   * Whether a string follows. If not, consumes a `null` and clears the piece: of a name that comes
+   * twice, the last value counts.
+   */
   #isString(name: string, piece: TextPiece): boolean {
     if (this.#json.peek() === QUOTE) return true;
     nullOnly(this.#json.value(), name);
@@ -116,7 +115,7 @@ export class RecordReader {
     return false;
   }
 
-  /** Keeps the string that was just passed. */
+  /** Points the piece at the string that was just consumed. */
   #keep(piece: TextPiece): void {
     const json = this.#json;
     if (json.plain) piece.set(json.source, json.start, json.end);
@@ -138,7 +137,7 @@ export class RecordReader {
   #readSequenceNumber(lastLength: number): void {
     const json = this.#json;
     if (!this.#isString("SequenceNumber", this.sequenceNumber)) return;
-    // Within a shard they have one length.
+    // All sequence numbers of a shard have the same length.
     const start = json.pos + 1;
     const end = start + lastLength;
     if (json.bytes[end] === QUOTE && json.source.areDigits(start, end)) json.take(start, end);
@@ -162,7 +161,7 @@ export class RecordReader {
     const found = bytes.toString("utf8", start, Math.min(end, start + 40));
     if (found === "null") return UNKNOWN_ARRIVAL_MS;
     throw new InvalidResponse(
-      `Kinesis answered with a record whose ApproximateArrivalTimestamp is no time: ${found}`,
+      `Kinesis sent a record whose ApproximateArrivalTimestamp is not a time: ${found}`,
     );
   }
 }

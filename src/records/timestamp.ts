@@ -1,21 +1,22 @@
-// ApproximateArrivalTimestamp, in the forms in which services and emulators send it, to milliseconds.
+// Converts ApproximateArrivalTimestamp to milliseconds, from every form that services and emulators
+// send.
 
-/** The largest time that a Date can hold. */
+/** The largest time that a Date represents. */
 const MAX_MS = 8.64e15;
-/** Below this, seconds as a double are exact enough that multiplying by 1000 gives the same integer. */
+/** Below this, `digitsToMs` and `numberToMs` give the same integer. */
 const EXACT_MS = 2 ** 47;
 const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => 10 ** exponent);
 
 /**
- * Milliseconds since 1970 of a JSON number of seconds (`1.795446660327E9`, `1795446660.327`), read from its bytes.
+ * Converts a JSON number of seconds since 1970 (`1.795446660327E9`, `1795446660.327`).
  *
- * @returns `undefined` when the bytes are no JSON number or no time.
+ * @returns `undefined` when the bytes are not a JSON number, or not a valid time.
  */
 export function secondsToMs(bytes: Buffer, start: number, end: number): number | undefined {
   return digitsToMs(bytes, start, end) ?? numberToMs(bytes.toString("latin1", start, end));
 }
 
-/** Milliseconds of a string: seconds as above, or an ISO 8601 time. */
+/** Converts the content of a JSON string: seconds as above, or an ISO 8601 time. */
 export function textToMs(text: string): number | undefined {
   return numberToMs(text) ?? timeOf(Date.parse(text));
 }
@@ -29,7 +30,7 @@ function timeOf(ms: number): number | undefined {
   return Math.abs(ms) <= MAX_MS ? ms : undefined;
 }
 
-/** The way without a string: digits, a fraction, an exponent that leaves whole milliseconds. Else `undefined`. */
+/** The fast path, without making a string. `undefined` for every form that it does not know. */
 function digitsToMs(bytes: Buffer, start: number, end: number): number | undefined {
   const first = bytes[start] ?? 0;
   if (first < 0x31 || first > 0x39 || end - start > 24) return undefined;
@@ -48,7 +49,7 @@ function digitsToMs(bytes: Buffer, start: number, end: number): number | undefin
   if (digits > 15 || point === digits) return undefined;
   let shift = 3 - (point < 0 ? 0 : digits - point);
   if (at < end) {
-    // Only E and one digit: seconds of our age are E9.
+    // Only E and one digit: present times have E9.
     const exponent = (bytes[at + 1] ?? 0) - 0x30;
     if (((bytes[at] ?? 0) | 0x20) !== 0x65 || at + 2 !== end || exponent < 0 || exponent > 9) {
       return undefined;

@@ -1,13 +1,16 @@
-// The batches of one shard between the loop that fetches them and the caller that works on them.
+// The queue of one shard's batches, between the loop that fetches them and the consumer.
 
 import { type Batch, RecordBatch } from "../model/batch.ts";
 import { LARGEST_BATCH_BYTES } from "./budget/allowance.ts";
 
-/** More are not fetched ahead, however small they are: a slow child gets larger ones later. As in the Java daemon. */
+/**
+ * The loop fetches at most this many batches ahead, even small ones, like the Java daemon. When the
+ * child is slow, later batches are larger instead.
+ */
 export const MAX_BATCHES = 4;
-/** In what is taken together; the most that a GetRecords answer may hold. */
+/** The limit of records in a merged batch: the limit of a GetRecords response. */
 const MOST_RECORDS = 10_000;
-/** What the caller took for a batch is forgotten so slowly, where the next take less. */
+/** The factor by which `workMs` decays per batch, when batches take less time than before. */
 const FADING = 0.8;
 
 export class BatchQueue {
@@ -17,7 +20,7 @@ export class BatchQueue {
   #changed: (() => void)[] = [];
   #workMs = 0;
 
-  /** What the caller takes for a batch, by the last ones. */
+  /** The time that the consumer needs for a batch: a decaying maximum of the last ones. */
   get workMs(): number {
     return this.#workMs;
   }
@@ -26,7 +29,9 @@ export class BatchQueue {
     this.#workMs = Math.max(ms, this.#workMs * FADING);
   }
 
-  /** Adds a batch. One without records only brings news: it takes the place of another such. */
+  /**
+   * Adds a batch. It replaces the last one if that has no records, because only the lag is newer.
+   */
   put(batch: Batch): void {
     const last = this.#batches.at(-1);
     if (last && last.records.count === 0 && !last.shardEnd) this.#batches.pop();
@@ -34,14 +39,19 @@ export class BatchQueue {
     this.#change();
   }
 
-  /** No more batches will come; `failure` is thrown to the caller after those that are there. */
+  /** No more batches follow. `take` throws the failure after the batches in the queue. */
   end(failure?: { readonly error: unknown }): void {
     this.#ended = true;
     this.#failure = failure;
     this.#change();
   }
 
-  /** The next batch, or with `together` all that are there, up to what one answer of the service may hold; none when there will be none. */
+  /**
+   * Waits for the next batch.
+   *
+   * @param together take all batches in the queue, up to the limits of one GetRecords response.
+   * @returns no batches when the queue has ended or the signal is aborted.
+   */
   async take(together: boolean, signal: AbortSignal): Promise<readonly Batch[]> {
     while (!signal.aborted) {
       const taken = this.#batches.splice(0, together ? this.#countTogether() : 1);
@@ -56,7 +66,11 @@ export class BatchQueue {
     return [];
   }
 
-  /** Resolves when another may be fetched while so many wait, or the signal is aborted. */
+  /**
+   * Resolves when another batch may be fetched, or the signal is aborted.
+   *
+   * @param isRoom receives the number of batches in the queue.
+   */
   async room(isRoom: (waiting: number) => boolean, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !isRoom(this.#batches.length)) await this.#nextChange(signal);
   }
@@ -90,7 +104,7 @@ export class BatchQueue {
   }
 }
 
-/** One batch of them all. What they held may be forgotten when it is there. */
+/** Merges batches into one, and frees their memory. */
 export function putTogether(batches: readonly Batch[]): Batch | undefined {
   const last = batches.at(-1);
   if (!last || batches.length === 1) return last;

@@ -1,19 +1,21 @@
-// Aggregates with a record whose hash key is not in the shard's range. KCL takes such an aggregate for one of another shard
-// and yields none of its records (`aggregateHashRangeCheck = drop`). Here that is logged, and where there is a destination
-// for dead letters the records go with their batch, to be sent there before anything behind them is checkpointed.
+// Collects the aggregates that contain a record whose hash key is outside the shard's range. KCL
+// assigns such an aggregate to another shard and delivers none of its records. With
+// `aggregateHashRangeCheck = drop` the daemon does the same, and logs it. If a dead-letter
+// destination is configured, the records travel with their batch and are sent there before any
+// later record is checkpointed.
 
 import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 
 export interface MisplacedOptions {
-  /** `deliver`: hash keys are not looked at. */
+  /** `deliver`: hash keys are not checked. */
   readonly aggregateHashRangeCheck: "drop" | "deliver";
-  /** There is a destination for what is dropped. */
+  /** A dead-letter destination is configured. */
   readonly keepsMisplaced: boolean;
 }
 
-/** The misplaced aggregates of the answer that is being read. */
+/** The misplaced aggregates of the response that is being parsed. */
 export class Misplaced {
   readonly #shardId: string;
   readonly #keeps: boolean;
@@ -26,7 +28,7 @@ export class Misplaced {
     this.#emit = emit;
   }
 
-  /** An answer is read from its beginning, perhaps for the second time. */
+  /** Call this before parsing a response: an attempt that failed may have added some. */
   begin(): void {
     this.#found = [];
   }
@@ -41,10 +43,10 @@ export class Misplaced {
   }
 
   /**
-   * Logs what the answer brought.
+   * Reports the misplaced aggregates of the response.
    *
-   * @param from where reading began: what is not behind it was logged before.
-   * @returns what goes with the batch.
+   * @param from the position where reading started: records up to it were reported before.
+   * @returns the part of the batch that carries them.
    */
   take(from: Position | undefined): { readonly misplaced?: readonly RecordBatch[] } {
     const found = this.#found.map((records) => (from ? records.after(from) : records));

@@ -1,4 +1,5 @@
-// For each shard one loop fetches ahead, within the budget that all share, while the caller works on the batch before.
+// Runs one loop per shard that fetches batches ahead while the consumer works on the current batch,
+// within a byte budget that all shards share.
 
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
@@ -9,9 +10,11 @@ import type { ByteBudget, ByteShare } from "./budget/byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
 export interface Fetching {
-  /** The service decides how little comes at a time: what waits for the caller is put together. */
+  /**
+   * The service decides the size of a batch, which may be small: merge the batches in the queue.
+   */
   readonly inPieces: boolean;
-  /** Puts batches into the queue, and counts them in its share, until the shard ends or the signal is aborted. */
+  /** Puts batches into the queue and counts their bytes in the share, until the shard ends. */
   readonly fetch: (
     shard: ShardToRead,
     from: Position,
@@ -19,7 +22,7 @@ export interface Fetching {
     queue: BatchQueue,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** The shard is not read any longer. */
+  /** The shard is no longer read. */
   readonly left: (shardId: string) => void;
   readonly clock: Clock;
 }
@@ -30,7 +33,7 @@ export function readAhead(
 ): ReadShard {
   return async function* batches(shard, from, signal): AsyncGenerator<Batch> {
     if (signal.aborted) return;
-    // Many shards may listen to one signal.
+    // The loops of many shards listen to one signal.
     setMaxListeners(0, signal);
     const share = budget.join();
     const queue = new BatchQueue();
@@ -52,7 +55,7 @@ export function readAhead(
           share.release(heldBytes);
           heldBytes = 0;
         };
-        // One without records belongs to all.
+        // All empty batches are one shared object, which is never freed.
         if (heldBytes > 0) batch.records.whenFreed(release);
         yield batch;
         release();

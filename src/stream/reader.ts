@@ -1,24 +1,25 @@
-// The port through which a shard is read. Polling and enhanced fan-out stand behind it.
+// The port through which a shard is read. Polling and enhanced fan-out implement it.
 
 import type { Batch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import type { HashKeyRange } from "../model/shard.ts";
 
-/** The shard to read. `hashKeyRange` filters aggregates that belong to another shard; absent = no filter. */
 export interface ShardToRead {
   readonly shardId: string;
+  /** Aggregates with a record outside this range are dropped. Absent = no check. */
   readonly hashKeyRange?: HashKeyRange;
-  /** The moment that LATEST means, by our clock in milliseconds since 1970; absent = now. */
+  /** The time that LATEST stands for, in milliseconds since 1970 on our clock. Absent = now. */
   readonly latestSinceMs?: number;
 }
 
 /**
- * The records of a shard from a position on, KPL aggregates taken apart, batch by batch; the next batch is fetched
- * while the caller works on the last one. Starting from a sequence number begins *at* it: records up to and
- * including the exact position are dropped.
+ * Yields the records of a shard after a position, with KPL aggregates split into user records. It
+ * fetches the next batches while the consumer works on the current one. From a sequence number,
+ * reading starts *at* it, and records up to and including the exact position are dropped.
  *
- * Ends after the batch with `shardEnd`, or when the signal is aborted. Trouble with the service is retried
- * for ever, with events; it never throws for what time or the operator can mend.
+ * Ends after the batch with `shardEnd`, or when the signal is aborted. Failed calls are retried
+ * without limit and reported as events. It does not throw for failures that may pass or that an
+ * operator can correct.
  */
 export type ReadShard = (
   shard: ShardToRead,

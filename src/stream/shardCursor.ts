@@ -1,8 +1,11 @@
-// Where the next call of a shard reads. The place is the truth, the iterator only its cached form: it expires after five
-// minutes, and the service may refuse it; then a new one is made *after* the last record that was fetched, so that what is
-// already on its way to the child does not come twice.
+// Owns the position at which the next call reads a shard. The iterator is only a cached form of
+// that position: it expires after five minutes, and the service may refuse it. A new iterator
+// starts *after* the last record that was fetched, so that records in flight to the child do not
+// repeat.
 
 import type { Clock } from "../clock.ts";
+import type { Emit } from "../events.ts";
+import type { RecordBatch } from "../model/batch.ts";
 import type { Position, SequenceNumber } from "../model/position.ts";
 import type { InitialPosition } from "../model/shard.ts";
 import {
@@ -13,7 +16,7 @@ import {
 } from "./calls/kinesisCalls.ts";
 import type { StreamId } from "./calls/streamId.ts";
 
-/** How far our clock may be ahead of the service's, where nothing is known of the service's own. */
+/** Our clock may be this far ahead of the service's, if the service's is unknown. */
 const CLOCK_MARGIN_MS = 10_000;
 
 export class ShardCursor {
@@ -37,12 +40,12 @@ export class ShardCursor {
     this.#place = startingPlace(from, initial, latestSinceMs);
   }
 
-  /** Whether reading is at the shard's tip, as far as one can know before an answer says more. */
+  /** Reading starts at the shard's tip, as far as is known before the first response. */
   get startsAtTip(): boolean {
     return this.#place.type === "LATEST";
   }
 
-  /** Where the next iterator is made. */
+  /** The next iterator starts here. */
   get place(): IteratorPlace {
     return this.#place;
   }
@@ -66,7 +69,7 @@ export class ShardCursor {
     return iterator;
   }
 
-  /** The iterator is of no use any more: the next call makes another. */
+  /** The iterator is invalid: the next call makes a new one. */
   dropIterator(): void {
     this.#iterator = undefined;
   }
@@ -77,7 +80,7 @@ export class ShardCursor {
   }
 }
 
-/** @param latestSinceMs the moment that LATEST means, when that is past. */
+/** @param latestSinceMs the time that LATEST stands for, if it is in the past. */
 export function startingPlace(
   from: Position,
   initial: InitialPosition,
@@ -88,7 +91,10 @@ export function startingPlace(
   return { type: "AT_TIMESTAMP", timestamp: new Date(latestSinceMs - CLOCK_MARGIN_MS) };
 }
 
-/** "Latest" is a moment, that of the answer: asked for again later, it would leave out what came in between. */
+/**
+ * Replaces LATEST by the time of the response that made its iterator. Another iterator at LATEST
+ * would skip the records that arrived in between.
+ */
 export function fixedPlace(
   place: IteratorPlace,
   clock: Clock,
@@ -99,4 +105,20 @@ export function fixedPlace(
     type: "AT_TIMESTAMP",
     timestamp: new Date(serviceTimeMs ?? clock.now() - CLOCK_MARGIN_MS),
   };
+}
+
+/**
+ * Reports records that expired before they were read. When a checkpoint is older than the stream's
+ * retention, Kinesis silently starts at the oldest record that it still has.
+ *
+ * @param records the first ones read from the position: they should start with the record it names.
+ */
+export function reportIfExpired(
+  shardId: string,
+  from: Position,
+  { first }: RecordBatch,
+  emit: Emit,
+): void {
+  if (!first || first.sequenceNumber === from.sequenceNumber) return;
+  emit({ type: "recordsExpired", shardId, checkpoint: from, first });
 }

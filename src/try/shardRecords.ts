@@ -1,7 +1,9 @@
 // Gives records to shards as the service does, by the MD5 of the partition key, with sequence numbers that grow.
 
 import { createHash } from "node:crypto";
+import { recordJson } from "../model/batch.ts";
 import { UserError } from "../model/errors.ts";
+import { LAST_HASH_KEY } from "../model/shard.ts";
 import type { GivenRecord } from "./sources.ts";
 
 export interface ShardRecord {
@@ -9,8 +11,6 @@ export interface ShardRecord {
   /** As a child reads it. */
   readonly json: string;
 }
-
-const HASH_KEYS = 1n << 128n;
 
 /** Looks like the service's: 56 digits, far more than a double can tell apart. */
 const SEQUENCE_PREFIX = "49671234500000000000000000000000000000000";
@@ -35,16 +35,14 @@ export class Sharder {
       sequenceNumber: this.#place(given, shard),
       approximateArrivalTimestamp: given.approximateArrivalTimestamp ?? now,
       subSequenceNumber: given.subSequenceNumber ?? 0,
-      action: "record",
     };
-    const json = JSON.stringify(record).replace(/[\u2028\u2029]/g, escapeSeparator);
-    return { shard, json };
+    return { shard, json: recordJson(record) };
   }
 
   #shardOf(partitionKey: string): number {
     if (this.#shards === 1) return 0;
     const hash = BigInt(`0x${createHash("md5").update(partitionKey).digest("hex")}`);
-    return Number((hash * BigInt(this.#shards)) / HASH_KEYS);
+    return Number((hash * BigInt(this.#shards)) / (LAST_HASH_KEY + 1n));
   }
 
   #place({ sequenceNumber, subSequenceNumber = 0, where }: GivenRecord, shard: number): string {
@@ -65,9 +63,4 @@ export class Sharder {
     this.#last[shard] = { sequenceNumber: next, subSequenceNumber };
     return String(next);
   }
-}
-
-// Some readers of lines end one at these two.
-function escapeSeparator(separator: string): string {
-  return separator === "\u2028" ? "\\u2028" : "\\u2029";
 }

@@ -7,7 +7,7 @@ import { startProcessor } from "../child/startProcessor.ts";
 import type { Clock } from "../clock.ts";
 import type { DialectName } from "../model/dialect.ts";
 import type { CheckpointErrorName } from "../model/errors.ts";
-import type { Position } from "../model/position.ts";
+import { type Position, TRIM_HORIZON } from "../model/position.ts";
 import { consumeOnce, failingCheckpoints } from "./consumeOnce.ts";
 import { MemoryLease } from "./memoryLease.ts";
 import { type QueueReading, readQueue } from "./queueReader.ts";
@@ -68,8 +68,7 @@ export class Trial {
     this.#dialect = new ChildDialect(options.dialect, "--dialect ");
     this.#shards = Array.from({ length: options.shards }, (_, index) => {
       const shardId = `shardId-${String(index).padStart(12, "0")}`;
-      const start = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
-      const lease = new MemoryLease(shardId, start);
+      const lease = new MemoryLease(shardId, TRIM_HORIZON);
       return { lease, queue: new ShardQueue(options.batchSize) };
     });
   }

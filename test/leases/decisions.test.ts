@@ -8,7 +8,7 @@ import {
   childrenListed,
   finishedLeases,
 } from "../../src/leases/decisions/cleanup.ts";
-import { findHole, LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
+import { findHole } from "../../src/leases/decisions/hashRangeHole.ts";
 import { NOTHING_SEEN, observe } from "../../src/leases/decisions/leaseAges.ts";
 import { rescanMs } from "../../src/leases/decisions/scanPace.ts";
 import { trackedShards } from "../../src/leases/decisions/sync.ts";
@@ -19,6 +19,7 @@ import { type Progress, progressOf } from "../../src/leases/holding/handover.ts"
 import { isHousekeeper } from "../../src/leases/housekeeping.ts";
 import type { Lease } from "../../src/leases/lease.ts";
 import { SHARD_END } from "../../src/model/position.ts";
+import { LAST_HASH_KEY } from "../../src/model/shard.ts";
 import { within } from "../../src/signals.ts";
 import { ClockByHand } from "./clockByHand.ts";
 import { never, shardsSideBySide } from "./fleet.ts";

@@ -5,7 +5,6 @@ import { dynamoClient } from "../../src/aws/dynamoClient.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { Coordinator } from "../../src/leases/coordinator.ts";
-import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
 import type { Consume, HeldLease } from "../../src/leases/heldLease.ts";
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "../../src/leases/settings.ts";
@@ -13,6 +12,7 @@ import { dynamoLeaseTable } from "../../src/leases/table/dynamoTable.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { Shard, ShardFilter } from "../../src/model/shard.ts";
+import { LAST_HASH_KEY } from "../../src/model/shard.ts";
 import { uniqueName } from "../support/emulators.ts";
 
 export const never: AbortSignal = new AbortController().signal;

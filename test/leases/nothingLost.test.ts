@@ -4,7 +4,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { childrenListed, finishedLeases } from "../../src/leases/decisions/cleanup.ts";
-import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
 import {
   firstLeases,
   looseEnds,
@@ -14,6 +13,7 @@ import {
 import type { Lease, NewLease } from "../../src/leases/lease.ts";
 import { parsePosition } from "../../src/model/position.ts";
 import type { InitialPosition, Shard } from "../../src/model/shard.ts";
+import { LAST_HASH_KEY } from "../../src/model/shard.ts";
 
 const INITIAL = [
   { type: "TRIM_HORIZON" },

@@ -2,7 +2,6 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
 import {
   firstLeases,
   missingLeases,
@@ -11,6 +10,7 @@ import {
 } from "../../src/leases/decisions/sync.ts";
 import type { Lease, NewLease } from "../../src/leases/lease.ts";
 import type { InitialPosition, Shard } from "../../src/model/shard.ts";
+import { LAST_HASH_KEY } from "../../src/model/shard.ts";
 import { shardsSideBySide } from "./fleet.ts";
 
 const TRIM_HORIZON = { type: "TRIM_HORIZON" } as const;

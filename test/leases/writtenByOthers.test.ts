@@ -2,11 +2,11 @@
 // are another application's are left alone, and one bad row stops its own shard only.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
 import { ATTRIBUTES as A, newItem } from "../../src/leases/table/dynamoItem.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { parsePosition } from "../../src/model/position.ts";
 import type { Shard } from "../../src/model/shard.ts";
+import { LAST_HASH_KEY } from "../../src/model/shard.ts";
 import { uniqueName, until } from "../support/emulators.ts";
 import { ClockByHand } from "./clockByHand.ts";
 import { never, openClient, openTable, shardsSideBySide, Worker } from "./fleet.ts";

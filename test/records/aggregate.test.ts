@@ -6,8 +6,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { KinesisRecord, RecordBatch } from "../../src/model/batch.ts";
 import type { HashKeyRange } from "../../src/model/shard.ts";
-import { readGetRecordsAnswer } from "../../src/records/getRecordsAnswer.ts";
-import { disaggregator } from "../../src/records/kplAggregate.ts";
+import { readGetRecordsResponse } from "../../src/records/getRecordsResponse.ts";
+import { disaggregator } from "../../src/records/kpl/disaggregate.ts";
 import {
   aggregate,
   field,
@@ -49,7 +49,7 @@ function delivered(
     PartitionKey: "outer",
   }));
   const body = Buffer.from(JSON.stringify({ Records }));
-  const { records } = readGetRecordsAnswer(
+  const { records } = readGetRecordsResponse(
     body,
     disaggregator(
       range,

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { md5Words, SHORT_KEY_BYTES } from "../../src/records/md5.ts";
+import { md5Words, SHORT_KEY_BYTES } from "../../src/records/kpl/md5.ts";
 
 test("a digest has the words of the real one, wherever the key stands", () => {
   const digest = new Uint32Array(4);

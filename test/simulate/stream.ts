@@ -1,10 +1,10 @@
 // A stream: shards that are split and merged, and records that are only counted. Record i of a shard has the sequence
 // number `firstSequence + i`.
 
-import { LAST_HASH_KEY } from "../../src/leases/decisions/hashRangeHole.ts";
 import type { Position } from "../../src/model/position.ts";
 import { parsePosition } from "../../src/model/position.ts";
 import type { ChildShard, HashKeyRange, Shard, ShardFilter } from "../../src/model/shard.ts";
+import { LAST_HASH_KEY } from "../../src/model/shard.ts";
 
 export interface SimShard {
   readonly shardId: string;

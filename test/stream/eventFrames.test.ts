@@ -4,7 +4,10 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readGetRecordsAnswer, readSubscriptionEvent } from "../../src/records/getRecordsAnswer.ts";
+import {
+  readGetRecordsResponse,
+  readSubscriptionEvent,
+} from "../../src/records/getRecordsResponse.ts";
 import { InvalidResponse } from "../../src/records/invalidResponse.ts";
 import { EventFrames } from "../../src/stream/fanout/eventFrames.ts";
 import { eventFrame, subscriptionEvent } from "../support/eventStream.ts";
@@ -127,7 +130,9 @@ test("an event reads as a GetRecords answer does", () => {
   const { continuationSequenceNumber, ...rest } = readSubscriptionEvent(
     Buffer.from(JSON.stringify(event)),
   );
-  const { nextShardIterator, ...same } = readGetRecordsAnswer(Buffer.from(JSON.stringify(answer)));
+  const { nextShardIterator, ...same } = readGetRecordsResponse(
+    Buffer.from(JSON.stringify(answer)),
+  );
   expect(continuationSequenceNumber).toBe(nextShardIterator);
   expect(rest).toEqual(same);
 });

@@ -8,7 +8,7 @@ import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 import type { InitialPosition } from "../../src/model/shard.ts";
 import { ByteBudget } from "../../src/stream/budget/byteBudget.ts";
 import { fanoutReader } from "../../src/stream/fanout/fanoutReader.ts";
-import type { FanoutSettings } from "../../src/stream/fanout/settings.ts";
+import type { FanoutSettings } from "../../src/stream/fanout/registration.ts";
 import { pollingReader } from "../../src/stream/polling/pollingReader.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 import { localClient } from "./support.ts";

@@ -1,15 +1,15 @@
-// Takes apart a body in chunks (RFC 9112, 7.1), however its bytes come in.
+// Decodes a chunked body (RFC 9112, 7.1), however its bytes are split into packets.
 
-import { BrokenAnswer } from "./errors.ts";
+import { InvalidHttpResponse } from "./errors.ts";
 
 const LINE_FEED = 0x0a;
-/** A chunk's length with its extensions, or a line of the trailer. */
+/** The limit of a chunk's length line with its extensions, and of a trailer line. */
 const MAX_LINE_BYTES = 4096;
 
 export class Chunks {
-  /** The line being read, where one is. */
+  /** The beginning of the current line. */
   #line = "";
-  /** Of the present chunk. */
+  /** Bytes of the current chunk that are still to come. */
   #left = 0;
   #inside: "length" | "data" | "dataEnd" | "trailer" | "over" = "length";
 
@@ -18,9 +18,9 @@ export class Chunks {
   }
 
   /**
-   * @param data is called with each stretch of the body.
-   * @returns the first byte that does not belong to the body any more; `end` as long as it is not over.
-   * @throws BrokenAnswer
+   * @param data receives the bounds of each part of the body.
+   * @returns the offset of the first byte after the body; `end` while the body is incomplete.
+   * @throws InvalidHttpResponse
    */
   read(
     bytes: Buffer,
@@ -41,7 +41,7 @@ export class Chunks {
         const to = feed < 0 || feed >= end ? end : feed + 1;
         this.#line += bytes.toString("latin1", at, to);
         if (this.#line.length > MAX_LINE_BYTES)
-          throw new BrokenAnswer("has a chunk without length");
+          throw new InvalidHttpResponse("has a chunk without length");
         at = to;
         if (this.#line.endsWith("\n")) this.#lineEnded();
       }
@@ -54,11 +54,11 @@ export class Chunks {
     this.#line = "";
     if (this.#inside === "length") {
       const [, digits] = /^([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?$/.exec(line) ?? [];
-      if (digits === undefined) throw new BrokenAnswer("has a chunk without length");
+      if (digits === undefined) throw new InvalidHttpResponse("has a chunk without length");
       this.#left = Number.parseInt(digits, 16);
       this.#inside = this.#left > 0 ? "data" : "trailer";
     } else if (this.#inside === "dataEnd") {
-      if (line !== "") throw new BrokenAnswer("has a chunk that is longer than it says");
+      if (line !== "") throw new InvalidHttpResponse("has a chunk that is longer than its length");
       this.#inside = "length";
     } else if (line === "") {
       this.#inside = "over";

@@ -1,45 +1,45 @@
-// One connection to a service, over TLS or not: a call, its answer, the next call. It is closed by the first thing that
-// goes wrong, for what would come after that belongs to nobody.
+// One connection to a service, with or without TLS. It carries one call at a time. Any error closes
+// it, because bytes that arrive after an error cannot be assigned to a call.
 
 import { connect, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type Answer, type AnswerLimits, AnswerReader } from "./answerReader.ts";
-import { BrokenAnswer, ConnectionLost } from "./errors.ts";
+import { ConnectionLost, InvalidHttpResponse } from "./errors.ts";
+import { type HttpResponse, type ResponseLimits, ResponseReader } from "./responseReader.ts";
 
 export interface Origin {
   readonly tls: boolean;
-  /** A name or an address, without brackets. */
+  /** A host name or an IP address, without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
-export interface ConnectionOptions extends AnswerLimits {
+export interface ConnectionOptions extends ResponseLimits {
   readonly connectTimeoutMs: number;
-  /** Of an earlier connection, which makes the TLS handshake shorter. */
+  /** The session of an earlier connection, which shortens the TLS handshake. */
   readonly tlsSession?: Buffer | undefined;
   readonly onTlsSession: (session: Buffer) => void;
-  /** It is gone, whoever ended it. */
+  /** Called once when the connection is closed by either side. */
   readonly onClosed: () => void;
 }
 
 interface Pending {
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (response: HttpResponse) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** When the network looks after a connection that nobody uses. */
+/** TCP keep-alive: the idle time after which the kernel probes a connection. */
 const KEEP_ALIVE_MS = 30_000;
-/** A service that says how long it waits for the next call has closed by then; this is how much earlier we stop using it. */
+/** Stop using a connection this long before the idle timeout that the service announced. */
 const KEEP_ALIVE_MARGIN_MS = 1_000;
 
 export class Connection {
   readonly #socket: Socket;
-  readonly #reader: AnswerReader;
+  readonly #reader: ResponseReader;
   #pending: Pending | undefined;
   #reusableUntilMs = Number.POSITIVE_INFINITY;
 
   constructor(origin: Origin, options: ConnectionOptions) {
-    this.#reader = new AnswerReader(options);
+    this.#reader = new ResponseReader(options);
     const { host, port } = origin;
     const onread: OnReadOpts = {
       buffer: () => this.#reader.target,
@@ -68,17 +68,16 @@ export class Connection {
     });
   }
 
-  /** Whether another call can be made. */
   get isUsable(): boolean {
     return this.#socket.writable && performance.now() < this.#reusableUntilMs;
   }
 
   /**
-   * Sends a request and resolves with its answer; one at a time.
+   * Sends a request and resolves with its response. The caller waits before the next call.
    *
-   * @throws ConnectionLost, BrokenAnswer, or the system's error with its code.
+   * @throws ConnectionLost, InvalidHttpResponse, or the system's error with its code.
    */
-  call(request: string | Uint8Array): Promise<Answer> {
+  call(request: string | Uint8Array): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
       if (this.#socket.destroyed) this.#ended();
@@ -86,7 +85,7 @@ export class Connection {
     });
   }
 
-  /** Rejects a call that is under way with the error. */
+  /** Closes the connection. A call in flight is rejected with the error. */
   destroy(error?: Error): void {
     if (error) this.#fail(error);
     this.#socket.destroy();
@@ -94,14 +93,14 @@ export class Connection {
 
   #limitConnecting({ tls, host, port }: Origin, timeoutMs: number): void {
     const timer = setTimeout(() => {
-      const message = `No connection to ${host}:${port} was made within ${timeoutMs} ms.`;
+      const message = `No connection to ${host}:${port} could be established within ${timeoutMs} ms.`;
       this.destroy(new ConnectionLost("ETIMEDOUT", message));
     }, timeoutMs);
     const connected = () => clearTimeout(timer);
     this.#socket.once(tls ? "secureConnect" : "connect", connected).once("close", connected);
   }
 
-  /** @returns true: go on reading. */
+  /** @returns true: continue to read. */
   #received(bytes: number): boolean {
     const pending = this.#pending;
     if (!pending) {
@@ -109,35 +108,35 @@ export class Connection {
       return true;
     }
     try {
-      const answer = this.#reader.received(bytes);
-      if (answer) this.#answered(pending, answer);
+      const response = this.#reader.received(bytes);
+      if (response) this.#responded(pending, response);
     } catch (error) {
-      this.destroy(error instanceof Error ? error : new BrokenAnswer(String(error)));
+      this.destroy(error instanceof Error ? error : new InvalidHttpResponse(String(error)));
     }
     return true;
   }
 
-  #answered(pending: Pending, answer: Answer): void {
+  #responded(pending: Pending, response: HttpResponse): void {
     this.#pending = undefined;
-    if (answer.reusable) {
-      const seconds = /timeout=(\d{1,6})/.exec(answer.headers["keep-alive"] ?? "")?.[1];
+    if (response.reusable) {
+      const seconds = /timeout=(\d{1,6})/.exec(response.headers["keep-alive"] ?? "")?.[1];
       this.#reusableUntilMs =
         seconds === undefined
           ? Number.POSITIVE_INFINITY
           : performance.now() + Number(seconds) * 1_000 - KEEP_ALIVE_MARGIN_MS;
-      // A connection that waits keeps no process running.
+      // An idle connection does not keep the process running.
       this.#socket.unref();
     } else {
       this.#socket.destroy();
     }
-    pending.resolve(answer);
+    pending.resolve(response);
   }
 
   #ended(): void {
     const pending = this.#pending;
     if (!pending) return;
     try {
-      this.#answered(pending, this.#reader.closed());
+      this.#responded(pending, this.#reader.closed());
     } catch (error) {
       this.#fail(error as Error);
     }

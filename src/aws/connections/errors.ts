@@ -1,16 +1,17 @@
-// What can go wrong between a call and its answer, as errors that the SDK's retries and our own know by their codes.
+// The errors between a call and its response. The SDK's retries and ours recognise them by their
+// codes.
 
-/** What came is no answer, or one that is too long. The connection is closed. */
-export class BrokenAnswer extends Error {
-  override readonly name = "BrokenAnswer";
+/** The response is not valid HTTP, or is too long. The connection is closed. */
+export class InvalidHttpResponse extends Error {
+  override readonly name = "InvalidHttpResponse";
 
-  /** @param what is wrong, after "The service's answer". */
-  constructor(what: string) {
-    super(`The service's answer ${what}.`);
+  /** @param predicate of the sentence "The service's response …". */
+  constructor(predicate: string) {
+    super(`The service's response ${predicate}.`);
   }
 }
 
-/** The connection is gone before the answer was whole, or was never made. */
+/** The connection was not established, or was closed before the response was complete. */
 export class ConnectionLost extends Error {
   override readonly name = "ConnectionLost";
   readonly code: "ECONNRESET" | "ETIMEDOUT";
@@ -21,7 +22,7 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** The caller does not want the answer any more. */
+/** The caller aborted the call. */
 export function abortError(signal: AbortSignal): Error {
   const error = new Error("The call was aborted.", { cause: signal.reason });
   error.name = "AbortError";

@@ -1,9 +1,6 @@
 // Do the shards that are being read cover every hash key? A hole means that some records have no reader.
 
-import type { HashKeyRange } from "../../model/shard.ts";
-
-/** The last hash key there is: 2^128 − 1 (Kinesis hashes partition keys with MD5). */
-export const LAST_HASH_KEY = 2n ** 128n - 1n;
+import { type HashKeyRange, LAST_HASH_KEY } from "../../model/shard.ts";
 
 /** The hash keys between two neighbours that nobody holds: what lies before and behind it, for comparing holes. */
 export interface HashRangeHole {

@@ -12,7 +12,12 @@
 // has left the stream, or a child waits at its first record. An overdue shard begins at TRIM_HORIZON, wherever the
 // application began, and nobody is about to create its lease, so there is no reason to wait for an audit.
 
-import { compareSequenceNumbers, isSequenceNumber, type Position } from "../../model/position.ts";
+import {
+  compareSequenceNumbers,
+  isSequenceNumber,
+  type Position,
+  TRIM_HORIZON,
+} from "../../model/position.ts";
 import {
   canHaveBeenIn,
   type HashKeyRange,
@@ -20,7 +25,7 @@ import {
   type Shard,
   type ShardFilter,
 } from "../../model/shard.ts";
-import { hasEnded, initialCheckpoint, type Lease, type NewLease, sentinel } from "../lease.ts";
+import { hasEnded, initialCheckpoint, type Lease, type NewLease } from "../lease.ts";
 import { findHole, type HashRangeHole, overlap } from "./hashRangeHole.ts";
 
 /** The listing that an empty table is filled from. */
@@ -155,8 +160,6 @@ function covers(children: readonly Lease[], { hashKeyRange }: Lease): boolean {
   if (!hashKeyRange || ranges.length < children.length) return children.length > 0;
   return !findHole(ranges, hashKeyRange);
 }
-
-const TRIM_HORIZON = sentinel("TRIM_HORIZON");
 
 /** Whether a shard's records will be read: its lease, or that of an ancestor, is there or chosen; or it has ended. */
 type Standing = "reached" | "ended" | "unreached";

@@ -1,14 +1,15 @@
 // What becomes of a finished shard: leases for its children, before the end of the shard is stored. So whatever dies in
 // between, no shard is left without a lease; that the children wait for their parents keeps the order.
 
+import { TRIM_HORIZON } from "../../model/position.ts";
 import type { ChildShard } from "../../model/shard.ts";
-import { type NewLease, sentinel } from "../lease.ts";
+import type { NewLease } from "../lease.ts";
 import { createLease } from "../table/createLease.ts";
 import type { LeaseTable } from "../table.ts";
 
 /** Children begin at their first record, wherever the application began. */
 export function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard): NewLease {
-  return { shardId, parentShardIds, hashKeyRange, checkpoint: sentinel("TRIM_HORIZON") };
+  return { shardId, parentShardIds, hashKeyRange, checkpoint: TRIM_HORIZON };
 }
 
 /**

@@ -1,31 +1,9 @@
 // What an error of DynamoDB means for a lease: a lost race, a reason to wait, or a write that may have happened.
 
+import { kindOfError } from "../../aws/errors.ts";
 import { UserError } from "../../model/errors.ts";
 import { LeaseTableError, type TableTrouble } from "../table.ts";
 import { NotALease } from "./dynamoItem.ts";
-
-const THROTTLED = new Set([
-  "ProvisionedThroughputExceededException",
-  "ThrottlingException",
-  "Throttling",
-  "RequestLimitExceeded",
-  "LimitExceededException",
-  "TransactionConflictException",
-]);
-
-const DENIED = new Set([
-  "AccessDeniedException",
-  "AccessDenied",
-  "UnrecognizedClientException",
-  "InvalidClientTokenId",
-  "InvalidSignatureException",
-  "IncompleteSignatureException",
-  "MissingAuthenticationTokenException",
-  "ExpiredTokenException",
-  "ExpiredToken",
-  "CredentialsProviderError",
-  "TokenProviderError",
-]);
 
 export function isConditionFailed(error: unknown): boolean {
   return error instanceof Error && error.name === "ConditionalCheckFailedException";
@@ -54,9 +32,7 @@ export function unreadableRow(tableName: string, cause: NotALease): LeaseTableEr
 }
 
 function troubleOf(error: unknown): TableTrouble {
-  const name = error instanceof Error ? error.name : "";
-  if (isTableMissing(error)) return "tableMissing";
-  if (THROTTLED.has(name)) return "throttled";
-  if (DENIED.has(name)) return "denied";
-  return "unavailable";
+  const kind = kindOfError(error);
+  if (kind === "notFound") return "tableMissing";
+  return kind === "throttled" || kind === "denied" ? kind : "unavailable";
 }

@@ -2,7 +2,7 @@
 
 import { translate } from "../../leases/table/dynamoErrors.ts";
 import { LeaseTableError } from "../../leases/table.ts";
-import { kindOfTrouble } from "../../stream/calls/readErrors.ts";
+import { kindOfReadError } from "../../stream/calls/readErrors.ts";
 import { needsOf } from "../needs.ts";
 import { errorText, type Finding, failed, notChecked, ok, warning } from "./finding.ts";
 import { PROBES, type ProbeParts } from "./probes.ts";
@@ -61,7 +61,7 @@ function judge(check: string, action: string, error: unknown): Finding {
 }
 
 function isDenied(error: unknown): boolean {
-  if (kindOfTrouble(error) === "denied") return true;
+  if (kindOfReadError(error) === "denied") return true;
   const translated = translate("", "", error);
   return translated instanceof LeaseTableError && translated.trouble === "denied";
 }

@@ -9,7 +9,7 @@ import type { Settings } from "../../config/settings.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
 import type { CallOptions } from "../../stream/calls/kinesisCalls.ts";
-import { kindOfTrouble, StreamNotFound } from "../../stream/calls/readErrors.ts";
+import { kindOfReadError, StreamNotFound } from "../../stream/calls/readErrors.ts";
 import { namingStream, type StreamId, streamParameters } from "../../stream/calls/streamId.ts";
 import { listShardsOnce } from "../../stream/listing/listShards.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
@@ -89,7 +89,9 @@ function describe(stream: StreamId, calls: CallOptions, signal: AbortSignal) {
 /** More calls would say the same. */
 function isFinal(error: unknown): boolean {
   if (error === undefined) return false;
-  return error instanceof StreamNotFound || !["denied", "throttled"].includes(kindOfTrouble(error));
+  return (
+    error instanceof StreamNotFound || !["denied", "throttled"].includes(kindOfReadError(error))
+  );
 }
 
 function unreachable(error: unknown): Finding {
@@ -102,7 +104,7 @@ function unreachable(error: unknown): Finding {
     );
   }
   const text = errorText(error);
-  return kindOfTrouble(error) === "unreachable"
+  return kindOfReadError(error) === "unreachable"
     ? failed(
         "stream",
         `Kinesis cannot be reached (${text})`,

@@ -1,4 +1,4 @@
-// The state of a stream.
+// Describes a stream.
 
 import { DescribeStreamSummaryCommand } from "@aws-sdk/client-kinesis";
 import { limited } from "../../aws/limited.ts";
@@ -13,7 +13,7 @@ export interface StreamDescription {
   readonly retentionHours: number;
 }
 
-/** @throws as `listShards`. */
+/** Retries and throws like `listShards`. */
 export function describeStream(
   options: RetryOptions,
   stream: StreamId,

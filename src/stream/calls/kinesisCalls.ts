@@ -1,4 +1,4 @@
-// The two calls that reading a shard is made of, each with a time limit and each ended by an abort.
+// The two calls that read a shard. Each has a time limit and stops when its signal is aborted.
 
 import {
   GetRecordsCommand,
@@ -8,23 +8,26 @@ import {
 } from "@aws-sdk/client-kinesis";
 import type { RawGetRecordsOutput, ServiceTime } from "../../aws/kinesisProtocol.ts";
 import { limited } from "../../aws/limited.ts";
+import { giveBuffer, ownerOf } from "../../buffers.ts";
 import type { Clock } from "../../clock.ts";
 import { isSentinel, type Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
-import { type GetRecordsAnswer, readGetRecordsAnswer } from "../../records/getRecordsAnswer.ts";
+import {
+  type GetRecordsResponse,
+  readGetRecordsResponse,
+} from "../../records/getRecordsResponse.ts";
 import { InvalidResponse } from "../../records/invalidResponse.ts";
-import type { Disaggregate } from "../../records/kplAggregate.ts";
-import { giveBuffer } from "../../spareBuffers.ts";
+import type { Disaggregate } from "../../records/kpl/disaggregate.ts";
 import { type StreamId, streamParameters } from "./streamId.ts";
 
 export interface CallOptions {
   readonly client: KinesisClient;
   readonly clock: Clock;
-  /** The longest that a call may take, its body included. */
+  /** From the start of a call to the end of its response. */
   readonly requestTimeoutMs: number;
 }
 
-/** Where an iterator is to point. */
+/** Where an iterator starts. */
 export type IteratorPlace =
   | { readonly type: "TRIM_HORIZON" | "LATEST" }
   | { readonly type: "AT_TIMESTAMP"; readonly timestamp: Date }
@@ -34,8 +37,9 @@ export type IteratorPlace =
     };
 
 /**
- * The place of a stored position. A number means *at*: the aggregate that holds the record inside it is needed again.
- * The lease says AT_TIMESTAMP without a time, which the configuration has; without one, everything is read.
+ * The place of a stored position. A sequence number means *at*, not *after*, because the record may
+ * be in the middle of an aggregate. A lease stores AT_TIMESTAMP without its time. The time is in
+ * the configuration; if it is not there any more, reading starts at the oldest record.
  */
 export function placeOf(position: Position, initial: InitialPosition): IteratorPlace {
   const { sequenceNumber } = position;
@@ -47,7 +51,7 @@ export function placeOf(position: Position, initial: InitialPosition): IteratorP
     case "AT_TIMESTAMP":
       return initial.type === "AT_TIMESTAMP" ? initial : { type: "TRIM_HORIZON" };
     case "SHARD_END":
-      throw new Error("A shard that has ended is not read again.");
+      throw new Error("A shard whose checkpoint is SHARD_END must not be read again.");
   }
 }
 
@@ -72,7 +76,7 @@ export async function getShardIterator(
     (abortSignal) => options.client.send(new GetShardIteratorCommand(input), { abortSignal }),
   );
   if (!output.ShardIterator) {
-    throw new InvalidResponse("Kinesis answered GetShardIterator without an iterator.");
+    throw new InvalidResponse("Kinesis sent a GetShardIterator response without an iterator.");
   }
   return { iterator: output.ShardIterator, serviceTimeMs: output.serviceTimeMs };
 }
@@ -80,8 +84,9 @@ export async function getShardIterator(
 type SendGetRecords = ReturnType<GetRecordsCommand["resolveMiddleware"]>;
 
 /**
- * GetRecords, one call after another. `client.send` puts the SDK's middleware together anew for each, which is a good part of
- * what an empty answer costs; here that is done once, and again after a call that was aborted.
+ * Calls GetRecords, one call at a time. `client.send` assembles the SDK's middleware for each call,
+ * which takes much of the CPU time of an empty response. This class assembles it once, and again
+ * after an aborted call.
  */
 export class GetRecords {
   readonly #options: CallOptions;
@@ -92,13 +97,13 @@ export class GetRecords {
     this.#options = options;
   }
 
-  /** @param limit the most records to ask for, at most 10,000 (a limit of the service). */
+  /** @param limit the largest number of records; at most 10,000, a limit of Kinesis. */
   async call(
     iterator: string,
     limit: number,
     disaggregate: Disaggregate | undefined,
     signal: AbortSignal,
-  ): Promise<GetRecordsAnswer> {
+  ): Promise<GetRecordsResponse> {
     if (this.#controller.signal.aborted) {
       this.#controller = new AbortController();
       this.#send = undefined;
@@ -110,9 +115,10 @@ export class GetRecords {
     };
     const { output } = await limited(this.#options, "GetRecords", signal, call, this.#controller);
     const { body } = output as unknown as RawGetRecordsOutput;
-    const answer = readGetRecordsAnswer(body, disaggregate);
-    giveBuffer(body);
-    return answer;
+    const response = readGetRecordsResponse(body, disaggregate);
+    // All records have been copied out of the body.
+    giveBuffer(ownerOf(body));
+    return response;
   }
 
   #resolve(command: GetRecordsCommand, abortSignal: AbortSignal): SendGetRecords {

@@ -1,12 +1,12 @@
-// Calls about the stream as a whole, tried again while time may mend what failed, and no longer.
+// Calls about the stream as a whole (its shards, its status), repeated while the failure may pass.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { UserError } from "../../model/errors.ts";
-import { type Backoff, backoffMs } from "../../retry.ts";
+import { type Backoff, retry } from "../../retry.ts";
 import type { CallOptions } from "./kinesisCalls.ts";
-import { kindOfTrouble, StreamNotFound } from "./readErrors.ts";
+import { kindOfReadError, StreamNotFound } from "./readErrors.ts";
 
 export interface RetryOptions {
   readonly client: KinesisClient;
@@ -16,51 +16,63 @@ export interface RetryOptions {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
-/** ListShards allows 1,000 calls a second and stream, DescribeStreamSummary 20 an account: LimitExceeded passes soon. */
+/**
+ * The quotas are 1,000 ListShards calls per second and stream, and 20 DescribeStreamSummary calls
+ * per second and account: throttling passes within seconds.
+ */
 const BACKOFF: Backoff = { baseMs: 400, capMs: 10_000 };
-/** Told at the first failure and at each that many times the last: 1, 4, 16, … */
-const TOLD_EVERY = 4;
+/** Attempts 1, 4, 16, … of a series are reported. */
+const REPORT_FACTOR = 4;
 
-/** Clients that were let in once: what they are refused later may be granted again (keys are rotated, tokens renewed). */
+/**
+ * Clients whose credentials Kinesis has accepted once. If it refuses them later, they may be
+ * accepted again, because keys rotate and tokens are renewed.
+ */
 const admitted = new WeakSet<KinesisClient>();
 
 /**
- * @throws UserError when a person has to mend it: the stream is missing, or we were never let in;
- *   the signal's reason when it is aborted.
+ * @throws UserError when an operator has to act: the stream does not exist, or Kinesis has never
+ *   accepted the credentials; the signal's reason when it is aborted.
  */
 export async function retried<T>(
   operation: string,
   { client, clock, emit, signal }: RetryOptions,
   call: (calls: CallOptions, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  let nextTold = 1;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const result = await call({ client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS }, signal);
-      admitted.add(client);
-      if (nextTold > 1) {
-        emit({ type: "serviceRecovered", service: "kinesis", operation, attempts: attempt - 1 });
-      }
-      return result;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof StreamNotFound) throw error;
-      if (kindOfTrouble(error) === "denied" && !admitted.has(client))
-        throw denied(operation, error);
-      const retryInMs = backoffMs(attempt - 1, BACKOFF);
-      if (attempt >= nextTold) {
-        nextTold = attempt * TOLD_EVERY;
+  const isRefused = (error: unknown) =>
+    kindOfReadError(error) === "denied" && !admitted.has(client);
+  let failures = 0;
+  let nextReport = 1;
+  const calls = { client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+  const done = await retry(
+    async () => ({ result: await call(calls, signal) }),
+    {
+      clock,
+      backoff: BACKOFF,
+      mayPass: (error) => !(error instanceof StreamNotFound || isRefused(error)),
+      onFailure: ({ error, attempt, retryInMs }) => {
+        failures = attempt;
+        if (attempt < nextReport) return;
+        nextReport = attempt * REPORT_FACTOR;
         emit({ type: "serviceTrouble", service: "kinesis", operation, error, attempt, retryInMs });
-      }
-      await clock.sleep(retryInMs, signal);
-    }
+      },
+    },
+    signal,
+  ).catch((error: unknown) => {
+    throw isRefused(error) ? denied(operation, error) : error;
+  });
+  if (!done) throw signal.reason;
+  admitted.add(client);
+  if (failures > 0) {
+    emit({ type: "serviceRecovered", service: "kinesis", operation, attempts: failures });
   }
+  return done.result;
 }
 
 function denied(operation: string, cause: unknown): UserError {
-  const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const error = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return new UserError(
-    `Kinesis does not let us call ${operation} (${said}). Check the credentials that the daemon finds, and that they allow kinesis:${operation} on the stream.`,
+    `Kinesis denied ${operation} (${error}). Check the credentials that the daemon uses, and that they allow kinesis:${operation} on the stream.`,
     { cause },
   );
 }

@@ -1,6 +1,6 @@
-// How a stream is named in a call: by its name in our account, or by its ARN in any.
+// Identifies a stream in a call: by its name in our own account, or by its ARN in any account.
 
-import { kindOfTrouble, StreamNotFound } from "./readErrors.ts";
+import { kindOfReadError, StreamNotFound } from "./readErrors.ts";
 
 export type StreamId = { readonly streamName: string } | { readonly streamARN: string };
 
@@ -12,19 +12,22 @@ export function streamParameters(
     : { StreamName: stream.streamName };
 }
 
-/** The name alone, as people know the stream. */
+/** The name, without the rest of an ARN. */
 export function streamNameOf(stream: StreamId): string {
   return "streamARN" in stream
     ? stream.streamARN.slice(stream.streamARN.indexOf("/") + 1)
     : stream.streamName;
 }
 
-/** Makes the service's "not found" a StreamNotFound that says how to create the stream. */
+/**
+ * Replaces the service's ResourceNotFoundException by a StreamNotFound, which says how to create
+ * it.
+ */
 export async function namingStream<T>(stream: StreamId, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    if (kindOfTrouble(cause) !== "notFound") throw cause;
+    if (kindOfReadError(cause) !== "notFound") throw cause;
     const name = streamNameOf(stream);
     throw new StreamNotFound(
       `The Kinesis stream ${name} does not exist in this account and region. Create it: ` +

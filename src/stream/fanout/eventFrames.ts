@@ -1,38 +1,41 @@
-// Takes an event stream (application/vnd.amazon.eventstream) apart, frame by frame, as they are asked for: while nobody
-// asks, nothing is read, and the service sees a full window. A payload stays the bytes that it is.
+// Splits an event stream (application/vnd.amazon.eventstream) into frames on demand. Between two
+// calls of `next` nothing is read from the connection, so the flow control of HTTP/2 stops the
+// service. A payload is not decoded.
 //
-// A frame:  total length, headers' length, CRC of these two (4 bytes each), headers, payload, CRC of all before it.
-// A header: length of the name (1 byte), name, type (1 byte, 7 = text), for text its length (2 bytes) and the text.
+// A frame:  total length, length of the headers, CRC of these two (4 bytes each), headers, payload,
+//           CRC of everything before it.
+// A header: length of the name (1 byte), name, type (1 byte, 7 = text), and for text its length
+//           (2 bytes) and the text.
 
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
+import { giveBuffer, type PooledBuffer, takeBuffer } from "../../buffers.ts";
 import { InvalidResponse } from "../../records/invalidResponse.ts";
-import { giveBuffer, takeBuffer } from "../../spareBuffers.ts";
 
 export interface EventFrame {
   readonly headers: ReadonlyMap<string, string>;
-  /** Valid until the next frame is asked for. */
+  /** Valid until the next call of `next`. */
   readonly payload: Buffer;
 }
 
 const PRELUDE_BYTES = 12;
 const CHECKSUM_BYTES = 4;
-/** Room for small events, and what a large one begins with. */
+/** Holds small events, and the beginning of large ones. */
 const SMALL_BYTES = 64 * 1024;
-/** Large buffers have few sizes, so that one used for an event fits the next. */
+/** Large buffers have few different sizes, so that the pool can reuse them. */
 const SIZE_STEP_BYTES = 256 * 1024;
-/** An event holds at most what a GetRecords answer does; a longer frame is none. */
+/** An event is at most as large as a GetRecords response. A longer frame is malformed. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 export class EventFrames {
   readonly #stream: Readable;
   readonly #small: Buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
-  /** The small one, or a large one for as long as it holds anything: many shards have one each. */
-  #buffer = this.#small;
-  /** The bytes that have come and not been given out. */
+  /** In use, instead of the small buffer, only while it contains bytes: each shard may have one. */
+  #large: PooledBuffer | undefined;
+  /** The bounds of the bytes that were received but not returned. */
   #start = 0;
   #end = 0;
-  /** Less than so many are no frame: nobody is woken for them. */
+  /** Fewer bytes are not a frame: `next` is not woken for them. */
   #needed = PRELUDE_BYTES;
   #over = false;
   #failure: { readonly error: unknown } | undefined;
@@ -51,15 +54,16 @@ export class EventFrames {
     });
     stream.on("error", (error: unknown) => this.#fail(error));
     stream.once("close", () => {
-      // Also comes after "end"; without it, the connection was cut.
-      if (!this.#over) this.#fail(new InvalidResponse("Kinesis cut its event stream off."));
+      // "close" follows "end". Without "end" the connection broke.
+      if (!this.#over) this.#fail(new InvalidResponse("The event stream of Kinesis broke off."));
     });
   }
 
   /**
    * The next frame; `undefined` at the end of the stream.
    *
-   * @throws InvalidResponse for bytes that are no frame, or a stream that ends inside one; the connection's error.
+   * @throws InvalidResponse for a malformed frame, or a stream that ends inside a frame; the
+   *   connection's error.
    */
   async next(): Promise<EventFrame | undefined> {
     for (;;) {
@@ -74,7 +78,7 @@ export class EventFrames {
     }
   }
 
-  /** Nothing more is wanted: who waits gets `undefined`. */
+  /** Closes the stream. A call of `next` that waits returns `undefined`. */
   close(): void {
     this.#over = true;
     this.#start = this.#end;
@@ -99,7 +103,7 @@ export class EventFrames {
   }
 
   #take(): EventFrame | undefined {
-    const buffer = this.#buffer;
+    const buffer = this.#buffer();
     const have = this.#end - this.#start;
     this.#needed = PRELUDE_BYTES;
     if (have < PRELUDE_BYTES) return undefined;
@@ -107,7 +111,7 @@ export class EventFrames {
     const length = buffer.readUInt32BE(start);
     const headersLength = buffer.readUInt32BE(start + 4);
     if (crc32(buffer.subarray(start, start + 8)) !== buffer.readUInt32BE(start + 8)) {
-      throw broken("has a frame whose first bytes are damaged");
+      throw broken("has a frame whose first bytes do not match their checksum");
     }
     const payloadAt = start + PRELUDE_BYTES + headersLength;
     const payloadEnd = start + length - CHECKSUM_BYTES;
@@ -116,12 +120,12 @@ export class EventFrames {
     }
     if (have < length) {
       this.#needed = length;
-      // The last chunk may hold the beginning of the next frame, too.
+      // The last chunk may contain the beginning of the next frame, too.
       this.#makeRoom(length + SMALL_BYTES);
       return undefined;
     }
     if (crc32(buffer.subarray(start, payloadEnd)) !== buffer.readUInt32BE(payloadEnd)) {
-      throw broken("has a frame that is damaged");
+      throw broken("has a frame that does not match its checksum");
     }
     this.#start = start + length;
     return {
@@ -134,36 +138,42 @@ export class EventFrames {
     if (this.#start === this.#end) {
       this.#start = 0;
       this.#end = 0;
-      this.#use(this.#small);
+      this.#useLarge(undefined);
     }
     this.#makeRoom(this.#end - this.#start + chunk.length);
-    chunk.copy(this.#buffer, this.#end);
+    chunk.copy(this.#buffer(), this.#end);
     this.#end += chunk.length;
   }
 
-  /** Room for so many bytes from the first on that was not given out. */
+  /** Makes room for this number of bytes, counted from the first one that was not returned. */
   #makeRoom(bytes: number): void {
-    const before = this.#buffer;
-    if (this.#start + bytes <= before.length) return;
-    const target =
-      bytes <= before.length
-        ? before
-        : takeBuffer(Math.ceil(bytes / SIZE_STEP_BYTES) * SIZE_STEP_BYTES);
-    before.copy(target, 0, this.#start, this.#end);
+    const buffer = this.#buffer();
+    if (this.#start + bytes <= buffer.length) return;
+    const isLargeEnough = bytes <= buffer.length;
+    const larger = isLargeEnough
+      ? undefined
+      : takeBuffer(Math.ceil(bytes / SIZE_STEP_BYTES) * SIZE_STEP_BYTES);
+    buffer.copy(larger ?? buffer, 0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
-    this.#use(target);
+    if (larger) this.#useLarge(larger);
   }
 
-  #use(buffer: Buffer): void {
-    const before = this.#buffer;
-    this.#buffer = buffer;
-    if (before !== buffer && before !== this.#small) giveBuffer(before);
+  #buffer(): Buffer {
+    return this.#large ?? this.#small;
+  }
+
+  #useLarge(buffer: PooledBuffer | undefined): void {
+    if (this.#large) giveBuffer(this.#large);
+    this.#large = buffer;
   }
 }
 
 const TEXT = 7;
-/** Bytes of the values of other types, which carry nothing that we need: 8 is a time, 9 a UUID; 6 has its length. */
+/**
+ * The length of a value by its type, where that is fixed: 0 and 1 are booleans, 2 to 5 integers, 8
+ * is a time, 9 a UUID. Type 6 (bytes), like text, has a length of its own. We skip all of them.
+ */
 const FIXED_BYTES: ReadonlyMap<number, number> = new Map([
   [0, 0],
   [1, 0],
@@ -190,7 +200,7 @@ function readHeaders(bytes: Buffer): ReadonlyMap<string, string> {
       at = valueAt + length;
     }
   } catch (cause) {
-    throw new InvalidResponse("Kinesis sent an event stream with headers that cannot be read.", {
+    throw new InvalidResponse("Kinesis sent an event stream with malformed headers.", {
       cause,
     });
   }

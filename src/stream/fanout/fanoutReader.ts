@@ -1,4 +1,5 @@
-// Reads shards by enhanced fan-out: the service pushes what it has, at 2 MB a second for each consumer and shard.
+// Reads shards by enhanced fan-out: Kinesis pushes records, up to 2 MB per second, consumer and
+// shard.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../../clock.ts";
@@ -6,49 +7,47 @@ import type { Emit } from "../../events.ts";
 import type { InitialPosition } from "../../model/shard.ts";
 import { BudgetWatch } from "../budget/budgetWatch.ts";
 import type { ByteBudget } from "../budget/byteBudget.ts";
+import { FailureReports } from "../calls/failureReports.ts";
 import type { StreamId } from "../calls/streamId.ts";
-import { Troubles } from "../calls/troubles.ts";
 import type { MisplacedOptions } from "../misplaced.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
-import { FanoutUnavailable } from "./fanoutUnavailable.ts";
-import { ConsumerRegistration } from "./registration.ts";
-import type { FanoutSettings } from "./settings.ts";
+import { RateLimiter } from "./rateLimiter.ts";
+import { ConsumerRegistration, type FanoutSettings, FanoutUnavailable } from "./registration.ts";
 import { ShardSubscriptions, type SubscriptionContext } from "./shardSubscriptions.ts";
-import { Turnstile } from "./turnstile.ts";
 
 export interface FanoutOptions extends MisplacedOptions {
-  /** With `maxAttempts: 1`: what fails is tried again here. */
+  /** Made with `maxAttempts: 1`: this reader retries itself. */
   readonly client: KinesisClient;
   /** From `subscriptionClient`. */
   readonly subscriptionClient: KinesisClient;
   readonly stream: StreamId;
   readonly initialPosition: InitialPosition;
   readonly settings: FanoutSettings;
-  /** Shared by all shards of the daemon. */
+  /** All shards of the daemon share it. */
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly emit: Emit;
-  /** The daemon's: ends the search for a consumer. */
+  /** The daemon's signal: ends the search for the consumer. */
   readonly signal: AbortSignal;
-  /** Reads instead when fan-out is refused; absent: fan-out is tried until a person has mended it. */
+  /** Takes over when fan-out is refused. Absent: fan-out is retried until an operator has acted. */
   readonly polling?: ReadShard;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** The service allows 5 a second for all workers of the application together. */
+/** Kinesis allows 5 per second for all workers of the application together. */
 const SUBSCRIPTIONS_PER_SECOND = 4;
 
 export function fanoutReader(options: FanoutOptions): ReadShard {
   const { client, subscriptionClient, clock, emit, polling, budget } = options;
-  const troubles = new Troubles(emit, clock);
+  const troubles = new FailureReports(emit, clock);
   const calls = { client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const context: SubscriptionContext = {
     ...options,
     calls,
     subscriptionCalls: { ...calls, client: subscriptionClient },
     registration: new ConsumerRegistration({ ...options, calls }),
-    turnstile: new Turnstile(clock, SUBSCRIPTIONS_PER_SECOND),
+    rateLimiter: new RateLimiter(clock, SUBSCRIPTIONS_PER_SECOND),
     giveUp: polling !== undefined,
     troubles,
     budgetWatch: new BudgetWatch(budget, emit, clock),
@@ -66,7 +65,9 @@ export function fanoutReader(options: FanoutOptions): ReadShard {
   return polling ? orPolling(fanout, polling, emit) : fanout;
 }
 
-/** Fan-out until it is refused before a shard's first event; from then on polling, for all that begin later too. */
+/**
+ * Uses fan-out until it is refused before a shard's first event; from then on polls every shard.
+ */
 function orPolling(fanout: ReadShard, polling: ReadShard, emit: Emit): ReadShard {
   let refused = false;
   return async function* batches(shard, from, signal) {

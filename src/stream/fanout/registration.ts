@@ -1,8 +1,9 @@
-// The consumer under whose name all workers of the application subscribe: found or registered when the first shard is
-// read, once for all shards. It is never deregistered: another worker may be using it.
+// Finds or registers the consumer with which all workers of the application subscribe, once for all
+// shards, when the first shard is read. The daemon never deregisters it, because another worker may
+// be using it.
 //
-// Limits of the service: 20 consumers a stream (50 with the advantage mode), 5 registrations a second; both are refused
-// with LimitExceededException.
+// Limits of Kinesis: 20 consumers per stream (50 in On-demand Advantage mode) and 5 registrations
+// per second. Beyond both it returns LimitExceededException.
 
 import {
   type Consumer,
@@ -13,55 +14,86 @@ import {
 import { limited } from "../../aws/limited.ts";
 import type { Emit } from "../../events.ts";
 import { counted } from "../../plural.ts";
+import { retry } from "../../retry.ts";
 import type { CallOptions } from "../calls/kinesisCalls.ts";
-import { kindOfTrouble } from "../calls/readErrors.ts";
+import { kindOfReadError } from "../calls/readErrors.ts";
 import { namingStream, type StreamId, streamParameters } from "../calls/streamId.ts";
-import { FanoutUnavailable } from "./fanoutUnavailable.ts";
-import type { FanoutSettings } from "./settings.ts";
+
+/** The properties of enhanced fan-out. Names and defaults are KCL's. */
+export interface FanoutSettings {
+  readonly consumerName: string;
+  /** An existing consumer, used without looking it up. */
+  readonly consumerArn?: string;
+  readonly maxDescribeStreamSummaryRetries: number;
+  /** Also the number of checks until a new consumer is ACTIVE. */
+  readonly maxDescribeStreamConsumerRetries: number;
+  readonly registerStreamConsumerRetries: number;
+  readonly retryBackoffMillis: number;
+}
+
+/**
+ * Enhanced fan-out is refused: a permission is missing, the stream has its maximum of consumers, or
+ * the emulator does not support it. An operator can correct that, or the reader polls instead.
+ */
+export class FanoutUnavailable extends Error {
+  override readonly name = "FanoutUnavailable";
+
+  /** @param cause the service's error. */
+  constructor(operation: string, cause: unknown) {
+    const error = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    super(
+      `Kinesis refuses enhanced fan-out: ${operation} failed with ${error}. Allow kinesis:${operation} on the stream and its consumers, deregister an unused consumer, or set retrievalMode = POLLING (AUTO falls back to polling by itself).`,
+      { cause },
+    );
+  }
+}
 
 export interface RegistrationParts {
   readonly calls: CallOptions;
   readonly stream: StreamId;
   readonly settings: FanoutSettings;
   readonly emit: Emit;
-  /** Ends the search for all shards: the daemon's. */
+  /** The daemon's signal: ends the search for all shards. */
   readonly signal: AbortSignal;
 }
 
-/** An ARN with an account that AWS gives nobody. */
+/** An ARN with an account number that AWS does not assign. */
 const EMULATED = /^arn:[^:]*:kinesis:[^:]*:000000000000:/;
+
+/** Pauses are up to 10 % longer than `retryBackoffMillis`. */
+const JITTER = 0.1;
 
 export class ConsumerRegistration {
   readonly #parts: RegistrationParts;
   #found: Promise<string> | undefined;
-  #toldOfEmulator = false;
+  #reportedEmulator = false;
 
   constructor(parts: RegistrationParts) {
     this.#parts = parts;
   }
 
   /**
-   * The consumer's ARN, when it is ACTIVE. What failed is tried again by the next call.
+   * The ARN of the consumer when it is ACTIVE. After a failure the next call tries again.
    *
-   * @throws FanoutUnavailable when it is not permitted, or the stream has its most consumers; what the SDK throws.
+   * @throws FanoutUnavailable, or the SDK's error.
    */
   arn(): Promise<string> {
-    this.#found ??= this.#look().catch((error: unknown) => {
+    this.#found ??= this.#findAndReport().catch((error: unknown) => {
       this.#found = undefined;
       throw error;
     });
     return this.#found;
   }
 
-  /** The service does not know this consumer any more: somebody has deregistered it. */
+  /** The consumer was deregistered. */
   forget(): void {
     this.#found = undefined;
   }
 
-  async #look(): Promise<string> {
+  async #findAndReport(): Promise<string> {
     const arn = await this.#find();
-    if (EMULATED.test(arn) && !this.#toldOfEmulator) {
-      this.#toldOfEmulator = true;
+    if (EMULATED.test(arn) && !this.#reportedEmulator) {
+      this.#reportedEmulator = true;
       this.#parts.emit({ type: "fanoutEmulated", arn });
     }
     return arn;
@@ -72,8 +104,8 @@ export class ConsumerRegistration {
     if (consumerArn !== undefined) return consumerArn;
     const streamARN = await this.#streamArn();
     let registered = false;
-    for (let look = 0; look <= maxDescribeStreamConsumerRetries; look += 1) {
-      if (look > 0) await this.#pause();
+    for (let check = 0; check <= maxDescribeStreamConsumerRetries; check += 1) {
+      if (check > 0) await this.#pause();
       const consumer = await this.#describe(streamARN);
       if (consumer?.ConsumerStatus === "ACTIVE" && consumer.ConsumerARN) {
         const { ConsumerARN: arn } = consumer;
@@ -83,14 +115,14 @@ export class ConsumerRegistration {
       if (!consumer) registered = await this.#register(streamARN);
     }
     throw new Error(
-      `the enhanced fan-out consumer ${consumerName} is not ACTIVE after ${counted(maxDescribeStreamConsumerRetries + 1, "look")}`,
+      `the enhanced fan-out consumer ${consumerName} is not ACTIVE after ${counted(maxDescribeStreamConsumerRetries + 1, "check")}`,
     );
   }
 
   async #streamArn(): Promise<string> {
     const { stream, settings, calls, signal } = this.#parts;
     if ("streamARN" in stream) return stream.streamARN;
-    const { StreamDescriptionSummary: summary } = await this.#insist(
+    const { StreamDescriptionSummary: summary } = await this.#whileThrottled(
       "DescribeStreamSummary",
       settings.maxDescribeStreamSummaryRetries,
       () =>
@@ -102,16 +134,17 @@ export class ConsumerRegistration {
           ),
         ),
     );
-    if (!summary?.StreamARN) throw new Error("DescribeStreamSummary named no stream ARN");
+    if (!summary?.StreamARN)
+      throw new Error("Kinesis sent a DescribeStreamSummary response without the stream's ARN");
     return summary.StreamARN;
   }
 
-  /** `undefined` when there is no such consumer. */
+  /** `undefined` when the consumer does not exist. */
   async #describe(streamARN: string): Promise<Consumer | undefined> {
     const { settings, calls, signal } = this.#parts;
     const input = { StreamARN: streamARN, ConsumerName: settings.consumerName };
     try {
-      const { ConsumerDescription: description } = await this.#insist(
+      const { ConsumerDescription: description } = await this.#whileThrottled(
         "DescribeStreamConsumer",
         settings.maxDescribeStreamConsumerRetries,
         () =>
@@ -121,7 +154,7 @@ export class ConsumerRegistration {
       );
       return description;
     } catch (error) {
-      if (kindOfTrouble(error) === "notFound") return undefined;
+      if (kindOfReadError(error) === "notFound") return undefined;
       throw error;
     }
   }
@@ -131,10 +164,13 @@ export class ConsumerRegistration {
     const { settings, calls, signal } = this.#parts;
     const input = { StreamARN: streamARN, ConsumerName: settings.consumerName };
     try {
-      await this.#insist("RegisterStreamConsumer", settings.registerStreamConsumerRetries, () =>
-        limited(calls, "RegisterStreamConsumer", signal, (abortSignal) =>
-          calls.client.send(new RegisterStreamConsumerCommand(input), { abortSignal }),
-        ),
+      await this.#whileThrottled(
+        "RegisterStreamConsumer",
+        settings.registerStreamConsumerRetries,
+        () =>
+          limited(calls, "RegisterStreamConsumer", signal, (abortSignal) =>
+            calls.client.send(new RegisterStreamConsumerCommand(input), { abortSignal }),
+          ),
       );
       return true;
     } catch (error) {
@@ -143,31 +179,43 @@ export class ConsumerRegistration {
     }
   }
 
-  /** Patience with limits alone, as often as the person allows. */
-  async #insist<T>(operation: string, retries: number, call: () => Promise<T>): Promise<T> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await call();
-      } catch (error) {
-        const kind = kindOfTrouble(error);
-        if (kind === "denied" || isUnknown(error)) throw new FanoutUnavailable(operation, error);
-        if (kind !== "throttled") throw error;
-        if (attempt < retries) await this.#pause();
-        else if (operation === "RegisterStreamConsumer")
-          throw new FanoutUnavailable(operation, error);
-        else throw error;
-      }
-    }
+  /** Repeats a call that is throttled, as often as the configuration allows. */
+  async #whileThrottled<T>(operation: string, retries: number, call: () => Promise<T>): Promise<T> {
+    const { calls, settings, signal } = this.#parts;
+    const longestMs = settings.retryBackoffMillis * (1 + JITTER);
+    const done = await retry(
+      async () => ({ result: await call() }),
+      {
+        clock: calls.clock,
+        // Between retryBackoffMillis and 10 % more.
+        backoff: { baseMs: longestMs, capMs: longestMs },
+        random: () => 1 - (Math.random() * JITTER) / (1 + JITTER),
+        mayPass: (error) => kindOfReadError(error) === "throttled",
+        attempts: retries + 1,
+      },
+      signal,
+    ).catch((error: unknown) => {
+      throw isRefusal(operation, error) ? new FanoutUnavailable(operation, error) : error;
+    });
+    if (!done) throw signal.reason;
+    return done.result;
   }
 
   async #pause(): Promise<void> {
     const { calls, settings, signal } = this.#parts;
-    await calls.clock.sleep(settings.retryBackoffMillis * (1 + 0.1 * Math.random()), signal);
+    await calls.clock.sleep(settings.retryBackoffMillis * (1 + JITTER * Math.random()), signal);
     signal.throwIfAborted();
   }
 }
 
-/** Not the service itself, then, but an emulator that cannot do it. */
-function isUnknown(error: unknown): boolean {
+/** A registration that stays throttled means that the stream has its maximum of consumers. */
+function isRefusal(operation: string, error: unknown): boolean {
+  const kind = kindOfReadError(error);
+  const isFull = kind === "throttled" && operation === "RegisterStreamConsumer";
+  return kind === "denied" || isFull || isUnsupported(error);
+}
+
+/** Sent by an emulator that does not support enhanced fan-out. */
+function isUnsupported(error: unknown): boolean {
   return error instanceof Error && /^(UnknownOperation|NotImplemented)/.test(error.name);
 }

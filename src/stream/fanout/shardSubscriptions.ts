@@ -1,66 +1,69 @@
-// The loop that reads one shard by subscriptions, one after the other: when to subscribe, where from, and what each event,
-// end or error means. An event is read when there is room for it; until then the connection is left alone, and the
-// service waits.
+// The loop that reads one shard by one subscription after another. It decides when and where to
+// subscribe, and what each event, end or error means. It reads an event when there is room for it.
+// Until then it does not read from the connection, and the service stops sending.
 //
-// Limits of the service: a subscription lasts five minutes, which is no trouble; a second one for the same consumer and
-// shard is refused for five seconds after the first began (ResourceInUseException), and takes over from it later.
+// Limits of Kinesis: a subscription ends after five minutes, which is normal. A second subscription
+// of the same consumer to the same shard is refused in the first five seconds of the current one
+// (ResourceInUseException). After that it takes over, and the current one ends.
 
+import { isStaleConnection } from "../../aws/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { type Batch, RecordBatch } from "../../model/batch.ts";
 import { isSentinel, isSequenceNumber, type Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
-import type { SubscriptionEvent } from "../../records/getRecordsAnswer.ts";
-import { type Disaggregate, disaggregator } from "../../records/kplAggregate.ts";
+import type { SubscriptionEvent } from "../../records/getRecordsResponse.ts";
+import { type Disaggregate, disaggregator } from "../../records/kpl/disaggregate.ts";
 import { type Backoff, backoffMs } from "../../retry.ts";
 import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
 import type { BudgetWatch } from "../budget/budgetWatch.ts";
 import type { ByteShare } from "../budget/byteBudget.ts";
 import { ShardNeed } from "../budget/shardNeed.ts";
+import type { FailureReports } from "../calls/failureReports.ts";
 import type { CallOptions, IteratorPlace } from "../calls/kinesisCalls.ts";
 import {
   ForeignPosition,
   isLasting,
-  isStaleConnection,
-  kindOfTrouble,
-  type TroubleKind,
+  kindOfReadError,
+  type ReadErrorKind,
 } from "../calls/readErrors.ts";
 import type { StreamId } from "../calls/streamId.ts";
-import type { Troubles } from "../calls/troubles.ts";
-import { tellIfExpired } from "../expired.ts";
 import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
 import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
-import { fixedPlace, startingPlace } from "../shardCursor.ts";
-import { FanoutUnavailable } from "./fanoutUnavailable.ts";
-import type { ConsumerRegistration } from "./registration.ts";
+import { fixedPlace, reportIfExpired, startingPlace } from "../shardCursor.ts";
+import type { RateLimiter } from "./rateLimiter.ts";
+import { type ConsumerRegistration, FanoutUnavailable } from "./registration.ts";
 import { Subscription } from "./subscription.ts";
-import type { Turnstile } from "./turnstile.ts";
 
-/** What the loops of all shards have in common. */
+/** The loops of all shards share it. */
 export interface SubscriptionContext extends MisplacedOptions {
-  /** For subscriptions alone. */
+  /** For SubscribeToShard only. */
   readonly subscriptionCalls: CallOptions;
   readonly calls: CallOptions;
   readonly stream: StreamId;
   readonly initialPosition: InitialPosition;
   readonly registration: ConsumerRegistration;
-  readonly turnstile: Turnstile;
-  /** Give up with FanoutUnavailable when nothing has been read yet; else wait until a person has mended it. */
+  readonly rateLimiter: RateLimiter;
+  /**
+   * When fan-out is refused before the first event, throw FanoutUnavailable. Otherwise retry until
+   * an operator has acted.
+   */
   readonly giveUp: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly troubles: Troubles;
+  readonly troubles: FailureReports;
   readonly budgetWatch: BudgetWatch;
 }
 
-/** So many wait for the caller at most, however little they hold. */
+/** The limit of events in the queue, even of small ones. */
 const MOST_EVENTS = 1_000;
+/** Kinesis refuses another subscription to the same shard for this time. */
 const SAME_SHARD_MS = 5_000;
-/** A little beyond it, since the service counts by a clock of its own. */
+/** Added to SAME_SHARD_MS, because the service's clock differs from ours. */
 const IN_USE: Backoff = { baseMs: 1_000, capMs: 1_000 };
 const TROUBLE: Backoff = { baseMs: 400, capMs: 10_000 };
-/** A person has to mend it, and the service should not be bothered meanwhile. */
+/** For failures that only an operator can correct. */
 const LASTING: Backoff = { baseMs: 2_000, capMs: 30_000 };
 
 export class ShardSubscriptions {
@@ -73,11 +76,11 @@ export class ShardSubscriptions {
   readonly #disaggregate: Disaggregate;
   readonly #misplaced: Misplaced;
   #place: IteratorPlace;
-  /** The first record may be the one that the position names, or the aggregate that it is inside of. */
+  /** No record has been read: the first ones may be those up to the position, which are dropped. */
   #dropping: boolean;
   #received = false;
   #nextMs = Number.NEGATIVE_INFINITY;
-  /** In a row. */
+  /** Failures in a row. */
   #failures = 0;
 
   constructor(
@@ -106,7 +109,7 @@ export class ShardSubscriptions {
   /**
    * Returns at the end of the shard, or when the signal is aborted.
    *
-   * @throws FanoutUnavailable, if the context says so.
+   * @throws FanoutUnavailable, if the context has `giveUp`.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
@@ -117,14 +120,16 @@ export class ShardSubscriptions {
     }
   }
 
-  /** One subscription, until it ends or fails; then `#nextMs` says when to begin another. */
+  /**
+   * Runs one subscription until it ends or fails. Afterwards `#nextMs` is the time of the next one.
+   */
   async #subscribe(signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
-    const { subscriptionCalls, registration, turnstile, clock, emit } = this.#context;
+    const { subscriptionCalls, registration, rateLimiter, clock, emit } = this.#context;
     const { shardId } = this.#shard;
     let subscription: Subscription | undefined;
     try {
       const arn = await orAborted(registration.arn(), signal);
-      await turnstile.pass(signal);
+      await rateLimiter.pass(signal);
       signal.throwIfAborted();
       const place = this.#place;
       subscription = await Subscription.open(subscriptionCalls, arn, shardId, place, signal);
@@ -146,7 +151,7 @@ export class ShardSubscriptions {
     for (;;) {
       this.#share.needs(this.#need.bytes(this.#queue.workMs, 0));
       await this.#queue.room((waiting) => this.#mayWait(waiting), signal);
-      // An event is small beside the budget, and is counted when its size is known.
+      // An event is small compared to the budget. It is counted when its size is known.
       await this.#share.reserve("small", signal);
       signal.throwIfAborted();
       this.#misplaced.begin();
@@ -168,7 +173,7 @@ export class ShardSubscriptions {
     }
   }
 
-  /** Events may be so small that a few are less than what comes while the child works. */
+  /** Events can be so small that MAX_BATCHES of them do not last while the child works. */
   #mayWait(waiting: number): boolean {
     const { heldBytes, grantedBytes } = this.#share;
     return waiting < MAX_BATCHES || (waiting < MOST_EVENTS && heldBytes < grantedBytes);
@@ -198,18 +203,20 @@ export class ShardSubscriptions {
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
   }
 
-  /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
+  /**
+   * Drops the records up to the position: reading starts at it, because it may be in an aggregate.
+   */
   #wanted(records: RecordBatch): RecordBatch {
     const isThere = this.#misplaced.holds(this.#from);
     if (!this.#dropping || (records.count === 0 && !isThere)) return records;
     this.#dropping = false;
-    if (!isThere) tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
+    if (!isThere) reportIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
     return records.after(this.#from);
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
     this.#failures += 1;
-    const kind = kindOfTrouble(error);
+    const kind = kindOfReadError(error);
     if (error instanceof FanoutUnavailable || kind === "denied") {
       this.#refused(error);
     } else if (error instanceof Error && error.name === "ResourceInUseException") {
@@ -229,7 +236,7 @@ export class ShardSubscriptions {
     this.#retryLater("SubscribeToShard", refusal, LASTING, true);
   }
 
-  /** Somebody else's subscription is younger than five seconds: the worker that had the lease before, as a rule. */
+  /** Another subscription is younger than five seconds: usually that of the lease's last worker. */
   #inUse(error: Error): void {
     const waitMs = SAME_SHARD_MS + backoffMs(0, IN_USE);
     if (this.#failures > 1) {
@@ -238,9 +245,12 @@ export class ShardSubscriptions {
     this.#nextMs = Math.max(this.#nextMs, this.#context.clock.monotonicMs() + waitMs);
   }
 
-  /** The service knows no such thing: is it the shard that is gone, the stream, the place in it, or the consumer? */
+  /**
+   * Finds out what the service did not find: the shard, the stream, the place in it or the
+   * consumer.
+   */
   async #notFound(
-    kind: TroubleKind,
+    kind: ReadErrorKind,
     error: unknown,
     signal: AbortSignal,
   ): Promise<"shardEnded" | "goOn"> {
@@ -253,7 +263,7 @@ export class ShardSubscriptions {
         this.#queue.put({ records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd });
         return "shardEnded";
       }
-      // It is still listed, so somebody has deregistered the consumer.
+      // The shard is still listed, so the consumer was deregistered.
       if (kind === "notFound") registration.forget();
       this.#retryLater("SubscribeToShard", error, TROUBLE, true);
     } catch (listingError) {
@@ -265,7 +275,7 @@ export class ShardSubscriptions {
     return "goOn";
   }
 
-  /** @param everywhere it concerns all shards alike. */
+  /** @param everywhere the failure concerns all shards. */
   #retryLater(operation: string, error: unknown, backoff: Backoff, everywhere: boolean): void {
     const { clock, troubles } = this.#context;
     const lasting = isLasting(error) ? LASTING : backoff;
@@ -277,7 +287,7 @@ export class ShardSubscriptions {
   }
 }
 
-/** Others may wait for the same: it goes on without us. */
+/** Stops waiting when the signal is aborted. The work continues, because other shards share it. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {

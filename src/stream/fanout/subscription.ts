@@ -1,19 +1,20 @@
-// One SubscribeToShard: from the call to the end of its event stream, which the service ends after five minutes.
+// One subscription: from the SubscribeToShard call to the end of its event stream. Kinesis ends it
+// after five minutes.
 
 import { SubscribeToShardCommand } from "@aws-sdk/client-kinesis";
 import { WINDOW_BYTES } from "../../aws/kinesisClient.ts";
 import type { RawSubscribeToShardOutput } from "../../aws/kinesisProtocol.ts";
 import { limited } from "../../aws/limited.ts";
-import { readSubscriptionEvent, type SubscriptionEvent } from "../../records/getRecordsAnswer.ts";
+import { readSubscriptionEvent, type SubscriptionEvent } from "../../records/getRecordsResponse.ts";
 import { InvalidResponse } from "../../records/invalidResponse.ts";
-import type { Disaggregate } from "../../records/kplAggregate.ts";
+import type { Disaggregate } from "../../records/kpl/disaggregate.ts";
 import type { CallOptions, IteratorPlace } from "../calls/kinesisCalls.ts";
 import { type EventFrame, EventFrames } from "./eventFrames.ts";
 
-/** The service sends an event every few seconds, records or not; Java starts again after as long. */
+/** Kinesis sends an event every few seconds, even without records. Java waits this long, too. */
 const SILENCE_MS = 60_000;
 
-/** The service ended a subscription with an error; `name` is the one it gave. */
+/** Kinesis ended the subscription with an error. `name` is the name of that error. */
 export class SubscriptionFailed extends Error {
   constructor(name: string, message: string) {
     super(message || "no reason given");
@@ -24,7 +25,7 @@ export class SubscriptionFailed extends Error {
 export class Subscription {
   readonly #frames: EventFrames;
   readonly #calls: CallOptions;
-  /** The service's clock when it answered. */
+  /** The service's clock at the time of its response. */
   readonly serviceTimeMs: number | undefined;
 
   private constructor(output: RawSubscribeToShardOutput, calls: CallOptions) {
@@ -58,9 +59,9 @@ export class Subscription {
   }
 
   /**
-   * The next event with news; `undefined` when the service has ended the subscription, which it does after five minutes.
+   * The next event; `undefined` when Kinesis has ended the subscription.
    *
-   * @throws SubscriptionFailed with the service's own name for it; InvalidResponse; the connection's error.
+   * @throws SubscriptionFailed, InvalidResponse, or the connection's error.
    */
   async next(
     disaggregate: Disaggregate | undefined,
@@ -79,7 +80,7 @@ export class Subscription {
     }
   }
 
-  /** To be called in the end, whatever came before. */
+  /** Always call this at the end. */
   close(): void {
     this.#frames.close();
   }
@@ -97,7 +98,7 @@ export class Subscription {
   }
 }
 
-/** `undefined` for a frame that is no event of ours, such as the first one of the service. */
+/** `undefined` for a frame without a record event, such as the initial response. */
 function readFrame(
   { headers, payload }: EventFrame,
   disaggregate: Disaggregate | undefined,
@@ -119,7 +120,7 @@ function readFrame(
       );
     default:
       throw new InvalidResponse(
-        `Kinesis sent an event stream with a message of the type "${headers.get(":message-type")}".`,
+        `Kinesis sent an event stream with a message of the unknown type "${headers.get(":message-type")}".`,
       );
   }
 }
@@ -134,7 +135,7 @@ function messageIn(payload: Buffer): string {
   }
 }
 
-/** Over HTTP/2 the subscription has its connection to itself. */
+/** Widens the window of the whole HTTP/2 connection: the subscription is its only stream. */
 function widenWindow(body: RawSubscribeToShardOutput["body"]): void {
   if (!("session" in body)) return;
   const { session } = body as { session?: { setLocalWindowSize?(bytes: number): void } };

@@ -1,4 +1,4 @@
-// The shards of a stream, all pages of the listing.
+// Lists the shards of a stream, with all pages.
 
 import {
   type Shard as ListedShard,
@@ -13,14 +13,15 @@ import type { CallOptions } from "../calls/kinesisCalls.ts";
 import { type RetryOptions, retried } from "../calls/retried.ts";
 import { namingStream, type StreamId, streamParameters } from "../calls/streamId.ts";
 
-/** A listing's pages must be fetched within five minutes; at most so many of 1,000 shards each. */
+/** A page has 1,000 shards. The service lets a listing take five minutes. */
 const MAX_PAGES = 1_000;
 
 /**
- * All shards that the filter lets through, tried again until they are there.
+ * All shards that match the filter. Retries until the listing succeeds.
  *
- * @throws StreamNotFound (a UserError) when there is no such stream; UserError when access is denied or no credentials
- *   are found, if this client was never let in before; the signal's reason when it is aborted.
+ * @throws StreamNotFound (a UserError) when the stream does not exist; UserError when access is
+ *   denied or no credentials are found, unless a call of this client has succeeded before; the
+ *   signal's reason when it is aborted.
  */
 export function listShards(
   options: RetryOptions,
@@ -32,7 +33,7 @@ export function listShards(
   );
 }
 
-/** As `listShards`, without trying again; throws what the SDK throws, and StreamNotFound. */
+/** Like `listShards`, without retries. Throws the SDK's errors and StreamNotFound. */
 export async function listShardsOnce(
   calls: CallOptions,
   stream: StreamId,
@@ -52,10 +53,11 @@ export async function listShardsOnce(
     );
     for (const shard of output.Shards ?? []) shards.push(toShard(shard));
     if (!output.NextToken) return shards;
-    // The token stands for the stream and the filter, which may not be repeated beside it.
+    // The token contains the stream and the filter. The service rejects a request that repeats
+    // them.
     input = { NextToken: output.NextToken };
   }
-  throw new InvalidResponse(`Kinesis answered ListShards with more than ${MAX_PAGES} pages.`);
+  throw new InvalidResponse(`Kinesis sent more than ${MAX_PAGES} pages in response to ListShards.`);
 }
 
 function filterParameters(filter: NonNullable<ShardFilter>) {
@@ -77,7 +79,7 @@ function toShard({
   const endingSequenceNumber = SequenceNumberRange?.EndingSequenceNumber;
   if (!shardId || !startingHashKey || !endingHashKey || !startingSequenceNumber) {
     throw new InvalidResponse(
-      `Kinesis listed the shard ${shardId ?? "without an id"} without its hash keys or its first sequence number.`,
+      `Kinesis listed the shard ${shardId ?? "(without an id)"} without its hash keys or its first sequence number.`,
     );
   }
   return {

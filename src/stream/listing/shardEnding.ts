@@ -1,14 +1,15 @@
-// Whether a shard has ended. It decides whether a lease is closed for good, so the service's word is checked against the
-// shard listing wherever it is not plain.
+// Decides whether a shard has ended. A wrong decision would complete a lease whose records were not
+// read, so an ambiguous response is checked against the shard listing.
 //
-// The Java daemon throws an answer away that has neither a next iterator nor children and asks again, for ever; and
-// it takes "not found", even of the whole stream, for the end of the shard.
+// The Java daemon differs in two cases. It discards a response that has neither a next iterator nor
+// child shards, and repeats the call without limit. It takes "not found" as the end of the shard,
+// even when the whole stream is missing.
 
 import type { Batch } from "../../model/batch.ts";
 import { isSequenceNumber } from "../../model/position.ts";
 import { type ChildShard, canHaveBeenIn, canHold, type Shard } from "../../model/shard.ts";
 import { childrenIn } from "../../records/childShards.ts";
-import type { GetRecordsAnswer } from "../../records/getRecordsAnswer.ts";
+import type { GetRecordsResponse } from "../../records/getRecordsResponse.ts";
 import { InvalidResponse } from "../../records/invalidResponse.ts";
 import type { CallOptions, IteratorPlace } from "../calls/kinesisCalls.ts";
 import { ForeignPosition, isRefusedPlace } from "../calls/readErrors.ts";
@@ -18,12 +19,12 @@ import { listShardsOnce } from "./listShards.ts";
 export type ShardEnd = NonNullable<Batch["shardEnd"]>;
 
 /**
- * The end that an answer brings; `undefined` when the shard goes on.
+ * The end of the shard according to a response; `undefined` when the shard continues.
  *
- * @throws InvalidResponse when the answer contradicts itself or the listing: it is to be thrown away.
+ * @throws InvalidResponse when the response contradicts itself or the listing: discard it.
  */
 export async function endingOf(
-  { nextShardIterator, childShards }: Pick<GetRecordsAnswer, "nextShardIterator" | "childShards">,
+  { nextShardIterator, childShards }: Pick<GetRecordsResponse, "nextShardIterator" | "childShards">,
   calls: CallOptions,
   stream: StreamId,
   shardId: string,
@@ -39,18 +40,22 @@ export async function endingOf(
   }
   const shards = await listShardsOnce(calls, stream, undefined, signal);
   const shard = shards.find((listed) => listed.shardId === shardId);
-  if (!shard) return endOfGone(shards, stream, shardId);
+  if (!shard) return endOfUnlisted(shards, stream, shardId);
   if (shard.endingSequenceNumber !== undefined) return { children: childrenIn(shards, shardId) };
   throw contradiction(shardId, "neither a next iterator nor child shards, though it is open");
 }
 
 /**
- * What it means that the service refused a place in a shard. The end, when the shard was deleted with its last record;
- * children that are still listed are named. `undefined` when it is listed all the same, and the place is one in it.
+ * Decides why the service refused to read at a place in a shard:
  *
- * @param refusal what the service answered: it may know better than the listing that the number is none of this shard.
- * @throws StreamNotFound when it is the stream that is missing, ForeignPosition when it is another one than the place was in:
- *   neither ends anything.
+ * - The shard is no longer listed, because its last record has expired: returns its end, with those
+ *   of its children that are still listed.
+ * - The shard is listed and contains the place: returns `undefined`; something else is wrong.
+ * - The stream is missing, or is not the one that the place belongs to: throws. Neither is an end.
+ *
+ * @param refusal the service's error. It can show that a sequence number is not from this shard
+ *   even when the listing cannot.
+ * @throws StreamNotFound, ForeignPosition
  */
 export async function endingOfMissing(
   calls: CallOptions,
@@ -62,31 +67,34 @@ export async function endingOfMissing(
 ): Promise<ShardEnd | undefined> {
   const shards = await listShardsOnce(calls, stream, undefined, signal);
   const shard = shards.find((listed) => listed.shardId === shardId);
-  if (!shard) return endOfGone(shards, stream, shardId);
+  if (!shard) return endOfUnlisted(shards, stream, shardId);
   const number = "sequenceNumber" in place ? place.sequenceNumber : "";
   if (!isSequenceNumber(number)) return undefined;
   if (canHold(shard, number)) {
     if (!isRefusedPlace(refusal)) return undefined;
-    const what = `Kinesis refuses to read ${shardId} on from ${number} (${refusal.message})`;
+    const what = `Kinesis refuses to continue reading ${shardId} from ${number} (${refusal.message})`;
     throw new ForeignPosition(streamNameOf(stream), shardId, what);
   }
   const { startingSequenceNumber: first, endingSequenceNumber: last } = shard;
   throw new ForeignPosition(
     streamNameOf(stream),
     shardId,
-    `${shardId} is to be read on from ${number}, but its numbers go from ${first} to ${last ?? "no end yet"}`,
+    `The checkpoint of ${shardId} is ${number}, but its sequence numbers start at ${first} and ${last ? `end at ${last}` : "have no end yet"}`,
   );
 }
 
-/** While a stream is being made or deleted it may list nothing: then nothing has ended. */
-function endOfGone(shards: readonly Shard[], stream: StreamId, shardId: string): ShardEnd {
+/** A stream that is being created or deleted may list no shards. That is not the end of a shard. */
+function endOfUnlisted(shards: readonly Shard[], stream: StreamId, shardId: string): ShardEnd {
   const name = streamNameOf(stream);
   if (shards.length === 0) throw new InvalidResponse(`The stream "${name}" lists no shards.`);
   if (canHaveBeenIn(shards, shardId)) return { children: survivingChildren(shards, shardId) };
   throw new ForeignPosition(name, shardId, `The stream "${name}" never had a shard ${shardId}`);
 }
 
-/** Of the two children of a split one may have expired as well: the end of a shard creates both or none; shard sync, the rest. */
+/**
+ * One of the two children of a split may have expired, too. The end of a shard creates the leases
+ * of both children or of none; shard sync creates the missing ones.
+ */
 function survivingChildren(shards: readonly Shard[], shardId: string): readonly ChildShard[] {
   const children = childrenIn(shards, shardId);
   const [only] = children;
@@ -94,5 +102,7 @@ function survivingChildren(shards: readonly Shard[], shardId: string): readonly 
 }
 
 function contradiction(shardId: string, what: string): InvalidResponse {
-  return new InvalidResponse(`Kinesis answered for shard ${shardId} with ${what}; asking again.`);
+  return new InvalidResponse(
+    `Kinesis sent a response for shard ${shardId} with ${what}. The daemon discards it and repeats the call.`,
+  );
 }

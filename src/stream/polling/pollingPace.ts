@@ -9,7 +9,18 @@
 
 import { type Backoff, backoffMs } from "../../retry.ts";
 import { READ_BYTES_PER_MS } from "../budget/shardNeed.ts";
-import type { PollingSettings } from "./pollingSettings.ts";
+
+/** The properties of polling. */
+export interface PollingSettings {
+  /** `Limit` of GetRecords: 1 to 10,000 records per call. */
+  readonly maxRecords: number;
+  /** Values below 200 count as 200. `undefined` = adapt the interval to the shard's records. */
+  readonly idleTimeBetweenReadsInMillis: number | undefined;
+  /** A shard whose lag is shorter than this is read only at this interval. 0 or absent = off. */
+  readonly millisBehindLatestThresholdForReducedTps?: number;
+  /** The time limit of a call; 30,000 when absent, as in the Java daemon. */
+  readonly requestTimeoutMs?: number;
+}
 
 type PaceSettings = Pick<
   PollingSettings,

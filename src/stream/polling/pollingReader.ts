@@ -1,4 +1,4 @@
-// Reads shards by GetRecords.
+// Reads shards by polling, with GetRecords.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../../clock.ts";
@@ -6,24 +6,24 @@ import type { Emit } from "../../events.ts";
 import type { InitialPosition } from "../../model/shard.ts";
 import { BudgetWatch } from "../budget/budgetWatch.ts";
 import type { ByteBudget } from "../budget/byteBudget.ts";
+import { FailureReports } from "../calls/failureReports.ts";
 import type { StreamId } from "../calls/streamId.ts";
-import { Troubles } from "../calls/troubles.ts";
 import type { MisplacedOptions } from "../misplaced.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
-import type { PollingSettings } from "./pollingSettings.ts";
+import type { PollingSettings } from "./pollingPace.ts";
 import { RecordSizes } from "./recordSizes.ts";
 import { type FetchContext, ShardFetch } from "./shardFetch.ts";
 import { WaitingRoom } from "./waitingRoom.ts";
 
 export interface PollingOptions extends MisplacedOptions {
-  /** With `maxAttempts: 1`: what fails is tried again here, where it is known for which shard. */
+  /** Made with `maxAttempts: 1`: this reader retries itself and reports failures per shard. */
   readonly client: KinesisClient;
   readonly stream: StreamId;
-  /** Its time is where a position of AT_TIMESTAMP points. */
+  /** Contains the time of AT_TIMESTAMP, which positions lack. */
   readonly initialPosition: InitialPosition;
   readonly settings: PollingSettings;
-  /** Shared by all shards of the daemon. */
+  /** All shards of the daemon share it. */
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -36,7 +36,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
   const context: FetchContext = {
     ...options,
     calls: { client, clock, requestTimeoutMs: settings.requestTimeoutMs ?? REQUEST_TIMEOUT_MS },
-    troubles: new Troubles(emit, clock),
+    troubles: new FailureReports(emit, clock),
     waitingRoom: new WaitingRoom(clock),
     sizes: new RecordSizes(),
     budgetWatch: new BudgetWatch(options.budget, emit, clock),

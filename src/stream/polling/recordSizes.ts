@@ -1,19 +1,22 @@
-// What is known of the size of a stream's records, all of its shards together, and how many may be asked for by it. As long
-// as nothing is known, calls are such that no answer can be larger than what was reserved for it; and as long as few
-// records were seen, they ask for a few times as many.
+// Knows the size of the stream's records, from all its shards, and decides how many records a call
+// requests. Before any record is known, a call requests so few that the largest possible response
+// fits into its reservation. While few records are known, a call requests a multiple of their
+// number.
 
-/** A record of 1 MiB as the child reads it. One that is larger (a stream may allow 10 MiB) comes alone at first. */
+/**
+ * A record of 1 MiB as a child reads it. A larger one (a stream may allow 10 MiB) is fetched alone.
+ */
 export const LARGE_RECORD_BYTES = 1_430_000;
-/** The payloads of the largest answer: 10 MiB (a limit of the service) as base64. */
+/** The payloads of the largest response: 10 MiB (a limit of Kinesis) as base64. */
 const MOST_PAYLOAD_BYTES = 14 * 1024 * 1024;
-/** What stands around a payload: the names, and a partition key of at most 256 characters. */
+/** The rest of a record: field names, and a partition key of at most 256 characters. */
 const FRAME_BYTES = 420;
-/** So many records may follow the first one before theirs is taken for the size of all. */
+/** A call may request this many records for each record whose size is known. */
 const FOR_EACH_SEEN = 16;
 
 export interface Ask {
   readonly limit: number;
-  /** More would have fit, by what is known; it is not known well enough. */
+  /** The limit is lower than the known sizes allow, because too few sizes are known. */
   readonly isCautious: boolean;
 }
 
@@ -21,12 +24,19 @@ export class RecordSizes {
   #largestBytes: number | undefined;
   #seen = 0;
 
-  /** The largest that a shard's records have had on average; `undefined` as long as no record was seen. */
+  /**
+   * The largest average size of the records in one response; `undefined` before the first record.
+   */
   get largestBytes(): number | undefined {
     return this.#largestBytes;
   }
 
-  /** @param bytes of all of them, as a child reads them. @returns what each came to. */
+  /**
+   * Learns from a response.
+   *
+   * @param bytes the size of all its records, as a child reads them.
+   * @returns their average size.
+   */
   saw(records: number, bytes: number): number {
     const recordBytes = Math.max(1, bytes / records);
     this.#largestBytes = Math.max(this.#largestBytes ?? 0, recordBytes);
@@ -35,10 +45,10 @@ export class RecordSizes {
   }
 
   /**
-   * How many records to ask for, so that they come to `bytes` at most.
+   * The number of records to request, so that they take at most `bytes`.
    *
-   * @param recordBytes what each may come to; `undefined` when that is not known.
-   * @param most never more.
+   * @param recordBytes the expected size of a record; `undefined` when it is unknown.
+   * @param most the upper limit.
    */
   ask(recordBytes: number | undefined, bytes: number, most: number): Ask {
     const wanted = recordBytes === undefined ? most : Math.min(most, bytes / recordBytes);
@@ -50,7 +60,7 @@ export class RecordSizes {
   }
 }
 
-/** Records of any size that come to no more than that; at least one. */
+/** The number of records that fit whatever their sizes are; at least one. */
 function surelyFitting(bytes: number): number {
   const oneByOne = bytes / LARGE_RECORD_BYTES;
   const inOneAnswer = (bytes - MOST_PAYLOAD_BYTES) / FRAME_BYTES;

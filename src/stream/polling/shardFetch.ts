@@ -1,33 +1,31 @@
 // The loop that fetches one shard: when to call, what for, and what each answer or error means.
 
+import { isStaleConnection } from "../../aws/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { type Batch, RecordBatch } from "../../model/batch.ts";
 import { isSentinel, type Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
-import type { GetRecordsAnswer } from "../../records/getRecordsAnswer.ts";
-import { type Disaggregate, disaggregator } from "../../records/kplAggregate.ts";
+import type { GetRecordsResponse } from "../../records/getRecordsResponse.ts";
+import { type Disaggregate, disaggregator } from "../../records/kpl/disaggregate.ts";
 import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
 import type { BudgetWatch } from "../budget/budgetWatch.ts";
 import type { ByteShare } from "../budget/byteBudget.ts";
 import { ShardNeed } from "../budget/shardNeed.ts";
+import type { FailureReports } from "../calls/failureReports.ts";
 import { type CallOptions, GetRecords } from "../calls/kinesisCalls.ts";
 import {
   ForeignPosition,
   isLasting,
-  isStaleConnection,
-  kindOfTrouble,
-  type TroubleKind,
+  kindOfReadError,
+  type ReadErrorKind,
 } from "../calls/readErrors.ts";
 import type { StreamId } from "../calls/streamId.ts";
-import type { Troubles } from "../calls/troubles.ts";
-import { tellIfExpired } from "../expired.ts";
 import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
 import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
-import { ShardCursor } from "../shardCursor.ts";
-import { type CallFacts, Pace } from "./pollingPace.ts";
-import type { PollingSettings } from "./pollingSettings.ts";
+import { reportIfExpired, ShardCursor } from "../shardCursor.ts";
+import { type CallFacts, Pace, type PollingSettings } from "./pollingPace.ts";
 import type { Ask, RecordSizes } from "./recordSizes.ts";
 import type { WaitingRoom } from "./waitingRoom.ts";
 
@@ -39,7 +37,7 @@ export interface FetchContext extends MisplacedOptions {
   readonly settings: PollingSettings;
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly troubles: Troubles;
+  readonly troubles: FailureReports;
   readonly waitingRoom: WaitingRoom;
   readonly sizes: RecordSizes;
   readonly budgetWatch: BudgetWatch;
@@ -143,7 +141,7 @@ export class ShardFetch {
   }
 
   #took(
-    answer: GetRecordsAnswer,
+    answer: GetRecordsResponse,
     limit: number,
     how: Pick<CallFacts, "startedMs" | "endedMs" | "isCautious">,
   ): Batch {
@@ -180,7 +178,7 @@ export class ShardFetch {
     const isThere = this.#misplaced.holds(this.#from);
     if (!this.#dropping || (records.count === 0 && !isThere)) return records;
     this.#dropping = false;
-    if (!isThere) tellIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
+    if (!isThere) reportIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
     return records.after(this.#from);
   }
 
@@ -191,7 +189,7 @@ export class ShardFetch {
     signal: AbortSignal,
   ): Promise<Batch | undefined> {
     this.#failures += 1;
-    const kind = kindOfTrouble(error);
+    const kind = kindOfReadError(error);
     if (kind === "iteratorGone" && this.#cursor.hasIterator) {
       this.#cursor.dropIterator();
       this.#context.emit({ type: "iteratorExpired", shardId: this.#shard.shardId });
@@ -226,13 +224,13 @@ export class ShardFetch {
     } catch (listingError) {
       if (!signal.aborted) {
         const failed = listingError instanceof ForeignPosition ? operation : "ListShards";
-        this.#retryLater(failed, listingError, kindOfTrouble(listingError));
+        this.#retryLater(failed, listingError, kindOfReadError(listingError));
       }
     }
     return undefined;
   }
 
-  #retryLater(operation: string, error: unknown, kind: TroubleKind): void {
+  #retryLater(operation: string, error: unknown, kind: ReadErrorKind): void {
     const { clock, troubles } = this.#context;
     const lasting = isLasting(error);
     const nowMs = clock.monotonicMs();

@@ -1,20 +1,26 @@
-// Where shards wait until they are asked again. Waking up costs the daemon about as much as the call that follows: caches
-// and code are cold. So shards that have time wait for each other, and a few are asked at once.
+// Shards wait here until their next call is due. Waking up costs the daemon about as much CPU time
+// as the call that follows, because caches are cold. Shards with slack therefore wait for each
+// other, and a group of them makes its calls at once.
 
 import type { Clock } from "../../clock.ts";
 
-/** From when on a shard may be asked, and how much later it may be for company. */
+/** A call may be made from `dueMs` on, and may be delayed by `slackMs` to join a group. */
 export interface Due {
   readonly dueMs: number;
   readonly slackMs: number;
 }
 
-/** As many calls at once are hardly dearer, each, than a hundred; and a busy shard does not wait long behind them. */
+/**
+ * The size of a group. Larger groups cost hardly less CPU time per call, and a busy shard would
+ * wait longer behind them.
+ */
 export const MOST_TOGETHER = 8;
 
 /**
- * When to wake, and how many: as late as the least patient of them allows, but not later than the last of them is due.
- * @param waiting in the order in which they are due.
+ * The next group and its time: as late as the member with the least slack allows, but not after the
+ * last member is due.
+ *
+ * @param waiting in the order of `dueMs`.
  */
 export function nextGroup(
   waiting: readonly Due[],
@@ -37,7 +43,7 @@ interface Waiter extends Due {
 
 export class WaitingRoom {
   readonly #clock: Clock;
-  /** In the order in which they are due. */
+  /** In the order of `dueMs`. */
   readonly #waiting: Waiter[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -45,7 +51,7 @@ export class WaitingRoom {
     this.#clock = clock;
   }
 
-  /** Resolves when it is time, or at once when the signal is aborted. */
+  /** Resolves when the shard's group is woken, or the signal is aborted. */
   wait({ dueMs, slackMs }: Due, signal: AbortSignal): Promise<void> {
     if (signal.aborted || dueMs <= this.#clock.monotonicMs()) return Promise.resolve();
     return new Promise((resolve) => {
@@ -66,7 +72,7 @@ export class WaitingRoom {
     });
   }
 
-  /** A plain timer: `Clock.sleep` makes an error each time that it is cut short. */
+  /** Not `Clock.sleep`, which would create an error each time that the timer is replaced. */
   #setTimer(): void {
     clearTimeout(this.#timer);
     const group = nextGroup(this.#waiting);

@@ -1,7 +1,7 @@
-// MD5 of short keys. A call of the runtime's costs several times as much as hashing so few bytes, and every record of an
-// aggregate has its key hashed when its stream has more than one shard.
+// MD5 of short keys. Calling the runtime's hash costs several times as much as hashing a few bytes
+// here, and in a stream with more than one shard every key of an aggregate is hashed.
 
-/** What fits into one block beside its length. */
+/** A key of this length fits into one block of MD5. */
 export const SHORT_KEY_BYTES = 55;
 
 const ROTATIONS = [
@@ -10,7 +10,7 @@ const ROTATIONS = [
   [4, 11, 16, 23],
   [6, 10, 15, 21],
 ].flatMap((round) => [...round, ...round, ...round, ...round]);
-/** Which word of the block each step takes. */
+/** The word of the block that each step adds. */
 const WORDS = Uint8Array.from({ length: 64 }, (_, step) => {
   const [factor, offset] = (
     [
@@ -31,10 +31,10 @@ const SINES = Int32Array.from(
 const block = new DataView(new ArrayBuffer(64));
 
 /**
- * Writes the 16 bytes of the digest of `start` to `end` into `digest`, as four words whose order is that of the digest
- * as a number: compared one after the other, unsigned, they compare the digests.
+ * Writes the digest of the bytes from `start` to `end` into `digest`: four words, the most
+ * significant first, so that comparing word by word compares digests as numbers.
  *
- * @param end at most `SHORT_KEY_BYTES` behind `start`.
+ * @param end at most `SHORT_KEY_BYTES` after `start`.
  */
 export function md5Words(bytes: Buffer, start: number, end: number, digest: Uint32Array): void {
   const length = end - start;

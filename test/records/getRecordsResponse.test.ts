@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readGetRecordsAnswer } from "../../src/records/getRecordsAnswer.ts";
+import { readGetRecordsResponse } from "../../src/records/getRecordsResponse.ts";
 import { InvalidResponse } from "../../src/records/invalidResponse.ts";
 import { choices, jsonText, NumberText } from "./jsonText.ts";
 
@@ -116,7 +116,7 @@ const body = fc
   .tuple(answer, fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 30 }))
   .map(([value, list]) => jsonText(value, choices(list)));
 
-const read = (text: string) => readGetRecordsAnswer(Buffer.from(text));
+const read = (text: string) => readGetRecordsResponse(Buffer.from(text));
 
 describe("an answer of GetRecords", () => {
   test("becomes what the obvious way makes of it, however it is written", () => {
@@ -153,7 +153,7 @@ describe("an answer of GetRecords", () => {
       fc.property(body, fc.nat(), (text, at) => {
         const bytes = Buffer.from(text.trim());
         const cut = bytes.subarray(0, at % bytes.length);
-        expect(() => readGetRecordsAnswer(cut)).toThrow(InvalidResponse);
+        expect(() => readGetRecordsResponse(cut)).toThrow(InvalidResponse);
       }),
     );
   });
@@ -221,7 +221,7 @@ describe("an answer of GetRecords", () => {
       Buffer.from([0xff]),
       Buffer.from('"}]}'),
     ]);
-    expect(readGetRecordsAnswer(bytes).records.at(0).partitionKey).toBe("\ufffd");
+    expect(readGetRecordsResponse(bytes).records.at(0).partitionKey).toBe("\ufffd");
   });
 
   test("names the children of a finished shard", () => {

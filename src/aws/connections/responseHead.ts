@@ -1,13 +1,13 @@
-// The head of an HTTP/1.1 answer: the lines before its body, and what they say of where the body ends.
+// Parses the head of an HTTP/1.1 response: status, headers, and how the end of the body is found.
 
-import { BrokenAnswer } from "./errors.ts";
+import { InvalidHttpResponse } from "./errors.ts";
 
-export interface AnswerHead {
+export interface ResponseHead {
   readonly statusCode: number;
-  /** By name in lower case; those of one name joined by commas. */
+  /** Names are in lower case. Values of the same name are joined by commas. */
   readonly headers: Readonly<Record<string, string>>;
   readonly framing: Framing;
-  /** Whether the service keeps the connection open for another call. */
+  /** The service keeps the connection open for another call. */
   readonly keepAlive: boolean;
 }
 
@@ -18,23 +18,24 @@ export type Framing =
   | { readonly type: "untilClose" };
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: .*)?$/;
-/** RFC 9110, 5.6.2: a token, then a colon, then anything that is no control character. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is not allowed.
+/** RFC 9110, 5.6.2: a token, a colon, and a value without control characters. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern excludes them.
 const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*$/;
 
 /**
- * @param text the lines, without the empty one that ends them.
- * @throws BrokenAnswer for what is no head of HTTP/1.0 or 1.1, or leaves open where the body ends.
+ * @param text the lines, without the empty line that ends them.
+ * @throws InvalidHttpResponse when it is not a head of HTTP/1.0 or 1.1, or the body's end is
+ *   undefined.
  */
-export function parseHead(text: string): AnswerHead {
+export function parseHead(text: string): ResponseHead {
   const [first = "", ...lines] = text.split("\r\n");
   const status = STATUS_LINE.exec(first);
-  if (!status) throw new BrokenAnswer(`begins with ${shown(first)}, which is no HTTP/1.1`);
+  if (!status) throw new InvalidHttpResponse(`begins with ${shown(first)}, which is not HTTP/1.1`);
   const headers: Record<string, string> = Object.create(null);
   for (const line of lines) {
     const [, name, value] = HEADER.exec(line) ?? [];
     if (name === undefined || value === undefined) {
-      throw new BrokenAnswer(`has the header line ${shown(line)}`);
+      throw new InvalidHttpResponse(`has the malformed header line ${shown(line)}`);
     }
     const key = name.toLowerCase();
     const before = headers[key];
@@ -50,7 +51,7 @@ export function parseHead(text: string): AnswerHead {
   };
 }
 
-/** RFC 9112, 6.3. */
+/** RFC 9112, 6.3: message body length. */
 function framingOf(statusCode: number, headers: Readonly<Record<string, string>>): Framing {
   if (statusCode < 200 || statusCode === 204 || statusCode === 304) {
     return { type: "length", bytes: 0 };
@@ -58,14 +59,16 @@ function framingOf(statusCode: number, headers: Readonly<Record<string, string>>
   const encoding = headers["transfer-encoding"];
   if (encoding !== undefined) {
     if (encoding.toLowerCase() === "chunked") return { type: "chunked" };
-    throw new BrokenAnswer(`is encoded as ${shown(encoding)}; only "chunked" is known`);
+    throw new InvalidHttpResponse(
+      `has the transfer-encoding ${shown(encoding)}; only "chunked" is supported`,
+    );
   }
   const length = headers["content-length"];
   if (length === undefined) return { type: "untilClose" };
-  // The same length said twice is one length.
+  // A repeated header with the same length is valid.
   const [bytes = "", ...others] = new Set(length.split(/[ \t]*,[ \t]*/));
   if (others.length > 0 || !/^\d{1,15}$/.test(bytes)) {
-    throw new BrokenAnswer(`has the content-length ${shown(length)}`);
+    throw new InvalidHttpResponse(`has the invalid content-length ${shown(length)}`);
   }
   return { type: "length", bytes: Number(bytes) };
 }

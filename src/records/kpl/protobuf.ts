@@ -1,5 +1,6 @@
-// As much of reading Protocol Buffers as aggregates need: fields one after the other, without copying.
-// What Google's parser refuses is refused here too, since that decides whether a record is an aggregate.
+// The part of Protocol Buffers that aggregates need: reading fields in order, without copying. The
+// reader rejects what Google's parser rejects, because that decides whether a payload is an
+// aggregate.
 
 export const VARINT = 0;
 const FIXED64 = 1;
@@ -8,10 +9,10 @@ const START_GROUP = 3;
 const END_GROUP = 4;
 const FIXED32 = 5;
 
-/** Groups within groups, and not more: Google's parser has a limit too. */
+/** Nested groups. Google's parser has the same limit. */
 const MAX_GROUP_DEPTH = 100;
 
-/** The bytes are no message. */
+/** The bytes are not a valid message. */
 export class MalformedMessage extends Error {
   override readonly name = "MalformedMessage";
 }
@@ -21,12 +22,12 @@ export class MessageReader {
   #pos: number;
   #end: number;
 
-  /** The field that `next` found. */
+  /** The number of the field that `next` read. */
   field = 0;
   wireType = 0;
-  /** Value of a varint field; beyond 2^53 not exact. */
+  /** The value of a varint field; inexact above 2^53. */
   value = 0;
-  /** Where the content of a length-delimited field lies. */
+  /** The bounds of a length-delimited field's content. */
   start = 0;
   end = 0;
 
@@ -36,13 +37,18 @@ export class MessageReader {
     this.#end = end;
   }
 
-  /** Begins again with other bytes of the same buffer: for messages inside a message. */
+  /** Starts again with other bytes of the same buffer, for a nested message. */
   reset(start: number, end: number): void {
     this.#pos = start;
     this.#end = end;
   }
 
-  /** Reads one field and passes it; false at the end. @throws MalformedMessage */
+  /**
+   * Reads one field.
+   *
+   * @returns false at the end of the message.
+   * @throws MalformedMessage
+   */
   next(): boolean {
     if (this.#pos >= this.#end) return false;
     this.#tag();

@@ -1,15 +1,13 @@
-// Whether a record's hash key belongs to a shard. The hash key is the MD5 of the partition key, as a number of 128 bits,
-// unless the producer gave one.
+// Whether a shard holds a record's hash key. The hash key is the MD5 of the partition key as a
+// 128-bit number, unless the producer chose an explicit hash key.
 
 import { isUtf8 } from "node:buffer";
 import { hash } from "node:crypto";
-import type { HashKeyRange } from "../model/shard.ts";
+import { type HashKeyRange, LAST_HASH_KEY } from "../../model/shard.ts";
 import { md5Words, SHORT_KEY_BYTES } from "./md5.ts";
 
-const MAX_HASH_KEY = 2n ** 128n - 1n;
-
 export class HashRange {
-  /** True when every partition key belongs here: there is no need to hash any. */
+  /** The range holds every hash key: callers need not hash partition keys. */
   readonly isFull: boolean;
   readonly #first: bigint;
   readonly #last: bigint;
@@ -17,11 +15,11 @@ export class HashRange {
   readonly #lastWords: Uint32Array;
   readonly #digest = new Uint32Array(4);
 
-  /** @param range absent: every hash key that exists. */
+  /** @param range absent: every hash key. */
   constructor(range: HashKeyRange | undefined) {
     this.#first = BigInt(range?.startingHashKey ?? 0);
-    this.#last = BigInt(range?.endingHashKey ?? MAX_HASH_KEY);
-    this.isFull = this.#first <= 0n && this.#last >= MAX_HASH_KEY;
+    this.#last = BigInt(range?.endingHashKey ?? LAST_HASH_KEY);
+    this.isFull = this.#first <= 0n && this.#last >= LAST_HASH_KEY;
     this.#firstWords = wordsOf(this.#first);
     this.#lastWords = wordsOf(this.#last);
   }
@@ -30,7 +28,7 @@ export class HashRange {
     return hashKey >= this.#first && hashKey <= this.#last;
   }
 
-  /** @param bytes where the key's UTF-8 stands, from `start` to `end`. */
+  /** @param bytes contains the key in UTF-8, from `start` to `end`. */
   holdsPartitionKey(bytes: Buffer, start: number, end: number): boolean {
     this.#hash(bytes, start, end);
     return (
@@ -52,7 +50,7 @@ export class HashRange {
   }
 }
 
-/** What Java hashes: the key as text, in which broken UTF-8 has become U+FFFD. */
+/** The bytes that Java hashes: it decodes the key first, which replaces invalid UTF-8 by U+FFFD. */
 export function asJavaText(key: Buffer): Buffer {
   return isUtf8(key) ? key : Buffer.from(key.toString("utf8"));
 }

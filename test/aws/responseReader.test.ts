@@ -2,13 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Answer, AnswerReader } from "../../src/aws/connections/answerReader.ts";
+import { type HttpResponse, ResponseReader } from "../../src/aws/connections/responseReader.ts";
 
 const LIMITS = { maxBodyBytes: 1_000_000, allocate: Buffer.allocUnsafe };
 
 /** Gives bytes to the reader in pieces of these lengths, in turn, as a socket would: at most what the target holds. */
-function feed(reader: AnswerReader, bytes: Uint8Array, pieces = [bytes.length]): Answer[] {
-  const answers: Answer[] = [];
+function feed(reader: ResponseReader, bytes: Uint8Array, pieces = [bytes.length]): HttpResponse[] {
+  const answers: HttpResponse[] = [];
   for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
     const { target } = reader;
     expect(target.length).toBeGreaterThan(0);
@@ -21,8 +21,8 @@ function feed(reader: AnswerReader, bytes: Uint8Array, pieces = [bytes.length]):
   return answers;
 }
 
-function tell(bytes: Uint8Array): { answers: readonly Answer[]; reader: AnswerReader } {
-  const reader = new AnswerReader(LIMITS);
+function tell(bytes: Uint8Array): { answers: readonly HttpResponse[]; reader: ResponseReader } {
+  const reader = new ResponseReader(LIMITS);
   return { answers: feed(reader, bytes), reader };
 }
 
@@ -62,7 +62,7 @@ const pieces = fc.array(
 test("are read one after the other from any pieces", () => {
   fc.assert(
     fc.property(fc.array(bodies, { minLength: 1, maxLength: 4 }), pieces, (sent, lengths) => {
-      const reader = new AnswerReader(LIMITS);
+      const reader = new ResponseReader(LIMITS);
       // A service answers when it was asked, and not before: no piece has bytes of two answers.
       const answers = sent.flatMap((body) => feed(reader, rendered(body), lengths));
       expect(answers.length).toBe(sent.length);
@@ -76,7 +76,7 @@ test("are read one after the other from any pieces", () => {
 });
 
 test("a body of known length is put into its place without a copy", () => {
-  const reader = new AnswerReader(LIMITS);
+  const reader = new ResponseReader(LIMITS);
   const head = text("HTTP/1.1 200 OK", "content-length: 100000", "", "");
   reader.target.set(head);
   expect(reader.received(head.length)).toBeUndefined();
@@ -164,6 +164,6 @@ describe("is an error:", () => {
       const { reader } = tell(text(...lines));
       expect(() => reader.closed()).toThrow("in the middle of its answer");
     }
-    expect(() => new AnswerReader(LIMITS).closed()).toThrow("without an answer");
+    expect(() => new ResponseReader(LIMITS).closed()).toThrow("without an answer");
   });
 });

@@ -1,7 +1,7 @@
 // Who passes when, and what becomes of the turns of those who left.
 
 import { expect, test } from "vitest";
-import { Turnstile } from "../../src/stream/fanout/turnstile.ts";
+import { RateLimiter } from "../../src/stream/fanout/rateLimiter.ts";
 import { ClockByHand } from "../leases/clockByHand.ts";
 
 const settled = () => new Promise(setImmediate);
@@ -9,7 +9,7 @@ const settled = () => new Promise(setImmediate);
 /** Four pass in a second. */
 function turnstile() {
   const clock = new ClockByHand();
-  const gate = new Turnstile(clock, 4);
+  const gate = new RateLimiter(clock, 4);
   const passed: string[] = [];
   const come = (name: string, signal = new AbortController().signal) =>
     gate.pass(signal).then(() => {

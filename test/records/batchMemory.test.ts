@@ -3,8 +3,7 @@
 import { expect, test } from "vitest";
 import type { RecordBatch } from "../../src/model/batch.ts";
 import { BatchWriter } from "../../src/records/batchWriter.ts";
-import { sourceOf } from "../../src/records/byteSource.ts";
-import { TextPiece } from "../../src/records/textPiece.ts";
+import { sourceOf, TextPiece } from "../../src/records/byteSource.ts";
 
 const DATA = 100_000;
 

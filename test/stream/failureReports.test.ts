@@ -2,14 +2,14 @@
 
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
+import { FailureReports } from "../../src/stream/calls/failureReports.ts";
 import { ForeignPosition } from "../../src/stream/calls/readErrors.ts";
-import { Troubles } from "../../src/stream/calls/troubles.ts";
 
 function troubles() {
   const events: Event[] = [];
   const time = { nowMs: 0 };
   const clock = { now: () => 0, monotonicMs: () => time.nowMs, sleep: async () => {} };
-  return { events, time, told: new Troubles((event) => events.push(event), clock) };
+  return { events, time, told: new FailureReports((event) => events.push(event), clock) };
 }
 
 const failure = (shardId?: string, error: Error = new Error("no")) => ({

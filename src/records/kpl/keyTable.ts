@@ -1,18 +1,17 @@
-// The partition keys of an aggregate: how each is written in JSON, and whether the shard holds it.
+// The partition keys of one aggregate: the JSON of each, and whether the shard holds it. Many
+// records share a key, so the table examines each key once.
 
-import { type ByteSource, sourceOf } from "./byteSource.ts";
+import { escapeSeparators } from "../../lines.ts";
+import { type ByteSource, sourceOf, TextPiece } from "../byteSource.ts";
 import { asJavaText, type HashRange } from "./hashRange.ts";
-import { quoteForLines } from "./jsonCursor.ts";
-import { TextPiece } from "./textPiece.ts";
 
-/** Each key is looked at once, however many records have it. */
 export class KeyTable {
   readonly #source: ByteSource;
   readonly #places: readonly number[];
   readonly #hashes: HashRange;
-  /** 0 as long as a key was not looked at. */
+  /** Per key; 0 = not examined yet. */
   readonly #flags: Uint8Array;
-  /** Keys that are not the inside of a JSON string as they are: with quotes and escapes. */
+  /** The keys that need escapes in JSON, escaped and in quotes. */
   readonly #quoted = new Map<number, ByteSource>();
 
   readonly #piece = new TextPiece();
@@ -29,12 +28,12 @@ export class KeyTable {
   }
 
   isHeld(index: number): boolean {
-    return (this.#look(index) & HELD) !== 0;
+    return (this.#examine(index) & HELD) !== 0;
   }
 
-  /** The key as the inside of a JSON string: the same piece each time. */
+  /** The key as the content of a JSON string. Every call returns the same object. */
   inJson(index: number): TextPiece {
-    if ((this.#look(index) & PLAIN) !== 0) {
+    if ((this.#examine(index) & PLAIN) !== 0) {
       this.#piece.set(this.#source, this.#places[2 * index] ?? 0, this.#places[2 * index + 1] ?? 0);
     } else {
       const quoted = this.#quoted.get(index) ?? this.#source;
@@ -43,19 +42,19 @@ export class KeyTable {
     return this.#piece;
   }
 
-  #look(index: number): number {
+  #examine(index: number): number {
     const known = this.#flags[index] ?? 0;
     if (known !== 0) return known;
     const { bytes } = this.#source;
     const start = this.#places[2 * index] ?? 0;
     const end = this.#places[2 * index + 1] ?? 0;
-    let flags = LOOKED_AT;
+    let flags = EXAMINED;
     if (isPlain(bytes, start, end)) {
       flags |= PLAIN;
       if (this.#hashes.isFull || this.#hashes.holdsPartitionKey(bytes, start, end)) flags |= HELD;
     } else {
       const key = asJavaText(bytes.subarray(start, end));
-      this.#quoted.set(index, sourceOf(quoteForLines(key.toString("utf8"))));
+      this.#quoted.set(index, sourceOf(escapeSeparators(JSON.stringify(key.toString("utf8")))));
       if (this.#hashes.isFull || this.#hashes.holdsPartitionKey(key, 0, key.length)) flags |= HELD;
     }
     this.#flags[index] = flags;
@@ -63,11 +62,11 @@ export class KeyTable {
   }
 }
 
-const LOOKED_AT = 1;
+const EXAMINED = 1;
 const PLAIN = 2;
 const HELD = 4;
 
-/** Printable ASCII without quotes and backslashes stands for itself. */
+/** Printable ASCII without quotes and backslashes needs no escapes in JSON. */
 function isPlain(bytes: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? 0;

@@ -1,15 +1,15 @@
-// Lets so many through in a second, and the others one after the other. SubscribeToShard may be called 5 times a second
-// for one consumer; all workers of the application share that, so each leaves some to the others.
+// Limits the rate of SubscribeToShard calls. Kinesis allows 5 per second and consumer. All workers
+// of the application share that quota, so each worker stays below it.
 
 import type { Clock } from "../../clock.ts";
 
-export class Turnstile {
+export class RateLimiter {
   readonly #clock: Clock;
   readonly #gapMs: number;
-  /** In the order in which they came. Whoever does not want to pass any more leaves, and costs the others no time. */
+  /** First in, first out. A caller whose signal is aborted leaves and uses no turn. */
   readonly #waiting: (() => void)[] = [];
   #nextMs = Number.NEGATIVE_INFINITY;
-  /** Ends the wait for the next turn; `undefined` while nobody waits. */
+  /** Ends the wait for the next turn when all callers have left; `undefined` while nobody waits. */
   #allLeft: AbortController | undefined;
 
   constructor(clock: Clock, perSecond: number) {

@@ -1,64 +1,64 @@
-// Reads the answers of one connection, one after the other. It says where the next bytes are to be put: for a body whose
-// length is known, which those of AWS are, that is the place where they stay. So the kernel writes large answers straight
-// into the buffer that is then read, without a piece of memory for each packet that would have to be copied and collected;
-// that is six times cheaper than Node's own client.
+// Reads the responses of one connection one after the other. The reader decides where the socket
+// puts the next bytes (`target`). The length of AWS's bodies is known, so the kernel writes them
+// directly into their final buffer. Node's own client allocates, copies and discards a buffer for
+// each packet, which costs six times as much.
 
-import { type AnswerHead, parseHead } from "./answerHead.ts";
 import { Chunks } from "./chunks.ts";
-import { BrokenAnswer, ConnectionLost } from "./errors.ts";
+import { ConnectionLost, InvalidHttpResponse } from "./errors.ts";
+import { parseHead, type ResponseHead } from "./responseHead.ts";
 
-export interface Answer {
+export interface HttpResponse {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** The connection is free for another call. */
+  /** The connection can be used for another call. */
   readonly reusable: boolean;
 }
 
-export interface AnswerLimits {
-  /** A body that is longer is an error. */
+export interface ResponseLimits {
+  /** A longer body is an error. */
   readonly maxBodyBytes: number;
-  /** Memory for bodies. */
+  /** Allocates memory for a body: at least that many bytes. */
   readonly allocate: (bytes: number) => Buffer;
 }
 
-/** Where heads come in, and short bodies with them; longer heads are an error. */
+/** The buffer for heads, and for bodies of unknown length. A longer head is an error. */
 const SCRATCH_BYTES = 16 * 1024;
 const HEAD_END = Buffer.from("\r\n\r\n");
 const EMPTY: Buffer = Buffer.alloc(0);
 
-export class AnswerReader {
-  readonly #limits: AnswerLimits;
+export class ResponseReader {
+  readonly #limits: ResponseLimits;
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-  /** What is in the scratch. */
+  /** The bytes in the scratch buffer. */
   #filled = 0;
-  #head: AnswerHead | undefined;
+  #head: ResponseHead | undefined;
   #chunks = new Chunks();
   #body: Buffer = EMPTY;
   #length = 0;
 
-  constructor(limits: AnswerLimits) {
+  constructor(limits: ResponseLimits) {
     this.#limits = limits;
   }
 
-  /** Where the next bytes go; never empty. */
+  /** The memory for the next bytes; never empty. */
   get target(): Buffer {
     if (this.#head?.framing.type === "length") return this.#body.subarray(this.#length);
     return this.#filled === 0 ? this.#scratch : this.#scratch.subarray(this.#filled);
   }
 
-  /** Nothing of the next answer has come. */
+  /** No byte of the next response has arrived. */
   get isBetween(): boolean {
     return this.#head === undefined && this.#filled === 0;
   }
 
   /**
-   * So many bytes have been put into the target.
+   * The socket has put bytes into the target.
    *
-   * @returns the answer when that was the rest of it.
-   * @throws BrokenAnswer
+   * @returns the response when it is complete.
+   * @throws InvalidHttpResponse
    */
-  received(bytes: number): Answer | undefined {
+  received(bytes: number): HttpResponse | undefined {
     if (this.#head?.framing.type === "length") {
       this.#length += bytes;
       return this.#length === this.#body.length ? this.#finish(0) : undefined;
@@ -70,28 +70,28 @@ export class AnswerReader {
   /**
    * The service has closed the connection.
    *
-   * @returns the answer if that is how it ends.
-   * @throws ConnectionLost when it is not whole.
+   * @returns the response, if the end of the connection is the end of its body.
+   * @throws ConnectionLost when the response is incomplete.
    */
-  closed(): Answer {
+  closed(): HttpResponse {
     if (this.#head?.framing.type === "untilClose") return this.#finish(0);
     throw new ConnectionLost(
       "ECONNRESET",
       this.isBetween
-        ? "The service closed the connection without an answer."
-        : "The service closed the connection in the middle of its answer.",
+        ? "The service closed the connection before its response."
+        : "The service closed the connection in the middle of its response.",
     );
   }
 
-  #readHead(): Answer | undefined {
+  #readHead(): HttpResponse | undefined {
     const end = this.#scratch.subarray(0, this.#filled).indexOf(HEAD_END);
     if (end < 0) {
       if (this.#filled < SCRATCH_BYTES) return undefined;
-      throw new BrokenAnswer(`has a head of more than ${SCRATCH_BYTES} bytes`);
+      throw new InvalidHttpResponse(`has a head longer than ${SCRATCH_BYTES} bytes`);
     }
     const head = parseHead(this.#scratch.toString("latin1", 0, end));
     const bodyStart = end + HEAD_END.length;
-    // "Continue" and the like come before the answer itself.
+    // An interim response such as "100 Continue" precedes the final one.
     if (head.statusCode < 200) {
       this.#scratch.copyWithin(0, bodyStart, this.#filled);
       this.#filled -= bodyStart;
@@ -103,7 +103,7 @@ export class AnswerReader {
     if (head.framing.type === "length") {
       this.#limit(head.framing.bytes);
       this.#body = head.framing.bytes > 0 ? this.#limits.allocate(head.framing.bytes) : EMPTY;
-      // The memory may be larger than what was asked for.
+      // `allocate` may return more.
       this.#body = this.#body.subarray(0, head.framing.bytes);
     } else {
       this.#body = EMPTY;
@@ -111,8 +111,8 @@ export class AnswerReader {
     return this.#continue(head, bodyStart);
   }
 
-  /** With what stands in the scratch from `start` on. */
-  #continue({ framing }: AnswerHead, start: number): Answer | undefined {
+  /** Reads the body from the bytes in the scratch buffer, from `start` on. */
+  #continue({ framing }: ResponseHead, start: number): HttpResponse | undefined {
     const end = this.#filled;
     this.#filled = 0;
     switch (framing.type) {
@@ -147,11 +147,11 @@ export class AnswerReader {
 
   #limit(bytes: number): void {
     const { maxBodyBytes } = this.#limits;
-    if (bytes > maxBodyBytes) throw new BrokenAnswer(`is longer than ${maxBodyBytes} bytes`);
+    if (bytes > maxBodyBytes) throw new InvalidHttpResponse(`is longer than ${maxBodyBytes} bytes`);
   }
 
-  /** @param surplus bytes that came behind the answer, for which nobody asked. */
-  #finish(surplus: number): Answer {
+  /** @param surplus bytes after the end of the response, which belong to no call. */
+  #finish(surplus: number): HttpResponse {
     const { statusCode = 0, headers = {}, framing, keepAlive } = this.#head ?? {};
     const body = this.#body.subarray(0, this.#length);
     this.#head = undefined;

@@ -1,23 +1,21 @@
-// Takes the aggregates of the Kinesis Producer Library apart: F3 89 9A C2, a protobuf message with many records, and
-// the message's MD5. Anything that only looks like one is a plain record, as for the Java daemon.
+// Splits KPL aggregates into their user records (format.ts describes the format). The splitter
+// decides what the Java daemon decides: whether a payload is an aggregate at all, whether it
+// belongs to this shard, and how much of a malformed aggregate is delivered.
 
 import { hash } from "node:crypto";
-import type { RecordBatch } from "../model/batch.ts";
-import type { HashKeyRange } from "../model/shard.ts";
-import { BatchWriter } from "./batchWriter.ts";
-import { ByteSource } from "./byteSource.ts";
+import type { RecordBatch } from "../../model/batch.ts";
+import type { HashKeyRange } from "../../model/shard.ts";
+import { BatchWriter } from "../batchWriter.ts";
+import { ByteSource, type TextPiece } from "../byteSource.ts";
+import { AGGREGATE, DIGEST_BYTES, MAGIC, RECORD, TAG } from "./format.ts";
 import { HashRange } from "./hashRange.ts";
 import { KeyTable } from "./keyTable.ts";
 import { LENGTH_DELIMITED, MalformedMessage, MessageReader, VARINT } from "./protobuf.ts";
-import type { TextPiece } from "./textPiece.ts";
-
-const MAGIC_BYTES = 4;
-const DIGEST_BYTES = 16;
-
 /**
- * Takes an aggregate apart and writes its records.
+ * Writes the user records of an aggregate.
  *
- * @returns false when the payload turns out to be no aggregate: nothing was written then.
+ * @param payload begins with the magic number.
+ * @returns false, and writes nothing, when the payload is not an aggregate.
  */
 export type Disaggregate = (
   payload: Buffer,
@@ -26,17 +24,22 @@ export type Disaggregate = (
   writer: BatchWriter,
 ) => boolean;
 
-/** Something is wrong inside an aggregate: what came before it is delivered, the rest is not. As in the Java daemon. */
+/**
+ * A record inside an aggregate is malformed: the records before it are delivered, the rest is not.
+ */
 export type OnMalformed = (fault: {
   readonly sequenceNumber: string;
   readonly reason: string;
   readonly delivered: number;
 }) => void;
 
-/** An aggregate that yields nothing because of its hash keys; all records that are in it. */
+/** Receives all records of an aggregate that belongs to another shard. */
 export type OnMisplaced = (records: RecordBatch) => void;
 
-/** @param range the shard's; an aggregate with any record outside it belongs to another shard and yields nothing. */
+/**
+ * @param range the shard's hash keys. An aggregate with any record outside them belongs to another
+ *   shard, and none of its records is delivered. Absent: nothing is checked.
+ */
 export function disaggregator(
   range: HashKeyRange | undefined,
   onMalformed: OnMalformed,
@@ -65,23 +68,27 @@ export function disaggregator(
   };
 }
 
-/** An aggregate as places in its bytes: flat lists of numbers, since there are many and they live shortly. */
+/**
+ * An aggregate as offsets into its bytes, in flat arrays: objects for each record would cost more.
+ */
 interface Aggregate {
   readonly bytes: Buffer;
-  /** Start and end of each key. */
+  /** The start and end of each key. */
   readonly partitionKeys: readonly number[];
   readonly explicitHashKeys: readonly number[];
-  /** For each record: index of its partition key, index of its hash key or -1, start and end of its data. */
+  /**
+   * Per record: index of its partition key, index of its hash key or -1, start and end of its data.
+   */
   readonly records: readonly number[];
 }
 
 const RECORD_SIZE = 4;
 
-/** `undefined` when it is none: too short, another digest, or no such message. The magic was seen already. */
+/** `undefined` when the payload is too short, its digest differs, or its message is invalid. */
 function parseAggregate(bytes: Buffer): Aggregate | undefined {
   const end = bytes.length - DIGEST_BYTES;
-  if (end <= MAGIC_BYTES) return undefined;
-  const digest = hash("md5", bytes.subarray(MAGIC_BYTES, end), "binary");
+  if (end <= MAGIC.length) return undefined;
+  const digest = hash("md5", bytes.subarray(MAGIC.length, end), "binary");
   if (digest !== bytes.toString("latin1", end)) return undefined;
   try {
     return parseMessage(bytes, end);
@@ -95,16 +102,16 @@ function parseMessage(bytes: Buffer, messageEnd: number): Aggregate {
   const partitionKeys: number[] = [];
   const explicitHashKeys: number[] = [];
   const records: number[] = [];
-  const message = new MessageReader(bytes, MAGIC_BYTES, messageEnd);
+  const message = new MessageReader(bytes, MAGIC.length, messageEnd);
   const inner = new MessageReader(bytes, 0, 0);
   const tag = new MessageReader(bytes, 0, 0);
   while (message.next()) {
-    // A known number with another wire type is an unknown field.
+    // To Protocol Buffers, a known field number with another wire type is an unknown field.
     if (message.wireType !== LENGTH_DELIMITED) continue;
     const { field, start, end } = message;
-    if (field === 1) partitionKeys.push(start, end);
-    else if (field === 2) explicitHashKeys.push(start, end);
-    else if (field === 3) {
+    if (field === AGGREGATE.partitionKey) partitionKeys.push(start, end);
+    else if (field === AGGREGATE.explicitHashKey) explicitHashKeys.push(start, end);
+    else if (field === AGGREGATE.record) {
       inner.reset(start, end);
       parseRecord(inner, tag, records);
     }
@@ -120,13 +127,13 @@ function parseRecord(record: MessageReader, tag: MessageReader, records: number[
   while (record.next()) {
     const { field, wireType } = record;
     if (wireType === VARINT) {
-      if (field === 1) partitionKey = record.value;
-      else if (field === 2) explicitHashKey = record.value;
+      if (field === RECORD.partitionKeyIndex) partitionKey = record.value;
+      else if (field === RECORD.explicitHashKeyIndex) explicitHashKey = record.value;
     } else if (wireType === LENGTH_DELIMITED) {
-      if (field === 3) {
+      if (field === RECORD.data) {
         dataStart = record.start;
         dataEnd = record.end;
-      } else if (field === 4) {
+      } else if (field === RECORD.tag) {
         tag.reset(record.start, record.end);
         checkTag(tag);
       }
@@ -138,7 +145,7 @@ function parseRecord(record: MessageReader, tag: MessageReader, records: number[
 
 function checkTag(tag: MessageReader): void {
   let hasKey = false;
-  while (tag.next()) if (tag.field === 1 && tag.wireType === LENGTH_DELIMITED) hasKey = true;
+  while (tag.next()) if (tag.field === TAG.key && tag.wireType === LENGTH_DELIMITED) hasKey = true;
   if (!hasKey) throw new MalformedMessage("a required field is missing");
 }
 

@@ -1,16 +1,19 @@
-// A GetRecords answer or an event of a subscription, from the service's JSON to records as the child reads them, in one pass over the bytes.
+// Converts a GetRecords response, or an event of a subscription, from the service's JSON to the
+// JSON that a child reads, in one pass over the bytes.
 //
-// Why JSON and not CBOR, which the service speaks too: a child wants base64 in JSON, and that is what the JSON answer
-// holds already, so a payload is found by its closing quote and copied. CBOR is a quarter shorter, but must be encoded.
-// Measured from loopback socket to batch, on Node 20 (µs of CPU per record, with Node's own HTTP client, of which both had the same):
+// Why JSON, although Kinesis offers CBOR, too: a child expects base64 in JSON. A JSON response
+// contains that already, so a payload is found by its closing quote and copied. A CBOR response is
+// a quarter shorter, but its payloads must be encoded. CPU time per record from the socket to the
+// batch, in µs, on Node 20 over loopback, with Node's own HTTP client:
 //
-//            JSON   CBOR        JSON parsed and written again (the obvious way)
+//            JSON   CBOR        JSON.parse and JSON.stringify
 //   100 B    0.9    0.5         3
 //   1 KiB    3.8    3.2         14
 //   25 KiB   66     59          270
 //
-// So CBOR would save 0.4 to 0.6 µs of the 2 to 6 that a small record costs until a child has it. For that it would take a
-// second reader, errors in a second form, and emulators and proxies that understand it: not yet worth it.
+// CBOR would save 0.4 to 0.6 µs of the 2 to 6 µs that a small record costs until a child has it. It
+// would need a second parser, a second format of errors, and emulators and proxies that understand
+// it. That is not worth the saving.
 
 import { RecordBatch } from "../model/batch.ts";
 import { isSequenceNumber, type SequenceNumber } from "../model/position.ts";
@@ -26,53 +29,64 @@ import {
   OPEN_ARRAY,
   OPEN_OBJECT,
 } from "./jsonCursor.ts";
-import type { Disaggregate } from "./kplAggregate.ts";
+import type { Disaggregate } from "./kpl/disaggregate.ts";
 import { RecordReader } from "./recordReader.ts";
 
-export interface GetRecordsAnswer {
+export interface GetRecordsResponse {
   readonly records: RecordBatch;
-  /** How many records the service sent, an aggregate counted as one. */
+  /** The number of records that Kinesis sent. An aggregate counts as one. */
   readonly received: number;
-  /** Their payloads and partition keys, as the service counts them for its limits. */
+  /** The size of their payloads and partition keys, which is what the limits of Kinesis count. */
   readonly payloadBytes: number;
-  /** The last record that the service sent, whatever became of it when its aggregate was taken apart. */
+  /** The last record that Kinesis sent, even if it is an aggregate that yields no records. */
   readonly lastSequenceNumber: SequenceNumber | undefined;
   /** Absent at the end of the shard. */
   readonly nextShardIterator: string | undefined;
   readonly millisBehindLatest: number | undefined;
-  /** Present at the end of the shard; absent when the service does not say. */
+  /** Present at the end of the shard, unless the service omits it. */
   readonly childShards: readonly ChildShard[] | undefined;
 }
 
-/** What a subscription brings at a time: the same, but what comes next is a place, not an iterator. */
-export interface SubscriptionEvent extends Omit<GetRecordsAnswer, "nextShardIterator"> {
-  /** The next subscription begins after it; it moves on in events without records, too. Absent at the end of the shard. */
+/** One event of a subscription: like a response, but with a position instead of an iterator. */
+export interface SubscriptionEvent extends Omit<GetRecordsResponse, "nextShardIterator"> {
+  /**
+   * The next subscription starts after this position. It advances in events without records, too.
+   * Absent at the end of the shard.
+   */
   readonly continuationSequenceNumber: string | undefined;
 }
 
-/** @throws InvalidResponse when the body is not JSON, or a record has no sequence number. */
-export function readGetRecordsAnswer(body: Buffer, disaggregate?: Disaggregate): GetRecordsAnswer {
-  const { next, ...answer } = readAnswer(body, "NextShardIterator", disaggregate);
-  return { ...answer, nextShardIterator: next };
+/**
+ * @param disaggregate absent: aggregates stay plain records.
+ * @throws InvalidResponse when the body is invalid JSON, or a record has no sequence number.
+ */
+export function readGetRecordsResponse(
+  body: Buffer,
+  disaggregate?: Disaggregate,
+): GetRecordsResponse {
+  const { next, ...response } = readResponse(body, "NextShardIterator", disaggregate);
+  return { ...response, nextShardIterator: next };
 }
 
-/** @throws as `readGetRecordsAnswer`. */
+/** Like `readGetRecordsResponse`. */
 export function readSubscriptionEvent(
   payload: Buffer,
   disaggregate?: Disaggregate,
 ): SubscriptionEvent {
-  const { next, ...event } = readAnswer(payload, "ContinuationSequenceNumber", disaggregate);
+  const { next, ...event } = readResponse(payload, "ContinuationSequenceNumber", disaggregate);
   return { ...event, continuationSequenceNumber: next };
 }
 
-type Answer = Omit<GetRecordsAnswer, "nextShardIterator"> & { readonly next: string | undefined };
+type AnyResponse = Omit<GetRecordsResponse, "nextShardIterator"> & {
+  readonly next: string | undefined;
+};
 
-/** @param nextName under which the answer says where it goes on. */
-function readAnswer(
+/** @param nextName the name of the field that says where to continue. */
+function readResponse(
   body: Buffer,
   nextName: string,
   disaggregate: Disaggregate | undefined,
-): Answer {
+): AnyResponse {
   const json = new JsonCursor(body);
   let records = NO_RECORDS;
   let next: string | undefined;
@@ -96,7 +110,7 @@ function readAnswer(
 }
 
 type Records = Pick<
-  GetRecordsAnswer,
+  GetRecordsResponse,
   "records" | "received" | "payloadBytes" | "lastSequenceNumber"
 >;
 
@@ -144,14 +158,15 @@ function write(
   writer.close(partitionKey, sequenceNumber, arrivalMs, 0);
 }
 
+/** Payload bytes per base64 character. */
 const BYTES_PER_BASE64 = 0.75;
 
-/** What all records come to, if each gains what a record gains from the service's usual form to ours. */
+/** The expected size of all records as a child reads them, if all are as long as the first one. */
 function sizeOfAll(bodyBytes: number, firstRecordBytes: number): number {
   return Math.ceil(bodyBytes * (1 + GAIN_BYTES / firstRecordBytes)) + 1024;
 }
 
-/** `subSequenceNumber` and `action`, and a little more. */
+/** Our JSON of a record is longer: it adds `subSequenceNumber` and `action`. With a margin. */
 const GAIN_BYTES = 50;
 
 function stringOrNothing(value: unknown, name: string): string | undefined {
