@@ -14,7 +14,7 @@ import { loadSettings } from "../../src/config/loadSettings.ts";
 import type { Event } from "../../src/events.ts";
 import { UserError } from "../../src/model/errors.ts";
 
-// One server in the place of STS, the instance metadata and the container metadata.
+// One server stands for STS, the instance metadata service and the container metadata service.
 interface Call {
   readonly request: IncomingMessage;
   readonly body: string;
@@ -60,7 +60,7 @@ beforeEach(() => {
   answers.clear();
   for (const name of Object.keys(process.env))
     if (name.startsWith("AWS_")) delete process.env[name];
-  // Nothing of the machine's own may be found.
+  // The test must not find this machine's own files.
   set({ AWS_CONFIG_FILE: join(folder, "none") });
   set({ AWS_SHARED_CREDENTIALS_FILE: join(folder, "none") });
   set({ AWS_EC2_METADATA_SERVICE_ENDPOINT: url });
@@ -86,7 +86,7 @@ describe("the region", () => {
   const region = async (flags: Readonly<Record<string, string>> = {}) =>
     (await awsOptions(settings(flags), "dynamodb")).region;
 
-  test("is the configured one before all others", async () => {
+  test("is the configured one, if there is one", async () => {
     set({ AWS_REGION: "eu-west-2" });
     expect(await region({ regionName: "eu-west-1" })).toBe("eu-west-1");
     expect(await region({ regionName: "eu-west-1", "dynamoDbClient.region": "eu-west-3" })).toBe(
@@ -104,19 +104,19 @@ describe("the region", () => {
     expect(await region()).toBe("eu-north-1");
   });
 
-  test("comes from the instance metadata, which the SDK for JavaScript would not ask", async () => {
+  test("comes from the instance metadata, which the SDK for JavaScript ignores", async () => {
     answers.set("/latest/api/token", { body: "token" });
     answers.set("/latest/meta-data/placement/region", { body: "ap-south-1" });
     expect(await region()).toBe("ap-south-1");
     expect(calls.at(-1)?.request.headers["x-aws-ec2-metadata-token"]).toBe("token");
   });
 
-  test("comes from the stream's ARN at last", async () => {
+  test("comes from the stream's ARN when no other place names one", async () => {
     const streamArn = "arn:aws:kinesis:us-west-2:123456789012:stream/words";
     expect(await region({ streamArn })).toBe("us-west-2");
   });
 
-  test("is missing: an error that says where it was looked for", async () => {
+  test("is required: the error lists the places that were tried", async () => {
     await expect(region()).rejects.toThrow(UserError);
     await expect(region()).rejects.toThrow(
       /no AWS region for dynamodb: set regionName, .*AWS_REGION, the profile/,
@@ -134,7 +134,7 @@ describe("the region", () => {
 });
 
 describe("credentials", () => {
-  test("of the default chain come from the environment even when a profile is named, as in Java", async () => {
+  test("of the default chain come from the environment even if AWS_PROFILE is set, as in Java", async () => {
     set({
       AWS_ACCESS_KEY_ID: "ENVKEY",
       AWS_SECRET_ACCESS_KEY: "s",
@@ -144,7 +144,7 @@ describe("credentials", () => {
     expect(await credentialsOf({})).toMatchObject({ accessKeyId: "ENVKEY" });
   });
 
-  test("come from a profile, or from the next provider when there is no such profile", async () => {
+  test("come from a profile, or from the next provider if the profile does not exist", async () => {
     set({ AWS_SHARED_CREDENTIALS_FILE: join(folder, "credentials") });
     const AwsCredentialsProvider =
       "ProfileCredentialsProvider|none,ProfileCredentialsProvider|prod";
@@ -166,7 +166,7 @@ describe("credentials", () => {
     });
   });
 
-  test("of EC2ContainerCredentialsProviderWrapper come from the container, or from the instance outside of one", async () => {
+  test("of EC2ContainerCredentialsProviderWrapper come from the container, or outside of one from the instance", async () => {
     const Expiration = new Date(Date.now() + 3_600_000).toISOString();
     const answer = (AccessKeyId: string) => ({
       body: JSON.stringify({
@@ -185,12 +185,12 @@ describe("credentials", () => {
     expect(await credentialsOf({ AwsCredentialsProvider })).toMatchObject({
       accessKeyId: "ECSKEY",
     });
-    // Another identity would be no help when the container's cannot be had.
+    // Inside a container, the identity of the instance must not replace that of the container.
     answers.delete("/container");
     await expect(credentialsOf({ AwsCredentialsProvider })).rejects.toThrow(UserError);
   });
 
-  test("of a role: STS is asked with session name and external id, once for all services", async () => {
+  test("of a role come from one STS call for all services, with session name and external id", async () => {
     set({ AWS_ACCESS_KEY_ID: "ENVKEY", AWS_SECRET_ACCESS_KEY: "s" });
     answers.set("/", { body: assumed(new Date(Date.now() + 3_600_000)) });
     const own = settings({
@@ -213,7 +213,7 @@ describe("credentials", () => {
     expect(calls[0]?.request.headers.authorization).toContain("/eu-west-3/sts/");
   });
 
-  test("of a role are asked for again when they are about to expire", async () => {
+  test("of a role are renewed before they expire", async () => {
     set({ AWS_ACCESS_KEY_ID: "ENVKEY", AWS_SECRET_ACCESS_KEY: "s" });
     answers.set("/", { body: assumed(new Date(Date.now() + 60_000)) });
     const AwsCredentialsProvider = `StsAssumeRoleCredentialsProvider|arn:aws:iam::123456789012:role/r|session|endpoint=${url}^eu-west-3`;
@@ -226,7 +226,7 @@ describe("credentials", () => {
     expect(calls).toHaveLength(2);
   });
 
-  test("that do not exist: an error that names each provider tried", async () => {
+  test("are required: the error lists each provider that was tried", async () => {
     set({ AWS_EC2_METADATA_DISABLED: "true" });
     const found = credentialsOf({
       AwsCredentialsProvider:
@@ -238,7 +238,7 @@ describe("credentials", () => {
     );
   });
 
-  test("are looked for again after they were not found", async () => {
+  test("are looked up again after a failed attempt", async () => {
     set({ AWS_EC2_METADATA_DISABLED: "true" });
     const options = await awsOptions(settings({ regionName: "eu-west-1" }), "kinesis");
     await expect(options.credentials()).rejects.toThrow(UserError);
@@ -252,7 +252,7 @@ describe("a local endpoint", () => {
     events.length = 0;
   });
 
-  test("needs no credentials and no region, and no metadata is asked", async () => {
+  test("needs neither credentials nor a region, and no metadata service is called", async () => {
     const own = settings({
       kinesisEndpoint: "http://127.0.0.1:4567",
       AwsCredentialsProvider: "DefaultCredentialsProvider",
@@ -265,12 +265,12 @@ describe("a local endpoint", () => {
       {
         type: "configWarning",
         message:
-          "no AWS credentials found; made-up ones are used for the local endpoint http://127.0.0.1:4567",
+          "no AWS credentials found; using made-up ones for the local endpoint http://127.0.0.1:4567",
       },
     ]);
   });
 
-  test("named by the environment counts too, unless told otherwise", async () => {
+  test("may be named by the environment, unless the environment disables that", async () => {
     set({ AWS_ENDPOINT_URL_DYNAMODB: "http://localhost:1" });
     set({ AWS_ENDPOINT_URL: "http://localhost:2" });
     const own = settings({ regionName: "eu-west-1" });
@@ -280,7 +280,7 @@ describe("a local endpoint", () => {
     expect(await awsOptions(own, "kinesis")).not.toHaveProperty("endpoint");
   });
 
-  test("gets the keys that there are", async () => {
+  test("uses existing keys", async () => {
     set({ AWS_ACCESS_KEY_ID: "ENVKEY", AWS_SECRET_ACCESS_KEY: "s" });
     expect(await credentialsOf({ kinesisEndpoint: "http://localhost:1" })).toMatchObject({
       accessKeyId: "ENVKEY",
@@ -288,7 +288,7 @@ describe("a local endpoint", () => {
     expect(events).toEqual([]);
   });
 
-  test("gets nothing made up when a provider is named", async () => {
+  test("uses no made-up keys when a provider is configured", async () => {
     const flags = {
       kinesisEndpoint: "http://localhost:1",
       AwsCredentialsProvider: "EnvironmentVariableCredentialsProvider",
@@ -309,7 +309,7 @@ describe("a local endpoint", () => {
   });
 });
 
-test("the options fit the SDK's clients as they are", async () => {
+test("returns options that the SDK's clients accept", async () => {
   const own = settings({
     kinesisEndpoint: url,
     dynamoDBEndpoint: url,

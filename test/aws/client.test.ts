@@ -1,4 +1,4 @@
-// What our client sends, call after call: what it keeps between calls must not outlive its time.
+// The requests of the client over many calls. What it caches between calls must not become stale.
 
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
@@ -9,7 +9,7 @@ import { systemClock } from "../../src/clock.ts";
 import { GetRecords } from "../../src/stream/calls/kinesisCalls.ts";
 
 const heard: IncomingHttpHeaders[] = [];
-/** How many calls are never answered. */
+/** The number of calls that get no response. */
 let silent = 0;
 
 const service = createServer((request, response) => {
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => service.closeAllConnections());
 beforeEach(() => heard.splice(0));
 
-/** Credentials that are over as soon as they have been used. */
+/** Credentials that expire after one use. */
 function shortLived() {
   let made = 0;
   return async () => {
@@ -54,22 +54,22 @@ function recordsOf({ requestTimeoutMs = 30_000 } = {}) {
 const call = (getRecords: GetRecords, signal = new AbortController().signal) =>
   getRecords.call("an iterator", 10, undefined, signal);
 
-test("each call is signed with the credentials that are valid now", async () => {
+test("signs each call with the current credentials", async () => {
   const getRecords = recordsOf();
   for (let i = 0; i < 3; i += 1) await call(getRecords);
   const keys = heard.map(({ authorization }) => /Credential=(\w+)/.exec(authorization ?? "")?.[1]);
   expect(new Set(keys).size).toBe(3);
 });
 
-test("the service hears who asks", async () => {
+test("sends its user agent", async () => {
   await call(recordsOf());
   expect(heard[0]?.["user-agent"]).toMatch(/^kinesis-multilang\/\d+\.\d+\.\d+ md\/nodejs#\d+/);
 });
 
-test("a call that was never answered, or was aborted, does not spoil the next", async () => {
+test("makes a call after one without a response, and after an aborted one", async () => {
   const getRecords = recordsOf({ requestTimeoutMs: 200 });
   silent = 1;
-  await expect(call(getRecords)).rejects.toThrow("did not answer GetRecords within 200 ms");
+  await expect(call(getRecords)).rejects.toThrow("did not respond to GetRecords within 200 ms");
   expect((await call(getRecords)).nextShardIterator).toBe("next");
   silent = 1;
   const stop = new AbortController();

@@ -1,4 +1,4 @@
-// Calls over kept connections, to a real server.
+// Calls over kept connections to a real server.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -81,7 +81,7 @@ const echo: Answering = async (request, response) => {
   response.end(await asked(request));
 };
 
-test("a call brings what was asked, as text or as bytes", async () => {
+test("sends a body of text or of bytes, and returns the response", async () => {
   answering = echo;
   const kept = connections();
   const answer = await call(kept, { body: "größer" });
@@ -90,7 +90,7 @@ test("a call brings what was asked, as text or as bytes", async () => {
   expect((await call(kept, { body: bytes })).body).toEqual(Buffer.from(bytes));
 });
 
-test("calls one after the other share a connection, those at once have one each", async () => {
+test("shares a connection between successive calls, and gives each concurrent call its own", async () => {
   answering = echo;
   const kept = connections();
   for (let i = 0; i < 3; i += 1) await call(kept);
@@ -99,7 +99,7 @@ test("calls one after the other share a connection, those at once have one each"
   expect(sockets.size).toBe(3);
 });
 
-test("large answers come whole, several at once, with a length or without", async () => {
+test("receives large responses concurrently, with a length or in chunks", async () => {
   const [first, second] = [Buffer.alloc(20_000_000, "ab"), Buffer.alloc(5_000_000, "xyz")];
   answering = async (request, response) => {
     const text = String(await asked(request));
@@ -117,7 +117,7 @@ test("large answers come whole, several at once, with a length or without", asyn
   expect(sockets.size).toBe(3);
 });
 
-test("more calls than connections wait for their turn", async () => {
+test("makes calls wait when all connections are in use", async () => {
   let running = 0;
   let most = 0;
   answering = (_, response) => {
@@ -134,7 +134,7 @@ test("more calls than connections wait for their turn", async () => {
   expect(sockets.size).toBe(2);
 });
 
-test("a call that waits for its turn can be aborted, and the others get theirs", async () => {
+test("aborts a call that waits for a connection, and makes the others", async () => {
   const held: ServerResponse[] = [];
   answering = (_, response) => held.push(response);
   const kept = connections({ maxConnections: 1 });
@@ -151,7 +151,7 @@ test("a call that waits for its turn can be aborted, and the others get theirs",
   expect((await third).statusCode).toBe(200);
 });
 
-test("a call that is aborted closes its connection, and makes room for another", async () => {
+test("closes the connection of an aborted call, which makes room for another", async () => {
   const closed = new Promise<void>((resolve) => {
     answering = (request) => request.once("close", resolve);
   });
@@ -163,7 +163,7 @@ test("a call that is aborted closes its connection, and makes room for another",
   stop.abort();
   await expect(aborted).rejects.toMatchObject({ name: "AbortError" });
   await closed;
-  // The server met the next call with the same silence: it is answered when it is asked again.
+  // The server did not respond to the next call either. It responds to the one after that.
   await expect.poll(() => sockets.size).toBe(2);
   kept.destroy();
   await expect(next).rejects.toMatchObject({ code: "ECONNRESET" });
@@ -171,14 +171,14 @@ test("a call that is aborted closes its connection, and makes room for another",
   expect((await call(kept)).statusCode).toBe(200);
 });
 
-test("a call whose signal is aborted already is not made", async () => {
+test("does not make a call whose signal is already aborted", async () => {
   const abortSignal = AbortSignal.abort();
   await expect(call(connections(), { abortSignal })).rejects.toMatchObject({ name: "AbortError" });
   expect(sockets.size).toBe(0);
 });
 
-describe("a connection that the service has closed", () => {
-  test("is replaced by another", async () => {
+describe("when the service closes a connection,", () => {
+  test("opens another one for the next call", async () => {
     const kept = connections();
     await call(kept);
     const [socket] = sockets;
@@ -188,16 +188,16 @@ describe("a connection that the service has closed", () => {
     expect(sockets.size).toBe(2);
   });
 
-  test("is not used when the service has said how long it stays open", async () => {
+  test("does not use it after the idle timeout that the service announced", async () => {
     server.keepAliveTimeout = 1_500;
     const kept = connections();
-    // Node's server says "timeout=1", which leaves no time at all.
+    // Node's server sends "timeout=1", which is no longer than our margin.
     await call(kept);
     await call(kept);
     expect(sockets.size).toBe(2);
   });
 
-  test("is an error when it was asked, and the next call gets through", async () => {
+  test("fails the call in flight, and makes the next one", async () => {
     answering = (request) => request.socket.destroy();
     const kept = connections();
     await expect(call(kept)).rejects.toMatchObject({ code: "ECONNRESET" });
@@ -205,7 +205,7 @@ describe("a connection that the service has closed", () => {
     expect((await call(kept)).statusCode).toBe(200);
   });
 
-  test("in the middle of its answer is an error", async () => {
+  test("fails the call whose response is incomplete", async () => {
     answering = (_, response) => {
       response.writeHead(200, { "content-length": 100 });
       response.write("half", () => response.destroy());
@@ -214,7 +214,7 @@ describe("a connection that the service has closed", () => {
   });
 });
 
-test("an answer without length ends with its connection", async () => {
+test("reads a response without a length until the connection ends", async () => {
   const raw = createTcpServer((socket) => {
     socket.once("data", () => socket.end("HTTP/1.0 200 OK\r\n\r\nall of it"));
   });
@@ -229,36 +229,36 @@ test("an answer without length ends with its connection", async () => {
   }
 });
 
-test("a service that is not there is an error with the system's code", async () => {
+test("fails with the system's code when nothing listens", async () => {
   const { port } = { port: portOf(server) };
   server.close();
   await once(server, "close");
   await expect(call(connections(), { port })).rejects.toMatchObject({ code: "ECONNREFUSED" });
 });
 
-test("what is no HTTP is an error that says so", async () => {
+test("fails when the response is not HTTP", async () => {
   const raw = createTcpServer((socket) => socket.write("220 mail.example ESMTP\r\n\r\n"));
   raw.listen(0, "127.0.0.1");
   await once(raw, "listening");
   try {
     await expect(call(connections(), { port: portOf(raw) })).rejects.toThrow(
-      'begins with "220 mail.example ESMTP", which is no HTTP/1.1',
+      'begins with "220 mail.example ESMTP", which is not HTTP/1.1',
     );
   } finally {
     raw.close();
   }
 });
 
-test("a service that does not answer in time is an error", async () => {
+test("fails when the service does not respond in time", async () => {
   answering = () => {};
   const kept = connections({ requestTimeoutMs: 50 });
   await expect(call(kept)).rejects.toMatchObject({
     code: "ETIMEDOUT",
-    message: "The service did not answer within 50 ms.",
+    message: "The service did not respond within 50 ms.",
   });
 });
 
-test("a line end in a header is refused", async () => {
+test("refuses a header that contains a line end", async () => {
   const request = {
     protocol: "http:",
     hostname: "127.0.0.1",

@@ -1,4 +1,4 @@
-// Answers of HTTP/1.1, however their bytes come in.
+// Parsing HTTP/1.1 responses, however their bytes are split.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,9 @@ import { type HttpResponse, ResponseReader } from "../../src/aws/connections/res
 
 const LIMITS = { maxBodyBytes: 1_000_000, allocate: Buffer.allocUnsafe };
 
-/** Gives bytes to the reader in pieces of these lengths, in turn, as a socket would: at most what the target holds. */
+/**
+ * Feeds bytes to the reader in pieces of these lengths, like a socket: at most the target's size.
+ */
 function feed(reader: ResponseReader, bytes: Uint8Array, pieces = [bytes.length]): HttpResponse[] {
   const answers: HttpResponse[] = [];
   for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
@@ -30,7 +32,7 @@ const text = (...lines: readonly string[]) => Buffer.from(lines.join("\r\n"));
 
 type Body = { readonly chunks: readonly Uint8Array[]; readonly chunked: boolean };
 
-/** As a service might send it. */
+/** A body in one of the framings that a service may use. */
 function rendered({ chunks, chunked }: Body): Buffer {
   const all = Buffer.concat(chunks);
   if (!chunked) {
@@ -59,11 +61,11 @@ const pieces = fc.array(
   { minLength: 1, maxLength: 8 },
 );
 
-test("are read one after the other from any pieces", () => {
+test("reads responses one after the other from pieces of any lengths", () => {
   fc.assert(
     fc.property(fc.array(bodies, { minLength: 1, maxLength: 4 }), pieces, (sent, lengths) => {
       const reader = new ResponseReader(LIMITS);
-      // A service answers when it was asked, and not before: no piece has bytes of two answers.
+      // A service responds only to a request, so no piece contains bytes of two responses.
       const answers = sent.flatMap((body) => feed(reader, rendered(body), lengths));
       expect(answers.length).toBe(sent.length);
       sent.forEach(({ chunks }, i) => {
@@ -75,7 +77,7 @@ test("are read one after the other from any pieces", () => {
   );
 });
 
-test("a body of known length is put into its place without a copy", () => {
+test("reads a body of known length into its final buffer without a copy", () => {
   const reader = new ResponseReader(LIMITS);
   const head = text("HTTP/1.1 200 OK", "content-length: 100000", "", "");
   reader.target.set(head);
@@ -87,20 +89,20 @@ test("a body of known length is put into its place without a copy", () => {
   expect(answer?.body.byteOffset).toBe(target.byteOffset);
 });
 
-test("headers are known by lower-case names, and those said twice are joined", () => {
+test("converts header names to lower case and joins repeated headers", () => {
   const head = text("HTTP/1.1 400 ", "X-A:  b c\t", "x-a: d", "content-length: 2, 2", "", "{}");
   const [answer] = tell(head).answers;
   expect(answer).toMatchObject({ statusCode: 400, headers: { "x-a": "b c, d" }, reusable: true });
 });
 
-test("what comes before an answer is passed over", () => {
+test("skips interim responses", () => {
   const { answers } = tell(
     text("HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK", "content-length: 2", "", "{}"),
   );
   expect(answers.map(({ statusCode, body }) => [statusCode, String(body)])).toEqual([[200, "{}"]]);
 });
 
-test("a body without length ends with the connection", () => {
+test("ends a body without length at the end of the connection", () => {
   const { answers, reader } = tell(text("HTTP/1.1 200 OK", "", "all of", "it"));
   expect(answers).toEqual([]);
   const answer = reader.closed();
@@ -108,62 +110,62 @@ test("a body without length ends with the connection", () => {
   expect(answer.reusable).toBe(false);
 });
 
-describe("a connection is not used again", () => {
+describe("does not reuse a connection", () => {
   test.each([
-    ["when the service says so", "HTTP/1.1 200 OK", "Connection: Close", "content-length: 2"],
+    ["when the service closes it", "HTTP/1.1 200 OK", "Connection: Close", "content-length: 2"],
     ["in HTTP/1.0", "HTTP/1.0 200 OK", "content-length: 2"],
-    ["when more came than was asked for", "HTTP/1.1 200 OK", "content-length: 1"],
+    ["when bytes follow the response", "HTTP/1.1 200 OK", "content-length: 1"],
   ])("%s", (_, ...head) => {
     expect(tell(text(...head, "", "{}")).answers).toMatchObject([{ reusable: false }]);
   });
 
-  test("except in HTTP/1.0 when the service says so", () => {
+  test("but reuses it in HTTP/1.0 when the service keeps it alive", () => {
     const head = text("HTTP/1.0 200 OK", "connection: Keep-Alive", "content-length: 2", "", "{}");
     expect(tell(head).answers).toMatchObject([{ reusable: true }]);
   });
 });
 
-describe("is an error:", () => {
+describe("rejects", () => {
   test.each([
-    ["another protocol", /no HTTP\/1\.1/, "SSH-2.0-OpenSSH_9.6", ""],
-    ["HTTP/2", /no HTTP\/1\.1/, "HTTP/2 200", ""],
-    ["a header without name", /header line/, "HTTP/1.1 200 OK", ": x", ""],
+    ["another protocol", /not HTTP\/1\.1/, "SSH-2.0-OpenSSH_9.6", ""],
+    ["HTTP/2", /not HTTP\/1\.1/, "HTTP/2 200", ""],
+    ["a header without a name", /header line/, "HTTP/1.1 200 OK", ": x", ""],
     ["a continued header", /header line/, "HTTP/1.1 200 OK", "a: b", " c", ""],
     ["a control character", /header line/, "HTTP/1.1 200 OK", "a: \u0001", ""],
-    ["a length that is none", /content-length "0x2"/, "HTTP/1.1 200 OK", "content-length: 0x2", ""],
-    ["two lengths", /content-length/, "HTTP/1.1 200 OK", "content-length: 1, 2", ""],
+    ["an invalid length", /content-length "0x2"/, "HTTP/1.1 200 OK", "content-length: 0x2", ""],
+    ["two different lengths", /content-length/, "HTTP/1.1 200 OK", "content-length: 1, 2", ""],
     ["a body that is too long", /longer than/, "HTTP/1.1 200 OK", "content-length: 1000001", ""],
     ["an unknown encoding", /"gzip"/, "HTTP/1.1 200 OK", "transfer-encoding: gzip", ""],
     ["a chunk without length", /chunk/, "HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "x"],
     [
-      "a chunk that is longer than it says",
-      /longer than it says/,
+      "a chunk that is longer than its length",
+      /longer than its length/,
       ...["HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "1", "ab"],
     ],
   ])("%s", (_, message, ...lines) => {
     expect(() => tell(text(...lines, "", ""))).toThrow(message);
   });
 
-  test("a head without end", () => {
+  test("a head without an end", () => {
     const endless = Buffer.from(`HTTP/1.1 200 OK\r\na: ${"x".repeat(20_000)}`);
-    expect(() => tell(endless)).toThrow("a head of more than 16384 bytes");
+    expect(() => tell(endless)).toThrow("a head longer than 16384 bytes");
   });
 
-  test("chunks that come to more than any answer", () => {
+  test("chunks whose sum exceeds the limit of a body", () => {
     const chunk = Buffer.concat([text("f4240", ""), Buffer.alloc(1_000_000), text("", "")]);
     const head = text("HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "");
     expect(() => tell(Buffer.concat([head, chunk, chunk]))).toThrow("longer than 1000000 bytes");
   });
 
-  test("an end of the connection before that of the answer", () => {
+  test("a connection that ends before the response", () => {
     for (const lines of [
       ["HTTP/1.1 200 OK"],
       ["HTTP/1.1 200 OK", "content-length: 3", "", "{}"],
       ["HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "2", "{}"],
     ]) {
       const { reader } = tell(text(...lines));
-      expect(() => reader.closed()).toThrow("in the middle of its answer");
+      expect(() => reader.closed()).toThrow("in the middle of its response");
     }
-    expect(() => new ResponseReader(LIMITS).closed()).toThrow("without an answer");
+    expect(() => new ResponseReader(LIMITS).closed()).toThrow("before its response");
   });
 });

@@ -1,4 +1,4 @@
-// Keys that change while the program runs, where they come from: a service on the wire refuses the old ones.
+// Access keys change at their source while the program runs, and a service refuses the old ones.
 
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -17,14 +17,14 @@ import { loadSettings } from "../../src/config/loadSettings.ts";
 import type { Event } from "../../src/events.ts";
 import { redact } from "../../src/redact.ts";
 
-/** Access keys that the services take; others are expired. */
+/** The access keys that the services accept; others are expired. */
 const accepted = new Set<string>();
 const calls: { readonly key: string; readonly refused: boolean }[] = [];
 const server = createServer((request, response) => {
   void text(request).then((body) => {
     const signed = /Credential=([^/]+)\//.exec(String(request.headers.authorization))?.[1];
     const asked = new URLSearchParams(body);
-    // Who brings a token does not sign: the token is what is refused or not.
+    // A web identity call is not signed: the service checks its token instead.
     const key = signed ?? asked.get("WebIdentityToken") ?? "";
     const refused = !accepted.has(key);
     calls.push({ key, refused });
@@ -41,7 +41,7 @@ function jsonAnswer(refused: boolean): [number, string] {
   return [200, JSON.stringify({ StreamNames: [], HasMoreStreams: false, TableNames: [] })];
 }
 
-/** The keys of a role are named after those that it was assumed with. */
+/** The name of a role's key contains the key that assumed the role. */
 function stsAnswer(action: string, key: string, refused: boolean): [number, string] {
   if (refused) {
     const error = "<Type>Sender</Type><Code>ExpiredToken</Code><Message>expired</Message>";
@@ -91,7 +91,9 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Options whose credentials come from what the test has written; the service is not taken for an emulator. */
+/**
+ * Options whose credentials come from the test's files. The service does not count as an emulator.
+ */
 async function optionsFor(provider: string, emit: (event: Event) => void) {
   const { settings } = loadSettings({
     environment: {},
@@ -111,7 +113,7 @@ async function optionsFor(provider: string, emit: (event: Event) => void) {
 
 const ROLE = "arn:aws:iam::123456789012:role/reader";
 
-describe("keys that were rotated are replaced, and no call fails, when they come from", () => {
+describe("replaces rotated keys, without a failed call, from", () => {
   test.each([
     {
       from: "the file, by the default chain",
@@ -197,7 +199,7 @@ describe("keys that were rotated are replaced, and no call fails, when they come
     }
   });
 
-  test("nowhere: the refusal is told, and they are not asked for again at each of many calls", async () => {
+  test("reports refused keys that cannot be replaced, and does not fetch keys for each of many calls", async () => {
     write("asked", "");
     const keys = '{"Version":1,"AccessKeyId":"OLDKEY","SecretAccessKey":"s"}';
     write("ask.sh", `echo >> "${path("asked")}"\necho '${keys}'\n`);
@@ -216,7 +218,7 @@ describe("keys that were rotated are replaced, and no call fails, when they come
   });
 });
 
-describe("kept credentials", () => {
+describe("cached credentials", () => {
   const keys = (accessKeyId: string, expiration?: Date): Credentials => ({
     accessKeyId,
     secretAccessKey: `secret of ${accessKeyId}`,
@@ -230,7 +232,7 @@ describe("kept credentials", () => {
     return { clock: { now: () => nowMs, monotonicMs: () => nowMs, sleep: async () => {} }, pass };
   };
 
-  test("are asked for again after some seconds when the old ones stay refused", async () => {
+  test("are fetched again after some seconds while the old ones are refused", async () => {
     const { clock, pass } = clockAt(0);
     const found = ["A", "A", "A", "B"];
     const kept = keepCredentials(async () => keys(found.shift() ?? ""), { clock });
@@ -243,12 +245,12 @@ describe("kept credentials", () => {
     pass(5_000);
     expect(await kept.renew(old, "ExpiredToken")).toBe(true);
     expect(await kept()).toMatchObject({ accessKeyId: "B" });
-    // What was refused before they were renewed does not count against the new ones.
+    // A refusal of the keys before the renewal does not concern the new keys.
     expect(await kept.renew(old, "ExpiredToken")).toBe(true);
     expect(await kept()).toMatchObject({ accessKeyId: "B" });
   });
 
-  test("are used to their end when no new ones can be had, and then tell what is wrong", async () => {
+  test("are used until they expire if no new ones are available; then the error names the cause", async () => {
     const { clock, pass } = clockAt(0);
     const events: Event[] = [];
     const answers: (Credentials | Error)[] = [
@@ -274,7 +276,7 @@ describe("kept credentials", () => {
       { type: "credentialsTrouble", error: new Error("STS is away"), validForMs: 270_000 },
     ]);
     pass(270_000);
-    // No UserError, which would end the daemon.
+    // Not a UserError, which would end the daemon.
     await expect(kept()).rejects.toMatchObject({
       name: "CredentialsProviderError",
       message: "STS is away",
@@ -282,7 +284,7 @@ describe("kept credentials", () => {
     expect(await kept()).toMatchObject({ accessKeyId: "B" });
   });
 
-  test("stay as they are, refused, while no others can be had", async () => {
+  test("stay in use, although refused, while no others are available", async () => {
     const events: Event[] = [];
     let away = false;
     const provide = async () => {
@@ -299,7 +301,7 @@ describe("kept credentials", () => {
     ]);
   });
 
-  test("are never shown", async () => {
+  test("are never printed", async () => {
     const kept = keepCredentials(async () => ({ ...keys("A"), sessionToken: "token of A" }));
     await kept();
     expect(redact("A, secret of A, token of A")).toBe("A, *****, *****");

@@ -1,4 +1,4 @@
-// Calls over TLS. Whom Node trusts is settled when it starts, so each caller is a process of its own.
+// Calls over TLS. Node reads its trusted certificates at its start, so each caller is a process.
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -30,7 +30,7 @@ afterAll(() => {
   server.close();
 });
 
-/** What three calls, two of them at once, give in a process that trusts the server or does not. */
+/** The results of three calls, two of them concurrent, in a process that may trust the server. */
 async function callsTo(hostname: string, env: Readonly<Record<string, string>>): Promise<unknown> {
   const { port } = server.address() as AddressInfo;
   const script = `
@@ -50,13 +50,13 @@ async function callsTo(hostname: string, env: Readonly<Record<string, string>>):
 
 const TRUSTED = { NODE_EXTRA_CA_CERTS: fixture("certificate.pem") };
 
-test("large answers come whole, and connections are kept; the process ends when all is answered", async () => {
+test("receives large responses over kept connections, which do not keep the process running", async () => {
   handshakes = 0;
   expect(await callsTo("localhost", TRUSTED)).toEqual(["whole", "whole", "whole"]);
   expect(handshakes).toBe(2);
 });
 
-test("a service whose certificate nobody vouches for, or that is another's, is an error", async () => {
+test("rejects an untrusted certificate, and one for another host", async () => {
   const unknown = "DEPTH_ZERO_SELF_SIGNED_CERT";
   expect(await callsTo("localhost", {})).toEqual([unknown, unknown, unknown]);
   const foreign = "ERR_TLS_CERT_ALTNAME_INVALID";

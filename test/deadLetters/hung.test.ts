@@ -49,6 +49,6 @@ it.each(
     server.close();
   });
   await expect(destination.send(letters(2), never)).rejects.toThrow(
-    `${service} did not answer dead letters within 200 ms`,
+    `${service} did not respond to dead letters within 200 ms`,
   );
 });

@@ -1,4 +1,4 @@
-// Aggregates of the KPL: those that other people's libraries make, and every way in which one can be wrong.
+// KPL aggregates: those that other libraries make, and every kind of malformed one.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -25,7 +25,7 @@ interface Fixture {
   readonly aggregates: Readonly<Record<string, string>>;
 }
 
-/** Made once with the libraries named in it, from the records that stand beside. */
+/** Made with the libraries that the file names, from the records that it contains. */
 const fixtures: readonly Fixture[] = JSON.parse(
   readFileSync(new URL("aggregates.json", import.meta.url), "utf8"),
 );
@@ -94,7 +94,7 @@ describe.each(fixtures.map((fixture) => [fixture.name, fixture] as const))("%s",
   });
 });
 
-test("plain records and aggregates side by side keep their order", () => {
+test("keeps the order of plain records and aggregates", () => {
   const { records } = delivered([
     Buffer.from("before"),
     aggregate([user("a", "1"), user("b", "2")]),
@@ -108,7 +108,7 @@ test("plain records and aggregates side by side keep their order", () => {
   ]);
 });
 
-test("any records come out as they went in", () => {
+test("returns the user records of any aggregate", () => {
   const users = fc.array(
     fc.record({
       partitionKey: fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }),
@@ -133,16 +133,16 @@ test("any records come out as they went in", () => {
   );
 });
 
-describe("delivered whole, as one plain record:", () => {
+describe("delivers as one plain record:", () => {
   const good = message([user("a", "1")]);
   const broken = sealed(good);
   broken.writeUInt8(broken.readUInt8(broken.length - 1) ^ 1, broken.length - 1);
   test.each([
     ["a wrong digest", broken],
-    ["a cut aggregate", sealed(good).subarray(0, -1)],
+    ["a truncated aggregate", sealed(good).subarray(0, -1)],
     ["a byte too many", Buffer.concat([sealed(good), Buffer.of(0)])],
-    ["magic alone", Buffer.from([0xf3, 0x89, 0x9a, 0xc2])],
-    ["magic and less than a digest", sealed(Buffer.alloc(0)).subarray(0, -1)],
+    ["the magic number alone", Buffer.from([0xf3, 0x89, 0x9a, 0xc2])],
+    ["the magic number and less than a digest", sealed(Buffer.alloc(0)).subarray(0, -1)],
     ["an empty message", sealed(Buffer.alloc(0))],
     ["a message that ends inside a field", sealed(good.subarray(0, -1))],
     ["a record without data", sealed(field(3, number(1, 0)))],
@@ -152,13 +152,13 @@ describe("delivered whole, as one plain record:", () => {
       sealed(field(3, Buffer.concat([number(1, 0), field(3, Buffer.of()), field(4, Buffer.of())]))),
     ],
     ["field number 0", sealed(Buffer.concat([good, varint(2), varint(0)]))],
-    ["a wire type that is none", sealed(Buffer.concat([good, varint(9 * 8 + 6)]))],
+    ["an invalid wire type", sealed(Buffer.concat([good, varint(9 * 8 + 6)]))],
     [
       "a number of eleven bytes",
       sealed(Buffer.concat([good, varint(72), Buffer.alloc(10, 0xff), varint(0)])),
     ],
-    ["a group that only ends", sealed(Buffer.concat([good, varint(9 * 8 + 4)]))],
-    ["a group that does not end", sealed(Buffer.concat([good, varint(9 * 8 + 3)]))],
+    ["a group without a start", sealed(Buffer.concat([good, varint(9 * 8 + 4)]))],
+    ["a group without an end", sealed(Buffer.concat([good, varint(9 * 8 + 3)]))],
   ])("%s", (_, payload) => {
     const { records, faults } = delivered([payload]);
     expect(records).toHaveLength(1);
@@ -171,7 +171,7 @@ describe("delivered whole, as one plain record:", () => {
   });
 });
 
-test("unknown fields of every wire type are passed over", () => {
+test("skips unknown fields of every wire type", () => {
   const more = Buffer.concat([
     number(9, 300),
     field(10, Buffer.from("?")),
@@ -182,7 +182,7 @@ test("unknown fields of every wire type are passed over", () => {
     varint(13 * 8 + 3),
     number(1, 1),
     varint(13 * 8 + 4),
-    // Known numbers with another wire type are unknown fields too.
+    // A known field number with another wire type is an unknown field, too.
     number(1, 5),
     number(3, 5),
   ]);
@@ -190,23 +190,26 @@ test("unknown fields of every wire type are passed over", () => {
   expect(delivered([payload]).records.map(short)).toEqual(["100.0 a=1"]);
 });
 
-test("an aggregate without records yields nothing", () => {
+test("yields nothing for an aggregate without records", () => {
   const { records, faults } = delivered([sealed(field(1, Buffer.from("key")))]);
   expect(records).toEqual([]);
   expect(faults).toEqual([]);
 });
 
-describe("what is wrong inside an aggregate keeps what came before it:", () => {
+describe("delivers the records before a malformed one:", () => {
   const key = field(1, Buffer.from("k"));
   const one = record(0, undefined, Buffer.from("1"));
   test.each([
     [
-      "a partition key beyond the table",
+      "a partition key outside the table",
       Buffer.concat([key, one, record(1, undefined, Buffer.from("2")), one]),
     ],
-    ["a hash key beyond the table", Buffer.concat([key, one, record(0, 0, Buffer.from("2")), one])],
     [
-      "a hash key that is no number",
+      "a hash key outside the table",
+      Buffer.concat([key, one, record(0, 0, Buffer.from("2")), one]),
+    ],
+    [
+      "a hash key that is not a number",
       Buffer.concat([key, field(2, Buffer.from("12x")), one, record(0, 0, Buffer.from("2")), one]),
     ],
     [
@@ -227,34 +230,34 @@ describe("the shard's range of hash keys", () => {
   const count = (hashRange: HashKeyRange | undefined) =>
     delivered([aggregate(users)], hashRange).records.length;
 
-  test("holds its first and its last key", () => {
+  test("includes its first and its last key", () => {
     expect(count(range(first, last))).toBe(3);
   });
-  test("lets nothing through when a single record is outside", () => {
+  test("drops an aggregate with a single record outside", () => {
     expect(count(range(first + 1n, last))).toBe(0);
     expect(count(range(first, last - 1n))).toBe(0);
   });
-  test.each([0, 1, 2])("whichever record it is (%i)", (outside) => {
+  test.each([0, 1, 2])("drops it whichever record is outside (%i)", (outside) => {
     const hash = hashes[outside] ?? 0n;
     expect(count(range(hash + 1n, 2n ** 128n - 1n))).toBe(0);
     expect(count(range(0n, hash - 1n))).toBe(0);
   });
-  test("gives all of its records to whoever wants to know", () => {
+  test("passes all records of a dropped aggregate to the callback", () => {
     const { misplaced } = delivered([aggregate(users)], range(first + 1n, last));
     expect(misplaced.map(short)).toEqual(delivered([aggregate(users)]).records.map(short));
     expect(delivered([aggregate(users)]).misplaced).toEqual([]);
   });
-  test("is no filter when it is not known", () => {
+  test("is not checked when it is unknown", () => {
     expect(delivered([aggregate(users)], undefined).records).toHaveLength(3);
   });
-  test("is asked with the explicit hash key where there is one", () => {
+  test("is compared with the explicit hash key if there is one", () => {
     const explicit = aggregate([user("alpha", "1", "5"), user("alpha", "2", "7")]);
     expect(delivered([explicit], range(5n, 7n)).records).toHaveLength(2);
     expect(delivered([explicit], range(6n, 7n)).records).toHaveLength(0);
     expect(delivered([explicit], range(5n, 6n)).records).toHaveLength(0);
     expect(delivered([aggregate([user("a", "1", "-1")])], FULL).records).toHaveLength(0);
   });
-  test("concerns no plain records, and no other aggregate", () => {
+  test("does not affect plain records or other aggregates", () => {
     const { records } = delivered(
       [
         Buffer.from("plain"),
@@ -267,7 +270,7 @@ describe("the shard's range of hash keys", () => {
   });
 });
 
-test("data that merely begins like an aggregate stays as it is", () => {
+test("leaves a payload unchanged that only begins like an aggregate", () => {
   const almost = [
     "84mawf==",
     "84mawwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

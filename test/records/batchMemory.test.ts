@@ -1,4 +1,4 @@
-// The memory of records that are done with serves those that come; of others it is left alone.
+// A batch that is freed gives its memory to later batches. A batch that is not freed keeps it.
 
 import { expect, test } from "vitest";
 import type { RecordBatch } from "../../src/model/batch.ts";
@@ -22,7 +22,7 @@ function batchOf(character: string): RecordBatch {
 
 const text = (batch: RecordBatch) => batch.at(0).data[0];
 
-test("a batch that is freed gives its memory to the next", () => {
+test("gives the memory of a freed batch to the next one", () => {
   const first = batchOf("A");
   const memory = first.json.buffer;
   first.free();
@@ -31,7 +31,7 @@ test("a batch that is freed gives its memory to the next", () => {
   expect(text(second)).toBe("B");
 });
 
-test("one that is not keeps it, whatever comes", () => {
+test("leaves the memory of a batch alone while it is not freed", () => {
   const kept = batchOf("A");
   const part = kept.slice(0, 1);
   part.free();

@@ -1,4 +1,5 @@
-// The fast way from a GetRecords answer to a child's records gives, byte for byte, what the obvious way gives.
+// The fast conversion of a GetRecords response yields the same bytes as JSON.parse and
+// JSON.stringify.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -13,7 +14,7 @@ interface ServiceRecord {
   readonly ApproximateArrivalTimestamp?: number | string | null;
 }
 
-/** The slow way, which anyone can see to be right. */
+/** The slow conversion, which is obviously right. */
 function obvious(body: string): string {
   const answer: { Records?: ServiceRecord[] | null } = JSON.parse(body);
   const records = (answer.Records ?? []).map((record) =>
@@ -111,15 +112,15 @@ const answer = fc
   )
   .map(([unknown, known]) => ({ ...unknown, ...known }));
 
-/** A body in one of the many ways to write it. */
+/** A body as one of its many JSON texts. */
 const body = fc
   .tuple(answer, fc.array(fc.nat({ max: 1000 }), { minLength: 1, maxLength: 30 }))
   .map(([value, list]) => jsonText(value, choices(list)));
 
 const read = (text: string) => readGetRecordsResponse(Buffer.from(text));
 
-describe("an answer of GetRecords", () => {
-  test("becomes what the obvious way makes of it, however it is written", () => {
+describe("a GetRecords response", () => {
+  test("is converted like JSON.parse and JSON.stringify would, whatever its form", () => {
     fc.assert(
       fc.property(body, (text) => {
         const found = read(text);
@@ -134,7 +135,7 @@ describe("an answer of GetRecords", () => {
     );
   });
 
-  test("has each record where its offsets say", () => {
+  test("has its records at their offsets", () => {
     fc.assert(
       fc.property(body, (text) => {
         const { records } = read(text);
@@ -148,7 +149,7 @@ describe("an answer of GetRecords", () => {
     );
   });
 
-  test("is refused when it is cut off anywhere", () => {
+  test("is refused when it is truncated anywhere", () => {
     fc.assert(
       fc.property(body, fc.nat(), (text, at) => {
         const bytes = Buffer.from(text.trim());
@@ -158,7 +159,8 @@ describe("an answer of GetRecords", () => {
     );
   });
 
-  // Where a byte of the structure is another one, JSON.parse and we must agree that it is wrong.
+  // When a byte of the structure changes, JSON.parse and this parser must both accept or both
+  // reject.
   test("is refused when its structure is damaged", () => {
     const sound =
       '{"Records":[{"SequenceNumber":"1","Data":"YQ==","PartitionKey":"k"}],"X":[1,{"y":null}]}';
@@ -178,24 +180,24 @@ describe("an answer of GetRecords", () => {
 
   test.each([
     ["a record without a sequence number", '{"Records":[{"Data":""}]}'],
-    ["a sequence number that is none", '{"Records":[{"SequenceNumber":"12x"}]}'],
+    ["an invalid sequence number", '{"Records":[{"SequenceNumber":"12x"}]}'],
     [
-      "a sequence number that is none, of the same length as the one before",
+      "an invalid sequence number of the same length as the previous one",
       '{"Records":[{"SequenceNumber":"123456"},{"SequenceNumber":"123:56"}]}',
     ],
     ["an empty sequence number", '{"Records":[{"SequenceNumber":""}]}'],
     ["a sequence number that is a number", '{"Records":[{"SequenceNumber":12}]}'],
-    ["data that is no string", '{"Records":[{"SequenceNumber":"1","Data":{}}]}'],
+    ["data that is not a string", '{"Records":[{"SequenceNumber":"1","Data":{}}]}'],
     [
-      "a time that is none",
+      "an invalid time",
       '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":"soon"}]}',
     ],
     [
-      "a time beyond all dates",
+      "a time beyond the range of Date",
       '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":1e20}]}',
     ],
     [
-      "a number that JSON does not have",
+      "a number that is invalid JSON",
       '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":01}]}',
     ],
     [
@@ -206,16 +208,16 @@ describe("an answer of GetRecords", () => {
       "a carriage return inside a payload",
       `{"Records":[{"SequenceNumber":"1","Data":"${"A".repeat(300)}\r"}]}`,
     ],
-    ["an escape that JSON does not have", '{"Records":[{"SequenceNumber":"1","Data":"\\x"}]}'],
-    ["something behind the end", '{"Records":[]} {}'],
-    ["no object", "[]"],
-    ["nothing", ""],
-    ["a page of a proxy", "<html></html>"],
+    ["an escape that is invalid JSON", '{"Records":[{"SequenceNumber":"1","Data":"\\x"}]}'],
+    ["text after the end", '{"Records":[]} {}'],
+    ["an array", "[]"],
+    ["an empty body", ""],
+    ["an HTML page from a proxy", "<html></html>"],
   ])("is refused with %s", (_, text) => {
     expect(() => read(text)).toThrow(InvalidResponse);
   });
 
-  test("with bytes that are no UTF-8 has U+FFFD in their place", () => {
+  test("has U+FFFD in place of invalid UTF-8", () => {
     const bytes = Buffer.concat([
       Buffer.from('{"Records":[{"SequenceNumber":"1","PartitionKey":"'),
       Buffer.from([0xff]),

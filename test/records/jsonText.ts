@@ -1,9 +1,9 @@
-// Writes a value as JSON in one of the many ways in which it can be written: white space, escapes and the order of names
-// follow from a list of numbers, so that fast-check can shrink them.
+// Writes a value as one of its many JSON texts. A list of numbers chooses white space, escapes and
+// the order of names, so that fast-check can shrink the text.
 
 export type Choose = (ways: number) => number;
 
-/** Takes its choices from a list, over and over. */
+/** Takes choices from a list, and starts again at its end. */
 export function choices(list: readonly number[]): Choose {
   let next = 0;
   return (ways) => {
@@ -24,7 +24,7 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   "\t": "\\t",
 };
 
-/** A number as one of several texts that mean it; other values are written as `JSON.stringify` does. */
+/** Writes a number as one of several equal texts, and other values like `JSON.stringify`. */
 export class NumberText {
   readonly text: string;
   constructor(text: string) {
@@ -52,7 +52,7 @@ export function jsonText(value: unknown, choose: Choose): string {
 }
 
 function stringText(text: string, choose: Choose): string {
-  // Most strings need no escapes and have none; some have them wherever they are possible.
+  // Most strings have only the escapes that they need; some have all that are possible.
   const escapes = choose(4) === 0;
   let written = "";
   for (let at = 0; at < text.length; at += 1) {
@@ -69,7 +69,8 @@ function stringText(text: string, choose: Choose): string {
   return `"${written}"`;
 }
 
-// Half of a pair that is escaped leaves the other half alone, which no UTF-8 can hold: then both are escaped.
+// UTF-8 cannot hold half of a surrogate pair. If one half is escaped, the other one is escaped,
+// too.
 function isLoneSurrogate(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return code >= 0xd800 && code <= 0xdfff;

@@ -1,4 +1,4 @@
-// Makes aggregates as the Kinesis Producer Library does, and wrong ones on request.
+// Builds aggregates like the Kinesis Producer Library, and malformed ones.
 
 import { createHash } from "node:crypto";
 

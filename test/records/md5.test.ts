@@ -1,11 +1,11 @@
-// Our MD5 of short keys is everybody's MD5.
+// Our MD5 of short keys equals the runtime's MD5.
 
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { md5Words, SHORT_KEY_BYTES } from "../../src/records/kpl/md5.ts";
 
-test("a digest has the words of the real one, wherever the key stands", () => {
+test("computes the runtime's digest at any offset", () => {
   const digest = new Uint32Array(4);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: SHORT_KEY_BYTES }), fc.nat(9), (key, offset) => {

@@ -1,4 +1,4 @@
-// The queue between the loop that fetches and the caller.
+// The queue between the loop that fetches batches and the consumer.
 
 import { expect, test } from "vitest";
 import { type Batch, RecordBatch } from "../../src/model/batch.ts";
@@ -19,7 +19,7 @@ async function next(queue: BatchQueue, signal = never): Promise<Batch | undefine
 }
 const upTo4 = (waiting: number) => waiting < 4;
 
-test("batches come out in order, and then the end", async () => {
+test("yields batches in order, and then its end", async () => {
   const queue = new BatchQueue();
   queue.put(full(1));
   queue.put(full(2));
@@ -29,7 +29,7 @@ test("batches come out in order, and then the end", async () => {
   expect(await next(queue)).toBeUndefined();
 });
 
-test("a failure comes after the batches before it", async () => {
+test("throws a failure after the batches before it", async () => {
   const queue = new BatchQueue();
   queue.put(full(1));
   queue.end({ error: new Error("broken") });
@@ -37,7 +37,7 @@ test("a failure comes after the batches before it", async () => {
   await expect(next(queue)).rejects.toThrow("broken");
 });
 
-test("of batches without records only the newest waits", async () => {
+test("keeps only the newest of several batches without records", async () => {
   const queue = new BatchQueue();
   queue.put(full(3));
   queue.put(empty(2));
@@ -51,14 +51,14 @@ test("of batches without records only the newest waits", async () => {
   expect(taken).toEqual([3, 0]);
 });
 
-test("the end of a shard is never replaced", async () => {
+test("never replaces the end of a shard", async () => {
   const queue = new BatchQueue();
   queue.put({ ...empty(0), shardEnd: { children: [] } });
   queue.put(empty(1));
   expect((await next(queue))?.shardEnd).toBeDefined();
 });
 
-test("who takes waits for what is put; who fetches waits for what is taken", async () => {
+test("makes the consumer wait for a batch, and the fetching loop for room", async () => {
   const queue = new BatchQueue();
   const taking = next(queue);
   queue.put(full(1));
@@ -74,7 +74,7 @@ test("who takes waits for what is put; who fetches waits for what is taken", asy
   await waiting;
 });
 
-test("an abort ends both", async () => {
+test("ends both waits when the signal is aborted", async () => {
   const queue = new BatchQueue();
   const abort = new AbortController();
   const taking = next(queue, abort.signal);
@@ -84,7 +84,7 @@ test("an abort ends both", async () => {
   await queue.room(upTo4, abort.signal);
 });
 
-test("what waits can be taken together, in order, with the news of the last", async () => {
+test("merges the batches in the queue, in order, with the lag of the last one", async () => {
   const queue = new BatchQueue();
   for (const behindMs of [3, 2, 1]) queue.put(full(behindMs));
   queue.put({ ...empty(0), shardEnd: { children: [] } });
@@ -96,7 +96,7 @@ test("what waits can be taken together, in order, with the news of the last", as
   expect(batch?.millisBehindLatest).toBe(0);
 });
 
-test("no more than an answer of the service may hold is taken together", async () => {
+test("merges no more than one response may contain", async () => {
   const queue = new BatchQueue();
   const many = new RecordBatch(
     Buffer.from("{},".repeat(6_000)),

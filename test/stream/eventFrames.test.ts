@@ -1,4 +1,5 @@
-// Frames come out as they went in, wherever the network cuts them, and nothing damaged comes out.
+// Splitting an event stream into frames, however the network splits it, and rejecting damaged
+// frames.
 
 import { once } from "node:events";
 import { Readable } from "node:stream";
@@ -50,7 +51,7 @@ const frame = fc.record({
 });
 const places = fc.array(fc.nat(), { maxLength: 30 });
 
-test("frames are the same however the stream is cut", async () => {
+test("yields the same frames however the stream is split into chunks", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(frame, { maxLength: 6 }), places, async (frames, cuts) => {
       const bytes = Buffer.concat(
@@ -66,7 +67,7 @@ test("frames are the same however the stream is cut", async () => {
   );
 });
 
-test("a flipped bit or a missing end never gives a frame", async () => {
+test("rejects a frame with a flipped bit or without its end", async () => {
   const bytes = eventFrame({ ":message-type": "event" }, Buffer.from('{"Records":[]}'));
   await fc.assert(
     fc.asyncProperty(fc.nat({ max: bytes.length * 8 - 1 }), async (bit) => {
@@ -80,11 +81,11 @@ test("a flipped bit or a missing end never gives a frame", async () => {
   }
 });
 
-test("headers of other types are passed over", async () => {
+test("skips headers of other types", async () => {
   const time = Buffer.from([5, ...Buffer.from(":date"), 8, 0, 0, 0, 0, 0, 0, 0, 1]);
   const plain = eventFrame({ ":event-type": "x" }, Buffer.from("y"));
   const headers = Buffer.concat([time, plain.subarray(12, plain.length - 5)]);
-  // Framed again, with both headers.
+  // A new frame with both headers.
   const framed = eventFrame({}, Buffer.concat([headers, Buffer.from("y")]));
   framed.writeUInt32BE(headers.length, 4);
   const { crc32 } = await import("node:zlib");
@@ -93,7 +94,7 @@ test("headers of other types are passed over", async () => {
   expect(await read([framed])).toEqual([{ headers: { ":event-type": "x" }, payload: "y" }]);
 });
 
-test("while nobody asks, nothing is read beyond what was under way", async () => {
+test("reads nothing from the connection between two calls", async () => {
   let given = 0;
   const source = new Readable({
     highWaterMark: 64 * 1024,
@@ -105,7 +106,7 @@ test("while nobody asks, nothing is read beyond what was under way", async () =>
   const frames = new EventFrames(source);
   expect(await frames.next()).toBeDefined();
   const before = given;
-  // The stream's own buffer may be filled once more.
+  // Node may fill the stream's own buffer once more.
   await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
   expect(given - before).toBeLessThanOrEqual(2);
@@ -115,7 +116,7 @@ test("while nobody asks, nothing is read beyond what was under way", async () =>
   await closed;
 });
 
-test("an event reads as a GetRecords answer does", () => {
+test("parses an event like a GetRecords response", () => {
   const records = [
     {
       ApproximateArrivalTimestamp: 1795698072.375,

@@ -1,4 +1,4 @@
-// Which failures are told.
+// The failures that are reported.
 
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
@@ -19,7 +19,7 @@ const failure = (shardId?: string, error: Error = new Error("no")) => ({
   ...(shardId && { shardId }),
 });
 
-test("trouble is told when it begins, once a minute while it lasts, and when it is over", () => {
+test("reports the first failure, a reminder each minute, and the recovery", () => {
   const { events, time, told } = troubles();
   for (; time.nowMs < 150_000; time.nowMs += 1_000) told.failed(failure("a"));
   told.succeeded("GetRecords", "a");
@@ -32,7 +32,7 @@ test("trouble is told when it begins, once a minute while it lasts, and when it 
   ]);
 });
 
-test("what concerns all shards is told once for all", () => {
+test("reports a failure of all shards once", () => {
   const { events, told } = troubles();
   for (let shard = 0; shard < 256; shard += 1) told.failed(failure());
   told.succeeded("GetRecords", "a");
@@ -41,7 +41,7 @@ test("what concerns all shards is told once for all", () => {
   expect(events[0]).not.toHaveProperty("shardId");
 });
 
-test("trouble that comes and goes is told once a minute", () => {
+test("reports intermittent failures once a minute", () => {
   const { events, time, told } = troubles();
   for (; time.nowMs < 60_000; time.nowMs += 1_000) {
     told.failed(failure("a"));
@@ -50,7 +50,7 @@ test("trouble that comes and goes is told once a minute", () => {
   expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
-test("one shard's trouble is not another's, and ends with its reading", () => {
+test("separates the failures of shards, and forgets those of a shard that is no longer read", () => {
   const { events, told } = troubles();
   told.failed(failure("a"));
   told.succeeded("GetRecords", "b");
@@ -59,7 +59,7 @@ test("one shard's trouble is not another's, and ends with its reading", () => {
   expect(events).toMatchObject([{ type: "serviceTrouble", shardId: "a" }]);
 });
 
-test("what only a person mends is told at once after what might have passed by itself, and once a minute", () => {
+test("reports at once that a transient failure became one that needs an operator, and then once a minute", () => {
   const { events, time, told } = troubles();
   const foreign = new ForeignPosition("words", "a", "a place in the old one");
   told.failed(failure("a"));

@@ -1,4 +1,5 @@
-// Enhanced fan-out against a real emulator: over HTTP/1.1 as it speaks itself, and over HTTP/2 as the service insists.
+// Enhanced fan-out against a real emulator: over HTTP/1.1, which it supports, and through a proxy
+// over HTTP/2, which Kinesis requires.
 
 import {
   DeregisterStreamConsumerCommand,
@@ -60,7 +61,7 @@ describe.each([
   ["HTTP/1.1", () => ({})],
   ["HTTP/2", http2],
 ])("over %s", (_, options) => {
-  test("records come in order, first those that are there and then new ones", async () => {
+  test("yields records in order, first existing and then new ones", async () => {
     const streamName = await createStream("fanout", 1);
     await put(streamName, words("old", 20), "key");
     const { read, events } = fanout(streamName, options());
@@ -78,8 +79,9 @@ describe.each([
   });
 });
 
-// The emulator goes on with empty events when a shard has ended: what the service says then is said for it.
-test("a shard that was split ends with its children, after all its records", async () => {
+// The emulator continues with empty events after the end of a shard. The proxy sends the last
+// event.
+test("ends a split shard with its children, after all its records", async () => {
   const own = await startHttp2Proxy(inject("kinesisUrl"));
   const streamName = await createStream("fanout-split", 1);
   await put(streamName, words("word", 3), "key");
@@ -109,7 +111,7 @@ test("a shard that was split ends with its children, after all its records", asy
   await own.stop();
 });
 
-test("a start inside an aggregate begins behind that record of it", async () => {
+test("starts inside an aggregate, after that user record", async () => {
   const streamName = await createStream("fanout-inside", 1);
   const client = testKinesis();
   const { PutRecordCommand } = await import("@aws-sdk/client-kinesis");
@@ -125,7 +127,7 @@ test("a start inside an aggregate begins behind that record of it", async () => 
   expect(wordsOf(batches)).toEqual(["b", "c"]);
 });
 
-test("LATEST leaves out what was there before", async () => {
+test("skips existing records at LATEST", async () => {
   const streamName = await createStream("fanout-latest", 1);
   await put(streamName, ["old"]);
   const { read, events } = fanout(streamName);
@@ -135,10 +137,10 @@ test("LATEST leaves out what was there before", async () => {
   expect(wordsOf(await taken)).toEqual(["new"]);
 });
 
-describe("a subscription that ends", () => {
+describe("a subscription", () => {
   test.each([
-    ["as it does after five minutes is followed by another, without a word", "finish"],
-    ["with its connection is followed by another", "cut"],
+    ["that ends, as it does after five minutes, is followed by another without a report", "finish"],
+    ["whose connection breaks is followed by another", "cut"],
   ] as const)("%s", async (_, how) => {
     const own = await startHttp2Proxy(inject("kinesisUrl"));
     const streamName = await createStream(`fanout-${how}`, 1);
@@ -155,7 +157,7 @@ describe("a subscription that ends", () => {
       ...words("word", 3),
       ...words("later", 2),
     ]);
-    // Not from the start of the shard again, and not from a record that had come.
+    // Neither from the start of the shard nor from a record that was received before.
     expect(own.subscriptions.at(-1)).toMatchObject({
       StartingPosition: {
         Type: "AFTER_SEQUENCE_NUMBER",
@@ -168,7 +170,7 @@ describe("a subscription that ends", () => {
   });
 });
 
-test("while the caller is busy the service has to wait; nothing is left out", async () => {
+test("stops the service while the consumer is busy, and loses nothing", async () => {
   const own = await startHttp2Proxy(inject("kinesisUrl"));
   const streamName = await createStream("fanout-slow", 1);
   const { read, events } = fanout(streamName, {
@@ -197,7 +199,7 @@ test("while the caller is busy the service has to wait; nothing is left out", as
   await own.stop();
 });
 
-test("a shard that a peer still subscribes to is waited for", async () => {
+test("waits while another worker is subscribed to the shard", async () => {
   const streamName = await createStream("fanout-in-use", 1);
   await put(streamName, ["word"]);
   const peer = fanout(streamName);
@@ -212,7 +214,7 @@ test("a shard that a peer still subscribes to is waited for", async () => {
   expect(wordsOf(await taken)).toEqual(["word"]);
 });
 
-test("a consumer that somebody deregisters is registered again; the shard goes on", async () => {
+test("registers a deregistered consumer again, and continues the shard", async () => {
   const own = await startHttp2Proxy(inject("kinesisUrl"));
   const streamName = await createStream("fanout-deregistered", 1);
   await put(streamName, ["one"]);
@@ -242,11 +244,11 @@ test("a consumer that somebody deregisters is registered again; the shard goes o
   await own.stop();
 });
 
-describe("where fan-out is refused", () => {
+describe("when fan-out is refused,", () => {
   test.each([
     ["DescribeStreamConsumer", "AccessDeniedException"],
     ["RegisterStreamConsumer", "LimitExceededException"],
-  ])("AUTO polls, and says once why: %s answers %s", async (operation, name) => {
+  ])("AUTO polls and reports the reason once: %s returns %s", async (operation, name) => {
     const streamName = await createStream("fanout-auto", 2);
     const sent = await put(streamName, words("word", 8));
     faults.next(operation, { type: "error", name }, 100);
@@ -256,15 +258,15 @@ describe("where fan-out is refused", () => {
       const batches = await take(read({ shardId }, HORIZON, never()), records(here));
       expect(wordsOf(batches)).toHaveLength(here);
     }
-    const told = events.filter(({ type }) => type === "fanoutRefused");
-    expect(told).toHaveLength(1);
-    expect(String("error" in (told[0] ?? {}) && (told[0] as { error: unknown }).error)).toMatch(
-      `kinesis:${operation}`,
-    );
+    const refusals = events.filter(({ type }) => type === "fanoutRefused");
+    expect(refusals).toHaveLength(1);
+    expect(
+      String("error" in (refusals[0] ?? {}) && (refusals[0] as { error: unknown }).error),
+    ).toMatch(`kinesis:${operation}`);
     faults.clear();
   });
 
-  test("AUTO polls when subscribing alone is denied", async () => {
+  test("AUTO polls when only SubscribeToShard is denied", async () => {
     const streamName = await createStream("fanout-denied", 1);
     await put(streamName, ["word"]);
     faults.next("SubscribeToShard", { type: "error", name: "AccessDeniedException" }, 100);
@@ -277,7 +279,7 @@ describe("where fan-out is refused", () => {
     faults.clear();
   });
 
-  test("FANOUT says what to do, and reads on once it is allowed", async () => {
+  test("FANOUT reports the remedy, and continues as soon as it is allowed", async () => {
     const streamName = await createStream("fanout-later", 1);
     await put(streamName, ["word"]);
     faults.next("SubscribeToShard", { type: "error", name: "AccessDeniedException" }, 1);
@@ -294,7 +296,7 @@ describe("where fan-out is refused", () => {
   });
 });
 
-test("a consumer named by its ARN is used as it is", async () => {
+test("uses a consumer with a configured ARN without looking it up", async () => {
   const streamName = await createStream("fanout-arn", 1);
   await put(streamName, ["word"]);
   const first = fanout(streamName);

@@ -1,4 +1,5 @@
-// What tests of enhanced fan-out need: a reader of the shared Kinesis, over HTTP/1.1 or through the HTTP/2 proxy.
+// Helpers for tests of enhanced fan-out: a reader of the emulator over HTTP/1.1 or the HTTP/2
+// proxy.
 
 import { inject } from "vitest";
 import { subscriptionClient } from "../../src/aws/kinesisClient.ts";
@@ -14,16 +15,16 @@ import type { ReadShard } from "../../src/stream/reader.ts";
 import { localClient } from "./support.ts";
 
 export interface FanoutReaderOptions {
-  /** Where subscriptions go; absent: to the shared Kinesis, over HTTP/1.1. */
+  /** The endpoint of subscriptions. Absent: the shared emulator, over HTTP/1.1. */
   readonly subscriptions?: { readonly endpoint: string; readonly http2: boolean };
-  /** Where all other calls go. */
+  /** The endpoint of all other calls. */
   readonly endpoint?: string;
   readonly auto?: boolean;
   readonly settings?: Partial<FanoutSettings>;
   readonly initialPosition?: InitialPosition;
 }
 
-/** A reader and what it has told so far. */
+/** A reader and the events that it has emitted so far. */
 export function fanout(
   streamName: string,
   { subscriptions, endpoint, auto, settings, initialPosition }: FanoutReaderOptions = {},

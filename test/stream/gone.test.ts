@@ -1,4 +1,4 @@
-// What is no longer there: a shard, a stream, or the place in a shard where reading is to go on.
+// Missing shards, missing streams, and positions that the shard does not contain.
 
 import { GetShardIteratorCommand } from "@aws-sdk/client-kinesis";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
@@ -39,8 +39,8 @@ const at = (sequenceNumber: string): Position => {
 
 const pollingOf = (streamName: string) => localReader(streamName, { endpoint: proxy.url });
 
-/** Reads, in vain, until there is trouble. */
-async function toldReading(
+/** Reads until a failure is reported. */
+async function failedReading(
   { read, events }: ReturnType<typeof localReader>,
   from: Position,
   shardId = FIRST_SHARD,
@@ -55,7 +55,7 @@ async function toldReading(
 }
 
 describe("a shard that the service does not find", () => {
-  test("has ended, when it is not listed either; it is told that its records may be lost", async () => {
+  test("has ended if it is not listed; the reader reports that records may be lost", async () => {
     const streamName = await createStream("gone", 2);
     const { read, events } = localReader(streamName, { endpoint: proxy.url });
     proxy.next("GetShardIterator", error("ResourceNotFoundException"));
@@ -65,7 +65,7 @@ describe("a shard that the service does not find", () => {
     expect(events).toEqual([{ type: "shardExpired", shardId: FIRST_SHARD }]);
   });
 
-  test("has not ended when the stream lists nothing: it is being made", async () => {
+  test("has not ended if the stream lists no shards, because it is being created", async () => {
     const streamName = await createStream("creating", 1);
     await put(streamName, ["word"]);
     const { read, events } = localReader(streamName, { endpoint: proxy.url });
@@ -76,14 +76,14 @@ describe("a shard that the service does not find", () => {
     expect(events[0]).toMatchObject({ type: "serviceTrouble", operation: "ListShards" });
   });
 
-  test("has not ended when the stream never had one of so high a number: it is another stream", async () => {
+  test("has not ended if its number is higher than any in the stream: it is from another stream", async () => {
     const streamName = await createStream("another", 1);
-    const told = await toldReading(pollingOf(streamName), HORIZON, "shardId-000000000077");
-    expect(told).toMatchObject({ shardId: "shardId-000000000077" });
-    expect(told).toHaveProperty("error.message", expect.stringContaining("checkpoints reset"));
+    const failure = await failedReading(pollingOf(streamName), HORIZON, "shardId-000000000077");
+    expect(failure).toMatchObject({ shardId: "shardId-000000000077" });
+    expect(failure).toHaveProperty("error.message", expect.stringContaining("checkpoints reset"));
   });
 
-  test("has not ended when it is the stream that is missing", async () => {
+  test("has not ended if the stream is missing", async () => {
     const { read, events } = localReader(uniqueName("missing"), { endpoint: proxy.url });
     const abort = new AbortController();
     const reading = take(read(shard, HORIZON, abort.signal), () => false);
@@ -95,14 +95,14 @@ describe("a shard that the service does not find", () => {
   });
 });
 
-describe("a place in a shard", () => {
-  // AWS refuses with the first of these, emulators with the second.
+describe("a position in a shard", () => {
+  // AWS returns the first of these errors, emulators the second.
   test.each([
     ["GetShardIterator", "InvalidArgumentException"],
     ["GetShardIterator", "ResourceNotFoundException"],
     ["SubscribeToShard", "InvalidArgumentException"],
   ])(
-    "before its beginning is told with the remedy, and not hurried (%s, %s)",
+    "before its start is reported with a remedy, and retried at long intervals (%s, %s)",
     async (call, name) => {
       const streamName = await createStream("before", 1);
       const [{ SequenceNumberRange } = {}] = await shardsOf(streamName);
@@ -112,31 +112,31 @@ describe("a place in a shard", () => {
       const subscriptions = { endpoint: proxy.url, http2: false };
       const reader =
         call === "SubscribeToShard" ? fanout(streamName, { subscriptions }) : pollingOf(streamName);
-      const told = await toldReading(reader, before);
-      expect(told).toMatchObject({ shardId: FIRST_SHARD });
-      const { error: said } = told ?? {};
-      const range = `${before.sequenceNumber}, but its numbers go from ${beginning}`;
-      expect(said).toHaveProperty("message", expect.stringContaining(range));
-      expect(said).toHaveProperty("message", expect.stringContaining("checkpoints reset"));
+      const failure = await failedReading(reader, before);
+      expect(failure).toMatchObject({ shardId: FIRST_SHARD });
+      const { error: reported } = failure ?? {};
+      const range = `${before.sequenceNumber}, but its sequence numbers start at ${beginning}`;
+      expect(reported).toHaveProperty("message", expect.stringContaining(range));
+      expect(reported).toHaveProperty("message", expect.stringContaining("checkpoints reset"));
       expect(proxy.count(call)).toBe(1);
     },
   );
 
-  test("that is refused for another reason is told in the service's words", async () => {
+  test("that is refused for another reason is reported with the service's message", async () => {
     const streamName = await createStream("refused", 1);
     const [word] = await put(streamName, ["word"]);
     proxy.next("GetShardIterator", error("InvalidArgumentException"), 1_000);
-    const told = await toldReading(pollingOf(streamName), at(word?.sequenceNumber ?? ""));
-    expect(told).toMatchObject({
+    const failure = await failedReading(pollingOf(streamName), at(word?.sequenceNumber ?? ""));
+    expect(failure).toMatchObject({
       operation: "GetShardIterator",
       error: { name: "InvalidArgumentException" },
     });
   });
 
-  test("whose record retention has deleted is told, with where reading goes on", async () => {
+  test("whose record has expired is reported, with the position where reading continues", async () => {
     const streamName = await createStream("trimmed", 1);
     const [first, second, third] = await put(streamName, words("word", 4), "key");
-    // As AWS answers when the oldest record left is the third.
+    // AWS responds like this when the third record is the oldest that it still has.
     proxy.next("GetShardIterator", { type: "answer", body: await iteratorAt(streamName, third) });
     const { read, events } = localReader(streamName, { endpoint: proxy.url });
     const from = at(first?.sequenceNumber ?? "");

@@ -1,4 +1,4 @@
-// Listing shards and describing streams: every page, the filters, and what a person is told.
+// Listing shards and describing streams: pages, filters, retries, and the errors that a user sees.
 
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
@@ -33,7 +33,7 @@ const options = (signal = new AbortController().signal) => ({
   signal,
 });
 
-test("a shard is listed with its range, its parents and its sequence numbers", async () => {
+test("lists a shard with its hash keys, its parents and its sequence numbers", async () => {
   const streamName = await createStream("list", 1);
   const client = testKinesis();
   const NewStartingHashKey = String(2n ** 127n);
@@ -78,7 +78,7 @@ test("a shard is listed with its range, its parents and its sequence numbers", a
   expect(then.length).toBeGreaterThan(0);
 });
 
-test("all pages are fetched, the later ones by their token alone", async () => {
+test("fetches all pages, the later ones by their token alone", async () => {
   const streamName = await createStream("pages", 5);
   for (const [from, token] of [
     [0, "second"],
@@ -106,7 +106,7 @@ const page = (from: number, to: number) =>
     SequenceNumberRange: { StartingSequenceNumber: "1" },
   }));
 
-describe("what passes is waited for:", () => {
+describe("retries after", () => {
   test.each([
     ["LimitExceededException", 400],
     ["ResourceInUseException", 400],
@@ -125,8 +125,8 @@ describe("what passes is waited for:", () => {
   });
 });
 
-describe("what a person has to mend is told at once:", () => {
-  test("a stream that does not exist, with how to create it", async () => {
+describe("fails at once after", () => {
+  test("a missing stream, and says how to create it", async () => {
     const streamName = uniqueName("missing");
     const failing = listShards(options(), { streamName }, undefined);
     await expect(failing).rejects.toBeInstanceOf(StreamNotFound);
@@ -149,7 +149,7 @@ describe("what a person has to mend is told at once:", () => {
   );
 });
 
-test("what was granted once is asked for again when it is denied", async () => {
+test("retries a call that is denied if the client was accepted before", async () => {
   const streamName = await createStream("rotation", 1);
   const asking = options();
   await listShards(asking, { streamName }, undefined);
@@ -158,14 +158,14 @@ test("what was granted once is asked for again when it is denied", async () => {
   expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
-test("a clock that is wrong is corrected by the service's", async () => {
+test("corrects a wrong clock by the service's", async () => {
   const streamName = await createStream("clock", 1);
   const date = new Date(Date.now() + 3_600_000).toUTCString();
   proxy.next("ListShards", { type: "error", name: "InvalidSignatureException", date });
   expect(await listShards(options(), { streamName }, undefined)).toHaveLength(1);
 });
 
-test("an abort ends the waiting", async () => {
+test("stops retrying when the signal is aborted", async () => {
   const abort = new AbortController();
   proxy.next("ListShards", { type: "error", name: "InternalFailure", status: 500 }, 1_000);
   const failing = listShards(options(abort.signal), { streamName: "any" }, undefined);
@@ -175,7 +175,7 @@ test("an abort ends the waiting", async () => {
   await outcome;
 });
 
-test("a stream is described", async () => {
+test("describes a stream", async () => {
   const streamName = await createStream("described", 3);
   expect(await describeStream(options(), { streamName })).toEqual({
     streamName,
@@ -186,7 +186,7 @@ test("a stream is described", async () => {
   });
 });
 
-test("a stream may be named by its ARN", async () => {
+test("accepts the ARN of a stream", async () => {
   const streamName = await createStream("arn", 2);
   const { streamARN } = await describeStream(options(), { streamName });
   expect(await listShards(options(), { streamARN }, undefined)).toHaveLength(2);

@@ -1,4 +1,4 @@
-// Reading from a real emulator: order, positions, the two ways in which shards multiply, the end.
+// Polling a real emulator: order, starting positions, splits and merges, the end of a shard.
 
 import { MergeShardsCommand, PutRecordCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, test } from "vitest";
@@ -33,7 +33,7 @@ function at(sequenceNumber: string | undefined, subSequenceNumber = 0): Position
   return position;
 }
 
-test("all records come in order, over several batches", async () => {
+test("yields all records in order, over several batches", async () => {
   const streamName = await createStream("polling", 1);
   const sent = words("word", 25);
   await put(streamName, sent);
@@ -44,8 +44,8 @@ test("all records come in order, over several batches", async () => {
   expect(events.filter(({ type }) => type !== "fetched")).toEqual([]);
 });
 
-describe("a start", () => {
-  test("at a sequence number begins behind it", async () => {
+describe("a reader that starts", () => {
+  test("at a sequence number yields the records after it", async () => {
     const streamName = await createStream("resume", 1);
     const sent = await put(streamName, words("word", 5));
     const { read } = localReader(streamName);
@@ -53,7 +53,7 @@ describe("a start", () => {
     expect(wordsOf(batches)).toEqual(["word 3", "word 4"]);
   });
 
-  test("inside an aggregate begins behind that record of it", async () => {
+  test("inside an aggregate yields the records after that user record", async () => {
     const streamName = await createStream("inside", 1);
     const client = testKinesis();
     const Data = aggregate(
@@ -70,7 +70,7 @@ describe("a start", () => {
     client.destroy();
   });
 
-  test("at the last record waits for the next", async () => {
+  test("at the last record waits for the next one", async () => {
     const streamName = await createStream("last", 1);
     const sent = await put(streamName, words("old", 3));
     const { read } = localReader(streamName);
@@ -79,7 +79,7 @@ describe("a start", () => {
     expect(wordsOf(await reading)).toEqual(["new"]);
   });
 
-  test("at LATEST leaves out what is there", async () => {
+  test("at LATEST skips existing records", async () => {
     const streamName = await createStream("latest", 1);
     await put(streamName, words("old", 3));
     const { read } = localReader(streamName);
@@ -104,7 +104,7 @@ describe("a start", () => {
 });
 
 describe("a shard's end", () => {
-  test("comes after its last record, with the children of a split", async () => {
+  test("follows its last record, with the children of a split", async () => {
     const streamName = await createStream("split", 1);
     await put(streamName, words("word", 3));
     const client = testKinesis();
@@ -138,7 +138,7 @@ describe("a shard's end", () => {
     client.destroy();
   });
 
-  test("names the one child of a merge with both parents", async () => {
+  test("names the child of a merge with both parents", async () => {
     const streamName = await createStream("merge", 2);
     const [first = "", second = ""] = (await shardsOf(streamName)).map((s) => s.ShardId);
     const client = testKinesis();
@@ -160,7 +160,7 @@ describe("a shard's end", () => {
     client.destroy();
   });
 
-  test("reached while reading ends the reading", async () => {
+  test("ends the reading when it comes later", async () => {
     const streamName = await createStream("live-split", 1);
     const { read } = localReader(streamName);
     const first = gate();
@@ -184,7 +184,7 @@ describe("a shard's end", () => {
 });
 
 describe("an abort", () => {
-  test("before the start gives nothing", async () => {
+  test("before the start yields nothing", async () => {
     const { read } = localReader("no-such-stream");
     expect(await take(read(shard, HORIZON, AbortSignal.abort()), () => false)).toEqual([]);
   });
@@ -201,7 +201,7 @@ describe("an abort", () => {
   });
 });
 
-test("the next batches are fetched while the caller works, and no more than a few", async () => {
+test("fetches a few batches ahead while the consumer works, and no more", async () => {
   const streamName = await createStream("prefetch", 1);
   await put(streamName, words("word", 20));
   const { read, events } = localReader(streamName, { maxRecords: 1 });

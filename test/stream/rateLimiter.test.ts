@@ -1,4 +1,4 @@
-// Who passes when, and what becomes of the turns of those who left.
+// The rate of the limiter, and callers that leave before their turn.
 
 import { expect, test } from "vitest";
 import { RateLimiter } from "../../src/stream/fanout/rateLimiter.ts";
@@ -6,7 +6,7 @@ import { ClockByHand } from "../leases/clockByHand.ts";
 
 const settled = () => new Promise(setImmediate);
 
-/** Four pass in a second. */
+/** A limiter for four calls per second. */
 function turnstile() {
   const clock = new ClockByHand();
   const gate = new RateLimiter(clock, 4);
@@ -18,7 +18,7 @@ function turnstile() {
   return { clock, passed, come };
 }
 
-test("they pass one after the other, so many in a second, and the first at once", async () => {
+test("lets the first caller pass at once, and the others at the rate", async () => {
   const { clock, passed, come } = turnstile();
   for (const name of ["a", "b", "c"]) void come(name);
   await settled();
@@ -33,7 +33,7 @@ test("they pass one after the other, so many in a second, and the first at once"
   expect(passed).toEqual(["a", "b", "c"]);
 });
 
-test("forty who leave take no turn with them", async () => {
+test("gives no turn to forty callers that left", async () => {
   const { clock, passed, come } = turnstile();
   void come("first");
   const leaving = new AbortController();
@@ -48,7 +48,7 @@ test("forty who leave take no turn with them", async () => {
   }
 });
 
-test("when all have left, nothing is left of their wait, and whoever comes next keeps the distance", async () => {
+test("ends its wait when all callers have left, and keeps the rate for the next one", async () => {
   const { clock, passed, come } = turnstile();
   void come("first");
   const leaving = new AbortController();

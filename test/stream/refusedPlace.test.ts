@@ -1,4 +1,4 @@
-// A place that Kinesis refuses for good: reported for its shard with the command that mends it, and nothing is passed over.
+// A position that Kinesis refuses for ever: the reader reports it with a remedy and skips nothing.
 
 import { expect, inject, onTestFinished, test } from "vitest";
 import type { Event } from "../../src/events.ts";
@@ -13,7 +13,7 @@ const REFUSED = {
   message: "StartingSequenceNumber is invalid because it did not come from this stream.",
 } as const;
 
-test("a number that the service knows to be none of this shard", async () => {
+test("reports a sequence number from another shard, which only the service recognises", async () => {
   const proxy = await startFaultProxy(inject("kinesisUrl"));
   onTestFinished(() => proxy.stop());
   const streamName = await createStream("refused", 1);

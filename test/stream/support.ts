@@ -1,4 +1,5 @@
-// What tests of reading need: a reader of the shared Kinesis or of a proxy before it, and its batches as plain values.
+// Helpers for tests of reading: a reader of the shared emulator or of a proxy, and its batches as
+// values.
 
 import { inject } from "vitest";
 import { kinesisClient } from "../../src/aws/kinesisClient.ts";
@@ -14,7 +15,7 @@ import type { ReadShard } from "../../src/stream/reader.ts";
 
 export const HORIZON: Position = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 };
 export const LATEST: Position = { sequenceNumber: "LATEST", subSequenceNumber: 0 };
-/** The only shard of a new stream with one. */
+/** The shard of a new stream with a single shard. */
 export const FIRST_SHARD = "shardId-000000000000";
 
 export interface ReaderOptions {
@@ -36,7 +37,7 @@ export function localClient(endpoint: string = inject("kinesisUrl")) {
   });
 }
 
-/** A reader and what it has told so far. */
+/** A reader and the events that it has emitted so far. */
 export function localReader(
   streamName: string,
   options: ReaderOptions = {},
@@ -60,7 +61,7 @@ export function localReader(
   return { read, events };
 }
 
-/** Batches up to the first after which there are enough. */
+/** Collects batches until there are enough. */
 export async function take(
   batches: AsyncIterable<Batch>,
   enough: (batches: readonly Batch[]) => boolean,
@@ -73,7 +74,7 @@ export async function take(
   return taken;
 }
 
-/** Enough when there are so many records. */
+/** Enough when this number of records was collected. */
 export const records = (count: number) => (batches: readonly Batch[]) =>
   recordsOf(batches).length >= count;
 
@@ -83,7 +84,7 @@ export function recordsOf(batches: readonly Batch[]): KinesisRecord[] {
   );
 }
 
-/** Payloads as text. */
+/** The payloads as text. */
 export function wordsOf(batches: readonly Batch[]): string[] {
   return recordsOf(batches).map(({ data }) => Buffer.from(data, "base64").toString());
 }
@@ -91,7 +92,7 @@ export function wordsOf(batches: readonly Batch[]): string[] {
 export const words = (prefix: string, count: number) =>
   Array.from({ length: count }, (_, index) => `${prefix} ${index}`);
 
-/** Something that can be waited for until it is opened. */
+/** A promise that `open` resolves. */
 export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = () => {};
   const opened = new Promise<void>((resolve) => {

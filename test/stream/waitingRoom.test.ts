@@ -1,4 +1,4 @@
-// Who wakes whom, and when.
+// When the waiting room wakes shards, and which ones together.
 
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
@@ -7,17 +7,17 @@ import { MOST_TOGETHER, nextGroup, WaitingRoom } from "../../src/stream/polling/
 const due = (dueMs: number, slackMs = 400) => ({ dueMs, slackMs });
 
 describe("a group", () => {
-  test("of one does not wait longer than it has to", () => {
+  test("of one shard is woken when the shard is due", () => {
     expect(nextGroup([due(1_000)])).toEqual({ count: 1, wakeMs: 1_000 });
     expect(nextGroup([])).toBeUndefined();
   });
 
-  test("waits for the last that comes while the first has time", () => {
+  test("waits for every shard that is due within the slack of the first", () => {
     const waiting = [due(1_000), due(1_200), due(1_400), due(1_401)];
     expect(nextGroup(waiting)).toEqual({ count: 3, wakeMs: 1_400 });
   });
 
-  test("goes by its least patient member, and takes along who is due before that", () => {
+  test("is woken within the slack of each member, with all that are due by then", () => {
     expect(nextGroup([due(1_000), due(1_100, 50), due(1_160)])).toEqual({
       count: 2,
       wakeMs: 1_100,
@@ -28,11 +28,11 @@ describe("a group", () => {
     });
   });
 
-  test("without time to lose goes alone", () => {
+  test("is a single shard if that has no slack", () => {
     expect(nextGroup([due(1_000, 0), due(1_001)])).toEqual({ count: 1, wakeMs: 1_000 });
   });
 
-  test("is small, so that a busy shard does not wait long behind it", () => {
+  test("has a limited size, so that a busy shard does not wait long behind it", () => {
     const many = Array.from({ length: 256 }, (_, i) => due(1_000 + i));
     expect(nextGroup(many)).toEqual({ count: MOST_TOGETHER, wakeMs: 1_000 + MOST_TOGETHER - 1 });
   });
@@ -41,7 +41,7 @@ describe("a group", () => {
 describe("the waiting room", () => {
   const nobodyStops = new AbortController().signal;
 
-  test("wakes a group at once, and not before the last of it is due", async () => {
+  test("wakes the whole group when its last member is due", async () => {
     const room = new WaitingRoom(systemClock);
     const beganMs = systemClock.monotonicMs();
     const wokenMs: number[] = [];
@@ -53,7 +53,7 @@ describe("the waiting room", () => {
     expect(Math.min(...wokenMs)).toBeGreaterThanOrEqual(beganMs + 560);
   });
 
-  test("lets go at once whose wait is over before it began, and who is told to stop", async () => {
+  test("releases a shard that is already due, and one whose signal is aborted", async () => {
     const room = new WaitingRoom(systemClock);
     const nowMs = systemClock.monotonicMs();
     await room.wait(due(nowMs - 1), nobodyStops);
@@ -67,7 +67,7 @@ describe("the waiting room", () => {
     expect(systemClock.monotonicMs()).toBeGreaterThanOrEqual(nowMs + 50);
   });
 
-  test("wakes early who must not wait for those who came before", async () => {
+  test("wakes a shard before those that arrived earlier, if it is due earlier", async () => {
     const room = new WaitingRoom(systemClock);
     const nowMs = systemClock.monotonicMs();
     const late = new AbortController();
@@ -77,7 +77,7 @@ describe("the waiting room", () => {
     await patient;
   });
 
-  test("wakes thousands that are due at the same time", async () => {
+  test("wakes thousands of shards that are due at the same time", async () => {
     const room = new WaitingRoom(systemClock);
     const dueMs = systemClock.monotonicMs() + 30;
     const waits = Array.from({ length: 3_000 }, () =>

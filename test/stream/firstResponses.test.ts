@@ -1,4 +1,4 @@
-// What the first answers of a stream's shards bring, when nobody knows yet how large its records are.
+// The first responses of a stream's shards, while the size of its records is unknown.
 
 import { expect, test } from "vitest";
 import { ByteBudget } from "../../src/stream/budget/byteBudget.ts";
@@ -9,7 +9,7 @@ import { FIRST_SHARD, HORIZON, localReader, records, take, words, wordsOf } from
 const MIB = 1024 * 1024;
 const never = () => new AbortController().signal;
 
-test("all together do not exceed the budget, however large the records are", async () => {
+test("keeps all shards within the budget, however large the records are", async () => {
   const streamName = await createStream("large-first", 2);
   const large = words("x".repeat(500_000), 6);
   for (const shard of [0, 1] as const) await put(streamName, large, keyOfShard(shard));
@@ -28,11 +28,11 @@ test("all together do not exceed the budget, however large the records are", asy
   await Promise.all(reading);
 });
 
-test("one record comes first, the others at once behind it, and the next shard begins with all", async () => {
+test("requests one record first, then the others; the next shard requests all", async () => {
   const streamName = await createStream("small-first", 2);
   for (const shard of [0, 1] as const)
     await put(streamName, words(`of ${shard}`, 15), keyOfShard(shard));
-  // Another shard's first answer is on its way.
+  // The first response of another shard is in flight.
   const budget = new ByteBudget(16 * MIB);
   await budget.join().reserve("unknown", never());
   const { read } = localReader(streamName, { budget });

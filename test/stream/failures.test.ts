@@ -1,4 +1,5 @@
-// Reading while the service fails: nothing is lost, nothing comes twice, and each trouble is told once.
+// Reading while calls fail: no record is lost or repeated, and each series of failures is reported
+// once.
 
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { Event } from "../../src/events.ts";
@@ -26,7 +27,7 @@ beforeEach(async () => {
 });
 afterEach(() => proxy.stop());
 
-/** Reads four records in batches of two, with a fault in the way of the second batch. */
+/** Reads four records in batches of two; a fault precedes the second batch. */
 async function readThrough(
   operation: string,
   fault: Fault,
@@ -47,7 +48,7 @@ async function readThrough(
 const told = (events: readonly Event[]) =>
   events.flatMap((event) => (event.type === "fetched" ? [] : [event.type]));
 
-describe("every record comes once, though", () => {
+describe("yields every record once although", () => {
   test.each<[string, string, Fault, number, Event["type"][]]>([
     [
       "the iterator expired",
@@ -57,7 +58,7 @@ describe("every record comes once, though", () => {
       ["iteratorExpired"],
     ],
     [
-      "the iterator is not accepted",
+      "the iterator is refused",
       "GetRecords",
       error("InvalidArgumentException"),
       1,
@@ -85,7 +86,7 @@ describe("every record comes once, though", () => {
       ["serviceTrouble", "serviceRecovered"],
     ],
     [
-      "no iterator is given at first",
+      "GetShardIterator fails at first",
       "GetShardIterator",
       error("InternalFailure", 500),
       2,
@@ -93,31 +94,31 @@ describe("every record comes once, though", () => {
     ],
     ["a kept connection was closed", "GetRecords", { type: "cut" }, 1, []],
     ["connections break", "GetRecords", { type: "cut" }, 2, ["serviceTrouble", "serviceRecovered"]],
-    ["an answer is lost on its way", "GetRecords", { type: "cutAfter" }, 1, []],
-    ["an answer ends in the middle", "GetRecords", { type: "truncate", bytes: 60 }, 1, []],
+    ["a response is lost", "GetRecords", { type: "cutAfter" }, 1, []],
+    ["a response is truncated", "GetRecords", { type: "truncate", bytes: 60 }, 1, []],
     [
-      "an answer is no JSON",
+      "a response is not JSON",
       "GetRecords",
       { type: "corrupt", edit: () => "<html>" },
       1,
       ["serviceTrouble", "serviceRecovered"],
     ],
     [
-      "an answer has neither iterator nor children",
+      "a response has neither an iterator nor children",
       "GetRecords",
       { type: "corrupt", edit: (body) => edited(body, { NextShardIterator: null }) },
       1,
       ["serviceTrouble", "serviceRecovered"],
     ],
     [
-      "an answer has both",
+      "a response has both",
       "GetRecords",
       { type: "corrupt", edit: (body) => edited(body, { ChildShards: [child(FIRST_SHARD)] }) },
       1,
       ["serviceTrouble", "serviceRecovered"],
     ],
     [
-      "an answer has children without parents",
+      "a response has children without parents",
       "GetRecords",
       {
         type: "corrupt",
@@ -127,7 +128,7 @@ describe("every record comes once, though", () => {
       ["serviceTrouble", "serviceRecovered"],
     ],
     [
-      "the service does not find the shard, which it lists",
+      "the service does not find a shard that it lists",
       "GetRecords",
       error("ResourceNotFoundException"),
       1,
@@ -148,7 +149,7 @@ const child = (...ParentShards: string[]) => ({
   HashKeyRange: { StartingHashKey: "0", EndingHashKey: "1" },
 });
 
-test("a call that takes too long is given up and made again", async () => {
+test("repeats a call that exceeds its time limit", async () => {
   const streamName = await createStream("slow", 1);
   await put(streamName, words("word", 3));
   const stuck = gate();
@@ -160,7 +161,7 @@ test("a call that takes too long is given up and made again", async () => {
   expect(told(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
-test("an abort ends a call that is under way", async () => {
+test("ends a call in flight when the signal is aborted", async () => {
   const streamName = await createStream("stuck", 1);
   const stuck = gate();
   proxy.next("GetRecords", { type: "delay", until: stuck.opened });
@@ -173,7 +174,7 @@ test("an abort ends a call that is under way", async () => {
   stuck.open();
 });
 
-test("what was fetched and waits for the caller is not fetched again after an expired iterator", async () => {
+test("does not fetch batches in the queue again after an expired iterator", async () => {
   const streamName = await createStream("expired", 1);
   await put(streamName, words("word", 4));
   const { read, events } = localReader(streamName, { endpoint: proxy.url, maxRecords: 1 });
@@ -188,7 +189,7 @@ test("what was fetched and waits for the caller is not fetched again after an ex
   await batches.return?.();
 });
 
-test("a start at LATEST whose iterator expires before the first record loses none", async () => {
+test("loses nothing when the iterator of LATEST expires before the first record", async () => {
   const streamName = await createStream("latest-expired", 1);
   await put(streamName, words("old", 2));
   const held = gate();
@@ -198,7 +199,7 @@ test("a start at LATEST whose iterator expires before the first record loses non
     return wordsOf(batches).includes("new 1");
   });
   await held.opened;
-  // From now on the old iterator would find them, but it is refused.
+  // The old iterator would find these records, but the proxy refuses it.
   proxy.next("GetRecords", error("ExpiredIteratorException"), 1);
   await until("the iterator to be refused", () => proxy.count("GetShardIterator") === 2);
   expect(
@@ -210,7 +211,7 @@ test("a start at LATEST whose iterator expires before the first record loses non
   expect(wordsOf(await reading).slice(-2)).toEqual(words("new", 2));
 });
 
-test("an end without children is believed when the listing knows of them", async () => {
+test("accepts an end without children if the listing has them", async () => {
   const streamName = await createStream("childless", 1);
   await put(streamName, ["word"]);
   proxy.next("GetRecords", {
@@ -233,7 +234,7 @@ test("an end without children is believed when the listing knows of them", async
   expect(batches.at(-1)?.shardEnd?.children).toMatchObject([{ shardId: "shardId-000000000001" }]);
 });
 
-test("an unreachable service is told once for all shards, and its return too", async () => {
+test("reports an unreachable service once for all shards, and its recovery once", async () => {
   const streamName = await createStream("unreachable", 3);
   await put(streamName, words("word", 30));
   proxy.next("*", { type: "cut" }, 12);
@@ -252,7 +253,7 @@ test("an unreachable service is told once for all shards, and its return too", a
   expect(told(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
-test("throttling slows down its own shard only", async () => {
+test("slows down only the shard that is throttled", async () => {
   const streamName = await createStream("throttled", 2);
   const { read } = localReader(streamName, { endpoint: proxy.url });
   const abort = new AbortController();
