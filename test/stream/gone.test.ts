@@ -127,10 +127,13 @@ describe("a position in a shard", () => {
     const [word] = await put(streamName, ["word"]);
     proxy.next("GetShardIterator", error("InvalidArgumentException"), 1_000);
     const failure = await failedReading(pollingOf(streamName), at(word?.sequenceNumber ?? ""));
-    expect(failure).toMatchObject({
-      operation: "GetShardIterator",
-      error: { name: "InvalidArgumentException" },
-    });
+    expect(failure).toMatchObject({ operation: "GetShardIterator", shardId: FIRST_SHARD });
+    const { error: reported } = failure ?? {};
+    expect(reported).toHaveProperty(
+      "message",
+      expect.stringContaining("Kinesis refuses to continue"),
+    );
+    expect(reported).toHaveProperty("message", expect.stringContaining("checkpoints reset"));
   });
 
   test("whose record has expired is reported, with the position where reading continues", async () => {

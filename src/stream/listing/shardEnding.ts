@@ -79,7 +79,7 @@ export async function endingOfMissing(
   throw new ForeignPosition(
     streamNameOf(stream),
     shardId,
-    `The checkpoint of ${shardId} is ${number}, but its sequence numbers start at ${first} and ${last ? `end at ${last}` : "have no end yet"}`,
+    `${shardId} is to continue from ${number}, but its sequence numbers start at ${first} and ${last ? `end at ${last}` : "have no end yet"}`,
   );
 }
 
