@@ -1,5 +1,5 @@
-// Gives dead letters to a record processor, one child for each shard in turn, as if they came from the stream. Its
-// checkpoints are answered and go nowhere.
+// Sends dead letters to a record processor as if they came from the stream. One child at a time
+// processes the letters of one shard. The child's checkpoints are acknowledged and discarded.
 
 import { ChildFailed } from "../child/childFailed.ts";
 import { ChildDialect } from "../child/dialect.ts";
@@ -16,7 +16,9 @@ const GRACE = { closeGraceMs: 5_000, terminateGraceMs: 2_000 };
 
 export interface ProcessorTargetOptions {
   readonly command: Command;
-  /** Letters that a child is given at once. With one, a letter that fails stands for itself. */
+  /**
+   * The most letters in one processRecords message. With 1, a failure concerns exactly one letter.
+   */
   readonly batchSize: number;
   readonly timeoutMs?: number;
   readonly dialect: DialectChoice;
@@ -52,7 +54,8 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
       await processor?.shutdownRequested();
       await processor?.leaseLost();
     } catch (error) {
-      // It has answered for all its letters, and its checkpoints go nowhere: only the next child needs to know.
+      // The child has processed all its letters, and its checkpoints are discarded, so this failure
+      // has no effect here. ChildDialect has noted the dialect for the next child.
       if (!(error instanceof ChildFailed && dialect.misunderstood(error.waitingFor))) throw error;
     } finally {
       await processor?.stop();
@@ -67,13 +70,13 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
   return {
     name: `processor ${[command.file, ...command.args].join(" ")}`,
     batchSize,
-    async take(letters, settle) {
+    async take(letters, onTaken) {
       const [first] = letters;
       if (!first) return undefined;
       try {
         const processor = await processorFor(first.shardId);
         await processor.processRecords(batchOf(letters.map(recordText)), undefined);
-        await settle(letters);
+        await onTaken(letters);
         return undefined;
       } catch (error) {
         if (!(error instanceof ChildFailed)) throw error;
@@ -85,13 +88,13 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
   };
 }
 
-/** The record as a child reads it: these keys, in this order. */
+/** The record as the child receives it: these keys, in this order. */
 function recordText(letter: WholeLetter): string {
   const { data, partitionKey, sequenceNumber } = letter;
   const { approximateArrivalTimestamp, subSequenceNumber } = letter;
   const place = { sequenceNumber, approximateArrivalTimestamp, subSequenceNumber };
   const record = { data, partitionKey, ...place, action: "record" };
-  // Some readers of lines end a line at these two.
+  // Some line readers take these two characters for line ends.
   return JSON.stringify(record).replace(/[\u2028\u2029]/g, (c) =>
     c === "\u2028" ? "\\u2028" : "\\u2029",
   );

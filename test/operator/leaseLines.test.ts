@@ -19,7 +19,7 @@ function watched(
   for (const { at, counters } of looks) {
     rows = leases.map((lease, i) => toRow(javaLease({ ...lease, counter: counters[i] ?? 0 })));
     const seen = rows.flatMap((row) => (row.type === "lease" ? [row.lease] : []));
-    watch.look(seen, at, at + 10);
+    watch.add(seen, at, at + 10);
   }
   return leaseLines(rows, watch, FAILOVER_MS);
 }

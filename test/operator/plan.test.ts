@@ -5,8 +5,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../src/leases/lease.ts";
 import { Lineage } from "../../src/operator/lineage.ts";
-import { type Plan, planReset, planSet, type Step } from "../../src/operator/plan.ts";
+import { planReset, planSet } from "../../src/operator/plan.ts";
 import { BEGINNING, begunTooEarly } from "../../src/operator/planRules.ts";
+import type { Plan, Step } from "../../src/operator/planTypes.ts";
 import { planRestore } from "../../src/operator/restorePlan.ts";
 import {
   apply,

@@ -4,7 +4,7 @@
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
 import type { Position } from "../../src/model/position.ts";
 import type { Shard } from "../../src/model/shard.ts";
-import type { Step } from "../../src/operator/plan.ts";
+import type { Step } from "../../src/operator/planTypes.ts";
 
 export interface ModelRecord {
   readonly shardId: string;

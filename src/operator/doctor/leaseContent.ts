@@ -9,7 +9,7 @@ import { parseLeaseKey } from "../../leases/leaseKey.ts";
 import type { Row } from "../../leases/table/rows.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
-import { isLeaseRow, isStrangeRow, otherRows } from "../leaseLines.ts";
+import { isLeaseRow, isUnknownRow, otherRows } from "../leaseLines.ts";
 import { Lineage } from "../lineage.ts";
 import { begunTooEarly } from "../planRules.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
@@ -29,7 +29,7 @@ export function checkContent(
       ? "none yet; the first daemon makes them"
       : `${counted(leases.length, "lease")}, ${ended} ended, ${owners.size === 0 ? "nobody's" : `in the name of ${counted(owners.size, "worker")}`}`;
   return [
-    ok("leases", [summary, ...otherRows(rows.filter((row) => !isStrangeRow(row)))].join("\n")),
+    ok("leases", [summary, ...otherRows(rows.filter((row) => !isUnknownRow(row)))].join("\n")),
     ok("written by", fleet.writtenBy),
     ...(fleet.mode ? [fleet.mode] : []),
     ...strangeRows(rows),
@@ -38,7 +38,7 @@ export function checkContent(
 }
 
 function strangeRows(rows: readonly Row[]): readonly Finding[] {
-  const strange = rows.filter(isStrangeRow);
+  const strange = rows.filter(isUnknownRow);
   if (strange.length === 0) return [];
   const text = strange.map(({ problem }) => problem).join("\n");
   if (strange.some(({ key }) => parseLeaseKey(key).of === "streamShard")) {
@@ -113,7 +113,7 @@ function covered(
   { initialPosition, ignoreUnexpectedChildShards }: SyncSettings,
 ): Finding {
   const hole = audit(undefined, leases, shards)?.hole;
-  const damaged = rows.filter(isStrangeRow).map(({ key }) => ({ shardId: key }));
+  const damaged = rows.filter(isUnknownRow).map(({ key }) => ({ shardId: key }));
   const tracked = trackedShards(leases, damaged);
   const { create, overdue } = missingLeases(
     shards,
