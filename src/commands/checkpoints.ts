@@ -27,7 +27,12 @@ function showCommand(): Command {
     .description("Prints every checkpoint in full, with its owner and the parent and child shards.")
     .argument("[file]", "the properties file, if it is not given with -p")
     .option("-p, --properties-file <file>", "the properties file")
-    .option("-s, --shard <id>", "only this shard, by id or number (may be repeated)", collectShardIds, [])
+    .option(
+      "-s, --shard <id>",
+      "only this shard, by id or number (may be repeated)",
+      collectShardIds,
+      [],
+    )
     .option("--json", "print JSON", false)
     .action(async (file: string | undefined, options: ShowOptions) => {
       const { showCheckpoints } = await import("../operator/showCheckpoints.ts");
@@ -44,7 +49,11 @@ function setCommand(): Command {
     .description(
       "Writes the checkpoints of the named shards only. Refuses when other shards would have to move with them: then use reset.",
     )
-    .requiredOption("-s, --shard <id>", "the shard, by id or number (may be repeated)", collectShardIds)
+    .requiredOption(
+      "-s, --shard <id>",
+      "the shard, by id or number (may be repeated)",
+      collectShardIds,
+    )
     .requiredOption("--to <place>", TO)
     .action((options: MoveOptions & { shard: readonly string[]; to: string }) =>
       run({ type: "set", to: options.to, shards: options.shard }, options),
@@ -81,7 +90,10 @@ function moving(command: Command): Command {
     .option("-p, --properties-file <file>", "the properties file")
     .option("-y, --yes", "write; without it, only print what would be written", false)
     .option("--force", "write even when live workers hold the leases; the workers lose them", false)
-    .option("--backup <file>", "save the rows to this file first (default: a new file in the working directory)")
+    .option(
+      "--backup <file>",
+      "save the rows to this file first (default: a new file in the working directory)",
+    )
     .option("--json", "print JSON", false);
 }
 

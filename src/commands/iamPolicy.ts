@@ -26,10 +26,18 @@ export function iamPolicyCommand(): Command {
     .argument("[file]", "the properties file, if it is not given with -p")
     .option("-p, --properties-file <file>", "the properties file")
     .option("-r, --region <name>", "the region, if the file does not name one")
-    .option("-a, --account <id>", "the 12-digit id of the account of the stream and the tables", accountId)
+    .option(
+      "-a, --account <id>",
+      "the 12-digit id of the account of the stream and the tables",
+      accountId,
+    )
     .option("--kms-key <arn>", "your own key, if the stream is encrypted with one", keyArn)
     .option("--no-create-table", "leave out dynamodb:CreateTable; the lease table must exist")
-    .option("--java-fleet", "add what a daemon needs when workers of KCL 3.x share the application", false)
+    .option(
+      "--java-fleet",
+      "add what a daemon needs when workers of KCL 3.x share the application",
+      false,
+    )
     .action(async (file: string | undefined, options: PolicyArguments) => {
       const { propertiesFile = file, ...rest } = options;
       if (!propertiesFile) throw new UserError("Name a properties file: iam-policy -p FILE");

@@ -1,8 +1,8 @@
 // `kinesis-multilang redrive`: sends dead letters to a stream or to a record processor.
 
 import { Command, Option } from "commander";
-import type { RedriveOutcome, RedriveTarget } from "../deadLetters/redrive.ts";
 import type { LetterSource } from "../deadLetters/letterSource.ts";
+import type { RedriveOutcome, RedriveTarget } from "../deadLetters/redrive.ts";
 import type { Event } from "../events.ts";
 import { describe } from "../listeners/logLines.ts";
 import { DIALECT_CHOICES, type DialectChoice } from "../model/dialect.ts";
@@ -38,13 +38,22 @@ export function redriveCommand(): Command {
         "processor. A letter that was redriven is not redriven again: redrive notes it in FILE.redriven, deletes its message, or " +
         "moves it to PREFIX/redriven/ in the bucket.",
     )
-    .argument("[file]", "the file, or sqs:… or s3:…, with the dead letters; default: onFailureDestination of -p")
-    .argument("[command...]", "after --: the record processor, as in: redrive FILE -- python3 app.py")
+    .argument(
+      "[file]",
+      "the file, or sqs:… or s3:…, with the dead letters; default: onFailureDestination of -p",
+    )
+    .argument(
+      "[command...]",
+      "after --: the record processor, as in: redrive FILE -- python3 app.py",
+    )
     .option(
       "-p, --properties-file <file>",
       "take onFailureDestination, region, endpoint and credentials from this properties file",
     )
-    .option("--to-stream [name]", "put the records on this stream; without a name, on the stream that each record came from")
+    .option(
+      "--to-stream [name]",
+      "put the records on this stream; without a name, on the stream that each record came from",
+    )
     .option("--shard <id>", "redrive only letters of this shard, by its id or number", shardId)
     .option("--dry-run", "show the letters that would be redriven, and change nothing", false)
     .option(
@@ -89,13 +98,21 @@ function argumentsOf({ args }: Command): Arguments {
 async function run({ places, command }: Arguments, options: Options): Promise<number> {
   const [place, ...more] = places;
   const targets = [command.length > 0, options.toStream !== undefined].filter(Boolean).length;
-  if (more.length > 0) throw new UserError(`Expected one source of dead letters, but found ${places.length}: ${places.join(" ")}`);
+  if (more.length > 0)
+    throw new UserError(
+      `Expected one source of dead letters, but found ${places.length}: ${places.join(" ")}`,
+    );
   if (targets !== 1 && !(options.dryRun && targets === 0)) {
-    throw new UserError("Name one target: either --to-stream [NAME], or -- COMMAND (a record processor).");
+    throw new UserError(
+      "Name one target: either --to-stream [NAME], or -- COMMAND (a record processor).",
+    );
   }
   const { context, destination } = await openContext(options);
   const from = place ?? destination;
-  if (!from) throw new UserError("Name the file with the dead letters, or a properties file with onFailureDestination (-p FILE).");
+  if (!from)
+    throw new UserError(
+      "Name the file with the dead letters, or a properties file with onFailureDestination (-p FILE).",
+    );
   const { openSource } = await import("../deadLetters/openSource.ts");
   const source = await openSource(from, context, Date.now);
   try {
@@ -107,7 +124,11 @@ async function run({ places, command }: Arguments, options: Options): Promise<nu
   }
 }
 
-async function redriveAll(source: LetterSource, to: RedriveTarget, { shard }: Options): Promise<number> {
+async function redriveAll(
+  source: LetterSource,
+  to: RedriveTarget,
+  { shard }: Options,
+): Promise<number> {
   const { redrive } = await import("../deadLetters/redrive.ts");
   try {
     return await untilInterrupted(async (signal) => {

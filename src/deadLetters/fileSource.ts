@@ -26,7 +26,10 @@ interface Note {
 export async function openFileSource(file: string, now: () => number): Promise<LetterSource> {
   const path = resolve(file);
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new UserError(`The file with dead letters, ${file}, cannot be read. Check its path and permissions.`, { cause });
+    throw new UserError(
+      `The file with dead letters, ${file}, cannot be read. Check its path and permissions.`,
+      { cause },
+    );
   });
   const unlock = await lock(`${path}.lock`);
   const notesPath = `${path}.redriven`;

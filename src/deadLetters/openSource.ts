@@ -25,9 +25,15 @@ export async function openSource(
     case "s3":
       return (await import("./s3Source.ts")).openBucketSource(place, context);
     case "sns":
-      throw cannot(text, "An SNS topic does not store messages. Subscribe an SQS queue to the topic, and redrive from the queue.");
+      throw cannot(
+        text,
+        "An SNS topic does not store messages. Subscribe an SQS queue to the topic, and redrive from the queue.",
+      );
     case "kinesis":
-      throw cannot(text, "Run a record processor on that stream instead: each of its records is a dead letter.");
+      throw cannot(
+        text,
+        "Run a record processor on that stream instead: each of its records is a dead letter.",
+      );
   }
 }
 

@@ -15,7 +15,10 @@ const VISIBILITY_SECONDS = 600;
 /** A queue that returns no message within this time counts as empty. */
 const WAIT_SECONDS = 2;
 
-export async function openQueueSource(queue: Queue, context: ServiceContext): Promise<LetterSource> {
+export async function openQueueSource(
+  queue: Queue,
+  context: ServiceContext,
+): Promise<LetterSource> {
   const client = await queueClient(queue, context);
   const QueueUrl = await queueUrl(client, queue);
   /** The receipt handles of messages that are received, and neither deleted nor given back. */

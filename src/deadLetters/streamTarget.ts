@@ -16,7 +16,8 @@ export function streamTarget(
 ): RedriveTarget {
   const client = kinesisClient(options);
   return {
-    name: streamName === undefined ? "the stream that each record came from" : `stream ${streamName}`,
+    name:
+      streamName === undefined ? "the stream that each record came from" : `stream ${streamName}`,
     batchSize: BATCH,
     async take(letters, onTaken) {
       const names = new Set(letters.map((letter) => streamName ?? letter.streamName));

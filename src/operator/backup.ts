@@ -77,11 +77,16 @@ export async function readBackup(file: string): Promise<Backup> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new UserError(`The backup ${file} cannot be read (${cause}). Check its path and permissions.`, { cause });
+    throw new UserError(
+      `The backup ${file} cannot be read (${cause}). Check its path and permissions.`,
+      { cause },
+    );
   }
   const parsed = schema.safeParse(parseJson(text));
   if (!parsed.success) {
-    throw new UserError(`${file} is not a backup: name a file that checkpoints set or reset has written.`);
+    throw new UserError(
+      `${file} is not a backup: name a file that checkpoints set or reset has written.`,
+    );
   }
   const { rows, made, shards, tableName, savedAt, command } = parsed.data;
   return {
@@ -97,7 +102,9 @@ export async function readBackup(file: string): Promise<Backup> {
 function leaseRow(stored: StoredRow, file: string): LeaseRow {
   const row = toRow(stored);
   if (row.type === "lease") return row;
-  throw new UserError(`The row "${row.key}" in ${file} is not a lease: somebody has edited the file. Correct or remove the row.`);
+  throw new UserError(
+    `The row "${row.key}" in ${file} is not a lease: somebody has edited the file. Correct or remove the row.`,
+  );
 }
 
 function parseJson(text: string): unknown {

@@ -24,5 +24,8 @@ function tableMessage({ trouble, message }: LeaseTableError): string {
 /** A UserError for an error of the table or of Kinesis; any other error unchanged. */
 export function explainServices(error: unknown): unknown {
   if (!(error instanceof Error && "$fault" in error)) return explainTable(error);
-  return new UserError(`Kinesis rejected a request (${error.name}: ${error.message}). kinesis-multilang doctor checks the permissions.`, { cause: error });
+  return new UserError(
+    `Kinesis rejected a request (${error.name}: ${error.message}). kinesis-multilang doctor checks the permissions.`,
+    { cause: error },
+  );
 }

@@ -145,7 +145,9 @@ const CLOCK_MARGIN_MS = 2_000;
 
 class SearchTooLong extends Error {
   constructor(shardId: string) {
-    super(`Kinesis returned no record of ${shardId} within ${MAX_CALLS} GetRecords calls, so the moment cannot be found. Choose another moment.`);
+    super(
+      `Kinesis returned no record of ${shardId} within ${MAX_CALLS} GetRecords calls, so the moment cannot be found. Choose another moment.`,
+    );
   }
 }
 

@@ -140,7 +140,9 @@ function theOneShard(asked: readonly string[] | undefined, shards: readonly Shar
   }
   const shard = shards.find(({ shardId }) => shardId === only);
   if (shard) return shard;
-  throw new UserError(`The stream does not list ${only}. kinesis-multilang checkpoints show lists the shards that have a lease.`);
+  throw new UserError(
+    `The stream does not list ${only}. kinesis-multilang checkpoints show lists the shards that have a lease.`,
+  );
 }
 
 async function checkRecord(

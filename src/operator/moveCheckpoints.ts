@@ -6,8 +6,7 @@ import type { LeaseRow } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import { type Backup, backupName, readBackup, type SavedShard, writeBackup } from "./backup.ts";
 import { carryOut } from "./carryOut.ts";
-import { startingPointText, parseStartingPoint } from "./startingPoint.ts";
-import { isLeaseRow } from "./rowKinds.ts";
+import { explainServices } from "./explainErrors.ts";
 import { Lineage } from "./lineage.ts";
 import { type HeldLease, heldByLiveWorkers } from "./liveWorkers.ts";
 import { positionsToSet, viewAt } from "./moment.ts";
@@ -16,8 +15,9 @@ import { begunTooEarly } from "./planRules.ts";
 import { type End, endText, heldText, planText, refusal } from "./planText.ts";
 import type { Plan } from "./planTypes.ts";
 import { planRestore } from "./restorePlan.ts";
+import { isLeaseRow } from "./rowKinds.ts";
+import { parseStartingPoint, startingPointText } from "./startingPoint.ts";
 import { openTarget, type Target, type TargetOptions, type TargetStream } from "./target.ts";
-import { explainServices } from "./explainErrors.ts";
 
 export interface MoveOptions extends TargetOptions {
   readonly yes: boolean;
@@ -130,13 +130,17 @@ class Mover {
     const backup = await readBackup(file);
     const { tableName } = this.#target.rows;
     if (backup.tableName === tableName) return backup;
-    throw new UserError(`The backup ${file} holds leases of table ${backup.tableName}, not of ${tableName}. Name the properties file of that application.`);
+    throw new UserError(
+      `The backup ${file} holds leases of table ${backup.tableName}, not of ${tableName}. Name the properties file of that application.`,
+    );
   }
 
   #source(): TargetStream {
     const { source } = this.#target;
     if (source) return source;
-    throw new UserError("set and reset need the stream, which only a properties file names: use -p FILE.");
+    throw new UserError(
+      "set and reset need the stream, which only a properties file names: use -p FILE.",
+    );
   }
 
   async #liveWorkers(plan: Plan): Promise<readonly HeldLease[]> {

@@ -6,7 +6,13 @@ import type { Service, Settings } from "../config/settings.ts";
 import { type Destination, parseDestination } from "../model/failureDestination.ts";
 
 /** The resources that an action is allowed on. */
-export type Resource = "stream" | "consumer" | "table" | "ownerIndex" | "fleetTables" | "deadLetters";
+export type Resource =
+  | "stream"
+  | "consumer"
+  | "table"
+  | "ownerIndex"
+  | "fleetTables"
+  | "deadLetters";
 
 export interface Need {
   /** The id of the policy statement: letters and digits. */
@@ -114,7 +120,9 @@ function deadLetterNeeds(settings: Settings): readonly Need[] {
 }
 
 /** The destination of records that no child could process; `undefined` when there is none. */
-export function deadLetterDestination({ onFailureDestination: text }: Settings): Destination | undefined {
+export function deadLetterDestination({
+  onFailureDestination: text,
+}: Settings): Destination | undefined {
   const destination = text === undefined ? undefined : parseDestination(text);
   return typeof destination === "string" ? undefined : destination;
 }

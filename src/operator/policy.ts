@@ -88,7 +88,8 @@ function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): reado
     options.createTable &&
       !leaseTablePitrEnabled &&
       "When the lease table exists, the statement CreateLeaseTable is no longer needed: add --no-create-table.",
-    !options.javaFleet && "If workers of KCL 3.x share the application, the daemon needs more permissions: add --java-fleet.",
+    !options.javaFleet &&
+      "If workers of KCL 3.x share the application, the daemon needs more permissions: add --java-fleet.",
     onFailureDestination !== undefined &&
       letters?.type === "sns" &&
       "If the SNS topic is encrypted with your own key, the daemon also needs kms:GenerateDataKey and kms:Decrypt on that key.",

@@ -36,7 +36,11 @@ export function planRestore(backup: Backup, leases: readonly Lease[]): Plan {
   for (const { shardId, undo } of backup.made) {
     if (!now.has(shardId) || !undo) continue;
     const to = undo === "SHARD_END" ? SHARD_END : BEGINNING;
-    move(shardId, to, undo === "SHARD_END" ? "was finished at that time" : "had not begun at that time");
+    move(
+      shardId,
+      to,
+      undo === "SHARD_END" ? "was finished at that time" : "had not begun at that time",
+    );
   }
   const touched = new Set([...saved, ...backup.made].map(({ shardId }) => shardId));
   const unfinished = saved.filter((lease) => !hasEnded(lease)).map(({ shardId }) => shardId);

@@ -2,10 +2,10 @@
 
 import { formatPosition } from "../model/position.ts";
 import { columns } from "./columns.ts";
+import { explainTable } from "./explainErrors.ts";
 import { otherRows } from "./leaseLines.ts";
 import { leasesIn } from "./rowKinds.ts";
 import { openTarget, type TargetOptions } from "./target.ts";
-import { explainTable } from "./explainErrors.ts";
 
 export interface ShowOptions extends TargetOptions {
   /** Only these shards; all shards when empty. */

@@ -2,13 +2,13 @@
 // elsewhere each change is one line.
 
 import { UserError } from "../model/errors.ts";
+import { explainTable } from "./explainErrors.ts";
 import { type Lag, measureLags } from "./lag.ts";
 import { type LeaseLine, leaseLines, otherRows } from "./leaseLines.ts";
 import { leaseJson, leaseLineText, leasesTable, legend, summary } from "./leasesText.ts";
 import { everyOwnerSeen, type Observed, observe, RENEWAL_SHARE } from "./observe.ts";
 import { leasesIn } from "./rowKinds.ts";
 import { openTarget, type Target, type TargetOptions } from "./target.ts";
-import { explainTable } from "./explainErrors.ts";
 
 export interface LeasesRequest extends TargetOptions {
   /** How long to watch, in seconds; when absent, as long as a live worker may take to renew. */

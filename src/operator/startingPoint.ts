@@ -32,7 +32,9 @@ export function parseStartingPoint(text: string, nowMs: number): StartingPoint {
   if (timeMs === undefined) throw new UserError(`--to ${text} is not valid. Allowed: ${FORMS}.`);
   if (timeMs > nowMs) {
     const time = new Date(timeMs).toISOString();
-    throw new UserError(`--to ${text}: the time ${time} is in the future. For the present moment use --to latest.`);
+    throw new UserError(
+      `--to ${text}: the time ${time} is in the future. For the present moment use --to latest.`,
+    );
   }
   return { type: "time", timeMs };
 }

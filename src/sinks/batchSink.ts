@@ -59,7 +59,9 @@ export class BatchSink<T extends object> implements Sink<T> {
   /** @throws Error that names the first rejection. */
   async send(items: readonly T[], signal: AbortSignal): Promise<void> {
     const { format, limits, timeLimit, call } = this.#parts;
-    const entries = items.filter((item) => !this.#stored.has(item)).map((item) => this.#entry(item));
+    const entries = items
+      .filter((item) => !this.#stored.has(item))
+      .map((item) => this.#entry(item));
     const rejections: Rejection<T>[] = [];
     for (const some of packed(entries, limits)) {
       signal.throwIfAborted();
