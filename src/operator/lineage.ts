@@ -1,5 +1,5 @@
-// Which shards are the parents and children of a shard. The stream's listing says so, and the
-// leases say so for shards that the stream no longer lists.
+// Which shards are the parents and children of a shard: from the stream's listing, and from the
+// leases for shards that the stream no longer lists.
 
 import { hasEnded, type Lease } from "../leases/lease.ts";
 import type { Shard } from "../model/shard.ts";

@@ -1,5 +1,5 @@
-// Decides which checkpoints to write, and in which order, so that an application continues at another
-// point of the stream. Pure.
+// Decides which checkpoints to write, and in which order, so that an application continues at
+// another point of the stream. Pure.
 //
 // Leases depend on each other. The consumer of a shard starts only when each parent's lease is
 // missing or at SHARD_END, and a worker creates the leases of the children when a shard ends. Four
@@ -13,8 +13,8 @@
 //      off a worker that still believes to hold it.
 //   2. The shards that were closed before the point to go to are finished. Their leases become
 //      SHARD_END, or the shards that follow would wait for them.
-//   3. A plan skips nothing that the user did not ask to skip. If only some shards move, a shard with
-//      an unfinished ancestor outside of them moves to its beginning, or the plan is refused.
+//   3. A plan skips nothing that the user did not ask to skip. If only some shards move, a shard
+//      with an unfinished ancestor outside of them moves to its beginning, or the plan is refused.
 //   4. Writes go from parents to children, and SHARD_END is written last. If the writing stops
 //      half-way, no shard begins before its parents are where they should be.
 
