@@ -1,16 +1,18 @@
-// `kinesis-multilang checkpoints`: look at checkpoints, and move them.
+// `kinesis-multilang checkpoints`: shows checkpoints, moves them, and restores them.
 
 import { Command } from "commander";
 import type { Move, MoveOptions } from "../operator/moveCheckpoints.ts";
 import type { ShowOptions } from "../operator/showCheckpoints.ts";
 import { collectShardIds } from "./shardIds.ts";
+import { untilInterrupted } from "./untilInterrupted.ts";
 
 export function checkpointsCommand(): Command {
   const command = new Command("checkpoints")
     .summary("show, move or restore checkpoints")
     .description(
-      "Shows how far an application is in each shard, and moves it. set, reset and restore only tell what they would do, unless --yes " +
-        "is given; they save the rows to a file first, and refuse while a living worker holds one of the leases, unless --force fences it off.",
+      "Shows the checkpoint of each shard, and moves it. set, reset and restore only print what they would write, unless you give " +
+        "--yes. They save the rows to a file before they write. They refuse while a live worker holds one of the leases, unless " +
+        "you give --force, which takes the leases away from the worker.",
     )
     .addCommand(showCommand())
     .addCommand(setCommand())
@@ -22,10 +24,15 @@ export function checkpointsCommand(): Command {
 
 function showCommand(): Command {
   return new Command("show")
-    .description("Prints every checkpoint in full, with the shards that it depends on.")
+    .description("Prints every checkpoint in full, with its owner and the parent and child shards.")
     .argument("[file]", "the properties file, if it is not given with -p")
     .option("-p, --properties-file <file>", "the properties file")
-    .option("-s, --shard <id>", "only this shard, by id or number (repeat it)", collectShardIds, [])
+    .option(
+      "-s, --shard <id>",
+      "only this shard, by id or number (may be repeated)",
+      collectShardIds,
+      [],
+    )
     .option("--json", "print JSON", false)
     .action(async (file: string | undefined, options: ShowOptions) => {
       const { showCheckpoints } = await import("../operator/showCheckpoints.ts");
@@ -35,14 +42,18 @@ function showCommand(): Command {
 }
 
 const TO =
-  "trim-horizon (the oldest record), latest (now), a time (ISO 8601 with a zone, or seconds or milliseconds since 1970), or the sequence number of a record that counts as processed";
+  "trim-horizon (the oldest record), latest (now), a time (ISO 8601 with a time zone, or seconds or milliseconds since 1970), or the sequence number of the last processed record";
 
 function setCommand(): Command {
   return moving(new Command("set"))
     .description(
-      "Writes the checkpoints of the shards named, and no others; refused where others would have to move with them.",
+      "Writes the checkpoints of the named shards only. Refuses when other shards would have to move with them: then use reset.",
     )
-    .requiredOption("-s, --shard <id>", "the shard, by id or number (repeat it)", collectShardIds)
+    .requiredOption(
+      "-s, --shard <id>",
+      "the shard, by id or number (may be repeated)",
+      collectShardIds,
+    )
     .requiredOption("--to <place>", TO)
     .action((options: MoveOptions & { shard: readonly string[]; to: string }) =>
       run({ type: "set", to: options.to, shards: options.shard }, options),
@@ -52,12 +63,12 @@ function setCommand(): Command {
 function resetCommand(): Command {
   return moving(new Command("reset"))
     .description(
-      "Moves the whole application, or the shards named with all that came of them, to a moment: through splits and merges, " +
-        "so that no record is passed over and none overtakes another.",
+      "Moves the whole application, or the named shards and all their descendants, to one point of the stream. It follows splits " +
+        "and merges, so that the application skips no record and reads the records of each key in order.",
     )
     .option(
       "-s, --shard <id>",
-      "only this shard and its descendants (repeat it)",
+      "only this shard and its descendants, by id or number (may be repeated)",
       collectShardIds,
       [],
     )
@@ -69,32 +80,30 @@ function resetCommand(): Command {
 
 function restoreCommand(): Command {
   return moving(new Command("restore"))
-    .description("Puts back the rows that set or reset saved.")
-    .argument("<backup>", "the file")
+    .description("Writes the lease rows back that set or reset has saved.")
+    .argument("<backup>", "the file that set or reset has written")
     .action((file: string, options: MoveOptions) => run({ type: "restore", file }, options));
 }
 
 function moving(command: Command): Command {
   return command
     .option("-p, --properties-file <file>", "the properties file")
-    .option("-y, --yes", "write, instead of only telling what would be written", false)
-    .option("--force", "also where living workers hold the leases: they lose them", false)
-    .option("--backup <file>", "where to save the rows before (default: a new file here)")
+    .option("-y, --yes", "write; without it, only print what would be written", false)
+    .option("--force", "write even when live workers hold the leases; the workers lose them", false)
+    .option(
+      "--backup <file>",
+      "save the rows to this file first (default: a new file in the working directory)",
+    )
     .option("--json", "print JSON", false);
 }
 
 async function run(move: Move, options: MoveOptions): Promise<void> {
   const { moveCheckpoints } = await import("../operator/moveCheckpoints.ts");
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
-  try {
-    const output = {
-      say: (text: string) => console.log(text),
-      progress: (text: string) => console.error(`… ${text}`),
-    };
-    process.exitCode = await moveCheckpoints(move, options, output, stop.signal);
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
-  }
+  const output = {
+    print: (text: string) => console.log(text),
+    progress: (text: string) => console.error(`… ${text}`),
+  };
+  process.exitCode = await untilInterrupted((signal) =>
+    moveCheckpoints(move, options, output, signal),
+  );
 }

@@ -1,4 +1,5 @@
-// `kinesis-multilang doctor`: what is wrong, and what to do about it, before the daemon is started.
+// `kinesis-multilang doctor`: checks what the daemon needs before it starts, and prints a remedy
+// for each problem.
 
 import { Command } from "commander";
 import { UserError } from "../model/errors.ts";
@@ -11,11 +12,11 @@ interface DoctorArguments {
 
 export function doctorCommand(): Command {
   return new Command("doctor")
-    .summary("check everything that a daemon needs, and say what to do")
+    .summary("check everything that the daemon needs, and print remedies")
     .description(
       "Checks, in this order: properties, executable, credentials, region, stream, each permission, lease table, clock, limits. " +
-        "Nothing is changed: permissions are tried by reads, by writes whose condition cannot hold, and by questions about things " +
-        "that do not exist. The exit code is 1 if a check failed.",
+        "The doctor changes nothing: it tests permissions with reads, with writes whose condition is always false, and with " +
+        "requests for things that do not exist. The exit code is 1 if a check failed.",
     )
     .argument("[file]", "the properties file, if it is not given with -p")
     .option("-p, --properties-file <file>", "the properties file")

@@ -1,4 +1,5 @@
-// Numbers on the command line: an option that is no such number is refused with what would be allowed.
+// Parsers for numbers and URLs on the command line. They reject a wrong value with a message that
+// says what is allowed.
 
 import { InvalidArgumentError } from "commander";
 
@@ -8,7 +9,7 @@ export interface Allowed {
   readonly integer?: boolean;
 }
 
-/** A parser for commander, which puts the option's name before the message. */
+/** A parser for commander, which prints the option's name before the message. */
 export function numberFrom({ min, max, integer = false }: Allowed): (text: string) => number {
   return (text) => {
     const value = Number(text);

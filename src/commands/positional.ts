@@ -1,5 +1,5 @@
-// A word on the command line that stands where a command or a properties file should.
-// A mistyped command must not start a worker.
+// Checks an argument that is neither a command nor, perhaps, a properties file. A mistyped command
+// must not start a worker.
 
 import { existsSync } from "node:fs";
 import { UserError } from "../model/errors.ts";

@@ -1,17 +1,18 @@
-// `kinesis-multilang redrive`: dead letters back on the stream, or through a processor.
+// `kinesis-multilang redrive`: sends dead letters to a stream or to a record processor.
 
 import { Command, Option } from "commander";
+import type { LetterSource } from "../deadLetters/letterSource.ts";
 import type { RedriveOutcome, RedriveTarget } from "../deadLetters/redrive.ts";
-import type { LetterSource } from "../deadLetters/source.ts";
 import type { Event } from "../events.ts";
 import { describe } from "../listeners/logLines.ts";
 import { DIALECT_CHOICES, type DialectChoice } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
 import { redact } from "../redact.ts";
-import type { Reach } from "../sinks/reach.ts";
+import type { ServiceContext } from "../sinks/serviceClients.ts";
 import { endpointUrl, numberFrom } from "./numbers.ts";
 import { shardId } from "./shardIds.ts";
+import { untilInterrupted } from "./untilInterrupted.ts";
 
 interface Options {
   readonly propertiesFile?: string;
@@ -31,33 +32,43 @@ const DAY_SECONDS = 86_400;
 
 export function redriveCommand(): Command {
   return new Command("redrive")
-    .summary("put dead letters back on the stream, or through a processor")
+    .summary("send dead letters to a stream or to a record processor")
     .description(
-      "Takes dead letters from a file and puts them back on a stream, or gives them to a processor. " +
-        "What was redriven is noted in FILE.redriven and not redriven again.",
+      "Reads dead letters from a file, an SQS queue or an S3 bucket, and puts their records on a stream, or sends them to a record " +
+        "processor. A letter that was redriven is not redriven again: redrive notes it in FILE.redriven, deletes its message, or " +
+        "moves it to PREFIX/redriven/ in the bucket.",
     )
-    .argument("[file]", "the file with the dead letters, if -p does not say it")
-    .argument("[command...]", "after --: a record processor, as in: redrive FILE -- python3 app.py")
+    .argument(
+      "[file]",
+      "the file, or sqs:… or s3:…, with the dead letters; default: onFailureDestination of -p",
+    )
+    .argument(
+      "[command...]",
+      "after --: the record processor, as in: redrive FILE -- python3 app.py",
+    )
     .option(
       "-p, --properties-file <file>",
-      "a daemon's: its onFailureDestination, region, endpoint",
+      "take onFailureDestination, region, endpoint and credentials from this properties file",
     )
-    .option("--to-stream [name]", "put the records on this stream, or on the one they came from")
-    .option("--shard <id>", "letters of this shard alone, by its id or number", shardId)
-    .option("--dry-run", "show what would be redriven", false)
+    .option(
+      "--to-stream [name]",
+      "put the records on this stream; without a name, on the stream that each record came from",
+    )
+    .option("--shard <id>", "redrive only letters of this shard, by its id or number", shardId)
+    .option("--dry-run", "show the letters that would be redriven, and change nothing", false)
     .option(
       "--batch-size <n>",
-      "records that a processor is given at once",
+      "the most records in one message to the processor",
       numberFrom({ min: 1, max: MAX_BATCH_SIZE, integer: true }),
       1,
     )
     .option(
       "--timeout <seconds>",
-      "how long a processor may owe an answer",
+      "how long to wait for a response of the processor",
       numberFrom({ min: 0.001, max: DAY_SECONDS }),
     )
     .addOption(
-      new Option("--dialect <dialect>", "the messages at a processor's end")
+      new Option("--dialect <dialect>", "the messages that the processor expects at its end")
         .choices(DIALECT_CHOICES)
         .default("auto"),
     )
@@ -65,65 +76,75 @@ export function redriveCommand(): Command {
     .option("-r, --region <name>", "the AWS region (or AWS_REGION)")
     .action(
       async (_file: string | undefined, _command: string[], options: Options, command: Command) => {
-        process.exitCode = await run(wordsOf(command), options);
+        process.exitCode = await run(argumentsOf(command), options);
       },
     );
 }
 
-interface Words {
+interface Arguments {
   readonly places: readonly string[];
   readonly command: readonly string[];
 }
 
-/** What stands before `--` and after it; commander puts both into one list. */
-function wordsOf({ args }: Command): Words {
+/** Separates the arguments before `--` from those after it: commander puts both into one list. */
+function argumentsOf({ args }: Command): Arguments {
   const dashes = process.argv.indexOf("--");
   const count = dashes < 0 ? 0 : process.argv.length - dashes - 1;
   const places = args.slice(0, args.length - count);
   return { places, command: args.slice(places.length) };
 }
 
-/** @returns the exit code: 0 when nothing is left that could have been redriven. */
-async function run({ places, command }: Words, options: Options): Promise<number> {
+/** @returns the exit code: 0 when every letter with a payload was redriven. */
+async function run({ places, command }: Arguments, options: Options): Promise<number> {
   const [place, ...more] = places;
   const targets = [command.length > 0, options.toStream !== undefined].filter(Boolean).length;
-  if (more.length > 0) throw new UserError(`Expected one file, but found ${places.length}.`);
+  if (more.length > 0)
+    throw new UserError(
+      `Expected one source of dead letters, but found ${places.length}: ${places.join(" ")}`,
+    );
   if (targets !== 1 && !(options.dryRun && targets === 0)) {
-    throw new UserError("Say where to: either --to-stream [NAME], or -- COMMAND (a processor).");
+    throw new UserError(
+      "Name one target: either --to-stream [NAME], or -- COMMAND (a record processor).",
+    );
   }
-  const { reach, destination } = await surroundings(options);
+  const { context, destination } = await openContext(options);
   const from = place ?? destination;
-  if (!from) throw new UserError("Name the file with the dead letters, or -p a properties file.");
+  if (!from)
+    throw new UserError(
+      "Name the file with the dead letters, or a properties file with onFailureDestination (-p FILE).",
+    );
   const { openSource } = await import("../deadLetters/openSource.ts");
-  const source = await openSource(from, reach, Date.now);
+  const source = await openSource(from, context, Date.now);
   try {
     return options.dryRun
       ? await show(source, options)
-      : await drive(source, await target(command, options, reach), options);
+      : await redriveAll(source, await openTarget(command, options, context), options);
   } finally {
     await source.close();
   }
 }
 
-async function drive(source: LetterSource, to: RedriveTarget, { shard }: Options): Promise<number> {
+async function redriveAll(
+  source: LetterSource,
+  to: RedriveTarget,
+  { shard }: Options,
+): Promise<number> {
   const { redrive } = await import("../deadLetters/redrive.ts");
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
-    const say = (line: string) => console.error(line);
-    const outcome = await redrive({ source, target: to, shardId: shard, signal: stop.signal, say });
-    console.log(summary(outcome, source, to));
-    return outcome.failed + outcome.withoutData > 0 || stop.signal.aborted ? 1 : 0;
+    return await untilInterrupted(async (signal) => {
+      const report = (line: string) => console.error(line);
+      const outcome = await redrive({ source, target: to, shardId: shard, signal, report });
+      console.log(summary(outcome, source, to));
+      return outcome.failed + outcome.withoutData > 0 || signal.aborted ? 1 : 0;
+    });
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
     await to.close();
   }
 }
 
 async function show(source: LetterSource, { shard }: Options): Promise<number> {
   let [count, before] = [0, 0];
-  for await (const { letters, done } of source.find(shard)) {
+  for await (const { letters, done } of source.read(shard)) {
     for (const { shardId, sequenceNumber, subSequenceNumber, ...letter } of letters) {
       const { partitionKey, buriedAt, attempts, condition, cause, data } = letter;
       const place = `${shardId} ${sequenceNumber}${subSequenceNumber > 0 ? `#${subSequenceNumber}` : ""}`;
@@ -138,23 +159,24 @@ async function show(source: LetterSource, { shard }: Options): Promise<number> {
     before += done;
   }
   console.log(
-    `${counted(count, "dead letter")} in ${source.name} would be redriven, ${counted(before, "was", "were")} before.`,
+    `${counted(count, "dead letter")} in ${source.name} would be redriven. ${counted(before, "other was", "others were")} redriven before.`,
   );
   return 0;
 }
 
 function summary(
-  { redriven, failed, withoutData, done, torn }: RedriveOutcome,
+  { redriven, failed, withoutData, done, incomplete }: RedriveOutcome,
   source: LetterSource,
   to: RedriveTarget,
 ): string {
   const rest = [
     failed > 0 &&
-      `${counted(failed, "could not be processed and stays", "could not be processed and stay")}`,
+      counted(failed, "could not be processed and stays", "could not be processed and stay"),
     withoutData > 0 &&
-      `${counted(withoutData, "has no payload and stays", "have no payload and stay")}: read the records from the stream while it keeps them`,
+      `${counted(withoutData, "has no payload and stays", "have no payload and stay")}: read the records from the stream before its retention period ends`,
     done > 0 && `${counted(done, "was", "were")} redriven before`,
-    torn > 0 && `${counted(torn, "torn piece was", "torn pieces were")} passed over`,
+    incomplete > 0 &&
+      `${counted(incomplete, "incomplete piece was", "incomplete pieces were")} skipped`,
   ].filter((part) => part !== false);
   return [
     `${counted(redriven, "dead letter")} from ${source.name} went to ${to.name}`,
@@ -162,35 +184,35 @@ function summary(
   ].join("; ");
 }
 
-async function target(
+async function openTarget(
   [file, ...args]: readonly string[],
   options: Options,
-  reach: Reach,
+  context: ServiceContext,
 ): Promise<RedriveTarget> {
   if (file !== undefined) {
     const { processorTarget } = await import("../deadLetters/processorTarget.ts");
     const { batchSize, timeout, dialect } = options;
     const timeoutMs = timeout === undefined ? {} : { timeoutMs: timeout * 1000 };
     const command = { file, args };
-    return processorTarget({ command, batchSize, ...timeoutMs, dialect, emit: reach.emit });
+    return processorTarget({ command, batchSize, ...timeoutMs, dialect, emit: context.emit });
   }
   const { awsOptions } = await import("../aws/options.ts");
   const { streamTarget } = await import("../deadLetters/streamTarget.ts");
   const { toStream } = options;
   const name = typeof toStream === "string" ? toStream : undefined;
-  return streamTarget(await awsOptions(reach.settings, "kinesis", { emit: reach.emit }), name);
+  return streamTarget(await awsOptions(context.settings, "kinesis", { emit: context.emit }), name);
 }
 
-/** Region, endpoint and credentials: a daemon's, or those of the command line. */
-async function surroundings(
+/** The region, endpoint and credentials of the properties file, or those of the command line. */
+async function openContext(
   options: Options,
-): Promise<{ readonly reach: Reach; readonly destination?: string }> {
+): Promise<{ readonly context: ServiceContext; readonly destination?: string }> {
   const { propertiesFile, endpoint, region } = options;
   if (propertiesFile !== undefined) {
     const { loadSettings } = await import("../config/loadSettings.ts");
     const { settings } = loadSettings({ file: propertiesFile });
     const { onFailureDestination: destination } = settings;
-    return { reach: { settings, emit }, ...(destination !== undefined && { destination }) };
+    return { context: { settings, emit }, ...(destination !== undefined && { destination }) };
   }
   const service = {
     ...(endpoint !== undefined && { endpoint }),
@@ -198,10 +220,10 @@ async function surroundings(
     credentials: [{ type: "default" }],
   } as const;
   const services = { kinesis: service, dynamodb: service, cloudwatch: service };
-  return { reach: { settings: { services }, emit } };
+  return { context: { settings: { services }, emit } };
 }
 
-/** What a processor says, and what a person should know. */
+/** Prints the processor's output, and warnings and errors. */
 function emit(event: Event): void {
   const { level, message } = describe(event);
   if (event.type === "childOutput") console.error(redact(event.line));

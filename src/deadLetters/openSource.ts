@@ -1,18 +1,18 @@
-// Finds out what the person means by a place with dead letters.
+// Opens the source of dead letters that the user names.
 
 import { UserError } from "../model/errors.ts";
 import { parseDestination } from "../model/failureDestination.ts";
-import type { Reach } from "../sinks/reach.ts";
+import type { ServiceContext } from "../sinks/serviceClients.ts";
 import { openFileSource } from "./fileSource.ts";
-import type { LetterSource } from "./source.ts";
+import type { LetterSource } from "./letterSource.ts";
 
 /**
- * @param text a path, or what `onFailureDestination` may say.
- * @throws UserError for a place from which letters cannot be taken.
+ * @param text a path, or a value that `onFailureDestination` allows.
+ * @throws UserError for a place that letters cannot be read from.
  */
 export async function openSource(
   text: string,
-  reach: Reach,
+  context: ServiceContext,
   now: () => number,
 ): Promise<LetterSource> {
   const place = parseDestination(text);
@@ -21,16 +21,22 @@ export async function openSource(
     case "file":
       return openFileSource(place.path, now);
     case "sqs":
-      return (await import("./sqsSource.ts")).openQueueSource(place.queue, reach);
+      return (await import("./sqsSource.ts")).openQueueSource(place.queue, context);
     case "s3":
-      return (await import("./s3Source.ts")).openBucketSource(place, reach);
+      return (await import("./s3Source.ts")).openBucketSource(place, context);
     case "sns":
-      throw cannot(text, "a topic keeps nothing. Subscribe a queue to it.");
+      throw cannot(
+        text,
+        "An SNS topic does not store messages. Subscribe an SQS queue to the topic, and redrive from the queue.",
+      );
     case "kinesis":
-      throw cannot(text, "run a processor on that stream: each of its records is a dead letter.");
+      throw cannot(
+        text,
+        "Run a record processor on that stream instead: each of its records is a dead letter.",
+      );
   }
 }
 
 function cannot(text: string, advice: string): UserError {
-  return new UserError(`Dead letters cannot be taken back from ${text}: ${advice}`);
+  return new UserError(`Dead letters cannot be redriven from ${text}. ${advice}`);
 }

@@ -1,5 +1,5 @@
-// Gives dead letters to a record processor, one child for each shard in turn, as if they came from the stream. Its
-// checkpoints are answered and go nowhere.
+// Sends dead letters to a record processor as if they came from the stream. One child at a time
+// processes the letters of one shard. The child's checkpoints are acknowledged and discarded.
 
 import { ChildFailed } from "../child/childFailed.ts";
 import { ChildDialect } from "../child/dialect.ts";
@@ -17,7 +17,9 @@ const GRACE = { closeGraceMs: 5_000, terminateGraceMs: 2_000 };
 
 export interface ProcessorTargetOptions {
   readonly command: Command;
-  /** Letters that a child is given at once. With one, a letter that fails stands for itself. */
+  /**
+   * The most letters in one processRecords message. With 1, a failure concerns exactly one letter.
+   */
   readonly batchSize: number;
   readonly timeoutMs?: number;
   readonly dialect: DialectChoice;
@@ -53,7 +55,8 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
       await processor?.shutdownRequested();
       await processor?.leaseLost();
     } catch (error) {
-      // It has answered for all its letters, and its checkpoints go nowhere: only the next child needs to know.
+      // The child has processed all its letters, and its checkpoints are discarded, so this failure
+      // has no effect here. ChildDialect has noted the dialect for the next child.
       if (!(error instanceof ChildFailed && dialect.misunderstood(error.waitingFor))) throw error;
     } finally {
       await processor?.stop();
@@ -68,13 +71,13 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
   return {
     name: `processor ${[command.file, ...command.args].join(" ")}`,
     batchSize,
-    async take(letters, settle) {
+    async take(letters, onTaken) {
       const [first] = letters;
       if (!first) return undefined;
       try {
         const processor = await processorFor(first.shardId);
         await processor.processRecords(batchOf(letters.map(recordJson)), undefined);
-        await settle(letters);
+        await onTaken(letters);
         return undefined;
       } catch (error) {
         if (!(error instanceof ChildFailed)) throw error;

@@ -1,39 +1,42 @@
-// Takes dead letters from where they lie and gives them to a target, few at a time: what the target has taken is
-// settled at once, what it could not take stays where it is.
+// Sends dead letters from a source to a target, a batch at a time. Letters that the target has
+// taken are marked as redriven at once. Letters that it could not take stay in the source.
 
 import type { DeadLetter } from "../model/deadLetter.ts";
-import type { LetterSource } from "./source.ts";
+import type { LetterSource } from "./letterSource.ts";
 
-/** A letter that still has its payload. */
+/** A letter with its payload. */
 export type WholeLetter = DeadLetter & { readonly data: string };
 
-export type Settle = (letters: readonly WholeLetter[]) => Promise<void>;
+export type OnTaken = (letters: readonly WholeLetter[]) => Promise<void>;
 
 export interface RedriveTarget {
-  /** As people call it. */
+  /** For messages. */
   readonly name: string;
   readonly batchSize: number;
   /**
-   * @param settle to be told what was taken, also when it throws after that.
-   * @returns why the other letters stay where they are; `undefined` when all were taken.
+   * @param onTaken called with the letters that the target has taken. A target that throws calls it
+   *   first for the letters that it took before the failure.
+   * @returns why the other letters stay in the source; `undefined` when the target took all
+   *   letters.
    */
-  take(letters: readonly WholeLetter[], settle: Settle): Promise<string | undefined>;
-  /** Ends what it has started. */
+  take(letters: readonly WholeLetter[], onTaken: OnTaken): Promise<string | undefined>;
+  /** Ends the child or the connections of the target. */
   close(): Promise<void>;
 }
 
 export interface RedriveOutcome {
   readonly redriven: number;
-  /** The target could not take them. */
+  /** Letters that the target could not take. */
   readonly failed: number;
-  /** They lie there without payload, which their destination could not carry. */
+  /** Letters without payload: their destination could not store it. */
   readonly withoutData: number;
-  /** Redriven before. */
+  /** Letters that were redriven before. */
   readonly done: number;
-  readonly torn: number;
+  /** Pieces that are not complete letters. */
+  readonly incomplete: number;
 }
 
-/** A target that takes nothing so often in a row is broken, not the letters. */
+/** After this many failures in a row, the fault is in the target and not in the letters. */
 const FAILURES_MAX = 5;
 
 interface Redrive {
@@ -41,35 +44,40 @@ interface Redrive {
   readonly target: RedriveTarget;
   readonly shardId: string | undefined;
   readonly signal: AbortSignal;
-  readonly say: (line: string) => void;
+  readonly report: (line: string) => void;
 }
 
-/** Ends early when the signal is aborted, after the batch at hand, or when nothing is taken any more. */
+/**
+ * Ends early when the signal is aborted, after the current batch, or after FAILURES_MAX failures in
+ * a row.
+ */
 export async function redrive(parts: Redrive): Promise<RedriveOutcome> {
-  const { source, target, shardId, signal, say } = parts;
-  const sum = { redriven: 0, failed: 0, withoutData: 0, done: 0, torn: 0 };
+  const { source, target, shardId, signal, report } = parts;
+  const sum = { redriven: 0, failed: 0, withoutData: 0, done: 0, incomplete: 0 };
   let failuresInARow = 0;
-  const settle: Settle = async (taken) => {
-    await source.settle(taken, target.name);
+  const onTaken: OnTaken = async (taken) => {
+    await source.markRedriven(taken, target.name);
     sum.redriven += taken.length;
   };
-  for await (const { letters, done, torn } of source.find(shardId)) {
+  for await (const { letters, done, incomplete } of source.read(shardId)) {
     sum.done += done;
-    sum.torn += torn;
+    sum.incomplete += incomplete;
     const whole = letters.filter(isWhole);
     sum.withoutData += letters.length - whole.length;
     for (const batch of batches(whole, target.batchSize)) {
       if (signal.aborted) return sum;
-      const problem = await target.take(batch, settle);
+      const problem = await target.take(batch, onTaken);
       if (problem === undefined) {
         failuresInARow = 0;
         continue;
       }
-      say(problem);
+      report(problem);
       sum.failed += batch.length;
       failuresInARow += 1;
       if (failuresInARow === FAILURES_MAX) {
-        say(`${FAILURES_MAX} failures in a row: the rest is left as it is.`);
+        report(
+          `redrive stopped after ${FAILURES_MAX} failures in a row. The remaining dead letters are unchanged.`,
+        );
         return sum;
       }
     }
@@ -77,7 +85,7 @@ export async function redrive(parts: Redrive): Promise<RedriveOutcome> {
   return sum;
 }
 
-/** Those of one shard together, in order, at most `size` of them. */
+/** Splits letters into batches of at most `size` letters of one shard, in order. */
 function* batches(letters: readonly WholeLetter[], size: number): Generator<WholeLetter[]> {
   let batch: WholeLetter[] = [];
   for (const letter of letters) {

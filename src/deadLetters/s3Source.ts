@@ -1,51 +1,53 @@
-// Dead letters in a bucket. What was redriven of an object moves to PREFIX/redriven/, and what was not stays.
+// Dead letters in an S3 bucket. The letters of an object that were redriven move to an object below
+// PREFIX/redriven/; the others stay where they are.
 
 import type { S3 } from "@aws-sdk/client-s3";
 import type { DeadLetter } from "../model/deadLetter.ts";
 import type { Destination } from "../model/failureDestination.ts";
-import { letterText } from "../sinks/letterText.ts";
-import { clientOptions, installed, type Reach, sdkClient } from "../sinks/reach.ts";
-import { bucketOptions } from "../sinks/s3.ts";
-import { parseLetters } from "./readLetters.ts";
-import type { Found, LetterSource } from "./source.ts";
+import { letterText } from "../sinks/letterFormat.ts";
+import { bucketClient } from "../sinks/s3.ts";
+import type { ServiceContext } from "../sinks/serviceClients.ts";
+import type { LetterPage, LetterSource } from "./letterSource.ts";
+import { parseLetters } from "./parseLetters.ts";
 
 export async function openBucketSource(
   { bucket, prefix }: Extract<Destination, { type: "s3" }>,
-  reach: Reach,
+  context: ServiceContext,
 ): Promise<LetterSource> {
-  const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
-  const options = bucketOptions(await clientOptions("s3", undefined, reach));
-  const client = sdkClient(() => new S3(options), options);
+  const client = await bucketClient(context);
   const folder = prefix ? `${prefix}/` : "";
-  const settled = new Set<DeadLetter>();
+  const redriven = new Set<DeadLetter>();
 
-  /** To be called when all that is to become of an object's letters has become of them. */
-  const tidy = async (key: string, letters: readonly DeadLetter[]): Promise<void> => {
-    const gone = letters.filter((letter) => settled.has(letter));
-    if (gone.length === 0) return;
+  /**
+   * Moves the letters that were redriven. Called once for each object, when the caller is done with
+   * all its letters.
+   */
+  const moveRedriven = async (key: string, letters: readonly DeadLetter[]): Promise<void> => {
+    const moving = letters.filter((letter) => redriven.has(letter));
+    if (moving.length === 0) return;
     const done = `${folder}redriven/${key.slice(folder.length)}`;
     const before = parseLetters(await textOf(client, bucket, done)).letters;
-    await put(client, bucket, done, [...before, ...gone]);
-    const rest = letters.filter((letter) => !settled.has(letter));
+    await put(client, bucket, done, [...before, ...moving]);
+    const rest = letters.filter((letter) => !redriven.has(letter));
     if (rest.length > 0) await put(client, bucket, key, rest);
     else await client.deleteObject({ Bucket: bucket, Key: key });
   };
 
   return {
     name: `s3:${bucket}/${prefix}`,
-    async *find(shardId): AsyncGenerator<Found> {
+    async *read(shardId): AsyncGenerator<LetterPage> {
       for await (const key of keysIn(client, bucket, folder)) {
-        const { letters, torn } = parseLetters(await textOf(client, bucket, key));
+        const { letters, incomplete } = parseLetters(await textOf(client, bucket, key));
         try {
           const wanted = letters.filter((letter) => !shardId || letter.shardId === shardId);
-          yield { letters: wanted, done: 0, torn };
+          yield { letters: wanted, done: 0, incomplete };
         } finally {
-          await tidy(key, letters);
+          await moveRedriven(key, letters);
         }
       }
     },
-    async settle(letters) {
-      for (const letter of letters) settled.add(letter);
+    async markRedriven(letters) {
+      for (const letter of letters) redriven.add(letter);
     },
     async close() {
       client.destroy();

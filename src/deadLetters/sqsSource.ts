@@ -1,30 +1,32 @@
-// Dead letters in a queue. Those that were redriven are deleted; those that were not are given back when we are done.
+// Dead letters in an SQS queue. Letters that were redriven are deleted; the others become visible
+// to other consumers when the source is closed.
 
 import type { DeadLetter } from "../model/deadLetter.ts";
 import type { Queue } from "../model/failureDestination.ts";
-import { clientOptions, installed, type Reach, sdkClient } from "../sinks/reach.ts";
-import { queueUrl } from "../sinks/sqs.ts";
-import { parseLetter } from "./readLetters.ts";
-import type { Found, LetterSource } from "./source.ts";
+import type { ServiceContext } from "../sinks/serviceClients.ts";
+import { queueClient, queueUrl } from "../sinks/sqs.ts";
+import type { LetterPage, LetterSource } from "./letterSource.ts";
+import { parseLetter } from "./parseLetters.ts";
 
-/** A limit of the service. */
+/** The most messages that one ReceiveMessage call returns. */
 const MESSAGES_A_CALL = 10;
-/** How long nobody else sees what we have received and not settled. */
+/** How long SQS hides a received message from other consumers. */
 const VISIBILITY_SECONDS = 600;
-/** A queue that has nothing for so long is empty. */
+/** A queue that returns no message within this time counts as empty. */
 const WAIT_SECONDS = 2;
 
-export async function openQueueSource(queue: Queue, reach: Reach): Promise<LetterSource> {
-  const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
-  const options = await clientOptions("sqs", queue.region, reach);
-  const client = sdkClient(() => new SQS(options), options);
+export async function openQueueSource(
+  queue: Queue,
+  context: ServiceContext,
+): Promise<LetterSource> {
+  const client = await queueClient(queue, context);
   const QueueUrl = await queueUrl(client, queue);
-  /** Received, and neither deleted nor given back. */
+  /** The receipt handles of messages that are received, and neither deleted nor given back. */
   const handles = new Map<DeadLetter | symbol, string>();
 
   return {
     name: QueueUrl,
-    async *find(shardId): AsyncGenerator<Found> {
+    async *read(shardId): AsyncGenerator<LetterPage> {
       for (;;) {
         const { Messages = [] } = await client.receiveMessage({
           QueueUrl,
@@ -34,17 +36,17 @@ export async function openQueueSource(queue: Queue, reach: Reach): Promise<Lette
         });
         if (Messages.length === 0) return;
         const letters: DeadLetter[] = [];
-        let torn = 0;
+        let incomplete = 0;
         for (const { Body = "", ReceiptHandle = "" } of Messages) {
           const letter = parseLetter(Body);
           handles.set(letter ?? Symbol(), ReceiptHandle);
-          if (!letter) torn += 1;
+          if (!letter) incomplete += 1;
           else if (!shardId || letter.shardId === shardId) letters.push(letter);
         }
-        yield { letters, done: 0, torn };
+        yield { letters, done: 0, incomplete };
       }
     },
-    async settle(letters) {
+    async markRedriven(letters) {
       for (const letter of letters) {
         const ReceiptHandle = handles.get(letter);
         await client.deleteMessage({ QueueUrl, ReceiptHandle });

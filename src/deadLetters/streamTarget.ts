@@ -1,24 +1,25 @@
-// Puts dead letters back on a stream: the record's payload under its own partition key, as a new record. What was part
-// of a KPL aggregate comes back as a record of its own.
+// Puts dead letters on a stream: each payload becomes a new record with the partition key of its
+// original. A record that was part of a KPL aggregate becomes a separate record.
 
 import { type KinesisOptions, kinesisClient } from "../aws/kinesisClient.ts";
 import { putRecords } from "../producer/putRecords.ts";
 import { explain } from "../put/explain.ts";
 import type { RedriveTarget } from "./redrive.ts";
 
-/** As many as one call takes. */
+/** The most records that one PutRecords call takes. */
 const BATCH = 500;
 
-/** @param streamName absent = the stream that each letter's record came from. */
+/** @param streamName when absent, each letter goes to the stream that its record came from. */
 export function streamTarget(
   options: KinesisOptions,
   streamName: string | undefined,
 ): RedriveTarget {
   const client = kinesisClient(options);
   return {
-    name: streamName === undefined ? "the stream it came from" : `stream ${streamName}`,
+    name:
+      streamName === undefined ? "the stream that each record came from" : `stream ${streamName}`,
     batchSize: BATCH,
-    async take(letters, settle) {
+    async take(letters, onTaken) {
       const names = new Set(letters.map((letter) => streamName ?? letter.streamName));
       for (const name of names) {
         const records = letters
@@ -38,7 +39,7 @@ export function streamTarget(
           const doing = `put dead letters back on stream ${name}`;
           throw explain(error, { doing, endpoint: options.endpoint ?? "AWS" });
         } finally {
-          await settle(records.filter((one) => stored.has(one)).map(({ letter }) => letter));
+          await onTaken(records.filter((one) => stored.has(one)).map(({ letter }) => letter));
         }
       }
       return undefined;

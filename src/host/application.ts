@@ -25,7 +25,7 @@ import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
 import { StartTurns } from "../shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
-import { type OpenDestination, openDestination } from "../sinks/destination.ts";
+import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 import { listShards } from "../stream/listing/listShards.ts";
 import { waitForStream } from "../stream/listing/waitForStream.ts";

@@ -1,14 +1,14 @@
-// The ARNs of what a daemon acts on, with placeholders for what is not known.
+// The ARNs of the resources that a daemon uses, with placeholders for what is not known.
 
 import type { Settings } from "../config/settings.ts";
 import { OWNER_INDEX } from "../leases/kcl3/fleetTables.ts";
 import type { Destination } from "../model/failureDestination.ts";
-import { lettersOf, type Resource } from "./needs.ts";
+import { deadLetterDestination, type Resource } from "./needs.ts";
 
 export const REGION = "REGION";
 export const ACCOUNT = "ACCOUNT_ID";
 
-export interface Whereabouts {
+export interface Location {
   readonly region?: string;
   readonly account?: string;
 }
@@ -20,7 +20,7 @@ export class Arns {
   readonly #settings: Settings;
   readonly #partition: string;
 
-  constructor(settings: Settings, { region = REGION, account }: Whereabouts) {
+  constructor(settings: Settings, { region = REGION, account }: Location) {
     const { streamArn, services } = settings;
     const { kinesis, dynamodb } = services;
     this.#settings = settings;
@@ -47,8 +47,8 @@ export class Arns {
         return [`${this.#table(tableName)}/index/${OWNER_INDEX}`];
       case "fleetTables":
         return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
-      case "letters":
-        return this.#letters(lettersOf(this.#settings));
+      case "deadLetters":
+        return this.#deadLetters(deadLetterDestination(this.#settings));
     }
   }
 
@@ -59,7 +59,7 @@ export class Arns {
 
   #consumer(): string {
     const { consumerArn, consumerName } = this.#settings.fanoutConfig;
-    // The number at its end is the time of registration.
+    // The suffix is the time of registration, which is not known before.
     return consumerArn ?? `${this.#stream()}/consumer/${consumerName}:*`;
   }
 
@@ -69,7 +69,7 @@ export class Arns {
       : this.#arn("dynamodb", this.tableRegion, `table/${name}`);
   }
 
-  #letters(to: Destination | undefined): readonly string[] {
+  #deadLetters(to: Destination | undefined): readonly string[] {
     switch (to?.type) {
       case "sqs":
         return [this.#queue(to.queue)];
@@ -77,7 +77,7 @@ export class Arns {
         return [to.topicArn];
       case "s3":
         return [
-          `arn:${this.#partition}:s3:::${[to.bucket, ...this.#letterFolders(to.prefix)].join("/")}/*`,
+          `arn:${this.#partition}:s3:::${[to.bucket, ...this.#objectFolders(to.prefix)].join("/")}/*`,
         ];
       case "kinesis":
         return "arn" in to.stream
@@ -88,8 +88,8 @@ export class Arns {
     }
   }
 
-  /** As the objects are named. */
-  #letterFolders(prefix: string): readonly string[] {
+  /** The folders of the S3 objects, as src/sinks/letterFormat.ts names them. */
+  #objectFolders(prefix: string): readonly string[] {
     const { applicationName, streamName } = this.#settings;
     const folders = [applicationName, streamName].map(encodeURIComponent);
     return prefix ? [prefix, ...folders] : folders;

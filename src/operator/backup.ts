@@ -1,4 +1,4 @@
-// The file that lease rows are saved in before they are changed, and read back from.
+// The file to which lease rows are saved before they are changed.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { z } from "zod";
@@ -10,12 +10,14 @@ export interface Backup {
   readonly tableName: string;
   /** ISO 8601. */
   readonly savedAt: string;
-  /** The command that was about to write. */
+  /** The command that made the backup. */
   readonly command: string;
   readonly rows: readonly LeaseRow[];
-  /** Leases that the command was about to make, and what a restore makes of them. */
+  /**
+   * The leases that the command was about to create, with the checkpoint that a restore gives them.
+   */
   readonly made: readonly MadeLease[];
-  /** What the stream listed. */
+  /** The shards that the stream listed. */
   readonly shards: readonly SavedShard[];
 }
 
@@ -32,7 +34,7 @@ export function backupName(tableName: string, now: Date): string {
   return `${tableName.replace(/[^\w.-]/g, "_")}-${time}.leases.json`;
 }
 
-/** Only for its owner to read; a file that is there already is not touched. */
+/** Only the owner can read the file. An existing file is never overwritten. */
 export async function writeBackup(file: string, backup: Backup): Promise<void> {
   const { rows, ...rest } = backup;
   const content = { format: FORMAT, ...rest, rows: rows.map(({ stored }) => toJson(stored)) };
@@ -40,9 +42,9 @@ export async function writeBackup(file: string, backup: Backup): Promise<void> {
     await writeFile(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flag: "wx" });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === "EEXIST" ? "it exists already" : String(cause);
+    const why = code === "EEXIST" ? "the file exists already" : String(cause);
     throw new UserError(
-      `The backup ${file} cannot be written (${why}). Nothing was changed. Name another with --backup FILE.`,
+      `The backup ${file} cannot be written (${why}). No lease was changed. Name another file with --backup FILE.`,
       { cause },
     );
   }
@@ -69,24 +71,28 @@ const schema = z.object({
   rows: z.array(z.record(z.string(), attribute)),
 });
 
-/** @throws UserError when it cannot be read, or is no such file. */
+/** @throws UserError when the file cannot be read, or is not a backup. */
 export async function readBackup(file: string): Promise<Backup> {
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new UserError(`The backup ${file} cannot be read (${cause}).`, { cause });
+    throw new UserError(
+      `The backup ${file} cannot be read (${cause}). Check its path and permissions.`,
+      { cause },
+    );
   }
   const parsed = schema.safeParse(parseJson(text));
   if (!parsed.success) {
-    throw new UserError(`${file} is no backup that checkpoints set or reset wrote.`);
+    throw new UserError(
+      `${file} is not a backup: name a file that checkpoints set or reset has written.`,
+    );
   }
   const { rows, made, shards, tableName, savedAt, command } = parsed.data;
   return {
     tableName,
     savedAt,
     command,
-
     shards,
     made: made.map(({ shardId, undo }) => ({ shardId, ...(undo && { undo }) })),
     rows: rows.map((row) => leaseRow(fromJson(row), file)),
@@ -96,7 +102,9 @@ export async function readBackup(file: string): Promise<Backup> {
 function leaseRow(stored: StoredRow, file: string): LeaseRow {
   const row = toRow(stored);
   if (row.type === "lease") return row;
-  throw new UserError(`${file} holds the row "${row.key}", which is no lease: it was edited.`);
+  throw new UserError(
+    `The row "${row.key}" in ${file} is not a lease: somebody has edited the file. Correct or remove the row.`,
+  );
 }
 
 function parseJson(text: string): unknown {
@@ -107,7 +115,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Bytes as base64, as the service's own JSON has them. */
+/** With bytes as base64, as in DynamoDB's own JSON. */
 function toJson(stored: StoredRow): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(stored).map(([name, value]) => [

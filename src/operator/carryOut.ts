@@ -1,26 +1,27 @@
-// Carries a plan out: one conditional write a lease, in the plan's order. Each write fences who holds the lease. If a
-// lease changed since it was read, somebody is at work: then it is read again and overwritten, or all stops there.
+// Carries a plan out: one conditional write for each lease, in the plan's order. Each write fences
+// off the worker that holds the lease. If a lease has changed since it was read, a worker is
+// active: with --force the write is repeated on the changed row, otherwise everything stops.
 
 import type { Lease } from "../leases/lease.ts";
 import type { LeaseRow, LeaseRows } from "../leases/table/rows.ts";
 import type { WriteResult } from "../leases/table.ts";
 import { formatPosition } from "../model/position.ts";
-import type { Plan, Step } from "./plan.ts";
+import type { Plan, Step } from "./planTypes.ts";
 
 export interface CarryOutOptions {
   readonly rows: LeaseRows;
-  /** The leases as they were read for the plan. */
+  /** The leases from which the plan was made. */
   readonly read: ReadonlyMap<string, LeaseRow>;
-  /** Overwrite also what changed since. */
+  /** Also overwrite leases that have changed since. */
   readonly force: boolean;
   readonly signal: AbortSignal;
   readonly wrote: (step: Step) => void;
 }
 
-/** What stopped the work, or `undefined` when all was written. */
+/** Why the work stopped; `undefined` when everything was written. */
 export type Stopped = string | undefined;
 
-/** A living worker writes every few seconds; more often in a row it cannot come between. */
+/** A live worker writes a lease every few seconds, so it cannot interfere this often in a row. */
 const ATTEMPTS = 5;
 
 /** Rejects with LeaseTableError. */
@@ -40,11 +41,11 @@ async function carryOutStep(step: Step, options: CarryOutOptions): Promise<Stopp
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     if ((await write(step, row, options)) === "done") return undefined;
     const found = await rows.read(shardId, signal);
-    if (found && found.type !== "lease") return `${shardId} is no lease any more`;
+    if (found && found.type !== "lease") return `the row of ${shardId} is no longer a lease`;
     if (!force) return whatHappened(shardId, row, found);
     row = found;
   }
-  return `${shardId} was written to by somebody else ${ATTEMPTS} times in a row`;
+  return `another process changed the lease of ${shardId} ${ATTEMPTS} times in a row`;
 }
 
 async function write(
@@ -55,7 +56,8 @@ async function write(
   const { to, create, stored } = step;
   if (!row) {
     const made = stored ?? create;
-    // A worker has cleaned up meanwhile: nothing waits for a lease that is gone, and the end of its parents makes it anew.
+    // A worker has deleted the finished lease meanwhile. A lease that should be at SHARD_END may
+    // stay missing: its children do not wait for it.
     if (!made || to.sequenceNumber === "SHARD_END") return "done";
     return (await rows.insert(made, signal)) === "created" ? "done" : "lost";
   }
@@ -79,9 +81,9 @@ function whatHappened(
   before: LeaseRow | undefined,
   now: LeaseRow | undefined,
 ): string {
-  if (!now) return `the lease of ${shardId} was deleted by somebody else meanwhile`;
+  if (!now) return `another process deleted the lease of ${shardId} meanwhile`;
   const { owner, checkpoint } = now.lease;
   if (owner && owner !== before?.lease.owner)
     return `worker ${owner} took the lease of ${shardId} meanwhile`;
-  return `somebody else wrote to the lease of ${shardId} meanwhile (its checkpoint is ${formatPosition(checkpoint)})`;
+  return `another process changed the lease of ${shardId} meanwhile (its checkpoint is ${formatPosition(checkpoint)})`;
 }

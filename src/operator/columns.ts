@@ -1,10 +1,10 @@
-// Rows of words as lines with aligned columns.
+// Formats rows of cells as lines with aligned columns.
 
 export type Align = "left" | "right";
 
 /**
  * @param rows the heading first, if there is one.
- * @param align per column; left where it says nothing.
+ * @param align for each column; left where absent.
  */
 export function columns(
   rows: readonly (readonly string[])[],
@@ -25,12 +25,15 @@ export function columns(
   );
 }
 
-/** Sequence numbers differ at their end; words stay whole. */
+/**
+ * Shortens a sequence number to its last 14 digits, which differ most. Other positions stay as they
+ * are.
+ */
 export function shortPosition(position: string, wide = false): string {
   return wide ? position : position.replace(/^\d+(?=\d{14}(#|$))/, "…");
 }
 
-/** `830 ms`, `4.2 s`, `12 min`, `3 h`, `5 d`: as coarse as people need it. */
+/** `830 ms`, `4.2 s`, `12 min`, `3 h`, `5 d`: rounded for people. */
 export function shortTime(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;

@@ -1,11 +1,11 @@
-// A plan while it is being made: collects steps, and puts them in order in the end.
+// Collects the steps of a plan, and puts them in order at the end.
 
 import { hasEnded, type Lease, type NewLease } from "../leases/lease.ts";
 import { comparePositions, type Position, SHARD_END } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";
 import type { Lineage } from "./lineage.ts";
-import type { Plan, Step } from "./plan.ts";
 import { BEGINNING } from "./planRules.ts";
+import type { Plan, Step } from "./planTypes.ts";
 
 export class Draft {
   readonly #leases: ReadonlyMap<string, Lease>;
@@ -15,7 +15,10 @@ export class Draft {
   readonly #unchanged: string[] = [];
   readonly #notes: string[] = [];
 
-  /** @param foreign the leases that are not about the shard of their id. */
+  /**
+   * @param foreign shards whose lease contradicts the stream's listing: it belongs to another
+   *   stream.
+   */
   constructor(
     leases: ReadonlyMap<string, Lease>,
     lineage: Lineage,
@@ -26,7 +29,7 @@ export class Draft {
     this.#foreign = foreign;
   }
 
-  /** To a place in the shard, with a new lease if there is none. */
+  /** Moves the shard to a position, and creates its lease if there is none. */
   goTo(shard: Shard, to: Position, why: string): void {
     const { shardId } = shard;
     const lease = this.#leases.get(shardId);
@@ -42,7 +45,7 @@ export class Draft {
     this.#steps.push({ shardId, now: undefined, to, why, create, ...(undo && { undo }) });
   }
 
-  /** To the shard's beginning: it comes after the moment. */
+  /** Moves a shard that began after the moment to its beginning. */
   goBack(shard: Shard, scope: ReadonlySet<string>, isAsked: boolean): void {
     const { shardId, parentShardIds } = shard;
     const lease = this.#leases.get(shardId);
@@ -54,33 +57,36 @@ export class Draft {
       lease,
       shard,
       BEGINNING,
-      `from its beginning, after ${parentShardIds.join(" and ")}`,
+      `read from its beginning, after ${parentShardIds.join(" and ")}`,
     );
     const others = parentShardIds.filter((id) => !scope.has(id));
     if (others.length > 0) {
       this.#notes.push(
-        `${shardId} also holds the keys of ${others.join(", ")}: their records in it are read again too.`,
+        `${shardId} also holds keys of ${others.join(", ")}. Their records in ${shardId} are read again, too.`,
       );
     }
   }
 
-  /** Where the lease of a finished shard was cleaned up, what came of the shard would not wait for what it came of. */
+  /**
+   * Creates the missing leases of shards between an unfinished shard and a descendant with a lease.
+   * Without them, the descendant would not wait for the unfinished shard.
+   */
   bridge(listed: ReadonlyMap<string, Shard>): void {
     for (const shardId of this.#lineage.gaps(stateAfter([...this.#leases.values()], this.#steps))) {
       const shard = listed.get(shardId);
-      if (shard) this.goTo(shard, BEGINNING, "from its beginning");
+      if (shard) this.goTo(shard, BEGINNING, "read from its beginning");
     }
   }
 
-  /** The end of its parents makes the lease, if that is still to come. */
+  /** A worker creates the lease when the parents end, if that is still to happen. */
   #goBackWithoutLease(shard: Shard, scope: ReadonlySet<string>): void {
     const { shardId } = shard;
     const ancestors = [...this.#lineage.ancestors([shardId])];
     if (ancestors.some((id) => this.#isUnfinished(id) || scope.has(id))) {
       this.#notes.push(
-        `${shardId} has no lease yet: it begins at its beginning when its parents are finished.`,
+        `${shardId} has no lease yet. A worker creates it at the shard's beginning when the parents are finished.`,
       );
-    } else this.goTo(shard, BEGINNING, "from its beginning");
+    } else this.goTo(shard, BEGINNING, "read from its beginning");
   }
 
   #isUnfinished(shardId: string): boolean {
@@ -88,7 +94,7 @@ export class Draft {
     return lease !== undefined && !hasEnded(lease);
   }
 
-  /** To its end: it comes before the moment. */
+  /** Marks a shard as finished that was closed before the moment. */
   finish(shard: Shard): void {
     const lease = this.#leases.get(shard.shardId);
     if (lease) this.#move(lease, shard, SHARD_END, "was closed before that moment");
@@ -113,7 +119,10 @@ export class Draft {
     else this.#steps.push({ shardId, now: checkpoint, to, why, create });
   }
 
-  /** In somebody's hands, and after a shard that a step makes unfinished again. */
+  /**
+   * A worker holds the lease, and a step makes an ancestor unfinished again: the worker may already
+   * have read records of this shard.
+   */
   #mayBeAhead({ shardId, owner }: Lease): boolean {
     if (owner === undefined) return false;
     const ancestors = this.#lineage.ancestors([shardId]);
@@ -126,7 +135,7 @@ export class Draft {
   }
 }
 
-/** Rule 4. */
+/** Puts the steps in the order of rule 4. */
 export function inOrder(steps: readonly Step[], lineage: Lineage): readonly Step[] {
   const sorted = lineage.topDown(steps.map(({ shardId }) => shardId));
   const order = new Map(sorted.map((id, index) => [id, index]));
@@ -135,7 +144,7 @@ export function inOrder(steps: readonly Step[], lineage: Lineage): readonly Step
   return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** The leases as they are when the steps are done. */
+/** The leases as they are after all steps. */
 export function stateAfter(
   leases: readonly Pick<Lease, "shardId" | "checkpoint">[],
   steps: readonly Step[],

@@ -1,5 +1,6 @@
-// How far behind is each lease? Asked of the stream itself, behind the checkpoint, because nobody writes it down: one
-// GetShardIterator and at least one GetRecords a shard, out of the five a second that all readers of a shard share.
+// How far behind is each lease? Nobody records it, so we ask the stream for the first record behind
+// the checkpoint. That takes one GetShardIterator call and at least one GetRecords call for each
+// shard, out of the five a second that all readers of a shard share.
 
 import { inParallel } from "../inParallel.ts";
 import { hasEnded, type Lease } from "../leases/lease.ts";
@@ -12,14 +13,23 @@ import {
 import { kindOfReadError } from "../stream/calls/readErrors.ts";
 import type { TargetStream } from "./target.ts";
 
-/** The age in milliseconds of the oldest record that is not checkpointed, 0 when there is none; or why it is not known. */
+/**
+ * The age of the oldest record that is not checkpointed, in milliseconds; 0 when there is no such
+ * record. A text says why the age is not known.
+ */
 export type Lag = number | string;
 
-/** Shards asked at a time. */
+/** The number of shards that are read at the same time. */
 const CONCURRENCY = 8;
-/** An answer without records may still be far from the tip: sparse shards are walked this many steps … */
+/**
+ * The most reads of one shard. A response without records may still be far from the tip of a sparse
+ * shard.
+ */
 const MAX_STEPS = 20;
-/** … no faster than the service allows, with room for the readers. */
+/**
+ * The pause between two reads of a shard. It leaves most of the five reads a second to the shard's
+ * other readers.
+ */
 const STEP_PAUSE_MS = 400;
 
 export async function measureLags(
@@ -38,14 +48,15 @@ export async function measureLags(
 async function lagOf(lease: Lease, source: TargetStream, signal: AbortSignal): Promise<Lag> {
   const { calls, stream, initialPosition } = source;
   const { clock } = calls;
-  // Nothing is read before a consumer starts there; until then it is at the tip.
+  // LATEST means the tip of the shard until a consumer starts there.
   if (lease.checkpoint.sequenceNumber === "LATEST") return 0;
   const place = behind(placeOf(lease.checkpoint, initialPosition));
   let { iterator } = await getShardIterator(calls, stream, lease.shardId, place, signal);
   for (let step = 0; ; step += 1) {
     const answer = await new GetRecords(calls).call(iterator, 1, undefined, signal);
     const { records, millisBehindLatest = 0, nextShardIterator } = answer;
-    // How far the service says the answer is behind says nothing of the one record in it, if that is the last.
+    // millisBehindLatest concerns the response, not the record in it: it is 0 when that record is
+    // the last one.
     if (records.count > 0) {
       const ageMs = clock.now() - records.at(0).approximateArrivalTimestamp;
       return Math.max(millisBehindLatest, ageMs, 0);
@@ -58,7 +69,7 @@ async function lagOf(lease: Lease, source: TargetStream, signal: AbortSignal): P
   }
 }
 
-/** The record at a checkpoint was processed: what counts is the next one. */
+/** The record at the checkpoint was processed, so reading begins after it. */
 function behind(place: IteratorPlace): IteratorPlace {
   if (place.type !== "AT_SEQUENCE_NUMBER") return place;
   return { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: place.sequenceNumber };

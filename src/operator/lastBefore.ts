@@ -1,7 +1,8 @@
-// Finds where a moment lies in a shard: the last record before it, for a checkpoint is a record that was processed.
-// (The number of the record after it, less one, is no number that Kinesis accepts.) The service finds the first record
-// after a time, not the last before one; so the search goes back in growing steps until there is a record before
-// the moment, halves the distance, and reads the last second.
+// Finds the last record of a shard before a moment, because a checkpoint names a processed record.
+// (The number of the first record after the moment, less one, is not a number that Kinesis
+// accepts.) Kinesis finds the first record after a time, but not the last record before one. So the
+// search goes back in growing steps until it finds a record before the moment, then halves the
+// distance repeatedly, and reads the last second in full.
 
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
@@ -15,13 +16,18 @@ const FIRST_STEP_MS = 1_000;
 const GROWTH = 8;
 /** Kinesis keeps records for 365 days at most. */
 const FURTHEST_MS = 366 * 86_400_000;
-/** What is read in the end: a shard takes in 1 MB a second, which one or two calls fetch. */
+/**
+ * The length of the stretch that is read in full. A shard receives 1 MB a second at most, which one
+ * or two calls return.
+ */
 const LAST_STRETCH_MS = 1_000;
-/** GetRecords is allowed 5 times a second and shard, to all readers together. */
+/** Kinesis allows five GetRecords calls a second for each shard, shared by all readers. */
 const PAUSE_MS = 250;
-/** Empty answers are followed so far; a shard that brings no record by then is too sparse to search. */
+/**
+ * The most calls for one shard. A shard that returns no record within them is too sparse to search.
+ */
 const MAX_CALLS = 400;
-/** The most that a call may ask for. */
+/** The most records that one call returns. */
 const ALL_RECORDS = 10_000;
 
 /** @returns `undefined` when the shard has no record before the moment. */
@@ -36,7 +42,7 @@ export async function lastBefore(
   return known && (await search.readFrom(await search.approach(known)));
 }
 
-/** A record before the moment is not earlier than `fromMs`; after `toMs` there is none before the moment. */
+/** The last record before the moment arrived between these times. */
 interface Stretch {
   readonly fromMs: number;
   readonly toMs: number;
@@ -78,10 +84,13 @@ class Search {
     return low;
   }
 
-  /** The last record before the moment, or before the first that is not: arrival times are not strictly in order. */
+  /**
+   * The last record before the moment. Arrival times are not strictly in order, so reading ends at
+   * the first record that is not before the moment.
+   */
   async readFrom(fromMs: number): Promise<Position | undefined> {
     let last: Position | undefined;
-    for await (const { records } of this.#answers(fromMs, this.#timeMs, ALL_RECORDS)) {
+    for await (const { records } of this.#responses(fromMs, this.#timeMs, ALL_RECORDS)) {
       const late = firstAtOrAfter(records, this.#timeMs);
       if (late > 0) last = records.position(late - 1);
       if (late < records.count) break;
@@ -89,9 +98,9 @@ class Search {
     return last;
   }
 
-  /** When the first record arrived that is in the stretch, the end left out. */
+  /** The arrival time of the first record from `fromMs` on and before `toMs`. */
   async #firstFrom(fromMs: number, toMs: number): Promise<number | undefined> {
-    for await (const { records } of this.#answers(fromMs, toMs, 1)) {
+    for await (const { records } of this.#responses(fromMs, toMs, 1)) {
       if (records.count === 0) continue;
       const arrivedMs = records.at(0).approximateArrivalTimestamp;
       return arrivedMs < toMs ? Math.max(arrivedMs, fromMs) : undefined;
@@ -99,8 +108,8 @@ class Search {
     return undefined;
   }
 
-  /** What is read from a time on, until reading is past the other time or at the shard's end. */
-  async *#answers(fromMs: number, toMs: number, limit: number): AsyncIterable<GetRecordsResponse> {
+  /** The responses from a time on, until reading is past `toMs` or at the end of the shard. */
+  async *#responses(fromMs: number, toMs: number, limit: number): AsyncIterable<GetRecordsResponse> {
     const { calls, stream } = this.#source;
     const { shardId, hashKeyRange } = this.#shard;
     const disaggregate = disaggregator(
@@ -115,11 +124,11 @@ class Search {
     while (iterator) {
       await this.#pause();
       const nowMs = start.serviceTimeMs ?? calls.clock.now();
-      const answer = await getRecords.call(iterator, limit, disaggregate, this.#signal);
-      yield answer;
-      const behindMs = answer.millisBehindLatest ?? 0;
+      const response = await getRecords.call(iterator, limit, disaggregate, this.#signal);
+      yield response;
+      const behindMs = response.millisBehindLatest ?? 0;
       if (behindMs === 0 || nowMs - behindMs > toMs + CLOCK_MARGIN_MS) return;
-      iterator = answer.nextShardIterator;
+      iterator = response.nextShardIterator;
     }
   }
 
@@ -131,12 +140,14 @@ class Search {
   }
 }
 
-/** The service's clock is known to the second. */
+/** The service reports its time in whole seconds. */
 const CLOCK_MARGIN_MS = 2_000;
 
 class SearchTooLong extends Error {
   constructor(shardId: string) {
-    super(`${shardId} brought no answer within ${MAX_CALLS} calls of GetRecords`);
+    super(
+      `Kinesis returned no record of ${shardId} within ${MAX_CALLS} GetRecords calls, so the moment cannot be found. Choose another moment.`,
+    );
   }
 }
 

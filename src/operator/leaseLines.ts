@@ -1,20 +1,21 @@
-// What a lease table says to people: the state of each lease, derived from its row, its parents' rows and from watching.
+// The state of each lease, from its row, the rows of its parents, and its renewals.
 
 import { actualOwner, hasEnded, type Lease } from "../leases/lease.ts";
-import type { ForeignRow, LeaseRow, Row, StrangeRow } from "../leases/table/rows.ts";
+import type { ForeignRow, Row } from "../leases/table/rows.ts";
 import { formatPosition } from "../model/position.ts";
 import { counted } from "../plural.ts";
 import type { LeaseWatch, Renewal } from "./leaseWatch.ts";
+import { isForeignRow, isUnknownRow, leasesIn } from "./rowKinds.ts";
 
-/** What each state of a lease means, as it is told to people. */
+/** The meaning of each state, as the tables explain it. */
 export const STATE_MEANS = {
-  active: "seen to be renewed; its shard is being processed",
-  held: "a worker's name stands in it, and was not seen to renew it yet",
-  "handing over": "given to the new owner, while the old one finishes its batch",
-  "waiting for parent": "a parent of its shard is not finished; nothing is read until it is",
-  unowned: "nobody's; the next worker that looks takes it",
-  expired: "not renewed for failoverTimeMillis; the next worker that looks takes it",
-  ended: "its shard was processed to its end",
+  active: "its worker has renewed it while this command watched; the shard is being processed",
+  held: "it has an owner, which has not renewed it while this command watched",
+  "handing over": "the new owner waits until the old one finishes its batch",
+  "waiting for parent": "a parent shard is not finished, so no worker reads this shard yet",
+  unowned: "it has no owner; the next worker that scans the table takes it",
+  expired: "not renewed for failoverTimeMillis; the next worker that scans the table takes it",
+  ended: "the shard was processed to its end",
 } as const;
 
 export type LeaseState = keyof typeof STATE_MEANS;
@@ -23,16 +24,16 @@ export const STATES = Object.keys(STATE_MEANS) as LeaseState[];
 
 export interface LeaseLine {
   readonly shardId: string;
-  /** Who processes the shard; `undefined` = nobody. */
+  /** The worker that processes the shard; `undefined` when there is none. */
   readonly owner: string | undefined;
-  /** During a handover: who gets it. */
+  /** During a handover, the worker that receives the lease. */
   readonly nextOwner?: string;
   readonly state: LeaseState;
   readonly checkpoint: string;
   readonly counter: number;
   readonly ownerSwitchesSinceCheckpoint: number;
   readonly renewal: Renewal | undefined;
-  /** Unfinished ones. */
+  /** The unfinished parent shards. */
   readonly waitsFor: readonly string[];
 }
 
@@ -41,7 +42,7 @@ export function leaseLines(
   watch: LeaseWatch,
   failoverTimeMillis: number,
 ): readonly LeaseLine[] {
-  const leases = rows.filter(isLeaseRow).map(({ lease }) => lease);
+  const leases = leasesIn(rows);
   const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
   return leases
     .toSorted((a, b) => (a.shardId < b.shardId ? -1 : 1))
@@ -63,7 +64,7 @@ export function leaseLines(
     });
 }
 
-/** As the consumer judges it: a parent without a row does not stand in the way. */
+/** The same rule as the consumer's: a parent without a row holds nothing up. */
 export function unfinishedParents(
   lease: Lease,
   byId: ReadonlyMap<string, Lease>,
@@ -89,33 +90,21 @@ function stateOf(
   return renewal?.atMostMs === undefined ? "held" : "active";
 }
 
-export function isLeaseRow(row: Row): row is LeaseRow {
-  return row.type === "lease";
-}
-
-function isForeignRow(row: Row): row is ForeignRow {
-  return row.type === "foreign";
-}
-
-export function isStrangeRow(row: Row): row is StrangeRow {
-  return row.type === "strange";
-}
-
-/** Whole sentences about the rows that are no leases; empty when there are none. */
+/** Sentences about the rows that are not leases; empty when there are none. */
 export function otherRows(rows: readonly Row[]): readonly string[] {
   const foreign = rows.filter(isForeignRow);
   const kinds = [...new Set(foreign.map(({ entityType }) => entityType))].sort();
-  const told = kinds.map((kind) =>
+  const parts = kinds.map((kind) =>
     describe(
       kind,
       foreign.filter(({ entityType }) => entityType === kind),
     ),
   );
   return [
-    ...(told.length > 0 ? [`Also in the table, of KCL 3.x: ${told.join("; ")}.`] : []),
+    ...(parts.length > 0 ? [`The table also holds rows of KCL 3.x: ${parts.join("; ")}.`] : []),
     ...rows
-      .filter(isStrangeRow)
-      .map(({ problem }) => `Not a lease, and not marked as anything else: ${problem}.`),
+      .filter(isUnknownRow)
+      .map(({ problem }) => `A row is neither a lease nor marked as anything else: ${problem}.`),
   ];
 }
 
@@ -123,14 +112,14 @@ function describe(type: string, rows: readonly ForeignRow[]): string {
   const facts = rows[0]?.facts ?? {};
   switch (type) {
     case "LEADER":
-      return `the leader's lock (${facts["ownerName"] ?? "nobody"})`;
+      return `the leader's lock (held by ${facts["ownerName"] ?? "nobody"})`;
     case "CLIENT_VERSION_MIGRATION":
       return `the fleet's version (${facts["cv"] ?? "unknown"})`;
     case "TABLE_MIGRATION":
-      return `the state of the move into one table (${facts["tm"] ?? "unknown"})`;
+      return `the state of the migration to one table (${facts["tm"] ?? "unknown"})`;
     case "WORKER_METRIC_STATS":
-      return `figures of ${counted(rows.length, "worker")} (${rows.map(({ key }) => key).join(", ")})`;
+      return `metrics of ${counted(rows.length, "worker")} (${rows.map(({ key }) => key).join(", ")})`;
     default:
-      return `${counted(rows.length, `row`)} ${type}`;
+      return `${counted(rows.length, "row")} of type ${type}`;
   }
 }

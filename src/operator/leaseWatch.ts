@@ -1,21 +1,22 @@
-// When was a lease renewed last? A row carries no time, only a counter: so one watches, and knows no more than between
-// which two looks the counter moved, or for how long it has not.
+// Finds out when each lease was last renewed. A row holds a counter but no time. So we read the
+// table repeatedly, and know only between which two reads the counter changed, or for how long it
+// has not changed.
 
 import type { Lease } from "../leases/lease.ts";
 
-/** What watching has told of a lease: bounds for the time since its last renewal. */
+/** Bounds for the time since the last renewal of a lease. */
 export interface Renewal {
-  /** So long ago at least. */
+  /** The last renewal is at least this long ago. */
   readonly atLeastMs: number;
-  /** So long ago at most; absent when it was not renewed while we watched. */
+  /** The last renewal is at most this long ago; absent when we have seen no renewal. */
   readonly atMostMs?: number;
 }
 
 interface Watched {
   readonly counter: number;
-  /** When the last look that still showed another counter began; `undefined` = none did. */
+  /** The start of the last read that showed another counter; `undefined` when no read did. */
   readonly beforeMs: number | undefined;
-  /** When the first look that showed this one was over. */
+  /** The end of the first read that showed this counter. */
   readonly sinceMs: number;
 }
 
@@ -23,8 +24,10 @@ export class LeaseWatch {
   #watched: ReadonlyMap<string, Watched> = new Map();
   #lastMs = 0;
 
-  /** @param startMs, endMs monotonic times of the scan: each row was read somewhere between. */
-  look(leases: readonly Lease[], startMs: number, endMs: number): void {
+  /**
+   * @param startMs, endMs monotonic times of the scan: each row was read at some time between them.
+   */
+  add(leases: readonly Lease[], startMs: number, endMs: number): void {
     const beforeMs = this.#lastMs;
     this.#watched = new Map(
       leases.map(({ shardId, counter }): [string, Watched] => {
@@ -36,7 +39,7 @@ export class LeaseWatch {
     this.#lastMs = startMs;
   }
 
-  /** As of the last look; `undefined` for a lease that it did not show. */
+  /** As of the last read; `undefined` for a lease that it did not contain. */
   renewal(shardId: string): Renewal | undefined {
     const watched = this.#watched.get(shardId);
     if (!watched) return undefined;

@@ -1,4 +1,4 @@
-// The lease table as people read it, and as JSON.
+// The lease table as text, and as JSON.
 
 import { counted } from "../plural.ts";
 import { columns, shortPosition, shortTime } from "./columns.ts";
@@ -8,9 +8,9 @@ import type { Renewal } from "./leaseWatch.ts";
 
 export interface LeasesView {
   readonly lines: readonly LeaseLine[];
-  /** Absent when it was not asked for. */
+  /** Absent when the user did not ask for the lag. */
   readonly lags?: ReadonlyMap<string, Lag>;
-  /** About rows that are no leases. */
+  /** About rows that are not leases. */
   readonly notes: readonly string[];
   readonly wide: boolean;
 }
@@ -36,11 +36,11 @@ export function leasesTable({ lines, lags, notes, wide }: LeasesView): readonly 
   ];
 }
 
-/** Every word that a table of leases may use, each with its meaning. */
+/** Every state that a table may show, with its meaning. */
 export function legend(): readonly string[] {
   return [
     ...STATES.map(explained),
-    "RENEWED: how long ago; <2.0 s means within, >2.0 s not within, ? not known yet",
+    "RENEWED: the time since the last renewal; <2.0 s is less than 2 s, >2.0 s is more than 2 s, ? is not known yet",
   ];
 }
 
@@ -55,13 +55,13 @@ export function summary(lines: readonly LeaseLine[]): string {
     state,
     count: lines.filter((line) => line.state === state).length,
   })).filter(({ count }) => count > 0);
-  const told = states.map(({ state, count }) => `${count} ${state}`).join(", ");
+  const counts = states.map(({ state, count }) => `${count} ${state}`).join(", ");
   if (lines.length === 0) return "No leases.";
-  const whose = owners.size === 0 ? ", nobody's" : ` of ${counted(owners.size, "worker")}`;
-  return `${counted(lines.length, "lease")}${whose}: ${told}.`;
+  const whose = owners.size === 0 ? " without an owner" : ` of ${counted(owners.size, "worker")}`;
+  return `${counted(lines.length, "lease")}${whose}: ${counts}.`;
 }
 
-/** One line, for a log that is written while one watches. */
+/** One line for each change, for output that is not a terminal. */
 export function leaseLineText(line: LeaseLine, lag: Lag | undefined): string {
   const { shardId, state, checkpoint, counter } = line;
   const behind =
@@ -96,7 +96,7 @@ function lagText(lag: Lag | undefined): string {
   return typeof lag === "number" ? shortTime(lag) : lag;
 }
 
-/** `<0.6 s` = within; `>3.7 s` = not since we began to look. */
+/** `<0.6 s`: renewed within that time. `>3.7 s`: not renewed since we began to watch. */
 function renewalText({ owner, renewal }: LeaseLine): string {
   if (owner === undefined || renewal === undefined) return "-";
   return renewalBounds(renewal);

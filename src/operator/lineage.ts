@@ -1,15 +1,16 @@
-// Which shard came of which: from the stream's listing, and from the leases where the listing has forgotten.
+// Which shards are the parents and children of a shard: from the stream's listing, and from the
+// leases for shards that the stream no longer lists.
 
 import { hasEnded, type Lease } from "../leases/lease.ts";
 import type { Shard } from "../model/shard.ts";
 
-/** Where a shard stands to a moment of the stream. */
+/** When a shard was open, relative to a moment of the stream. */
 export type Era =
-  /** It was open then. */
+  /** It was open at that moment. */
   | "at"
-  /** It came later. */
+  /** It was opened later. */
   | "after"
-  /** It was closed by then. */
+  /** It was closed before that moment. */
   | "before";
 
 type Related = Pick<Shard, "shardId" | "parentShardIds">;
@@ -40,8 +41,9 @@ export class Lineage {
   }
 
   /**
-   * Shards without a lease between an unfinished one and one that has a lease. A parent without a lease holds its
-   * children up no more than a finished one.
+   * Shards without a lease that lie between an unfinished shard and a descendant with a lease. A
+   * descendant waits only for parents that have a lease, so it would not wait for the unfinished
+   * shard.
    */
   gaps(leases: readonly Pick<Lease, "shardId" | "checkpoint">[]): readonly string[] {
     const present = new Set(leases.map(({ shardId }) => shardId));
@@ -50,12 +52,12 @@ export class Lineage {
     return [...this.descendants(unfinished)].filter((id) => above.has(id) && !present.has(id));
   }
 
-  /** Parents before their children, else by id. */
+  /** Parents before their children, otherwise by id. */
   topDown(shardIds: Iterable<string>): readonly string[] {
     const wanted = new Set(shardIds);
     const sorted = new Set<string>();
     const visit = (id: string, path: ReadonlySet<string>): void => {
-      // A row edited by hand can name its own child as parent.
+      // Without this check, a row that names its own descendant as parent would never end.
       if (sorted.has(id) || path.has(id)) return;
       for (const parent of this.parents(id)) visit(parent, new Set([...path, id]));
       sorted.add(id);
@@ -64,7 +66,7 @@ export class Lineage {
     return [...sorted].filter((id) => wanted.has(id));
   }
 
-  /** @param front the shards that were open at the moment: of each line of descent one. */
+  /** @param front the shards that were open at the moment: one on each line of descent. */
   era(shardId: string, front: ReadonlySet<string>): Era {
     if (front.has(shardId)) return "at";
     return [...this.ancestors([shardId])].some((id) => front.has(id)) ? "after" : "before";
@@ -76,7 +78,10 @@ export class Lineage {
   }
 }
 
-/** All that is reached from `starts` by any number of steps, without `starts` (unless they are reached too). */
+/**
+ * All ids that any number of steps from `starts` leads to. The starts themselves are included only
+ * if a step leads to them.
+ */
 function reach(
   starts: Iterable<string>,
   next: (id: string) => Iterable<string>,

@@ -1,5 +1,5 @@
-// What the stream says of the place that a person wants to go to: which shards there are, which of them were open at
-// that moment, and where in them it lies.
+// Asks the stream about the point to go to: which shards exist, which of them were open at that
+// moment, and where the moment lies in each of them.
 
 import { inParallel } from "../inParallel.ts";
 import { findHole } from "../leases/decisions/hashRangeHole.ts";
@@ -11,24 +11,24 @@ import { counted } from "../plural.ts";
 import { getShardIterator } from "../stream/calls/kinesisCalls.ts";
 import { kindOfReadError } from "../stream/calls/readErrors.ts";
 import { listShardsOnce } from "../stream/listing/listShards.ts";
-import { type Destination, describeDestination } from "./destination.ts";
 import { lastBefore } from "./lastBefore.ts";
 import { Lineage } from "./lineage.ts";
-import type { PlanView } from "./plan.ts";
 import { BEGINNING } from "./planRules.ts";
+import type { PlanView } from "./planTypes.ts";
+import { type StartingPoint, startingPointText } from "./startingPoint.ts";
 import type { TargetStream } from "./target.ts";
 
-/** Shards searched at a time. */
+/** The number of shards that are searched at the same time. */
 const CONCURRENCY = 8;
 
 export type Progress = (message: string) => void;
 
 /**
- * @param asked the shards to move; `undefined` = all.
- * @throws UserError when the stream has no such place; what the SDK throws.
+ * @param asked the shards to move; `undefined` for all shards.
+ * @throws UserError when the stream has no such point, and the SDK's errors.
  */
 export async function viewAt(
-  destination: Destination,
+  point: StartingPoint,
   asked: readonly string[] | undefined,
   leases: readonly Lease[],
   source: TargetStream,
@@ -38,39 +38,43 @@ export async function viewAt(
   const shards = await list(source, undefined, signal);
   const lineage = new Lineage(shards, leases);
   const view = { leases, shards, lineage, asked };
-  if (destination.type === "record") {
+  if (point.type === "record") {
     const shard = theOneShard(asked, shards);
-    await checkRecord(destination.position, shard, source, signal);
-    const positions = new Map([[shard.shardId, destination.position]]);
+    await checkRecord(point.position, shard, source, signal);
+    const positions = new Map([[shard.shardId, point.position]]);
     return { ...view, front: new Set([shard.shardId]), positions };
   }
-  if (destination.type === "trim-horizon") {
+  if (point.type === "trim-horizon") {
     const front = await completeFront({ type: "AT_TRIM_HORIZON" }, source, signal);
-    if (!front) throw incomplete(destination);
+    if (!front) throw incomplete(point);
     return { ...view, front: idsOf(front), positions: new Map() };
   }
-  const timeMs = destination.type === "time" ? destination.timeMs : source.calls.clock.now();
+  const timeMs = point.type === "time" ? point.timeMs : source.calls.clock.now();
   const filter: ShardFilter =
-    destination.type === "latest"
+    point.type === "latest"
       ? { type: "AT_LATEST" }
       : { type: "AT_TIMESTAMP", timestamp: new Date(timeMs) };
   const listed = await completeFront(filter, source, signal);
-  // The stream does not know so old a moment. That is well if it has no record from before it either.
+  // The stream cannot list the shards of so old a moment. That is harmless if it also holds no
+  // record from before that moment.
   const front = listed ?? (await completeFront({ type: "AT_TRIM_HORIZON" }, source, signal));
-  if (!front) throw incomplete(destination);
+  if (!front) throw incomplete(point);
   const concerned = front.filter((shard) => isConcerned(shard, asked, lineage));
   const positions = await search(timeMs, concerned, source, progress, signal);
   if (!listed && [...positions.values()].some((position) => position !== BEGINNING)) {
-    throw incomplete(destination);
+    throw incomplete(point);
   }
   return { ...view, front: idsOf(front), positions };
 }
 
-/** A shard that began after the moment is set to its beginning; one that was closed by then has no place for it. */
+/**
+ * The position for each requested shard. A shard that began after the moment gets its beginning. A
+ * shard that was closed before the moment gets no position.
+ */
 export function positionsToSet(
   { positions, lineage, front }: PlanView,
   asked: readonly string[],
-  { type }: Destination,
+  { type }: StartingPoint,
 ): ReadonlyMap<string, Position> {
   const beginnings = asked.filter(
     (id) => !positions.has(id) && (type === "trim-horizon" || lineage.era(id, front) !== "before"),
@@ -86,7 +90,7 @@ async function search(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Position>> {
   const positions = new Map<string, Position>();
-  progress(`looking for that moment in ${counted(shards.length, "shard")}`);
+  progress(`searching ${counted(shards.length, "shard")} for that moment`);
   await inParallel(shards, CONCURRENCY, async (shard) => {
     positions.set(shard.shardId, (await lastBefore(timeMs, shard, source, signal)) ?? BEGINNING);
   });
@@ -101,7 +105,7 @@ function isConcerned(
   return !asked || asked.includes(shardId) || lineage.descendants(asked).has(shardId);
 }
 
-/** `undefined` when the listing leaves hash keys out. */
+/** `undefined` when the listed shards do not cover all hash keys. */
 async function completeFront(
   filter: ShardFilter,
   source: TargetStream,
@@ -131,12 +135,14 @@ function theOneShard(asked: readonly string[] | undefined, shards: readonly Shar
   const [only, ...others] = asked ?? [];
   if (!only || others.length > 0) {
     throw new UserError(
-      "A sequence number belongs to one shard: name it with --shard, and only it.",
+      "A sequence number belongs to one shard. Name that shard, and no other, with --shard.",
     );
   }
   const shard = shards.find(({ shardId }) => shardId === only);
   if (shard) return shard;
-  throw new UserError(`${only} is no shard that the stream lists.`);
+  throw new UserError(
+    `The stream does not list ${only}. kinesis-multilang checkpoints show lists the shards that have a lease.`,
+  );
 }
 
 async function checkRecord(
@@ -148,7 +154,7 @@ async function checkRecord(
   const { shardId, startingSequenceNumber: first, endingSequenceNumber: last } = shard;
   if (isSequenceNumber(sequenceNumber) && !canHold(shard, sequenceNumber)) {
     throw new UserError(
-      `${sequenceNumber} is not in ${shardId}, whose numbers go from ${first} to ${last ?? "no end yet"}.`,
+      `The sequence number ${sequenceNumber} is not in ${shardId}, whose numbers go from ${first} ${last ? `to ${last}` : "onwards"}.`,
     );
   }
   const place = { type: "AT_SEQUENCE_NUMBER", sequenceNumber } as const;
@@ -157,15 +163,15 @@ async function checkRecord(
   } catch (cause) {
     if (!["iteratorGone", "notFound"].includes(kindOfReadError(cause))) throw cause;
     throw new UserError(
-      `Kinesis knows no record ${sequenceNumber} in ${shardId}: a daemon could not read on from there.`,
+      `Kinesis knows no record ${sequenceNumber} in ${shardId}, so a daemon could not continue from there. Check the number and the shard.`,
       { cause },
     );
   }
 }
 
-function incomplete(destination: Destination): UserError {
+function incomplete(point: StartingPoint): UserError {
   return new UserError(
-    `The stream's listing of the shards at ${describeDestination(destination)} leaves out hash keys: records would be passed over. Try again when the stream is ACTIVE; if that does not help, choose another moment.`,
+    `The shards that Kinesis lists for ${startingPointText(point)} do not cover all hash keys, so records would be skipped. Try again when the stream is ACTIVE. If that does not help, choose another moment.`,
   );
 }
 

@@ -1,27 +1,28 @@
-// `checkpoints set`, `reset` and `restore`, from the request to what was written: look, plan, tell, watch for living
-// workers, save, write, look again.
+// `checkpoints set`, `reset` and `restore` from the request to the result: read the leases, make a
+// plan and print it, watch for live workers, save the rows, write, and check the leases again.
 
 import type { Lease } from "../leases/lease.ts";
 import type { LeaseRow } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import { type Backup, backupName, readBackup, type SavedShard, writeBackup } from "./backup.ts";
 import { carryOut } from "./carryOut.ts";
-import { describeDestination, parseDestination } from "./destination.ts";
-import { isLeaseRow } from "./leaseLines.ts";
+import { explainServices } from "./explainErrors.ts";
 import { Lineage } from "./lineage.ts";
-import { type Held, heldByTheLiving } from "./living.ts";
+import { type HeldLease, heldByLiveWorkers } from "./liveWorkers.ts";
 import { positionsToSet, viewAt } from "./moment.ts";
-import { type Plan, planReset, planSet } from "./plan.ts";
+import { planReset, planSet } from "./plan.ts";
 import { begunTooEarly } from "./planRules.ts";
 import { type End, endText, heldText, planText, refusal } from "./planText.ts";
+import type { Plan } from "./planTypes.ts";
 import { planRestore } from "./restorePlan.ts";
+import { isLeaseRow } from "./rowKinds.ts";
+import { parseStartingPoint, startingPointText } from "./startingPoint.ts";
 import { openTarget, type Target, type TargetOptions, type TargetStream } from "./target.ts";
-import { explainServices } from "./trouble.ts";
 
 export interface MoveOptions extends TargetOptions {
   readonly yes: boolean;
   readonly force: boolean;
-  /** Where to save the rows; absent = a name of its own in the working directory. */
+  /** Where to save the rows; a new file in the working directory when absent. */
   readonly backup?: string;
   readonly json: boolean;
 }
@@ -31,13 +32,13 @@ export type Move =
   | { readonly type: "restore"; readonly file: string };
 
 export interface MoveOutput {
-  /** What people asked for. */
-  readonly say: (text: string) => void;
-  /** What goes on meanwhile. */
+  /** Prints the result. */
+  readonly print: (text: string) => void;
+  /** Prints what the command is doing. */
   readonly progress: (text: string) => void;
 }
 
-/** @returns the exit code: 1 when a living worker stands in the way, or somebody came between. */
+/** @returns the exit code: 1 when a live worker holds a lease, or another process interfered. */
 export async function moveCheckpoints(
   move: Move,
   options: MoveOptions,
@@ -82,18 +83,19 @@ class Mover {
     const plan = await planner(leasesOf(read));
     if (plan.refusals.length > 0) throw refusal(plan.refusals);
     const { yes, force, json } = this.#options;
-    if (!json) this.#output.say(planText(plan, this.#title()));
+    if (!json) this.#output.print(planText(plan, this.#title()));
     if (plan.steps.length === 0) return this.#end(plan, { outcome: "nothing to do" });
-    const living = await this.#living(plan);
-    // A living worker puts back the row of a lease that it holds.
+    const held = await this.#liveWorkers(plan);
+    // A live worker writes the row of a lease that it holds again after a deletion, so --force has
+    // no effect on leases that are created anew.
     const fences = force && !plan.steps.some(({ anew }) => anew);
-    if (living.length > 0 && !json) {
-      this.#output.say(`\n${heldText(living, { fences, forced: force, yes })}`);
+    if (held.length > 0 && !json) {
+      this.#output.print(`\n${heldText(held, { fences, forced: force, yes })}`);
     }
-    if (living.length > 0 && !fences) return this.#end(plan, { outcome: "refused", living });
-    if (!yes) return this.#end(plan, { outcome: "dry run", living });
-    // What has changed since the plan was made is overwritten only by force.
-    return this.#write(plan, living, force ? await this.#read() : read);
+    if (held.length > 0 && !fences) return this.#end(plan, { outcome: "refused", living: held });
+    if (!yes) return this.#end(plan, { outcome: "dry run", living: held });
+    // Only --force overwrites what has changed since the plan was made.
+    return this.#write(plan, held, force ? await this.#read() : read);
   }
 
   async #read(): Promise<ReadonlyMap<string, LeaseRow>> {
@@ -101,7 +103,7 @@ class Mover {
     return new Map(rows.filter(isLeaseRow).map((row) => [row.key, row]));
   }
 
-  /** What the person said is looked at before any service is asked. */
+  /** Checks the user's input before it asks any service. */
   async #planner(): Promise<(leases: readonly Lease[]) => Promise<Plan> | Plan> {
     const move = this.#move;
     if (move.type === "restore") {
@@ -109,18 +111,18 @@ class Mover {
       this.#shards = backup.shards;
       return (leases) => planRestore(backup, leases);
     }
-    const destination = parseDestination(move.to, this.#target.clock.now());
+    const point = parseStartingPoint(move.to, this.#target.clock.now());
     const asked = move.shards.length > 0 ? [...new Set(move.shards)] : undefined;
     const source = this.#source();
     return async (leases) => {
       const { progress } = this.#output;
-      const view = await viewAt(destination, asked, leases, source, progress, this.#signal);
+      const view = await viewAt(point, asked, leases, source, progress, this.#signal);
       this.#shards = view.shards.map(({ shardId, parentShardIds, hashKeyRange }) => {
         return { shardId, parentShardIds, hashKeyRange };
       });
       return move.type === "reset" || !asked
         ? planReset(view)
-        : planSet({ ...view, positions: positionsToSet(view, asked, destination), asked });
+        : planSet({ ...view, positions: positionsToSet(view, asked, point), asked });
     };
   }
 
@@ -128,25 +130,29 @@ class Mover {
     const backup = await readBackup(file);
     const { tableName } = this.#target.rows;
     if (backup.tableName === tableName) return backup;
-    throw new UserError(`${file} holds leases of table ${backup.tableName}, not of ${tableName}.`);
+    throw new UserError(
+      `The backup ${file} holds leases of table ${backup.tableName}, not of ${tableName}. Name the properties file of that application.`,
+    );
   }
 
   #source(): TargetStream {
     const { source } = this.#target;
     if (source) return source;
-    throw new UserError("The stream must be known: use -p FILE.");
+    throw new UserError(
+      "set and reset need the stream, which only a properties file names: use -p FILE.",
+    );
   }
 
-  async #living(plan: Plan): Promise<readonly Held[]> {
+  async #liveWorkers(plan: Plan): Promise<readonly HeldLease[]> {
     const shardIds = new Set(plan.steps.map(({ shardId }) => shardId));
     const seconds = (this.#target.failoverTimeMillis / 1_000).toFixed(0);
-    this.#output.progress(`watching for living workers, for ${seconds} s at most`);
-    return heldByTheLiving(shardIds, this.#target, this.#signal);
+    this.#output.progress(`watching for live workers, for ${seconds} s at most`);
+    return heldByLiveWorkers(shardIds, this.#target, this.#signal);
   }
 
   async #write(
     plan: Plan,
-    living: readonly Held[],
+    held: readonly HeldLease[],
     read: ReadonlyMap<string, LeaseRow>,
   ): Promise<number> {
     const { rows, clock } = this.#target;
@@ -174,23 +180,23 @@ class Mover {
     return this.#end(plan, {
       outcome: stopped ? "stopped" : "written",
       stopped,
-      living,
+      living: held,
       file,
       written,
       early,
     });
   }
 
-  /** Somebody may have been at work between our writes. */
+  /** Finds leases that workers changed between our writes. */
   async #early(): Promise<readonly string[]> {
     const leases = leasesOf(await this.#read());
     return begunTooEarly(leases, new Lineage([], leases));
   }
 
   #end(plan: Plan, end: End): number {
-    const { say } = this.#output;
-    if (this.#options.json) say(JSON.stringify({ ...plan, ...end }, null, 2));
-    else for (const line of endText(end, plan)) say(line);
+    const { print } = this.#output;
+    if (this.#options.json) print(JSON.stringify({ ...plan, ...end }, null, 2));
+    else for (const line of endText(end, plan)) print(line);
     return end.outcome === "refused" || end.outcome === "stopped" || end.early?.length ? 1 : 0;
   }
 
@@ -198,7 +204,7 @@ class Mover {
     const move = this.#move;
     const { where } = this.#target;
     if (move.type === "restore") return `restore ${move.file}: ${where}`;
-    const to = describeDestination(parseDestination(move.to, this.#target.clock.now()));
+    const to = startingPointText(parseStartingPoint(move.to, this.#target.clock.now()));
     const shards = move.shards.map((id) => ` --shard ${id}`).join("");
     return `${move.type} --to ${to}${shards}: ${where}`;
   }

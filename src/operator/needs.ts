@@ -1,33 +1,43 @@
-// What a daemon with these settings asks of AWS: each action and what it acts on. The policy is made of it, and the
-// doctor tries it. What the code does not call is not in it.
+// The AWS actions that a daemon with these settings calls, and the resources that it calls them on.
+// iam-policy prints them, and the doctor tests them. Actions that the code does not call are not
+// here.
 
 import type { Service, Settings } from "../config/settings.ts";
 import { type Destination, parseDestination } from "../model/failureDestination.ts";
 
-/** What an action is allowed on. */
-export type Resource = "stream" | "consumer" | "table" | "ownerIndex" | "fleetTables" | "letters";
+/** The resources that an action is allowed on. */
+export type Resource =
+  | "stream"
+  | "consumer"
+  | "table"
+  | "ownerIndex"
+  | "fleetTables"
+  | "deadLetters";
 
 export interface Need {
-  /** A statement's id: letters and digits. */
+  /** The id of the policy statement: letters and digits. */
   readonly sid: string;
-  /** Whose credentials make the calls. */
+  /** The service whose credentials the daemon uses for these calls. */
   readonly service: Service;
   readonly actions: readonly string[];
   readonly resources: readonly Resource[];
 }
 
 export interface NeedOptions {
-  /** False when somebody else makes the lease table. */
+  /** False when the lease table exists already. */
   readonly createTable: boolean;
   /** Workers of KCL 3.x share the application. */
   readonly javaFleet: boolean;
 }
 
 export function needsOf(settings: Settings, options: NeedOptions): readonly Need[] {
-  return [...streamNeeds(settings), ...tableNeeds(settings, options), ...letterNeeds(settings)];
+  return [...streamNeeds(settings), ...tableNeeds(settings, options), ...deadLetterNeeds(settings)];
 }
 
-/** Reading by GetRecords is also what AUTO falls back to. ListShards comes first in either way. */
+/**
+ * AUTO falls back to GetRecords, so it needs the actions for polling, too. Both ways of reading
+ * begin with ListShards.
+ */
 function streamNeeds({ retrieval, fanoutConfig }: Settings): readonly Need[] {
   const polling = ["kinesis:GetShardIterator", "kinesis:GetRecords"];
   const read: Need = {
@@ -87,8 +97,9 @@ function tableNeeds(
 }
 
 /**
- * In the tables of KCL 3.0 to 3.4 a worker reports, and takes its report back. By the index it finds what it is assigned; it can do
- * without, by scans.
+ * A daemon that joins a fleet of KCL 3.0 to 3.4 writes its worker metrics to the fleet's tables,
+ * and deletes them when it stops. It finds its assigned leases through the index of owners; without
+ * permission for it, the daemon scans the table.
  */
 function joining(): readonly Need[] {
   return [
@@ -101,20 +112,22 @@ function table(sid: string, actions: readonly string[], resources: readonly Reso
   return { sid, service: "dynamodb", actions, resources };
 }
 
-function letterNeeds(settings: Settings): readonly Need[] {
-  const letters = lettersOf(settings);
-  const actions = letters && LETTER_ACTIONS[letters.type](letters);
+function deadLetterNeeds(settings: Settings): readonly Need[] {
+  const destination = deadLetterDestination(settings);
+  const actions = destination && DEAD_LETTER_ACTIONS[destination.type](destination);
   if (!actions || actions.length === 0) return [];
-  return [{ sid: "SendDeadLetters", service: "kinesis", actions, resources: ["letters"] }];
+  return [{ sid: "SendDeadLetters", service: "kinesis", actions, resources: ["deadLetters"] }];
 }
 
-/** Where records go that no child could process; `undefined` = nowhere. */
-export function lettersOf({ onFailureDestination: text }: Settings): Destination | undefined {
+/** The destination of records that no child could process; `undefined` when there is none. */
+export function deadLetterDestination({
+  onFailureDestination: text,
+}: Settings): Destination | undefined {
   const destination = text === undefined ? undefined : parseDestination(text);
   return typeof destination === "string" ? undefined : destination;
 }
 
-const LETTER_ACTIONS = {
+const DEAD_LETTER_ACTIONS = {
   file: () => [],
   sqs: (to) =>
     to.type === "sqs" && "name" in to.queue

@@ -1,9 +1,9 @@
-// Looks at the lease table again and again.
+// Reads the lease table again and again, to see which leases are renewed.
 
 import type { Clock } from "../clock.ts";
 import type { LeaseRows, Row } from "../leases/table/rows.ts";
-import { isLeaseRow } from "./leaseLines.ts";
 import { LeaseWatch } from "./leaseWatch.ts";
+import { leasesIn } from "./rowKinds.ts";
 
 export interface Observed {
   readonly rows: readonly Row[];
@@ -18,15 +18,23 @@ export interface ObserveOptions {
   readonly watch?: LeaseWatch;
 }
 
-/** Between two looks at least … */
+/**
+ * How long to watch for a renewal, as a fraction of the failover time. Workers renew every third of
+ * it; the rest is for a slow worker.
+ */
+export const RENEWAL_SHARE = 0.37;
+/** The shortest pause between two reads. */
 const MIN_PAUSE_MS = 250;
-/** … and so many times what a look takes, so that a large table is not read without end. */
-const PAUSE_PER_LOOK = 4;
+/**
+ * The shortest pause as a multiple of the time that the last read took, so that reads of a large
+ * table do not follow each other without a pause.
+ */
+const PAUSE_PER_READ = 4;
 
 /**
- * Looks until `enough`, for `forMs` at most, but once in any case.
+ * Reads the table until `enough` returns true, for `forMs` at most, and once in any case.
  *
- * @throws LeaseTableError as the table does.
+ * @throws LeaseTableError when the table cannot be read.
  */
 export async function observe(
   { rows: table, clock, signal, watch = new LeaseWatch() }: ObserveOptions,
@@ -37,20 +45,22 @@ export async function observe(
   while (true) {
     const startMs = clock.monotonicMs();
     const rows = await table.scan(signal);
-    const lookMs = clock.monotonicMs() - startMs;
-    const leases = rows.filter(isLeaseRow).map(({ lease }) => lease);
-    watch.look(leases, startMs, startMs + lookMs);
+    const readMs = clock.monotonicMs() - startMs;
+    watch.add(leasesIn(rows), startMs, startMs + readMs);
     const observed = { rows, watch };
     const leftMs = endMs - clock.monotonicMs();
     if (leftMs <= 0 || enough(observed)) return observed;
-    await clock.sleep(Math.min(leftMs, Math.max(MIN_PAUSE_MS, PAUSE_PER_LOOK * lookMs)), signal);
+    await clock.sleep(Math.min(leftMs, Math.max(MIN_PAUSE_MS, PAUSE_PER_READ * readMs)), signal);
     signal.throwIfAborted();
   }
 }
 
-/** True when every lease with an owner was seen to be renewed: looking on would tell no more. */
+/**
+ * True when every lease that has an owner was renewed while we watched: watching on would show
+ * nothing more.
+ */
 export function everyOwnerSeen({ rows, watch }: Observed): boolean {
-  return rows
-    .filter(isLeaseRow)
-    .every(({ lease }) => !lease.owner || watch.renewal(lease.shardId)?.atMostMs !== undefined);
+  return leasesIn(rows).every(
+    ({ owner, shardId }) => !owner || watch.renewal(shardId)?.atMostMs !== undefined,
+  );
 }

@@ -1,69 +1,32 @@
-// Which checkpoints to write so that an application reads on from another place, and in which order. Pure.
+// Decides which checkpoints to write, and in which order, so that an application continues at
+// another point of the stream. Pure.
 //
-// Leases hang together. A shard's consumer starts only when the leases of its parents are missing or at SHARD_END, and
-// the end of a shard makes the leases of its children. Four rules keep every record and the order of each key:
+// Leases depend on each other. The consumer of a shard starts only when each parent's lease is
+// missing or at SHARD_END, and a worker creates the leases of the children when a shard ends. Four
+// rules make sure that the application skips no record and reads the records of each key in order:
 //
-//   1. What comes after an unfinished shard has not begun: its lease is at TRIM_HORIZON, or not there yet. So a way
-//      back into a shard that was split or merged takes its descendants along, to their beginnings, also one that is
-//      there but in somebody's hands, who may be reading it. They are kept, not deleted: they wait for their parents,
-//      and a worker that still believes to hold one cannot come back into it.
-//   2. What comes before the place to go to is finished. Its leases become SHARD_END, or what follows would wait for them.
-//   3. Nothing is passed over that was not asked for: where only some shards are to move, a shard with an unfinished
-//      ancestor outside of them moves to its beginning, or not at all.
-//   4. Writes go from the old to the new, and ends are written last. Whatever stops us half-way, no shard begins before
-//      its parents are where they should be.
+//   1. The descendants of an unfinished shard have not begun: their leases are at TRIM_HORIZON, or
+//      do not exist yet. So a plan that goes back into a shard that was split or merged also moves
+//      the descendants to their beginnings. It writes even a descendant's lease that is already at
+//      its beginning if a worker holds it, because that worker may be reading the shard. A plan
+//      keeps these leases instead of deleting them: a lease that waits for its parents also fences
+//      off a worker that still believes to hold it.
+//   2. The shards that were closed before the point to go to are finished. Their leases become
+//      SHARD_END, or the shards that follow would wait for them.
+//   3. A plan skips nothing that the user did not ask to skip. If only some shards move, a shard
+//      with an unfinished ancestor outside of them moves to its beginning, or the plan is refused.
+//   4. Writes go from parents to children, and SHARD_END is written last. If the writing stops
+//      half-way, no shard begins before its parents are where they should be.
 
 import { contradictions } from "../leases/decisions/contradictions.ts";
-import type { Lease, NewLease } from "../leases/lease.ts";
 import { hasEnded } from "../leases/lease.ts";
-import type { StoredRow } from "../leases/table/rows.ts";
-import type { Position } from "../model/position.ts";
-import { formatPosition, SHARD_END } from "../model/position.ts";
+import { formatPosition, type Position, SHARD_END } from "../model/position.ts";
 import type { Shard } from "../model/shard.ts";
 import { Draft, inOrder } from "./draft.ts";
-import type { Lineage } from "./lineage.ts";
 import { BEGINNING, begunAfter, passedOver } from "./planRules.ts";
+import type { Plan, PlanView, Step } from "./planTypes.ts";
 
-export interface Step {
-  readonly shardId: string;
-  /** As it is; `undefined` = there is no lease. */
-  readonly now: Position | undefined;
-  readonly to: Position;
-  readonly why: string;
-  /** The lease to make if there is none. */
-  readonly create?: NewLease;
-  /** The row is not about this stream, and nothing of it stays; without `create` it is removed. */
-  readonly anew?: true;
-  /** The whole row to put back. */
-  readonly stored?: StoredRow;
-  /** What a restore makes of a lease that was made by this step. */
-  readonly undo?: "SHARD_END" | "TRIM_HORIZON";
-}
-
-export interface Plan {
-  /** In the order in which to write. */
-  readonly steps: readonly Step[];
-  /** Shards that are where they should be. */
-  readonly unchanged: readonly string[];
-  readonly notes: readonly string[];
-  /** Why it cannot be done; then there are no steps. */
-  readonly refusals: readonly string[];
-}
-
-export interface PlanView {
-  readonly leases: readonly Lease[];
-  /** All that the stream lists. */
-  readonly shards: readonly Shard[];
-  readonly lineage: Lineage;
-  /** The shards that were open at the moment to go to. */
-  readonly front: ReadonlySet<string>;
-  /** Where in those of them that are concerned. */
-  readonly positions: ReadonlyMap<string, Position>;
-  /** The shards to move with all that came of them; `undefined` = all. */
-  readonly asked: readonly string[] | undefined;
-}
-
-/** Back or forth to a moment, through splits and merges. */
+/** Moves the shards back or forward to a moment, through splits and merges. */
 export function planReset(view: PlanView): Plan {
   const { lineage, front, asked } = view;
   const leases = new Map(view.leases.map((lease) => [lease.shardId, lease]));
@@ -92,7 +55,10 @@ export function planReset(view: PlanView): Plan {
   return refusals.length > 0 ? refused(refusals) : draft.plan(forgotten(view, listed, asked));
 }
 
-/** Where the leases are another stream's: they go, and those of the shards at the moment are made as for a new application. */
+/**
+ * The plan for leases of another stream, or of an earlier stream of the same name: it deletes them,
+ * and creates the leases of the shards that were open at the moment, as for a new application.
+ */
 function planAnew({ leases, shards, front, positions, lineage }: PlanView): Plan {
   const now = new Map(leases.map((lease) => [lease.shardId, lease]));
   const made = shards
@@ -107,11 +73,11 @@ function planAnew({ leases, shards, front, positions, lineage }: PlanView): Plan
   const removed = leases
     .filter(({ shardId }) => !front.has(shardId))
     .map(({ shardId, checkpoint: is }): Step => {
-      const why = "is not about a shard of the stream at that moment";
+      const why = "does not belong to a shard that was open at that moment";
       return { shardId, now: is, to: SHARD_END, why, anew: true };
     });
   const note =
-    "The leases are not about the stream as it is now: it was deleted and made again, or rows were edited. All of them are made anew.";
+    "Leases contradict the stream: it was deleted and created again, or somebody edited rows. All leases are created anew.";
   return {
     steps: inOrder([...made, ...removed], lineage),
     unchanged: [],
@@ -120,7 +86,10 @@ function planAnew({ leases, shards, front, positions, lineage }: PlanView): Plan
   };
 }
 
-/** Exactly the leases asked for, each to its position; refused where others would have to move with them. */
+/**
+ * Moves exactly the named shards, each to its position. Refuses if other shards would have to move
+ * with them.
+ */
 export function planSet(view: PlanView & { readonly asked: readonly string[] }): Plan {
   const { lineage, asked, positions } = view;
   const leases = new Map(view.leases.map((lease) => [lease.shardId, lease]));
@@ -139,7 +108,7 @@ export function planSet(view: PlanView & { readonly asked: readonly string[] }):
       for (const id of passedOver(shardId, to, new Set(asked), view)) {
         refusals.push(wouldPassOver(shardId, id));
       }
-      draft.goTo(shard, to, "as asked");
+      draft.goTo(shard, to, "as requested");
     }
   }
   return refusals.length > 0 ? refused(refusals) : draft.plan([]);
@@ -161,7 +130,7 @@ function forgotten(
     : leases.filter((lease) => !listed.has(lease.shardId) && !hasEnded(lease));
   return left.map(
     ({ shardId, checkpoint }) =>
-      `${shardId} (${formatPosition(checkpoint)}) is no longer listed by the stream, and is left as it is: a daemon that takes it finds it gone and ends it.`,
+      `${shardId} (${formatPosition(checkpoint)}) stays unchanged, because the stream no longer lists this shard. A daemon that takes the lease finds that the shard is gone, and ends it.`,
   );
 }
 
@@ -170,21 +139,23 @@ function refused(refusals: readonly string[]): Plan {
 }
 
 function notListed(shardId: string): string {
-  return `${shardId} is no shard that the stream lists: it never was, or its records are past retention.`;
+  return `The stream does not list ${shardId}: either there is no such shard, or its retention period is over.`;
 }
 
 function closedBefore(shardId: string): string {
-  return `${shardId} was closed before that moment: nothing of it is left to read. reset goes on into the shards that came of it.`;
+  return `${shardId} was closed before that moment, so it holds no record to read from then on. Use reset instead of set: it also moves the child shards.`;
 }
 
 function noLease(shardId: string): string {
-  return `${shardId} has no lease: either its parents are not finished yet, or it was finished and cleaned up. reset makes the leases that are missing.`;
+  return `${shardId} has no lease: either its parents are not finished yet, or it was finished and its lease was cleaned up. Use reset instead of set: it creates missing leases.`;
 }
 
 function childrenAhead(shardId: string, begun: readonly string[]): string {
-  return `${begun.join(", ")} came of ${shardId} and ${begun.length === 1 ? "has" : "have"} begun, or ${begun.length === 1 ? "is" : "are"} in a worker's hands: with ${shardId} unfinished again, newer records would have been read before older ones. reset --shard ${shardId} takes them back with it.`;
+  const [descend, have, are] =
+    begun.length === 1 ? ["descends", "has", "is"] : ["descend", "have", "are"];
+  return `${begun.join(", ")} ${descend} from ${shardId}, and ${have} already begun or ${are} held by a worker. If ${shardId} became unfinished again, newer records would have been read before older ones. Use reset --shard ${shardId}, which moves the descendants back, too.`;
 }
 
 function wouldPassOver(shardId: string, ancestor: string): string {
-  return `${shardId} also continues ${ancestor}, which is not finished and not among the shards to move: its records in ${shardId} would be passed over. Name it too (--shard ${ancestor}), or move everything.`;
+  return `${shardId} is also a descendant of ${ancestor}, which is unfinished and not among the shards to move. The records of its keys in ${shardId} would be skipped. Add --shard ${ancestor}, or move all shards.`;
 }

@@ -1,13 +1,13 @@
-// The rules of plan.ts that forbid something, and how to find where they do not hold.
+// Finds the leases that break the rules 1 and 3 of plan.ts.
 
 import { hasEnded, type Lease } from "../leases/lease.ts";
 import { type Position, TRIM_HORIZON } from "../model/position.ts";
 import type { Lineage } from "./lineage.ts";
-import type { PlanView } from "./plan.ts";
+import type { PlanView } from "./planTypes.ts";
 
 export const BEGINNING = TRIM_HORIZON;
 
-/** Leases that have begun although a shard that they come of is unfinished: rule 1 does not hold. */
+/** Leases that have begun although an ancestor of their shard is unfinished: they break rule 1. */
 export function begunTooEarly(leases: readonly Lease[], lineage: Lineage): readonly string[] {
   const unfinished = leases.filter((lease) => !hasEnded(lease)).map(({ shardId }) => shardId);
   const waiting = lineage.descendants(unfinished);
@@ -18,7 +18,8 @@ export function begunTooEarly(leases: readonly Lease[], lineage: Lineage): reado
 }
 
 /**
- * Rule 3: the ancestors that would be passed over. One that the stream no longer lists has nothing left to be read.
+ * The unfinished ancestors whose records would be skipped (rule 3). An ancestor that the stream no
+ * longer lists has no records left to read.
  */
 export function passedOver(
   shardId: string,
@@ -35,7 +36,7 @@ export function passedOver(
     .map((ancestor) => ancestor.shardId);
 }
 
-/** Descendants that would be ahead of the shard, were it unfinished. */
+/** Descendants that would be ahead of the shard if it became unfinished. */
 export function begunAfter(
   lease: Lease,
   lineage: Lineage,
@@ -49,7 +50,8 @@ export function begunAfter(
     const descendant = leases.get(id);
     if (!descendant || asked.has(id)) return false;
     if (isCutOff(id)) return true;
-    // Beside an unfinished parent a word is a place to begin; beside a finished one somebody may be reading there.
+    // While the parent is unfinished, a lease at TRIM_HORIZON, LATEST or AT_TIMESTAMP has not
+    // begun. After the parent is finished, a worker may be reading there.
     return hasEnded(lease)
       ? descendant.checkpoint.sequenceNumber !== "TRIM_HORIZON" || descendant.owner !== undefined
       : hasNumberOrEnd(descendant);

@@ -1,20 +1,20 @@
-// A plan as people read it, before it is carried out and after.
+// A plan as text for the terminal: before it is carried out, and its outcome.
 
 import { UserError } from "../model/errors.ts";
 import { formatPosition, type Position } from "../model/position.ts";
 import { counted } from "../plural.ts";
 import { columns } from "./columns.ts";
-import type { Held } from "./living.ts";
-import type { Plan } from "./plan.ts";
+import type { HeldLease } from "./liveWorkers.ts";
+import type { Plan } from "./planTypes.ts";
 
 export function planText({ steps, unchanged, notes }: Plan, title: string): string {
   const rows = steps.map(({ shardId, now, to, why, anew, create }) => {
-    const becomes = anew && !create ? "(removed)" : shown(to);
+    const becomes = anew && !create ? "(deleted)" : shown(to);
     return [shardId, shown(now), becomes, why];
   });
   const rest =
     unchanged.length > 0
-      ? [`${counted(unchanged.length, "lease stays as it is", "leases stay as they are")}.`]
+      ? [`${counted(unchanged.length, "lease stays unchanged", "leases stay unchanged")}.`]
       : [];
   return [
     title,
@@ -28,7 +28,7 @@ export function planText({ steps, unchanged, notes }: Plan, title: string): stri
 }
 
 export function heldText(
-  living: readonly Held[],
+  living: readonly HeldLease[],
   { fences, forced, yes }: { fences: boolean; forced: boolean; yes: boolean },
 ): string {
   const owners = [...new Set(living.map(({ owner }) => owner))];
@@ -36,10 +36,10 @@ export function heldText(
     const shards = living.filter((held) => held.owner === owner).map(({ shardId }) => shardId);
     return `  ${owner}: ${shards.join(", ")}`;
   });
-  const what = `${counted(living.length, "lease of these is", "leases of these are")} in the hands of living workers, which renewed while we watched:`;
+  const what = `Live workers hold ${living.length} of these leases. They renewed their leases while this command watched:`;
   const advice = fences
-    ? `${yes ? "They are" : "With --yes they are"} fenced off (--force): they lose these leases at their next write, checkpoint nothing more, and read on from the new place once somebody takes the leases.`
-    : `Nothing is written. Stop these workers first${forced ? ": leases that are made anew cannot be fenced off" : ", or fence them off with --force"}.`;
+    ? `${yes ? "" : "With --yes, "}--force takes these leases from them: at their next write the workers lose the leases, and can checkpoint no more. The worker that takes a lease next reads from the new checkpoint.`
+    : `Nothing was written. Stop these workers first${forced ? ": --force cannot take away leases that have to be created anew" : ", or take the leases from them with --force"}.`;
   return [what, ...each, advice].join("\n");
 }
 
@@ -47,10 +47,10 @@ function shown(position: Position | undefined): string {
   return position ? formatPosition(position) : "(no lease)";
 }
 
-/** How it ended. */
+/** The outcome of the command. */
 export interface End {
   readonly outcome: "nothing to do" | "refused" | "dry run" | "written" | "stopped";
-  readonly living?: readonly Held[];
+  readonly living?: readonly HeldLease[];
   readonly stopped?: string | undefined;
   readonly file?: string;
   readonly written?: number;
@@ -64,23 +64,23 @@ export function endText(
   const undo = `To undo: kinesis-multilang checkpoints restore ${file} -p FILE --yes`;
   switch (outcome) {
     case "nothing to do":
-      return ["", "Nothing to do: every checkpoint is there already."];
+      return ["", "Nothing to do: every checkpoint is already as requested."];
     case "refused":
       return [];
     case "dry run":
-      return ["", "This was a dry run: nothing was written. --yes writes it."];
+      return ["", "This was a dry run: nothing was written. Add --yes to write."];
     case "stopped":
       return [
-        `Stopped: ${stopped}. ${written} of ${counted(plan.steps.length, "lease")} written, in an order in which nothing is lost or overtaken.`,
-        "Stop the workers and run it again, or run it with --force.",
+        `Stopped: ${stopped}. ${written} of ${counted(plan.steps.length, "lease")} written. They are written in an order in which no record is skipped or read out of order.`,
+        "Stop the workers and run the command again, or run it with --force.",
         undo,
       ];
     case "written":
       return [
-        `${counted(written, "lease")} written. Saved before: ${file}`,
+        `${counted(written, "lease")} written. The previous rows are saved in ${file}`,
         ...(early.length > 0
           ? [
-              `Warning: workers were at work meanwhile, and ${early.join(", ")} began before what they come of is finished. Run the command again.`,
+              `Warning: workers changed leases at the same time, and reading of ${early.join(", ")} began before the parents are finished. Run the command again.`,
             ]
           : []),
         undo,

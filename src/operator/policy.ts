@@ -1,15 +1,15 @@
-// The least that a daemon with these settings must be allowed, as an IAM policy.
+// The smallest IAM policy that lets a daemon work with these settings.
 
 import type { Settings } from "../config/settings.ts";
 import { ACCOUNT, Arns, REGION } from "./arns.ts";
-import { lettersOf, type NeedOptions, needsOf } from "./needs.ts";
+import { deadLetterDestination, type NeedOptions, needsOf } from "./needs.ts";
 
 export interface PolicyOptions extends NeedOptions {
-  /** Where nothing else says: the region found in the surroundings. */
+  /** The region of the environment, used where the settings name none. */
   readonly region?: string;
-  /** Twelve digits. */
+  /** 12 digits. */
   readonly account?: string;
-  /** The key that the stream is encrypted with, if it is one of the customer's own. */
+  /** The customer-managed key of the stream, if there is one. */
   readonly kmsKey?: string;
 }
 
@@ -28,7 +28,7 @@ export interface Statement {
 
 export interface PolicyWithNotes {
   readonly policy: Policy;
-  /** What a person must know who uses it. */
+  /** What the user of the policy must know. */
   readonly notes: readonly string[];
 }
 
@@ -68,30 +68,31 @@ function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): reado
     (part) => part === REGION || part === ACCOUNT,
   );
   const { kinesis, dynamodb } = services;
-  const letters = lettersOf(settings);
+  const letters = deadLetterDestination(settings);
   const several = kinesis.credentials !== dynamodb.credentials;
   const roles = [kinesis, dynamodb]
     .flatMap(({ credentials }) => credentials)
     .flatMap((provider) => (provider.type === "assumeRole" ? provider.roleArn : []));
   return [
     placeholders.length > 0 &&
-      `Replace ${[...new Set(placeholders)].join(" and ")}, or give --region and --account.`,
+      `Replace ${[...new Set(placeholders)].join(" and ")} in the policy, or name them with --region and --account.`,
     streamArn &&
       !options.account &&
-      `The tables are taken to be in the stream's account, ${streamArn.accountId}; --account says otherwise.`,
+      `The policy assumes that the tables are in the stream's account, ${streamArn.accountId}. If not, name their account with --account.`,
     several &&
-      "The credentials for Kinesis and DynamoDB differ: give each identity the statements of its service (dead letters are sent with those for Kinesis).",
+      "The credentials for Kinesis and DynamoDB differ: attach to each identity the statements of its service. The daemon sends dead letters with the credentials for Kinesis.",
     roles.length > 0 &&
-      `The policy is for the role ${[...new Set(roles)].join(", ")}; who assumes it needs sts:AssumeRole on it.`,
+      `Attach the policy to the role ${[...new Set(roles)].join(", ")}. The identity that assumes the role needs sts:AssumeRole on it.`,
     !options.kmsKey &&
-      "If the stream is encrypted with a key of your own (not alias/aws/kinesis), kms:Decrypt on it is needed too: --kms-key ARN.",
+      "If the stream is encrypted with your own key (not alias/aws/kinesis), the daemon also needs kms:Decrypt on it: add --kms-key ARN.",
     options.createTable &&
       !leaseTablePitrEnabled &&
-      "Once the lease table exists, CreateLeaseTable can go: --no-create-table.",
-    !options.javaFleet && "If workers of KCL 3.x share the application: --java-fleet.",
+      "When the lease table exists, the statement CreateLeaseTable is no longer needed: add --no-create-table.",
+    !options.javaFleet &&
+      "If workers of KCL 3.x share the application, the daemon needs more permissions: add --java-fleet.",
     onFailureDestination !== undefined &&
       letters?.type === "sns" &&
-      "A topic that is encrypted with a key of your own needs kms:GenerateDataKey and kms:Decrypt on it.",
+      "If the SNS topic is encrypted with your own key, the daemon also needs kms:GenerateDataKey and kms:Decrypt on that key.",
   ].filter((note) => typeof note === "string");
 }
 

@@ -1,25 +1,24 @@
-// Every checkpoint in full, with the shards that it depends on.
+// Prints every checkpoint in full, with its owner and the parent and child shards.
 
 import { formatPosition } from "../model/position.ts";
 import { columns } from "./columns.ts";
-import { isLeaseRow, otherRows } from "./leaseLines.ts";
+import { explainTable } from "./explainErrors.ts";
+import { otherRows } from "./leaseLines.ts";
+import { leasesIn } from "./rowKinds.ts";
 import { openTarget, type TargetOptions } from "./target.ts";
-import { explainTable } from "./trouble.ts";
 
 export interface ShowOptions extends TargetOptions {
-  /** Only these; empty = all. */
+  /** Only these shards; all shards when empty. */
   readonly shard: readonly string[];
   readonly json: boolean;
 }
 
-/** @throws UserError when there is no such table, or it cannot be read. */
+/** @throws UserError when the table does not exist or cannot be read. */
 export async function showCheckpoints(options: ShowOptions, signal: AbortSignal): Promise<string> {
   const target = await openTarget(options);
   try {
     const rows = await target.rows.scan(signal, true);
-    const leases = rows
-      .filter(isLeaseRow)
-      .map(({ lease }) => lease)
+    const leases = leasesIn(rows)
       .filter(({ shardId }) => options.shard.length === 0 || options.shard.includes(shardId))
       .toSorted((a, b) => (a.shardId < b.shardId ? -1 : 1));
     if (options.json) {

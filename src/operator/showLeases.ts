@@ -1,26 +1,28 @@
-// Shows the lease table once, or again and again: drawn over itself on a terminal, line by line for what changed elsewhere.
+// Prints the lease table once or repeatedly. On a terminal each new table replaces the last one;
+// elsewhere each change is one line.
 
 import { UserError } from "../model/errors.ts";
+import { explainTable } from "./explainErrors.ts";
 import { type Lag, measureLags } from "./lag.ts";
-import { isLeaseRow, type LeaseLine, leaseLines, otherRows } from "./leaseLines.ts";
+import { type LeaseLine, leaseLines, otherRows } from "./leaseLines.ts";
 import { leaseJson, leaseLineText, leasesTable, legend, summary } from "./leasesText.ts";
-import { everyOwnerSeen, type Observed, observe } from "./observe.ts";
+import { everyOwnerSeen, type Observed, observe, RENEWAL_SHARE } from "./observe.ts";
+import { leasesIn } from "./rowKinds.ts";
 import { openTarget, type Target, type TargetOptions } from "./target.ts";
-import { explainTable } from "./trouble.ts";
 
 export interface LeasesRequest extends TargetOptions {
-  /** Seconds; absent = as long as a living worker may take to renew. */
+  /** How long to watch, in seconds; when absent, as long as a live worker may take to renew. */
   readonly observe?: number;
   readonly lag: boolean;
   readonly watch: boolean;
-  /** Seconds between two looks. */
+  /** Seconds between two reads of the table. */
   readonly interval: number;
   readonly wide: boolean;
   readonly json: boolean;
   readonly out: NodeJS.WriteStream;
-  /** Takes what explains the output and is no part of it. */
+  /** Prints explanations that are not part of the output. */
   readonly explain: (text: string) => void;
-  /** Ends the watching. */
+  /** Ends watching. */
   readonly signal: AbortSignal;
 }
 
@@ -30,16 +32,13 @@ interface Seen {
   readonly notes: readonly string[];
 }
 
-/** Workers renew every third of the failover time; some room for a slow one. */
-const RENEWAL_SHARE = 0.37;
-
-/** @throws UserError when there is no such table, or it cannot be read. */
+/** @throws UserError when the table does not exist or cannot be read. */
 export async function showLeases(request: LeasesRequest): Promise<void> {
   const target = await openTarget(request);
   try {
     if (request.lag && !target.source) {
       throw new UserError(
-        "--lag asks the stream, which only a properties file names: use -p FILE.",
+        "--lag reads the stream, which only a properties file names: use -p FILE.",
       );
     }
     await (request.watch ? watchLeases(target, request) : showOnce(target, request));
@@ -60,7 +59,7 @@ async function showOnce(target: Target, request: LeasesRequest): Promise<void> {
 
 async function watchLeases(target: Target, request: LeasesRequest): Promise<void> {
   const { signal, interval, out, json: asJson } = request;
-  // A table on a terminal explains itself.
+  // A table on a terminal has its own explanations.
   if (!asJson && !out.isTTY) request.explain(legend().join("\n"));
   const { clock } = target;
   let observed: Observed | undefined;
@@ -79,7 +78,7 @@ async function watchLeases(target: Target, request: LeasesRequest): Promise<void
 async function see(observed: Observed, target: Target, request: LeasesRequest): Promise<Seen> {
   const { rows, watch } = observed;
   const lines = leaseLines(rows, watch, target.failoverTimeMillis);
-  const leases = rows.filter(isLeaseRow).map(({ lease }) => lease);
+  const leases = leasesIn(rows);
   const { source } = target;
   const lags = request.lag && source && (await measureLags(leases, source, request.signal));
   return { lines, notes: otherRows(rows), ...(lags && { lags }) };
@@ -95,7 +94,7 @@ function json({ lines, lags, notes }: Seen, { rows, clock }: Target, indent?: nu
   return JSON.stringify({ time, tableName: rows.tableName, leases, notes }, null, indent);
 }
 
-/** A line for each lease that is not as it was; a counter that moves, and a lag, are no news. */
+/** Prints a line for each lease that has changed. A new counter or lag alone is not a change. */
 function writeChanges(
   seen: Seen,
   before: ReadonlyMap<string, string>,
@@ -120,7 +119,7 @@ function writeChanges(
   return now;
 }
 
-/** The terminal's upper left corner, and the end of what was there. */
+/** Escape sequences: move to the upper left corner and clear the screen; clear the rest of it. */
 const HOME = "\x1b[H\x1b[2J";
 const REST = "\x1b[J";
 

@@ -1,5 +1,5 @@
-// Which lease table and stream a command is about, and the clients to reach them: from a properties file, or from a
-// table's name alone, for tables of daemons whose file is not at hand.
+// The lease table and the stream that a command works on, and the clients for them. A properties
+// file names both. The name of a table is enough where the file is not at hand.
 
 import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
@@ -21,7 +21,7 @@ export interface TargetOptions {
   readonly endpoint?: string;
 }
 
-/** The stream as a reader of it needs it. */
+/** What is needed to read the stream. */
 export interface TargetStream {
   readonly stream: StreamId;
   readonly name: string;
@@ -31,11 +31,13 @@ export interface TargetStream {
 
 export interface Target {
   readonly rows: LeaseRows;
-  /** How long a lease lasts without renewal: the file's, else KCL's default. */
+  /**
+   * How long a lease lasts without renewal: the value of the properties file, else KCL's default.
+   */
   readonly failoverTimeMillis: number;
-  /** Absent where only a table is known. */
+  /** Absent when the user named only a table. */
   readonly source?: TargetStream;
-  /** `table words in eu-west-1`, with the endpoint if it is not AWS. */
+  /** `table words in eu-west-1`, followed by the endpoint if it is not AWS's own. */
   readonly where: string;
   readonly clock: Clock;
   close(): void;
@@ -44,14 +46,14 @@ export interface Target {
 const DEFAULT_FAILOVER_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** @throws UserError when it is not clear what is meant, or the configuration is wrong. */
+/** @throws UserError when the options contradict each other, or the configuration is wrong. */
 export async function openTarget(options: TargetOptions): Promise<Target> {
   const { propertiesFile, table } = options;
   if (propertiesFile && table)
     throw new UserError("Give either -p FILE or --table NAME, not both.");
   if (propertiesFile && (options.region || options.endpoint)) {
     throw new UserError(
-      "--region and --endpoint go with --table NAME; with -p FILE the file says it.",
+      "Use --region and --endpoint only with --table NAME. With -p FILE, the file sets both.",
     );
   }
   if (propertiesFile) {
@@ -59,7 +61,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     return open(settings.tableName, settings, settings);
   }
   if (!table)
-    throw new UserError("Name a properties file (-p FILE), or a lease table (--table NAME).");
+    throw new UserError("Name a properties file (-p FILE) or a lease table (--table NAME).");
   return open(table, servicesOf(options), undefined);
 }
 
@@ -78,7 +80,7 @@ async function open(
   settings: Settings | undefined,
 ): Promise<Target> {
   quietSdk();
-  const reach = await awsOptions(services, "dynamodb", { emit: tellNotes });
+  const reach = await awsOptions(services, "dynamodb", { emit: printNotes });
   const dynamo = await dynamoClient(reach);
   const source = settings && (await openStream(settings));
   return {
@@ -96,7 +98,7 @@ async function open(
 
 async function openStream(settings: Settings): Promise<TargetStream> {
   const { streamName: name, streamArn, initialPosition } = settings;
-  const client = kinesisClient(await awsOptions(settings, "kinesis", { emit: tellNotes }));
+  const client = kinesisClient(await awsOptions(settings, "kinesis", { emit: printNotes }));
   return {
     stream: streamArn ? { streamARN: streamArn.arn } : { streamName: name },
     name,
@@ -105,16 +107,19 @@ async function openStream(settings: Settings): Promise<TargetStream> {
   };
 }
 
-/** The SDK's note about Node 20 would stand among what people asked for. These commands start no children. */
+/**
+ * Turns off the SDK's warning about Node 20, which would appear in the middle of the output. These
+ * commands start no child that could inherit the variable.
+ */
 export function quietSdk(): void {
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 }
 
-const told = new Set<string>();
+const printed = new Set<string>();
 
-/** On STDERR, once each. */
-function tellNotes(event: Event): void {
-  if (event.type !== "configWarning" || told.has(event.message)) return;
-  told.add(event.message);
+/** Prints each warning once, on STDERR. */
+function printNotes(event: Event): void {
+  if (event.type !== "configWarning" || printed.has(event.message)) return;
+  printed.add(event.message);
   console.error(`note: ${event.message}`);
 }

@@ -1,47 +1,52 @@
-// Dead letters in a file: one JSON object a line, readable by its owner alone, appended so that a power cut does not
-// undo it, by as many shards and daemons on this host as there are.
+// A sink that appends items to a file, one a line, readable by its owner alone. Several shards of
+// several daemons on one host may append to the same file, and each batch is synced to disk, so
+// that it survives a power failure.
 //
-// Each batch is one write to a file opened for appending, which the system keeps in one piece among writers on one
-// host (not on NFS). A disk that fills up in the midst of it leaves a torn line at the end: the next writer begins a
-// new one, and the batch that was torn is written again.
+// Each batch is one write to a file opened for appending. The operating system keeps such a write
+// in one piece among the writers of one host (not on NFS). A disk that fills up during the write
+// leaves an incomplete line at the end. The next writer then begins a new line, and the caller
+// sends the incomplete batch again.
 
 import { constants } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import type { DeadLetter } from "../model/deadLetter.ts";
 import { UserError } from "../model/errors.ts";
-import type { OpenDestination } from "./destination.ts";
-import { letterText } from "./letterText.ts";
+import type { Format, Sink } from "./sink.ts";
 
 const { O_APPEND, O_CREAT, O_RDWR } = constants;
 const OWNER_ONLY = 0o600;
 const NEWLINE = 0x0a;
 
-export class FileDestination implements OpenDestination {
+export class FileSink<T> implements Sink<T> {
   readonly #path: string;
-  /** The last batch under way: those of one process queue here, so that none sees the other's half-written line. */
+  readonly #format: Format<T>;
+  /**
+   * The latest batch. The batches of one process wait for each other, so that no batch sees the
+   * incomplete line of another.
+   */
   #last: Promise<unknown> = Promise.resolve();
 
   /** @throws UserError when the file cannot be written. */
-  static async open(path: string): Promise<FileDestination> {
-    const destination = new FileDestination(resolve(path));
+  static async open<T>(path: string, format: Format<T>): Promise<FileSink<T>> {
+    const sink = new FileSink(resolve(path), format);
     try {
-      await destination.#append("");
+      await sink.#append("");
     } catch (cause) {
       throw new UserError(
-        `onFailureDestination = file:${path}: the file cannot be written (${messageOf(cause)}). Its folder must exist and be writable.`,
+        `The file ${path} cannot be written (${messageOf(cause)}). Its folder must exist and be writable.`,
         { cause },
       );
     }
-    return destination;
+    return sink;
   }
 
-  private constructor(path: string) {
+  private constructor(path: string, format: Format<T>) {
     this.#path = path;
+    this.#format = format;
   }
 
-  async send(letters: readonly DeadLetter[]): Promise<void> {
-    const text = letters.map((letter) => `${letterText(letter)}\n`).join("");
+  async send(items: readonly T[]): Promise<void> {
+    const text = items.map((item) => `${this.#format.text(item)}\n`).join("");
     const written = this.#last.then(() => this.#append(text));
     this.#last = written.catch(() => undefined);
     await written;
@@ -49,17 +54,17 @@ export class FileDestination implements OpenDestination {
 
   close(): void {}
 
-  /** The file is opened anew for every batch, so that it can be moved away while the daemon runs. */
+  /** Opens the file for every batch, so that users can move it away while the daemon runs. */
   async #append(text: string): Promise<void> {
     const isNew = await isMissing(this.#path);
     const file = await open(this.#path, O_RDWR | O_APPEND | O_CREAT, OWNER_ONLY);
     try {
       if (text !== "") {
-        const bytes = Buffer.from((await endsTorn(file)) ? `\n${text}` : text);
+        const bytes = Buffer.from((await endsIncomplete(file)) ? `\n${text}` : text);
         const { bytesWritten } = await file.write(bytes);
         if (bytesWritten < bytes.length) {
           throw new Error(
-            `only ${bytesWritten} of ${bytes.length} bytes could be written to ${this.#path}: is the disk full?`,
+            `Only ${bytesWritten} of ${bytes.length} bytes could be written to ${this.#path}. Check whether the disk is full.`,
           );
         }
       }
@@ -67,15 +72,15 @@ export class FileDestination implements OpenDestination {
     } finally {
       await file.close();
     }
-    // A new file is safe when its folder knows it.
+    // A new file survives a power failure only when its folder is synced, too.
     if (isNew) await syncFolder(dirname(this.#path));
   }
 }
 
-/** True when a line was begun and not finished. */
-async function endsTorn(file: FileHandle): Promise<boolean> {
+/** True when the last line of the file has no end. */
+async function endsIncomplete(file: FileHandle): Promise<boolean> {
   const { size, ...kind } = await file.stat();
-  // What is no plain file (a pipe, a terminal) has no end to look at.
+  // Only a regular file has a last byte to read: a pipe or a terminal has none.
   if (size === 0 || (kind.mode & constants.S_IFMT) !== constants.S_IFREG) return false;
   const last = Buffer.alloc(1);
   await file.read(last, 0, 1, size - 1);

@@ -1,31 +1,38 @@
-// Dead letters to a bucket of S3: an object for those that were condemned together, one JSON object a line.
+// A sink that stores items in an S3 bucket: one object for each call of `send`, one item a line.
 
 import { limited } from "../aws/limited.ts";
-import type { DeadLetter } from "../model/deadLetter.ts";
 import type { Destination } from "../model/failureDestination.ts";
-import type { OpenDestination } from "./destination.ts";
-import { letterText } from "./letterText.ts";
-import { clientOptions, installed, type Reach, sdkClient, timeLimit } from "./reach.ts";
+import {
+  clientOptions,
+  installed,
+  type ServiceContext,
+  sdkClient,
+  timeLimit,
+} from "./serviceClients.ts";
+import type { Format, Sink } from "./sink.ts";
 
-export async function openBucket(
-  { bucket, prefix }: Extract<Destination, { type: "s3" }>,
-  reach: Reach,
-): Promise<OpenDestination> {
-  const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
-  const options = bucketOptions(await clientOptions("s3", undefined, reach));
-  const client = sdkClient(() => new S3(options), options);
+type Bucket = Pick<Extract<Destination, { type: "s3" }>, "bucket" | "prefix">;
+
+export async function openBucket<T>(
+  { bucket, prefix }: Bucket,
+  format: Format<T>,
+  context: ServiceContext,
+): Promise<Sink<T>> {
+  const client = await bucketClient(context);
   return {
-    // An object may have 5 TiB, 5 GiB of them in one call: nothing has to be left out.
-    async send(letters, signal) {
-      const [first] = letters;
+    // One PutObject call may carry 5 GiB, so items never have to be shortened.
+    async send(items, signal) {
+      const [first] = items;
       if (!first) return;
+      const key = format.objectKey(first, items.at(-1) ?? first);
       const object = {
         Bucket: bucket,
-        Key: [...(prefix ? [prefix] : []), objectName(first, letters.at(-1) ?? first)].join("/"),
-        Body: letters.map((letter) => `${letterText(letter)}\n`).join(""),
+        Key: [...(prefix ? [prefix] : []), key].join("/"),
+        Body: items.map((item) => `${format.text(item)}\n`).join(""),
         ContentType: "application/x-ndjson",
       };
-      await limited(timeLimit("S3", reach), "dead letters", signal, (abortSignal) =>
+      const operation = `the request to store ${format.noun}s`;
+      await limited(timeLimit("S3", context), operation, signal, (abortSignal) =>
         client.putObject(object, { abortSignal }),
       );
     },
@@ -33,18 +40,10 @@ export async function openBucket(
   };
 }
 
-/** Names of buckets as names of hosts need DNS, which an emulator has not. */
-export function bucketOptions<T extends { readonly endpoint?: string }>(options: T) {
-  return { ...options, forcePathStyle: options.endpoint !== undefined };
-}
-
-/** Named after its records: what is sent twice is there once. */
-function objectName(first: DeadLetter, last: DeadLetter): string {
-  const { applicationName, streamName, shardId } = first;
-  const records = `${place(first)}-${place(last)}.ndjson`;
-  return [applicationName, streamName, shardId, records].map(encodeURIComponent).join("/");
-}
-
-function place({ sequenceNumber, subSequenceNumber }: DeadLetter): string {
-  return `${sequenceNumber}.${subSequenceNumber}`;
+export async function bucketClient(context: ServiceContext) {
+  const { S3 } = await installed("s3", () => import("@aws-sdk/client-s3"));
+  const options = await clientOptions("s3", undefined, context);
+  // A bucket name in the host name needs DNS, which emulators do not have.
+  const forcePathStyle = options.endpoint !== undefined;
+  return sdkClient(() => new S3({ ...options, forcePathStyle }), options);
 }

@@ -1,48 +1,51 @@
-// Dead letters to a topic of SNS, one message each.
+// A sink that publishes each item as one message of an SNS topic.
 
 import type { PublishBatchRequestEntry } from "@aws-sdk/client-sns";
 import type { Destination } from "../model/failureDestination.ts";
-import { LetterCalls, type Refusal } from "./calls.ts";
-import type { OpenDestination } from "./destination.ts";
-import { clientOptions, installed, type Reach, sdkClient, timeLimit } from "./reach.ts";
+import { BatchSink, rejectedByIndex } from "./batchSink.ts";
+import {
+  clientOptions,
+  installed,
+  type ServiceContext,
+  sdkClient,
+  timeLimit,
+} from "./serviceClients.ts";
+import type { Format, Sink } from "./sink.ts";
 import { fifoIds } from "./sqs.ts";
 
-// A message of a topic that was not set to more, and all messages of a call together, have at most 256 KiB; a call has
-// at most 10.
-const LIMITS = { maxLetterBytes: 2 ** 18, maxBytes: 2 ** 18, maxEntries: 10 };
+// SNS limits of a default topic: 256 KiB for a message and for all messages of a call, 10 messages
+// a call.
+const LIMITS = { maxItemBytes: 2 ** 18, maxBytes: 2 ** 18, maxEntries: 10 };
 
-export async function openTopic(
-  { topicArn, region }: Extract<Destination, { type: "sns" }>,
-  reach: Reach,
-): Promise<OpenDestination> {
+type Topic = Pick<Extract<Destination, { type: "sns" }>, "topicArn" | "region">;
+
+export async function openTopic<T extends object>(
+  { topicArn, region }: Topic,
+  format: Format<T>,
+  context: ServiceContext,
+): Promise<Sink<T>> {
   const { SNS } = await installed("sns", () => import("@aws-sdk/client-sns"));
-  const options = await clientOptions("sns", region, reach);
+  const options = await clientOptions("sns", region, context);
   const client = sdkClient(() => new SNS(options), options);
   const isFifo = topicArn.endsWith(".fifo");
-  const calls = new LetterCalls(
-    { ...LIMITS, ...timeLimit("SNS", reach) },
-    async (entries, abortSignal) => {
+  return new BatchSink({
+    format,
+    limits: LIMITS,
+    timeLimit: timeLimit("SNS", context),
+    async call(entries, abortSignal) {
+      const messages = entries.map(
+        ({ item, text }, index): PublishBatchRequestEntry => ({
+          Id: String(index),
+          Message: text,
+          ...(isFifo && fifoIds(item, format)),
+        }),
+      );
       const { Failed = [] } = await client.publishBatch(
-        {
-          TopicArn: topicArn,
-          PublishBatchRequestEntries: entries.map(
-            ({ letter, text }, index): PublishBatchRequestEntry => ({
-              Id: String(index),
-              Message: text,
-              ...(isFifo && fifoIds(letter)),
-            }),
-          ),
-        },
+        { TopicArn: topicArn, PublishBatchRequestEntries: messages },
         { abortSignal },
       );
-      return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
-        const entry = entries[Number(Id)];
-        return entry ? [{ entry, code: Code, message: Message }] : [];
-      });
+      return rejectedByIndex(entries, Failed);
     },
-  );
-  return {
-    send: (letters, signal) => calls.send(letters, signal),
     close: () => client.destroy(),
-  };
+  });
 }

@@ -1,68 +1,75 @@
-// Dead letters to a queue of SQS, one message each.
+// A sink that sends each item as one message to an SQS queue.
 
 import { createHash } from "node:crypto";
 import type { SendMessageBatchRequestEntry, SQS } from "@aws-sdk/client-sqs";
 import type { Queue } from "../model/failureDestination.ts";
-import { LetterCalls, type LetterEntry, type Refusal } from "./calls.ts";
-import type { OpenDestination } from "./destination.ts";
-import { placeOf } from "./letterText.ts";
-import { clientOptions, installed, type Reach, sdkClient, timeLimit } from "./reach.ts";
+import { BatchSink, rejectedByIndex } from "./batchSink.ts";
+import {
+  clientOptions,
+  installed,
+  type ServiceContext,
+  sdkClient,
+  timeLimit,
+} from "./serviceClients.ts";
+import type { Format, Sink } from "./sink.ts";
 
-// A message, and all messages of a call together, have at most 1 MiB (a queue may be set to less); a call has at most 10.
-const LIMITS = { maxLetterBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
+// SQS limits: 1 MiB for a message and for all messages of a call (the owner of a queue may set a
+// lower limit), 10 messages a call.
+const LIMITS = { maxItemBytes: 2 ** 20, maxBytes: 2 ** 20, maxEntries: 10 };
 
-export async function openQueue(queue: Queue, reach: Reach): Promise<OpenDestination> {
-  const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
-  const options = await clientOptions("sqs", queue.region, reach);
-  const client = sdkClient(() => new SQS(options), options);
+export async function openQueue<T extends object>(
+  queue: Queue,
+  format: Format<T>,
+  context: ServiceContext,
+): Promise<Sink<T>> {
+  const client = await queueClient(queue, context);
   let url: string | undefined;
-  const calls = new LetterCalls(
-    { ...LIMITS, ...timeLimit("SQS", reach) },
-    async (entries, abortSignal) => {
+  return new BatchSink({
+    format,
+    limits: LIMITS,
+    timeLimit: timeLimit("SQS", context),
+    async call(entries, abortSignal) {
       url ??= await queueUrl(client, queue);
       const isFifo = url.endsWith(".fifo");
+      const messages = entries.map(
+        ({ item, text }, index): SendMessageBatchRequestEntry => ({
+          Id: String(index),
+          MessageBody: text,
+          ...(isFifo && fifoIds(item, format)),
+        }),
+      );
       const { Failed = [] } = await client.sendMessageBatch(
-        {
-          QueueUrl: url,
-          Entries: entries.map((entry, index) => message(entry, index, isFifo)),
-        },
+        { QueueUrl: url, Entries: messages },
         { abortSignal },
       );
-      return Failed.flatMap(({ Id, Code = "", Message = "" }): Refusal[] => {
-        const entry = entries[Number(Id)];
-        return entry ? [{ entry, code: Code, message: Message }] : [];
-      });
+      return rejectedByIndex(entries, Failed);
     },
-  );
-  return {
-    send: (letters, signal) => calls.send(letters, signal),
     close: () => client.destroy(),
-  };
+  });
 }
 
-/** The service knows the URL that belongs to an ARN. */
+export async function queueClient({ region }: Queue, context: ServiceContext) {
+  const { SQS } = await installed("sqs", () => import("@aws-sdk/client-sqs"));
+  const options = await clientOptions("sqs", region, context);
+  return sdkClient(() => new SQS(options), options);
+}
+
+/** The URL of the queue. SQS finds it when the user gave an ARN. */
 export async function queueUrl(client: SQS, queue: Queue): Promise<string> {
   if ("url" in queue) return queue.url;
   const { name: QueueName, accountId: QueueOwnerAWSAccountId } = queue;
   const { QueueUrl } = await client.getQueueUrl({ QueueName, QueueOwnerAWSAccountId });
-  if (!QueueUrl) throw new Error(`SQS named no URL for the queue ${QueueName}`);
+  if (!QueueUrl) throw new Error(`SQS returned no URL for the queue ${QueueName}.`);
   return QueueUrl;
 }
 
-function message(
-  { letter, text }: LetterEntry,
-  index: number,
-  isFifo: boolean,
-): SendMessageBatchRequestEntry {
-  return { Id: String(index), MessageBody: text, ...(isFifo && fifoIds(letter)) };
-}
-
-/** In a FIFO queue or topic a shard's letters stay in order, and one that is sent twice is delivered once. */
-export function fifoIds(letter: LetterEntry["letter"]) {
+/**
+ * A FIFO queue or topic keeps the items of one group in order, and delivers once what is sent twice
+ * within its deduplication interval of five minutes.
+ */
+export function fifoIds<T>(item: T, { group, id }: Format<T>) {
   return {
-    MessageGroupId: letter.shardId,
-    MessageDeduplicationId: createHash("sha256")
-      .update(`${placeOf(letter)}/${letter.buriedAt}`)
-      .digest("hex"),
+    MessageGroupId: group(item),
+    MessageDeduplicationId: createHash("sha256").update(id(item)).digest("hex"),
   };
 }

@@ -1,4 +1,5 @@
-// `kinesis-multilang checkpoints` against real services: what is delivered after a move, who is in the way, what is saved.
+// `kinesis-multilang checkpoints` on real services: which records a move delivers, which workers
+// block it, and what it saves.
 
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +29,9 @@ interface Application {
   readonly file: string;
   readonly folder: string;
   readonly journal: Journal;
-  /** Runs a daemon until its children have been given all of these words in all, each as often as it stands here. */
+  /**
+   * Runs a daemon until its children have received exactly these words since the start of the test.
+   */
   readUntil(words: readonly string[]): Promise<void>;
   start(): ReturnType<typeof startDaemon>;
   run(args: readonly string[]): ReturnType<typeof kinesisMultilang>;
@@ -78,7 +81,7 @@ async function split(streamName: string): Promise<void> {
   await streamActive(streamName);
 }
 
-/** A moment between what was put before and what is put after. */
+/** Returns a moment between the records put before and the records put afterwards. */
 async function moment(): Promise<string> {
   await new Promise((resolve) => setTimeout(resolve, 30));
   const time = new Date().toISOString();
@@ -87,7 +90,7 @@ async function moment(): Promise<string> {
 }
 
 describe("reset", () => {
-  it("goes back through a split, tells first, saves, and can be undone", async () => {
+  it("goes back through a split, prints the plan first, saves the rows, and can be undone", async () => {
     const app = await application(1);
     await put(app.streamName, ["a", "b"], "k");
     await split(app.streamName);
@@ -116,7 +119,8 @@ describe("reset", () => {
     for (const [shardId, row] of await leaseItems(app.table)) {
       const { checkpoint, leaseCounter } = before.get(shardId) ?? {};
       expect(row).toMatchObject({ checkpoint });
-      // A child that got no record was at TRIM_HORIZON before, and nothing had to be written.
+      // A child shard without records was at TRIM_HORIZON before, so the reset did not write its
+      // lease.
       if (checkpoint === "TRIM_HORIZON") continue;
       expect(Number(row["leaseCounter"])).toBeGreaterThan(Number(leaseCounter));
     }
@@ -127,7 +131,7 @@ describe("reset", () => {
     expect([...(await app.journal.words())].sort()).toEqual([...twice, "end"].sort());
   });
 
-  it("goes to a time: exactly what was put from then on is read again", async () => {
+  it("to a time delivers again exactly the records from that time on", async () => {
     const app = await application(2);
     await put(app.streamName, ["old 1", "old 2", "old 3", "old 4"]);
     const time = await moment();
@@ -142,7 +146,7 @@ describe("reset", () => {
     expect([...(await app.journal.words())].sort()).toEqual(wanted.sort());
   });
 
-  it("to latest passes over what is there, and nothing that comes later", async () => {
+  it("to latest skips the present records, and no later ones", async () => {
     const app = await application(1);
     await put(app.streamName, ["first"], "k");
     await app.readUntil(["first"]);
@@ -159,7 +163,7 @@ describe("reset", () => {
     ]);
     expect(done.exitCode, done.stderr).toBe(0);
     expect((await leaseItems(app.table)).get(FIRST)).toMatchObject({ checkpoint: "SHARD_END" });
-    // Put before any daemon runs: LATEST in the lease would pass these over too.
+    // These are put before any daemon runs, so a lease at LATEST would skip them.
     await put(app.streamName, ["end 1", "end 2", "end 3", "end 4"]);
     await app.readUntil(["end 1", "end 2", "end 3", "end 4"]);
     expect([...(await app.journal.words())].sort()).toEqual([
@@ -171,7 +175,7 @@ describe("reset", () => {
     ]);
   });
 
-  it("makes the leases of an application that has not run yet", async () => {
+  it("creates the leases of an application that has not run yet", async () => {
     const app = await application(1);
     await put(app.streamName, ["old"], "k");
     const table = await tableByHand([], app.table);
@@ -191,8 +195,8 @@ describe("reset", () => {
   });
 });
 
-describe("a living worker", () => {
-  it("stands in the way, and is fenced off by --force: it loses its lease and reads on from the new place", async () => {
+describe("a live worker", () => {
+  it("blocks a reset; with --force it loses its lease and reads from the new checkpoint", async () => {
     const app = await application(1);
     await put(app.streamName, ["a", "b"], "k");
     const daemon = await app.start();
@@ -201,7 +205,7 @@ describe("a living worker", () => {
     const refused = await app.run(["reset", "--to", "trim-horizon", "--yes"]);
     expect(refused.exitCode).toBe(1);
     expect(refused.stdout).toMatch(
-      /in the hands of living workers.*\n.*shardId-000000000000\n.*--force/,
+      /^Live workers hold 1 of these leases.*\n.*shardId-000000000000\n.*--force/m,
     );
     expect((await leaseItems(app.table)).get(FIRST)).not.toMatchObject({
       checkpoint: "TRIM_HORIZON",
@@ -218,7 +222,7 @@ describe("a living worker", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("that is dead does not", async () => {
+  it("that no longer renews does not block a reset", async () => {
     const app = await application(1);
     const [record] = await put(app.streamName, ["a"], "k");
     const number = record?.sequenceNumber ?? "";
@@ -240,7 +244,7 @@ describe("a living worker", () => {
   });
 });
 
-it("a lease that is taken after the plan was made stops the work; nothing of it is overwritten", async () => {
+it("a lease that changes after the plan was made stops the command, and is not overwritten", async () => {
   const app = await application(1);
   const table = await tableByHand([javaLease({ key: FIRST, checkpoint: "LATEST" })], app.table);
   const proxy = await startFaultProxy(inject("dynamoUrl"));
@@ -259,12 +263,14 @@ it("a lease that is taken after the plan was made stops the work; nothing of it 
   proxy.next("UpdateItem", { type: "error", name: "ConditionalCheckFailedException" });
   const stopped = await kinesisMultilang([...reset, "--backup", join(app.folder, "2")]);
   expect(stopped.exitCode).toBe(1);
-  expect(stopped.stdout).toMatch(/Stopped: somebody else wrote to the lease.*0 of 1 lease written/);
+  expect(stopped.stdout).toMatch(
+    /Stopped: another process changed the lease.*0 of 1 lease written/,
+  );
   expect(await table.item(FIRST)).toMatchObject({ checkpoint: { S: "LATEST" } });
 });
 
 describe("set", () => {
-  it("writes one checkpoint, of a record that is there", async () => {
+  it("writes one checkpoint, at a record that exists", async () => {
     const app = await application(1);
     const [first, second] = await put(app.streamName, ["a", "b", "c"], "k");
     await app.readUntil(["a", "b", "c"]);
@@ -292,7 +298,7 @@ describe("set", () => {
     expect(elsewhere.stderr).toMatch(/is not in shardId-000000000000, whose numbers go from/);
   });
 
-  it("is refused where children would have to go back too", async () => {
+  it("is refused when child shards would have to go back, too", async () => {
     const app = await application(1);
     await put(app.streamName, ["a"], "k");
     await split(app.streamName);
@@ -301,7 +307,7 @@ describe("set", () => {
     const refused = await app.run(["set", "--shard", "0", "--to", "trim-horizon", "--yes"]);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toMatch(
-      /came of shardId-000000000000 and (has|have) begun.*reset --shard shardId-000000000000/,
+      /descends? from shardId-000000000000, and (has|have) already begun.*reset --shard shardId-000000000000/,
     );
     const closed = await app.run(["set", "--shard", FIRST, "--to", "latest", "--yes"]);
     expect(closed.stderr).toMatch(/shardId-000000000000 was closed before that moment/);
@@ -310,7 +316,7 @@ describe("set", () => {
 });
 
 describe("a backup", () => {
-  it("keeps bytes, and puts back a row that was deleted", async () => {
+  it("keeps binary attributes, and restores a row that was deleted", async () => {
     const app = await application(1);
     const state = Buffer.from([0, 255, 7]);
     const table = await tableByHand(
@@ -340,9 +346,9 @@ describe("a backup", () => {
   });
 
   it.each([
-    ["that is not there", "nowhere.json", /nowhere\.json cannot be read/],
-    ["that is something else", "package.json", /package\.json is no backup/],
-  ])("%s is explained", async (_, file, message) => {
+    ["that does not exist", "nowhere.json", /nowhere\.json cannot be read/],
+    ["that is another kind of file", "package.json", /package\.json is not a backup/],
+  ])("%s is an error that says so", async (_, file, message) => {
     const app = await application(1);
     const ended = await app.run(["restore", file, "--yes"]);
     expect(ended).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(message) });
@@ -380,13 +386,17 @@ describe("show", () => {
 });
 
 it.each([
-  ["a place that is none", ["reset", "--to", "noon"], /--to noon: not understood.*trim-horizon/],
-  ["a time without a zone", ["reset", "--to", "2026-01-01T10:00:00"], /not understood.*10:15:00Z/],
-  ["a time to come", ["reset", "--to", "2999-01-01"], /yet to come.*latest/],
+  ["a --to that is not valid", ["reset", "--to", "noon"], /--to noon is not valid.*trim-horizon/],
+  ["a time without a zone", ["reset", "--to", "2026-01-01T10:00:00"], /is not valid.*10:15:00Z/],
+  ["a time in the future", ["reset", "--to", "2999-01-01"], /in the future.*latest/],
   ["a record without a shard", ["reset", "--to", "1".repeat(30)], /--shard/],
-  ["no place", ["reset"], /--to/],
+  ["a missing --to", ["reset"], /--to/],
   ["set without a shard", ["set", "--to", "latest"], /--shard/],
-  ["a shard that is none", ["reset", "--to", "latest", "--shard", "x"], /x is no shard/],
+  [
+    "a shard that does not exist",
+    ["reset", "--to", "latest", "--shard", "x"],
+    /The stream does not list x:/,
+  ],
 ])("explains %s", async (_, args, message) => {
   const streamName = await createStream("move", 1);
   const table = await tableByHand([]);

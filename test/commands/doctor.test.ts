@@ -1,4 +1,4 @@
-// `kinesis-multilang doctor` against services that are well, and against one trouble at a time.
+// `kinesis-multilang doctor` on healthy services, and on one problem at a time.
 
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { afterEach, describe, expect, inject, it, onTestFinished, vi } from "vitest";
@@ -25,14 +25,14 @@ import { type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
 
 const FIRST = "shardId-000000000000";
 const SECOND = "shardId-000000000001";
-/** As the embedded Kinesis divides the hash keys. */
+/** The hash key ranges of the emulator's two shards. */
 const LOWER_HALF = ["0", "170141183460469231731687303715884105726"] as const;
 const UPPER_HALF = ["170141183460469231731687303715884105727", LAST_KEY] as const;
 
 interface Examined {
   readonly findings: readonly Finding[];
   finding(check: string): Finding | undefined;
-  /** The checks that came to this. */
+  /** The checks with this verdict. */
   having(verdict: Finding["verdict"]): readonly string[];
 }
 
@@ -102,7 +102,7 @@ describe("a healthy application", () => {
       Items: before.Items,
     });
     expect(having("failed")).toEqual([]);
-    expect(finding("leases")?.message).toMatch(/2 leases, 0 ended, nobody's\n.*KCL 3.x/);
+    expect(finding("leases")?.message).toMatch(/2 leases, 0 ended, without an owner\n.*KCL 3.x/);
     expect(finding("written by")?.message).toMatch(/KCL 3\.5 or later/);
     expect(finding("mode")).toMatchObject({
       verdict: "ok",
@@ -111,7 +111,7 @@ describe("a healthy application", () => {
     expect(finding("coverage")?.verdict).toBe("ok");
   });
 
-  it("with fan-out: nothing is registered and no subscription taken", async () => {
+  it("with fan-out: the doctor registers no consumer and takes no subscription", async () => {
     const kinesis = await proxy("kinesisUrl");
     const settings = await properties({ retrievalMode: "FANOUT", kinesisEndpoint: kinesis.url });
     const { having, finding } = await examine(settings);
@@ -131,22 +131,22 @@ async function split(StreamName: string, ShardToSplit: string): Promise<void> {
   await streamActive(StreamName);
 }
 
-describe("told with its remedy:", () => {
-  it("a properties file with mistakes; nothing else is checked", async () => {
+describe("reports with a remedy:", () => {
+  it("a properties file with errors, and checks nothing else", async () => {
     const { having, finding } = await examine({ ...(await properties()), metricsLevel: "SOME" });
     expect(having("failed")).toEqual(["properties"]);
     expect(finding("properties")?.message).toMatch(/metricsLevel.*SOME.*DETAILED/);
     expect(having("ok")).toEqual([]);
   });
 
-  it("a program that is not there; the rest is checked", async () => {
+  it("a program that does not exist, and checks the rest", async () => {
     const { having, finding } = await examine(await properties({ executableName: "./nowhere.py" }));
     expect(having("failed")).toEqual(["executable"]);
     expect(finding("executable")?.remedy).toMatch(/executableName/);
     expect(finding("stream")?.verdict).toBe("ok");
   });
 
-  it("no credentials; the services are not asked", async () => {
+  it("missing credentials, and calls no service", async () => {
     const nowhere = {
       AWS_SHARED_CREDENTIALS_FILE: "/nonexistent",
       AWS_CONFIG_FILE: "/nonexistent",
@@ -168,7 +168,7 @@ describe("told with its remedy:", () => {
     expect(finding("stream")?.message).toMatch(/no credentials/);
   });
 
-  it("no region", async () => {
+  it("a missing region", async () => {
     const { having } = await examine(await properties(), {
       AWS_REGION: "",
       AWS_ENDPOINT_URL_KINESIS: "",
@@ -181,7 +181,7 @@ describe("told with its remedy:", () => {
     expect(having("not checked")).toContain("stream");
   });
 
-  it("a stream that does not exist; its permissions are not checked, the table's are", async () => {
+  it("a stream that does not exist, and still checks the permissions on the table", async () => {
     const { having, finding } = await examine(await properties({ streamName: "nowhere" }));
     expect(having("failed")).toEqual(["stream"]);
     expect(finding("stream")?.remedy).toMatch(/create-stream --stream-name nowhere/);
@@ -189,7 +189,7 @@ describe("told with its remedy:", () => {
     expect(finding("permission dynamodb:GetItem")?.verdict).toBe("ok");
   });
 
-  it("services out of reach", async () => {
+  it("services that cannot be reached", async () => {
     const dead = "http://127.0.0.1:1";
     const { having, finding } = await examine(
       await properties({ kinesisEndpoint: dead, dynamoDBEndpoint: dead }),
@@ -213,7 +213,7 @@ describe("told with its remedy:", () => {
     },
   );
 
-  it("a key that may not be used", async () => {
+  it("an encryption key that the policy does not allow", async () => {
     const kinesis = await proxy("kinesisUrl");
     kinesis.next("GetRecords", { type: "error", name: "KMSAccessDeniedException" }, 9);
     const { finding } = await examine(await properties({ kinesisEndpoint: kinesis.url }));
@@ -238,7 +238,7 @@ describe("told with its remedy:", () => {
   it.each([
     ["allowed", "ok"],
     ["denied", "warning"],
-  ] as const)("the index of a KCL 3.x fleet, to read it is %s", async (right, verdict) => {
+  ] as const)("the index of a KCL 3.x fleet, when reading it is %s", async (right, verdict) => {
     const dynamo = await proxy("dynamoUrl");
     const settings = await properties({ dynamoDBEndpoint: dynamo.url });
     const { client } = await tableByHand([]);
@@ -271,15 +271,15 @@ describe("told with its remedy:", () => {
     expect(dynamo.count("Query")).toBe(1);
   });
 
-  it("a summary of the stream that may not be asked for is no trouble when polling", async () => {
+  it("no problem when polling and DescribeStreamSummary is denied", async () => {
     const kinesis = await proxy("kinesisUrl");
     kinesis.next("DescribeStreamSummary", { type: "error", name: "AccessDeniedException" }, 9);
     const { having, finding } = await examine(await properties({ kinesisEndpoint: kinesis.url }));
     expect(having("failed")).toEqual([]);
-    expect(finding("stream")?.message).toMatch(/is there, 2 open shards/);
+    expect(finding("stream")?.message).toMatch(/the stream exists, 2 open shards/);
   });
 
-  it("a table of something else", async () => {
+  it("a table that is not a lease table", async () => {
     const settings = await properties();
     const { client } = await tableByHand([]);
     await client.createTable({
@@ -302,13 +302,13 @@ describe("told with its remedy:", () => {
       /none of the 1 lease is for a shard/,
     ],
     [
-      "hash keys that nobody reads",
+      "hash keys without a lease",
       [javaLease({ key: FIRST, range: LOWER_HALF })],
       "coverage",
       /no lease covers the hash keys from 170141183460469231731687303715884105727/,
     ],
     [
-      "leases of a stream that was made anew",
+      "leases of a stream that was deleted and created again",
       [
         javaLease({ key: FIRST, range: LOWER_HALF, checkpoint: "77" }),
         javaLease({ key: SECOND, range: UPPER_HALF }),
@@ -317,7 +317,7 @@ describe("told with its remedy:", () => {
       /shardId-000000000000: its checkpoint is 77, and the shard begins at 4/,
     ],
     [
-      "a row that is no lease",
+      "a row that is not a lease",
       [
         javaLease({ key: FIRST, range: LOWER_HALF }),
         javaLease({ key: SECOND, range: UPPER_HALF }),
@@ -337,7 +337,7 @@ describe("told with its remedy:", () => {
     });
   });
 
-  it("shards that the rows lead to and that have no lease", async () => {
+  it("child shards that have no lease", async () => {
     const settings = await properties();
     const ended = javaLease({ key: FIRST, range: LOWER_HALF, checkpoint: "SHARD_END" });
     await tableByHand(
@@ -353,7 +353,7 @@ describe("told with its remedy:", () => {
     });
   });
 
-  it("a row in the way of a lease: no daemon repairs that", async () => {
+  it("a wrong row in the place of a lease, which no daemon repairs", async () => {
     const settings = await properties();
     const damaged = {
       ...javaLease({ key: SECOND, range: UPPER_HALF }),
@@ -380,7 +380,7 @@ describe("told with its remedy:", () => {
     expect(finding("foreign rows")?.message).toMatch(/several streams.*orders/s);
   });
 
-  it("a place that Kinesis refuses, though the listing says nothing against it", async () => {
+  it("a checkpoint that Kinesis rejects although it does not contradict the shard list", async () => {
     const kinesis = await proxy("kinesisUrl");
     const settings = await properties({ kinesisEndpoint: kinesis.url });
     const [put1] = await put(settings.streamName, ["word"]);
@@ -409,7 +409,7 @@ describe("told with its remedy:", () => {
   });
 });
 
-it("writes for people, with what to do under what failed, and a sum at the end", async () => {
+it("prints each finding with its remedy, and a summary at the end", async () => {
   const settings = await properties({ executableName: "./nowhere.py" });
   await put(settings.streamName, ["a"]);
   const file = await propertiesFile(settings);

@@ -1,4 +1,4 @@
-// The policy for a properties file; and that it allows what a daemon calls, and nothing that it does not.
+// The policy for a properties file: it allows what a daemon calls, and nothing else.
 
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import type { Policy } from "../../src/operator/policy.ts";
@@ -35,7 +35,7 @@ async function policyOf(
 }
 
 describe("iam-policy", () => {
-  it("for polling is exactly this", async () => {
+  it("prints exactly this policy for polling", async () => {
     const { policy } = await policyOf({}, ["--account", "123456789012"]);
     expect(policy).toEqual({
       Version: "2012-10-17",
@@ -78,7 +78,7 @@ describe("iam-policy", () => {
     });
   });
 
-  it("for fan-out adds the consumer, and registering it only if it must be", async () => {
+  it("adds the consumer for fan-out, and its registration only if the daemon registers it", async () => {
     const consumer = "arn:aws:kinesis:eu-west-1:123456789012:stream/words/consumer/mine:17";
     const given = await policyOf({ retrievalMode: "FANOUT", "fanoutConfig.consumerArn": consumer });
     expect(given.statement("SubscribeToShards")?.Resource).toBe(consumer);
@@ -106,7 +106,7 @@ describe("iam-policy", () => {
     expect(notes).toMatch(/in the stream's account, 123456789012/);
   });
 
-  it("has placeholders for what is not known, and says so", async () => {
+  it("uses placeholders for what is not known, and prints a note about them", async () => {
     const { statement, notes } = await policyOf({ regionName: "" });
     expect(statement("ReadStream")?.Resource).toBe(
       "arn:aws:kinesis:REGION:ACCOUNT_ID:stream/words",
@@ -114,7 +114,7 @@ describe("iam-policy", () => {
     expect(notes).toMatch(/Replace REGION and ACCOUNT_ID/);
   });
 
-  it("allows no metrics, because none are published", async () => {
+  it("does not allow CloudWatch metrics, because the daemon publishes none", async () => {
     const { policy } = await policyOf({ metricsLevel: "DETAILED" });
     expect(JSON.stringify(policy)).not.toContain("cloudwatch");
   });
@@ -142,7 +142,7 @@ describe("iam-policy", () => {
     expect(statement("SendDeadLetters")).toMatchObject({ Action: actions, Resource: resource });
   });
 
-  it("leaves out what was said to be left out, and adds what was said to be added", async () => {
+  it("leaves out and adds what the options name", async () => {
     const less = await policyOf({ leaseTablePitrEnabled: "true", tableName: "my-leases" }, [
       "--no-create-table",
     ]);
@@ -167,7 +167,7 @@ describe("iam-policy", () => {
   });
 
   it.each([
-    ["an account that is none", ["--account", "12"], /twelve digits/],
+    ["an account id that is not valid", ["--account", "12"], /12 digits/],
     ["a key's alias", ["--kms-key", "arn:aws:kms:eu-west-1:123456789012:alias/x"], /alias/],
   ])("explains %s", async (_, args, message) => {
     const file = await propertiesFile(BASE);

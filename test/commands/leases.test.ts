@@ -1,4 +1,4 @@
-// `kinesis-multilang leases` on tables written by hand as Java writes them, and on one that a daemon keeps.
+// `kinesis-multilang leases` on tables with rows as Java writes them, and on the table of a daemon.
 
 import { execa } from "execa";
 import split2 from "split2";
@@ -33,7 +33,7 @@ async function javaTable() {
 }
 
 describe("leases", () => {
-  it("shows a table of Java 3.5 by its name, and says what else is in it", async () => {
+  it("shows a table of Java 3.5 by its name, and reports its other rows", async () => {
     const table = await javaTable();
     const { stdout, stderr, exitCode } = await kinesisMultilang([
       ...["leases", "--table", table.name, "--observe", "0"],
@@ -50,10 +50,10 @@ describe("leases", () => {
       ["shardId-000000000002", "-", "waiting for parent", "TRIM_HORIZON", "-", "5"],
     ]);
     expect(stdout).toContain("3 leases of 1 worker: 1 held, 1 waiting for parent, 1 ended.");
-    expect(stdout).toMatch(/of KCL 3.x: .*CLIENT_VERSION_3X.*workerA/);
+    expect(stdout).toMatch(/rows of KCL 3.x: .*CLIENT_VERSION_3X.*workerA/);
   });
 
-  it("tells a living worker from one whose leases nobody renews", async () => {
+  it("distinguishes a live worker from one that does not renew its leases", async () => {
     const table = await tableByHand([
       javaLease({ key: "alive", owner: "a" }),
       javaLease({ key: "dead", owner: "b" }),
@@ -71,7 +71,7 @@ describe("leases", () => {
     expect(leases[1].renewedAtLeastMsAgo).toBeGreaterThan(0);
   });
 
-  it("shows what a daemon holds, and how old what it has not checkpointed is", async () => {
+  it("shows the leases of a daemon, and the age of records that are not checkpointed", async () => {
     const streamName = await createStream("leases", 2);
     const journal = await Journal.create();
     await put(streamName, ["a", "b", "c"], "one key");
@@ -101,7 +101,7 @@ describe("leases", () => {
     expect((await leaseItems(properties.applicationName)).size).toBe(2);
   });
 
-  it("goes on watching, and writes a line for what changed", async () => {
+  it("prints a line for each change with --watch", async () => {
     const table = await tableByHand([javaLease({ key: "s", owner: "a" })]);
     const watching = execa(
       process.execPath,
@@ -109,12 +109,12 @@ describe("leases", () => {
       { env: emulatorEnv(), reject: false, buffer: false },
     );
     const lines: string[] = [];
-    const words: string[] = [];
+    const explanations: string[] = [];
     watching.stdout.pipe(split2()).on("data", (line: string) => lines.push(line));
-    watching.stderr.pipe(split2()).on("data", (line: string) => words.push(line));
-    await until("the first look", () => lines.length === 2);
+    watching.stderr.pipe(split2()).on("data", (line: string) => explanations.push(line));
+    await until("the first read", () => lines.length === 2);
     expect(lines[0]).toMatch(/^\S+Z s held owner=a checkpoint=TRIM_HORIZON counter=5$/);
-    await until("the words", () => words.some((line) => line.startsWith("held: ")));
+    await until("the explanations", () => explanations.some((line) => line.startsWith("held: ")));
     await table.renew("s");
     await until("the renewal", () => lines.some((line) => / s active /.test(line)));
     await table.put(javaLease({ key: "s", owner: "b", checkpoint: NUMBER, counter: 9 }));
@@ -129,10 +129,10 @@ describe("leases", () => {
 
   it.each([
     ["no table of that name", ["--table", "nowhere"], /"nowhere".*no such table.*tableName/],
-    ["nothing to look at", [], /-p FILE.*--table NAME/],
+    ["no table", [], /-p FILE.*--table NAME/],
     ["lag without a stream", ["--table", "any", "--lag"], /--lag.*-p FILE/],
     ["a file and a table", ["-p", "f", "--table", "t"], /not both/],
-    ["a file that is not there", ["-p", "nowhere.properties"], /nowhere\.properties/],
+    ["a file that does not exist", ["-p", "nowhere.properties"], /nowhere\.properties/],
   ])("explains %s", async (_, args, message) => {
     const { exitCode, stderr } = await kinesisMultilang(["leases", ...args]);
     expect(exitCode).toBe(1);

@@ -1,10 +1,10 @@
-// What stands where a command or a properties file should.
+// Arguments in the place of a command or a properties file.
 
 import { execa } from "execa";
 import { expect, it } from "vitest";
 import { MAIN, propertiesFile } from "../support/daemon.ts";
 
-/** Nothing comes so far as to read it. */
+/** No command gets far enough to read this file. */
 const FILE = "any.properties";
 
 async function run(...args: readonly string[]) {
@@ -28,7 +28,7 @@ it.each([
   expect(stderr).not.toContain("daemonStarted");
 });
 
-it("a word like no command is no file, either", async () => {
+it("an unknown argument that resembles no command is reported as a missing file", async () => {
   const { exitCode, stderr } = await run("words.properties");
   expect(exitCode).toBe(1);
   expect(stderr).toBe(
@@ -36,7 +36,7 @@ it("a word like no command is no file, either", async () => {
   );
 });
 
-it("a file beside -p is passed over, as under Java", async () => {
+it("a file next to -p is ignored, as in Java", async () => {
   const [used, other] = [await propertiesFile({}), await propertiesFile({})];
   const { exitCode, stderr } = await run("-p", used, other);
   expect(exitCode).toBe(1);

@@ -1,4 +1,4 @@
-// `redrive`, the built program, on a file as daemons write it.
+// The built program's `redrive`, on a file as the daemon writes it.
 
 import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ function redrive(args: readonly string[], env: Readonly<Record<string, string>> 
 const word = (text: string) => ({ data: Buffer.from(text).toString("base64") });
 
 describe("redrive --dry-run", () => {
-  it("shows what there is and changes nothing", async () => {
+  it("lists the letters and changes nothing", async () => {
     const file = await fileWith([...letters(2), letter(3, { shardId: "other" })]);
     const { stdout, exitCode } = await redrive([file, "--dry-run"]);
     expect(stdout).toContain('shardId-000000000000 1  key "key-1", 6 bytes, 2 attempts');
@@ -45,7 +45,7 @@ describe("redrive --dry-run", () => {
 });
 
 describe("redrive --to-stream", () => {
-  it("puts each record back once, however often it is called", async () => {
+  it("puts each record on the stream once, even when it runs again", async () => {
     const stream = await createStream("redrive", 1);
     const file = await fileWith([...letters(3), letter(2)]);
     const first = await redrive([file, "--to-stream", stream]);
@@ -61,7 +61,7 @@ describe("redrive --to-stream", () => {
     expect(await wordsIn(stream)).toEqual(["word-1", "word-2", "word-3", "word-4"]);
   });
 
-  it("puts a record back again when it was buried again", async () => {
+  it("redrives a record again that was dead-lettered again", async () => {
     const stream = await createStream("redrive-again", 1);
     const file = await fileWith([letter(1)]);
     await redrive([file, "--to-stream", stream]);
@@ -70,7 +70,7 @@ describe("redrive --to-stream", () => {
     expect(await wordsIn(stream)).toEqual(["word-1", "word-1"]);
   });
 
-  it("takes one shard's letters, passes over torn ones and leaves those without payload", async () => {
+  it("redrives the letters of one shard, skips incomplete ones and leaves those without payload", async () => {
     const stream = await createStream("redrive-some", 1);
     const { data, ...bare } = letter(3, { dataOmitted: true });
     expect(data).toBeDefined();
@@ -80,12 +80,12 @@ describe("redrive --to-stream", () => {
     const { stdout, exitCode } = await redrive(args);
     expect(stdout).toContain("1 dead letter from");
     expect(stdout).toContain("1 has no payload and stays");
-    expect(stdout).toContain("1 torn piece was");
+    expect(stdout).toContain("1 incomplete piece was skipped");
     expect(exitCode).toBe(1);
     expect(await wordsIn(stream)).toEqual(["word-1"]);
   });
 
-  it("finds file, endpoint and the records' own stream by a daemon's properties", async () => {
+  it("takes the file, the endpoint and the records' stream from a properties file", async () => {
     const stream = await createStream("redrive-home", 1);
     const file = await fileWith(letters(2, { streamName: stream }));
     const properties = await propertiesFile({
@@ -101,7 +101,7 @@ describe("redrive --to-stream", () => {
     expect(await wordsIn(stream)).toEqual(["word-1", "word-2"]);
   });
 
-  it("that fails leaves the letters where they are", async () => {
+  it("leaves the letters unchanged when the stream does not exist", async () => {
     const file = await fileWith(letters(2));
     const { exitCode, stderr } = await redrive([file, "--to-stream", "no-such-stream"]);
     expect(exitCode).toBe(1);
@@ -112,7 +112,7 @@ describe("redrive --to-stream", () => {
 });
 
 describe("redrive -- COMMAND", () => {
-  it("gives records to a processor; what it cannot process stays for another time", async () => {
+  it("sends records to a processor, and keeps the letters that it cannot process", async () => {
     const journal = await Journal.create();
     const file = await fileWith([
       letter(1, word("word-1")),
@@ -139,7 +139,7 @@ describe("redrive -- COMMAND", () => {
     ]);
   });
 
-  it("takes a processor of KCL 1.x, whatever that thinks of its goodbye", async () => {
+  it("works with a processor of KCL 1.x, whose last message has another form", async () => {
     const file = await fileWith([
       letter(1, word("cat")),
       letter(2, { shardId: "other", ...word("dog") }),
@@ -158,7 +158,7 @@ describe("redrive -- COMMAND", () => {
     expect(forced.stderr).toContain("set --dialect kcl1");
   });
 
-  it("that always fails is given up, and nothing counts as redriven", async () => {
+  it("stops when the processor always fails, and marks nothing as redriven", async () => {
     const file = await fileWith(letters(20));
     const { exitCode, stderr } = await redrive([file, "--", "false"]);
     expect(exitCode).toBe(1);
@@ -173,21 +173,21 @@ describe("redrive", () => {
     ["no target", ["FILE"], "either --to-stream"],
     ["two targets", ["FILE", "--to-stream", "x", "--", "cat"], "either --to-stream"],
     ["no file", ["--to-stream", "x"], "Name the file"],
-    ["two files", ["FILE", "FILE", "--to-stream", "x"], "Expected one file"],
-    ["a file that is none", ["/no/such/file", "--to-stream", "x"], "cannot be read"],
+    ["two files", ["FILE", "FILE", "--to-stream", "x"], "Expected one source of dead letters"],
+    ["a file that does not exist", ["/no/such/file", "--to-stream", "x"], "cannot be read"],
     [
       "a topic",
       ["sns:arn:aws:sns:eu-west-1:123456789012:x", "--to-stream", "x"],
-      "cannot be taken back",
+      "cannot be redriven from",
     ],
-  ])("with %s says what to do", async (_what, args, message) => {
+  ])("with %s is an error that says what to do", async (_what, args, message) => {
     const file = await fileWith(letters(1));
     const { exitCode, stderr } = await redrive(args.map((arg) => (arg === "FILE" ? file : arg)));
     expect(exitCode).toBe(1);
     expect(stderr).toContain(message);
   });
 
-  it("does not begin while another is at work on the same file", async () => {
+  it("does not begin while another process redrives the same file", async () => {
     const file = await fileWith(letters(1));
     await writeFile(`${file}.lock`, "4711\n");
     const { exitCode, stderr } = await redrive([file, "--to-stream", "x"]);

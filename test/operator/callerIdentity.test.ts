@@ -1,4 +1,5 @@
-// The one request that we sign ourselves, against the examples that AWS publishes for its signatures, and a made-up STS.
+// The request to STS, which we sign ourselves: against the examples that AWS publishes for its
+// signatures, and against a small STS server.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
@@ -61,7 +62,7 @@ describe("the caller's identity", () => {
     return requests;
   }
 
-  it("is what STS says", async () => {
+  it("is the account and ARN that STS returns", async () => {
     const requests = await sts(
       200,
       "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/Alice</Arn><UserId>A</UserId><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
@@ -77,7 +78,7 @@ describe("the caller's identity", () => {
     });
   });
 
-  it("is refused in STS's words", async () => {
+  it("fails with the message of STS when STS rejects the credentials", async () => {
     await sts(
       403,
       "<ErrorResponse><Error><Code>ExpiredToken</Code><Message>too old</Message></Error></ErrorResponse>",
@@ -85,7 +86,7 @@ describe("the caller's identity", () => {
     await expect(callerIdentity(KEYS, "eu-west-1", never)).rejects.toThrow("ExpiredToken: too old");
   });
 
-  it("is unknown where STS cannot be reached", async () => {
+  it("is unknown when STS cannot be reached", async () => {
     vi.stubEnv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
     expect(await callerIdentity(KEYS, "eu-west-1", never)).toBeUndefined();
   });

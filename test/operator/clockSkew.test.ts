@@ -1,4 +1,4 @@
-// How far a clock is off, from the dates of answers.
+// The clock's difference from AWS's, from the date headers of responses.
 
 import { describe, expect, it } from "vitest";
 import { ClockSkew } from "../../src/operator/doctor/clockSkew.ts";
@@ -13,7 +13,7 @@ async function seen(...offsetsMs: readonly number[]) {
 }
 
 describe("the clock", () => {
-  it("is right when some answer says so", async () => {
+  it("is right when one response agrees with it", async () => {
     expect(await seen(-400)).toMatchObject({ verdict: "ok" });
     expect(await seen(-400_000, 0)).toMatchObject({ verdict: "ok" });
   });
@@ -21,8 +21,8 @@ describe("the clock", () => {
   it.each([
     [120_000, /(119|120) s behind AWS's$/],
     [-120_000, /(120|121) s ahead of AWS's$/],
-    [-400_000, /40[01] s ahead of AWS's; AWS refuses signatures/],
-  ])("%d ms off is told with its remedy", async (offsetMs, message) => {
+    [-400_000, /40[01] s ahead of AWS's\. AWS rejects signatures/],
+  ])("that is %d ms off is reported with a remedy", async (offsetMs, message) => {
     expect(await seen(offsetMs)).toMatchObject({
       verdict: "warning",
       message: expect.stringMatching(message),
@@ -30,7 +30,7 @@ describe("the clock", () => {
     });
   });
 
-  it("is not judged without a date", async () => {
+  it("is not checked without a date header", async () => {
     const clock = new ClockSkew();
     await clock.timed(async () => ({ response: {} }));
     expect(clock.check()).toMatchObject({ verdict: "not checked" });

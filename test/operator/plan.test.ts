@@ -1,12 +1,14 @@
-// Plans for moving checkpoints, tried out on a small model of a stream and of how KCL reads one: shards that split and
-// merge, leases half-way through them, and consumers that go on from what the plan has written, or from half of it.
+// Plans for moving checkpoints, tested on a small model of a stream and of KCL's reading: shards
+// that split and merge, leases half-way through them, and consumers that continue from what the
+// plan, or part of it, has written.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../src/leases/lease.ts";
 import { Lineage } from "../../src/operator/lineage.ts";
-import { type Plan, planReset, planSet, type Step } from "../../src/operator/plan.ts";
+import { planReset, planSet } from "../../src/operator/plan.ts";
 import { BEGINNING, begunTooEarly } from "../../src/operator/planRules.ts";
+import type { Plan, Step } from "../../src/operator/planTypes.ts";
 import { planRestore } from "../../src/operator/restorePlan.ts";
 import {
   apply,
@@ -70,7 +72,7 @@ function expectOrder(delivered: readonly ModelRecord[]): void {
 }
 
 describe("a reset of everything", () => {
-  it("delivers exactly what came at or after the moment, each key in order", () => {
+  it("delivers exactly the records from the moment on, each key in order", () => {
     fc.assert(
       fc.property(cases, (each) => {
         const plan = planReset(viewOf(each, each.time));
@@ -84,12 +86,12 @@ describe("a reset of everything", () => {
     );
   });
 
-  it("loses and overtakes nothing when it stops half-way", () => {
+  it("skips no record and keeps the order of each key when it stops half-way", () => {
     fc.assert(
       fc.property(cases, fc.nat(20), (each, stop) => {
         const { steps } = planReset(viewOf(each, each.time));
         const delivered = consume(each.stream, apply(each.leases, steps.slice(0, stop)));
-        // What was processed before may come again beside it.
+        // Records that were processed before may be delivered again.
         expectOrder(delivered.filter((record) => !each.processed.has(record)));
         const unread = each.stream.records.filter(
           (record) => record.time >= each.time && !each.processed.has(record),
@@ -100,7 +102,7 @@ describe("a reset of everything", () => {
     );
   });
 
-  it("is undone by a restore of what it changed", () => {
+  it("is undone by a restore of the leases that it changed", () => {
     fc.assert(
       fc.property(cases, fc.nat(8), (each, reads) => {
         const { steps } = planReset(viewOf(each, each.time));
@@ -124,7 +126,7 @@ describe("a reset of everything", () => {
 });
 
 describe("a reset of some shards", () => {
-  it("passes over nothing that it was not asked for, and keeps each key's order", () => {
+  it("skips no record outside of the named shards, and keeps the order of each key", () => {
     fc.assert(
       fc.property(cases, fc.nat(1_000), (each, choice) => {
         const asked = [each.stream.shards[choice % each.stream.shards.length]?.id ?? ""];
@@ -143,7 +145,7 @@ describe("a reset of some shards", () => {
     );
   });
 
-  it("is refused where an unfinished parent would be passed over", () => {
+  it("is refused when records of an unfinished parent would be skipped", () => {
     // shard-0 was merged with shard-1 into shard-2; shard-1 is half-way.
     const leases = [
       lease("0", "SHARD_END"),
@@ -155,25 +157,25 @@ describe("a reset of some shards", () => {
     const positions = new Map([["2", { sequenceNumber: "9" as never, subSequenceNumber: 0 }]]);
     const view = { leases, shards, lineage, front: new Set(["2"]), positions };
     expect(planReset({ ...view, asked: ["0"] }).refusals).toEqual([
-      expect.stringMatching(/^2 also continues 1.*passed over.*--shard 1/),
+      expect.stringMatching(/^2 is also a descendant of 1.*would be skipped.*--shard 1/),
     ]);
-    expect(planReset({ ...view, asked: ["0", "1"] }).steps.map(told)).toEqual([
+    expect(planReset({ ...view, asked: ["0", "1"] }).steps.map(stepText)).toEqual([
       "2 9",
       "1 SHARD_END",
     ]);
   });
 
-  it("is refused for a shard that is not there", () => {
+  it("is refused for a shard that the stream does not list", () => {
     const plan = planReset({ ...viewOfTwo(), asked: ["7"] });
-    expect(plan.refusals).toEqual([expect.stringMatching(/^7 is no shard that the stream lists/)]);
+    expect(plan.refusals).toEqual([expect.stringMatching(/^The stream does not list 7:/)]);
   });
 });
 
-describe("a lease in somebody's hands", () => {
-  it("at its beginning goes back with its parent: it may be being read", () => {
+describe("a lease that a worker holds", () => {
+  it("is written with its parent even at its beginning, because the worker may be reading", () => {
     const owned = { ...lease("1", "TRIM_HORIZON", ["0"]), owner: "w" };
     const view = viewOfTwo([lease("0", "SHARD_END"), owned]);
-    expect(planReset(view).steps.map(told)).toEqual(["0 TRIM_HORIZON", "1 TRIM_HORIZON"]);
+    expect(planReset(view).steps.map(stepText)).toEqual(["0 TRIM_HORIZON", "1 TRIM_HORIZON"]);
     const free = viewOfTwo([lease("0", "SHARD_END"), lease("1", "TRIM_HORIZON", ["0"])]);
     expect(planReset(free)).toMatchObject({ unchanged: ["1"] });
   });
@@ -183,59 +185,59 @@ describe("set", () => {
   const at = (sequenceNumber: string) =>
     new Map([["0", { sequenceNumber: sequenceNumber as never, subSequenceNumber: 0 }]]);
 
-  it("writes what it is told, and only that", () => {
+  it("writes the named lease and no other", () => {
     const view = viewOfTwo([lease("0", "5"), lease("1", "TRIM_HORIZON", ["0"])]);
     const plan = planSet({ ...view, positions: at("3"), asked: ["0"] });
-    expect(plan.steps.map(told)).toEqual(["0 3"]);
+    expect(plan.steps.map(stepText)).toEqual(["0 3"]);
   });
 
   it.each([
     [
       "a child has begun",
       [lease("0", "SHARD_END"), lease("1", "8", ["0"])],
-      /^1 came of 0 and has begun.*reset --shard 0/,
+      /^1 descends from 0, and has already begun.*reset --shard 0/,
     ],
     [
       "a child may have begun",
       [lease("0", "SHARD_END"), { ...lease("1", "TRIM_HORIZON", ["0"]), owner: "w" }],
-      /^1 came of 0/,
+      /^1 descends from 0/,
     ],
     ["there is no lease", [lease("1", "8", ["0"])], /^0 has no lease/],
-  ])("is refused where %s", (_, leases, message) => {
+  ])("is refused when %s", (_, leases, message) => {
     const plan = planSet({ ...viewOfTwo(leases), positions: at("3"), asked: ["0"] });
     expect(plan.steps).toEqual([]);
     expect(plan.refusals).toEqual([expect.stringMatching(message)]);
   });
 
-  it("is refused where a cleaned-up child would let a grandchild go ahead", () => {
+  it("is refused when a grandchild would not wait because its parent has no lease", () => {
     const shards = [shard("0", [], true), shard("1", ["0"], true), shard("2", ["1"])];
     const leases = [lease("0", "SHARD_END"), lease("2", "TRIM_HORIZON", ["1"])];
     const lineage = new Lineage(shards, leases);
     const view = { leases, shards, lineage, front: new Set(["0"]), positions: at("3") };
     expect(planSet({ ...view, asked: ["0"] }).refusals).toEqual([
-      expect.stringMatching(/^2 came of 0/),
+      expect.stringMatching(/^2 descends from 0/),
     ]);
   });
 
-  it("is refused beyond an unfinished parent", () => {
+  it("is refused for a position behind an unfinished parent", () => {
     const view = viewOfTwo([lease("0", "5"), lease("1", "TRIM_HORIZON", ["0"])]);
     const positions = new Map([["1", { sequenceNumber: "9" as never, subSequenceNumber: 0 }]]);
     expect(planSet({ ...view, positions, asked: ["1"] }).refusals).toEqual([
-      expect.stringMatching(/^1 also continues 0/),
+      expect.stringMatching(/^1 is also a descendant of 0/),
     ]);
     const beginning = new Map([["1", BEGINNING]]);
     expect(planSet({ ...view, positions: beginning, asked: ["1"] }).refusals).toEqual([]);
   });
 });
 
-it("leases that have begun before what they come of is finished are found", () => {
+it("finds leases that have begun before their ancestors are finished", () => {
   const leases = [lease("0", "5"), lease("1", "8", ["0"]), lease("2", "LATEST", ["0"])];
   expect(begunTooEarly(leases, new Lineage([], leases))).toEqual(["1"]);
   const finished = [lease("0", "SHARD_END"), lease("1", "8", ["0"])];
   expect(begunTooEarly(finished, new Lineage([], finished))).toEqual([]);
 });
 
-function told({ shardId, to }: Step): string {
+function stepText({ shardId, to }: Step): string {
   return `${shardId} ${to.sequenceNumber}`;
 }
 

@@ -1,10 +1,11 @@
-// A small model of a stream and of KCL's reading of it, for trying plans out: a handful of keys, shards that hold ranges
-// of them and are split and merged as time goes on, a record of every key at every tick.
+// A small model of a stream and of how KCL reads it, for testing plans. It has a few keys, shards
+// that hold ranges of them and are split and merged over time, and one record of every key at every
+// tick.
 
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
 import type { Position } from "../../src/model/position.ts";
 import type { Shard } from "../../src/model/shard.ts";
-import type { Step } from "../../src/operator/plan.ts";
+import type { Step } from "../../src/operator/planTypes.ts";
 
 export interface ModelRecord {
   readonly shardId: string;
@@ -30,7 +31,10 @@ export interface ModelStream {
 export interface ModelLease {
   readonly id: string;
   readonly parents: readonly string[];
-  /** -1: at its beginning; the time of the last record processed; infinite: ended. */
+  /**
+   * -1 at the beginning of the shard, infinite at its end, else the time of the last processed
+   * record.
+   */
   readonly at: number;
 }
 
@@ -39,7 +43,7 @@ const TICKS_BETWEEN = 3;
 const BEGIN = -1;
 const END = Number.POSITIVE_INFINITY;
 
-/** Begins with two shards; each event splits one, or merges two neighbours. */
+/** Begins with two shards. Each event splits one shard, or merges two neighbours. */
 export function stream(events: readonly number[]): ModelStream {
   const shards: ModelShard[] = [
     { id: "0", parents: [], from: 0, to: KEYS / 2 - 1, start: 0, end: undefined },
@@ -109,7 +113,7 @@ export function positionBefore(
   return toPosition(before.at(-1)?.time ?? BEGIN);
 }
 
-/** Reads from the oldest record on, as far as the choices go; then perhaps cleans up. */
+/** Reads from the oldest record on, as far as the choices go, and then perhaps cleans up. */
 export function progress(
   of: ModelStream,
   choices: readonly number[],
@@ -133,10 +137,11 @@ export function progress(
 }
 
 /**
- * Goes on from these leases until nothing is left, always with the newest shard that may be read: the order that shows
- * first if one begins too early. `leases` are left as they are then.
+ * Continues from these leases until nothing is left to read. It always reads the newest shard that
+ * a consumer may read, because that order reveals first whether a shard begins too early. The
+ * function changes `leases`.
  *
- * @param steps how many leases are read; absent = all there is.
+ * @param steps how many leases are read; all of them when absent.
  */
 export function consume(
   of: ModelStream,
@@ -163,7 +168,10 @@ function isReady(lease: ModelLease, leases: ReadonlyMap<string, ModelLease>): bo
   return lease.at !== END && lease.parents.every((id) => (leases.get(id)?.at ?? END) === END);
 }
 
-/** Some records; at the shard's end the children's leases, and then the end. */
+/**
+ * Reads some records. At the end of the shard, creates the leases of the children, and then ends
+ * the lease.
+ */
 function read(
   { shards, records }: ModelStream,
   leases: Map<string, ModelLease>,
@@ -175,7 +183,7 @@ function read(
   const at = taken.at(-1)?.time ?? lease.at;
   const shard = shards.find(({ id }) => id === lease.id);
   if (taken.length < left.length || shard?.end === undefined) {
-    // Whole ticks: several keys share a time.
+    // Reads whole ticks, because several keys share a time.
     leases.set(lease.id, { ...lease, at });
     return left.filter(({ time }) => time <= at);
   }
@@ -184,7 +192,7 @@ function read(
     (child) => leases.has(child.id) || child.parents.every((id) => leases.has(id)),
   );
   if (!mayMake) {
-    // The end waits until the other parent of a merge has a lease.
+    // The shard ends only when the other parent of a merge has a lease.
     leases.set(lease.id, { ...lease, at });
     return left;
   }
@@ -195,7 +203,10 @@ function read(
   return left;
 }
 
-/** As KCL: ended leases whose children have all got somewhere and whose parents are gone. */
+/**
+ * Deletes leases as KCL does: ended leases whose children have all made progress, and whose parents
+ * are gone.
+ */
 function cleanUp({ shards }: ModelStream, leases: Map<string, ModelLease>): void {
   for (const { id, parents } of shards) {
     const children = shards.filter((shard) => shard.parents.includes(id));

@@ -1,4 +1,4 @@
-// Lease tables for tests, written by hand: rows in the shape in which the Java daemon (3.5.1) was seen to write them.
+// Lease tables for tests, with rows in the form in which the Java daemon 3.5.1 writes them.
 
 import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
 import { execa } from "execa";
@@ -22,7 +22,7 @@ export interface JavaLease {
 
 export const LAST_KEY = "340282366920938463463374607431768211455";
 
-/** A lease as Java 3.5.1 stores it; 2.x leaves `entityType` and `throughputKBps` out. */
+/** A lease as Java 3.5.1 stores it. Version 2.x omits `entityType` and `throughputKBps`. */
 export function javaLease(lease: JavaLease, version: "2.x" | "3.x" = "3.x"): StoredItem {
   const { key, checkpoint = "TRIM_HORIZON", sub = 0, counter = 5, range = ["0", LAST_KEY] } = lease;
   return {
@@ -41,7 +41,7 @@ export function javaLease(lease: JavaLease, version: "2.x" | "3.x" = "3.x"): Sto
   };
 }
 
-/** The rows of a 3.5 fleet in one table that are no leases. */
+/** The rows of a 3.5 fleet in the lease table that are not leases. */
 export const FLEET_ROWS: readonly StoredItem[] = [
   {
     leaseKey: { S: "Leader" },
@@ -74,7 +74,7 @@ export interface TableByHand {
   readonly client: DynamoDB;
   put(...items: readonly StoredItem[]): Promise<void>;
   item(key: string): Promise<StoredItem | undefined>;
-  /** Raises the counter, as a living worker does. */
+  /** Increments the counter, as a live worker does. */
   renew(key: string): Promise<void>;
 }
 
@@ -113,7 +113,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** The built program, as a person runs it. */
+/** Runs the built program. */
 export async function kinesisMultilang(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

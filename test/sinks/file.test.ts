@@ -1,12 +1,14 @@
-// The file for dead letters: what is said to be in it is in it, whoever else writes and whatever was torn.
+// A file for dead letters keeps every letter, with several writers and after incomplete writes.
 
 import { appendFile, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
-import { parseLetters } from "../../src/deadLetters/readLetters.ts";
-import { FileDestination } from "../../src/sinks/file.ts";
+import { parseLetters } from "../../src/deadLetters/parseLetters.ts";
+import { FileSink } from "../../src/sinks/file.ts";
+import { deadLetterFormat } from "../../src/sinks/letterFormat.ts";
+import { openDestination } from "../../src/sinks/openDestination.ts";
 import { temporaryFolder } from "../support/daemon.ts";
 import { letter, letters, numbersOf } from "./letters.ts";
 
@@ -15,39 +17,43 @@ async function newFile(): Promise<string> {
 }
 
 describe("a file for dead letters", () => {
-  it("takes letters one a line, and is its owner's alone", async () => {
+  it("stores one letter a line, and only its owner can read it", async () => {
     const file = await newFile();
-    const destination = await FileDestination.open(file);
+    const destination = await FileSink.open(file, deadLetterFormat);
     await destination.send(letters(2));
     await destination.send([letter(3)]);
     const text = await readFile(file, "utf8");
     expect(text.split("\n")).toHaveLength(4);
-    expect(parseLetters(text)).toEqual({ letters: letters(3), torn: 0 });
+    expect(parseLetters(text)).toEqual({ letters: letters(3), incomplete: 0 });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("is there at the start, or the daemon does not start", async () => {
+  it("that cannot be written is an error before the daemon starts", async () => {
     const folder = await temporaryFolder();
-    await expect(FileDestination.open(join(folder, "no/such/folder"))).rejects.toThrow(
+    const service = { credentials: [{ type: "default" }] } as const;
+    const services = { kinesis: service, dynamodb: service, cloudwatch: service };
+    const context = { settings: { services }, emit: () => {} };
+    const text = `file:${join(folder, "no/such/folder")}`;
+    await expect(openDestination(text, context)).rejects.toThrow(
       /onFailureDestination = file:.*cannot be written \(ENOENT.*folder must exist/s,
     );
   });
 
-  it("goes on behind a line that was torn", async () => {
+  it("begins a new line after an incomplete one", async () => {
     const file = await newFile();
-    const destination = await FileDestination.open(file);
+    const destination = await FileSink.open(file, deadLetterFormat);
     await destination.send([letter(1)]);
     await appendFile(file, JSON.stringify(letter(2)).slice(0, 100));
     await destination.send([letter(3)]);
     const text = await readFile(file, "utf8");
-    // Also for readers that know nothing of torn lines.
+    // Also for readers that do not expect incomplete lines.
     expect(JSON.parse(text.trimEnd().split("\n").at(-1) ?? "")).toEqual(letter(3));
-    const { letters: found, torn } = parseLetters(text);
+    const { letters: found, incomplete } = parseLetters(text);
     expect(numbersOf(found)).toEqual([1, 3]);
-    expect(torn).toBe(1);
+    expect(incomplete).toBe(1);
   });
 
-  it("is read even where a letter begins in the midst of a torn one", () => {
+  it("is read even where a letter follows an incomplete one on the same line", () => {
     const [first, second] = [JSON.stringify(letter(1)), JSON.stringify(letter(2))];
     for (let end = 0; end < first.length; end += 1) {
       const { letters: found } = parseLetters(`${first.slice(0, end)}${second}\n`);
@@ -55,9 +61,9 @@ describe("a file for dead letters", () => {
     }
   });
 
-  it("that cannot be written to is trouble; mended, it takes the letters", async () => {
+  it("rejects letters while the disk is full, and stores them afterwards", async () => {
     const file = await newFile();
-    const destination = await FileDestination.open(file);
+    const destination = await FileSink.open(file, deadLetterFormat);
     await rename(file, `${file}.moved`);
     await symlink("/dev/full", file);
     await expect(destination.send([letter(1)])).rejects.toThrow("ENOSPC");
@@ -66,9 +72,9 @@ describe("a file for dead letters", () => {
     expect(numbersOf(parseLetters(await readFile(file, "utf8")).letters)).toEqual([1]);
   });
 
-  it("can be moved away between two letters", async () => {
+  it("may be moved away between two letters", async () => {
     const file = await newFile();
-    const destination = await FileDestination.open(file);
+    const destination = await FileSink.open(file, deadLetterFormat);
     await destination.send([letter(1)]);
     await rename(file, `${file}.1`);
     await destination.send([letter(2)]);
@@ -76,7 +82,7 @@ describe("a file for dead letters", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("takes the letters of several processes, each with several shards, in one piece", async () => {
+  it("keeps every letter of several processes whole, each with several shards", async () => {
     const file = await newFile();
     await writeFile(file, "", { mode: 0o600 });
     const writer = fileURLToPath(new URL("./writeLetters.mjs", import.meta.url));
@@ -86,8 +92,8 @@ describe("a file for dead letters", () => {
         execa(process.execPath, [writer, file, String(index), String(shards), String(batches)]),
       ),
     );
-    const { letters: found, torn } = parseLetters(await readFile(file, "utf8"));
-    expect(torn).toBe(0);
+    const { letters: found, incomplete } = parseLetters(await readFile(file, "utf8"));
+    expect(incomplete).toBe(0);
     expect(new Set(found.map((each) => `${each.shardId}/${each.sequenceNumber}`)).size).toBe(
       processes * shards * batches * 2,
     );

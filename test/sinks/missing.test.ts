@@ -1,4 +1,5 @@
-// The program as it is installed: it brings all that it needs, except the SDK's clients that only some destinations need.
+// The installed program brings all packages that it needs, except the SDK clients that only some
+// destinations need.
 
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +17,7 @@ async function installation(): Promise<string> {
   return join(folder, "dist/main.js");
 }
 
-it("a destination whose client is not installed ends the start and says what to install", async () => {
+it("a destination whose client is not installed is an error that names the package to install", async () => {
   const main = await installation();
   for (const [destination, name] of [
     ["sqs:https://sqs.eu-west-1.amazonaws.com/123456789012/dead", "@aws-sdk/client-sqs"],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { parseDestination } from "../../src/model/failureDestination.ts";
 
-describe("a place for dead letters", () => {
+describe("onFailureDestination", () => {
   it.each([
     ["file:dead.ndjson", { type: "file", path: "dead.ndjson" }],
     ["file:/var/lib/a b.ndjson", { type: "file", path: "/var/lib/a b.ndjson" }],
@@ -44,7 +44,7 @@ describe("a place for dead letters", () => {
         },
       },
     ],
-  ])("may be %s", (text, expected) => {
+  ])("allows %s", (text, expected) => {
     expect(parseDestination(text)).toEqual(expected);
   });
 
@@ -58,7 +58,7 @@ describe("a place for dead letters", () => {
     ["s3:Bucket_", "s3:BUCKET or"],
     ["kinesis:a b", "kinesis:STREAM or"],
     ["kinesis:arn:aws:kinesis:eu-west-1:123456789012:dead", "stream/NAME"],
-  ])("cannot be %s", (text, allowed) => {
+  ])("rejects %s", (text, allowed) => {
     expect(parseDestination(text)).toContain(allowed);
   });
 });

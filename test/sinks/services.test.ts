@@ -1,4 +1,5 @@
-// SQS, SNS and S3 as destinations and as sources for redriving, on moto's server; Kinesis on the shared one.
+// SQS, SNS and S3 as destinations and as sources for redrive, on a moto server; Kinesis on the
+// shared emulator.
 
 import { S3 } from "@aws-sdk/client-s3";
 import { SNS } from "@aws-sdk/client-sns";
@@ -6,10 +7,10 @@ import { SQS } from "@aws-sdk/client-sqs";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
 import { openSource } from "../../src/deadLetters/openSource.ts";
-import { parseLetter, parseLetters } from "../../src/deadLetters/readLetters.ts";
+import { parseLetter, parseLetters } from "../../src/deadLetters/parseLetters.ts";
 import type { DeadLetter } from "../../src/model/deadLetter.ts";
-import { type OpenDestination, openDestination } from "../../src/sinks/destination.ts";
-import type { Reach } from "../../src/sinks/reach.ts";
+import { type OpenDestination, openDestination } from "../../src/sinks/openDestination.ts";
+import type { ServiceContext } from "../../src/sinks/serviceClients.ts";
 import { createStream, uniqueName, wordsIn } from "../support/emulators.ts";
 import { type Moto, motoOrReason } from "../support/moto.ts";
 import type { Missing } from "../support/python.ts";
@@ -37,15 +38,15 @@ afterAll(async () => {
   if ("url" in moto) await moto.stop();
 });
 
-/** The daemon's own settings; a destination's region may be another. */
-function reach(): Reach {
+/** The settings of the daemon. A destination may name another region. */
+function context(): ServiceContext {
   const service = { region: "eu-central-1", credentials: [{ type: "default" }] } as const;
   const services = { kinesis: service, dynamodb: service, cloudwatch: service };
   return { settings: { services }, emit: () => {} };
 }
 
 async function opened(text: string): Promise<OpenDestination> {
-  const destination = await openDestination(text, reach());
+  const destination = await openDestination(text, context());
   onTestFinished(() => destination.close());
   return destination;
 }
@@ -77,7 +78,7 @@ describe("a queue", () => {
     };
   }
 
-  it("takes letters, one a message, in calls that it accepts", async (ctx) => {
+  it("receives one letter a message, in calls within its limits", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const { arn, received } = await queue(moto.url);
     const given = [...letters(25), large(26, 700_000), large(27, 700_000)];
@@ -90,13 +91,13 @@ describe("a queue", () => {
 
   it("may be named by its URL", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
-    // Nothing in it says which region: it is the daemon's own.
+    // This URL does not name a region, so the daemon's region applies.
     const { QueueUrl, received } = await queue(moto.url, {}, "by-url", "eu-central-1");
     await (await opened(`sqs:${QueueUrl}`)).send([letter(1)], never);
     expect(await received()).toEqual([letter(1)]);
   });
 
-  it("gets a letter that is too large without its payload, and flagged", async (ctx) => {
+  it("receives a letter that is too large without its payload, and flagged", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const { arn, received } = await queue(moto.url);
     await (await opened(arn)).send([large(1, 2 ** 20), letter(2)], never);
@@ -108,7 +109,7 @@ describe("a queue", () => {
     expect(data).toBeDefined();
   });
 
-  it("that is FIFO gets a letter once, though it was sent twice", async (ctx) => {
+  it("that is FIFO delivers a letter once that was sent twice", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const { arn, received } = await queue(
       moto.url,
@@ -120,22 +121,22 @@ describe("a queue", () => {
     expect(numbersOf(await received())).toEqual([1, 2, 3]);
   });
 
-  it("that does not exist is an error that names it", async (ctx) => {
+  it("that does not exist fails with an error that says so", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const destination = await opened(`sqs:arn:aws:sqs:${REGION}:${ACCOUNT}:nowhere`);
     await expect(destination.send([letter(1)], never)).rejects.toThrow("queue does not exist");
   });
 
-  it("is a source: what is settled is deleted, the rest is there for others at once", async (ctx) => {
+  it("is a source: it deletes redriven letters and makes the others visible again at once", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const { arn, received, client, QueueUrl } = await queue(moto.url);
     await (await opened(arn)).send([...letters(3), letter(4, { shardId: "other" })], never);
     await client.sendMessage({ QueueUrl, MessageBody: "no letter" });
-    const source = await openSource(arn, reach(), Date.now);
+    const source = await openSource(arn, context(), Date.now);
     const found: DeadLetter[] = [];
-    for await (const each of source.find("shardId-000000000000")) found.push(...each.letters);
+    for await (const each of source.read("shardId-000000000000")) found.push(...each.letters);
     expect(numbersOf(found).toSorted()).toEqual([1, 2, 3]);
-    await source.settle(found.slice(0, 2), "a test");
+    await source.markRedriven(found.slice(0, 2), "a test");
     await source.close();
     const rest = numbersOf([...(await received())]).toSorted();
     expect(rest).toEqual([...numbersOf(found.slice(2)), 4].toSorted());
@@ -143,7 +144,7 @@ describe("a queue", () => {
 });
 
 describe("a topic", () => {
-  it("gets letters, and those that are too large without their payload", async (ctx) => {
+  it("receives letters, and those that are too large without their payload", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const sns = new SNS(clientOptions(moto.url));
     const sqs = new SQS(clientOptions(moto.url));
@@ -192,7 +193,7 @@ describe("a bucket", () => {
   }
   const folder = "some/where/app/words/shardId-000000000000";
 
-  it("takes letters whole, together in an object that is named after them; again is no harm", async (ctx) => {
+  it("stores whole letters in an object that is named after them, and overwrites it when sent again", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const { place, objects } = await bucket(moto.url);
     const destination = await opened(place);
@@ -205,7 +206,7 @@ describe("a bucket", () => {
     });
   });
 
-  it("is a source: what is settled moves away, the rest stays", async (ctx) => {
+  it("is a source: redriven letters move to another object, the others stay", async (ctx) => {
     if ("missing" in moto) return ctx.skip(moto.missing);
     const { place, objects } = await bucket(moto.url);
     const destination = await opened(place);
@@ -213,12 +214,12 @@ describe("a bucket", () => {
     await destination.send([letter(4)], never);
     await destination.send([letter(5, { shardId: "other" })], never);
     const redrive = async (numbers: readonly number[]) => {
-      const source = await openSource(place, reach(), Date.now);
+      const source = await openSource(place, context(), Date.now);
       const seen: number[] = [];
-      for await (const { letters: found } of source.find("shardId-000000000000")) {
+      for await (const { letters: found } of source.read("shardId-000000000000")) {
         seen.push(...numbersOf(found));
         const wanted = found.filter((each) => numbers.includes(Number(each.sequenceNumber)));
-        await source.settle(wanted, "a test");
+        await source.markRedriven(wanted, "a test");
       }
       await source.close();
       return seen;
@@ -242,7 +243,7 @@ describe("a bucket", () => {
 });
 
 describe("a stream", () => {
-  it("gets letters under the keys of their records, too large ones without their payload", async () => {
+  it("receives letters under the keys of their records, too large ones without their payload", async () => {
     const stream = await createStream("dead", 1);
     const service = {
       region: REGION,

@@ -1,8 +1,10 @@
-// One of several daemons that write dead letters into the same file, for several shards at once, small and large.
-import { FileDestination } from "../../.cache/js/sinks/file.js";
+// Plays one of several daemons that write dead letters into the same file, for several shards at
+// once.
+import { FileSink } from "../../.cache/js/sinks/file.js";
+import { deadLetterFormat } from "../../.cache/js/sinks/letterFormat.js";
 
 const [file, name, shards, batches] = process.argv.slice(2);
-const destination = await FileDestination.open(file);
+const destination = await FileSink.open(file, deadLetterFormat);
 await Promise.all(
   Array.from({ length: Number(shards) }, async (_, shard) => {
     for (let batch = 0; batch < Number(batches); batch += 1) {

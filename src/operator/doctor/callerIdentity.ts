@@ -1,7 +1,9 @@
-// Who are we, according to AWS? One signed call of STS, which needs no permission. Written out here, because the SDK's
-// client for STS would be a dependency for this alone.
+// Asks AWS STS whose credentials these are, with one signed request that needs no permission. The
+// request is signed here, because the SDK's client for STS would be a dependency for this request
+// alone.
 
 import { createHash, createHmac } from "node:crypto";
+import { limited } from "../../aws/limited.ts";
 
 export interface SigningKeys {
   readonly accessKeyId: string;
@@ -9,10 +11,10 @@ export interface SigningKeys {
   readonly sessionToken?: string;
 }
 
-export interface ToSign {
+export interface UnsignedRequest {
   readonly method: string;
   readonly url: URL;
-  /** Names in lower case; `host` and `x-amz-date` are added. */
+  /** The names are in lower case. Signing adds `host` and `x-amz-date`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly region: string;
@@ -24,27 +26,32 @@ export interface CallerIdentity {
   readonly arn: string;
 }
 
-const LIMIT_MS = 5_000;
+const LIMIT = { service: "STS", requestTimeoutMs: 5_000 };
 
-/** @returns `undefined` when STS cannot be reached or does not answer. @throws Error with what STS refused. */
+/**
+ * @returns `undefined` when STS cannot be reached or does not respond in time.
+ * @throws Error with the code and message of STS when it rejects the credentials.
+ */
 export async function callerIdentity(
   keys: SigningKeys,
   region: string,
   signal: AbortSignal,
 ): Promise<CallerIdentity | undefined> {
-  const { AWS_ENDPOINT_URL_STS: own } = process.env;
+  const { AWS_ENDPOINT_URL_STS: endpoint } = process.env;
   const domain = region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
-  const url = new URL(own || `https://sts.${region}.${domain}/`);
+  const url = new URL(endpoint || `https://sts.${region}.${domain}/`);
   const body = "Action=GetCallerIdentity&Version=2011-06-15";
   const headers = { "content-type": "application/x-www-form-urlencoded; charset=utf-8" };
-  const toSign = { method: "POST", url, headers, body, region, service: "sts" };
+  const request = { method: "POST", url, headers, body, region, service: "sts" };
   let response: Response;
   let text: string;
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
-    const signed = signedHeaders(toSign, keys, new Date());
-    response = await fetch(url, { method: "POST", headers: signed, body, signal: limit });
-    text = await response.text();
+    const signed = signedHeaders(request, keys, new Date());
+    [response, text] = await limited(LIMIT, "GetCallerIdentity", signal, async (abort) => {
+      const init = { method: "POST", headers: signed, body, signal: abort };
+      const received = await fetch(url, init);
+      return [received, await received.text()] as const;
+    });
   } catch {
     signal.throwIfAborted();
     return undefined;
@@ -56,9 +63,9 @@ export async function callerIdentity(
   return account && arn ? { account, arn } : undefined;
 }
 
-/** AWS's Signature Version 4, for requests without a query. */
+/** Signs a request without a query with AWS Signature Version 4. */
 export function signedHeaders(
-  { method, url, headers, body, region, service }: ToSign,
+  { method, url, headers, body, region, service }: UnsignedRequest,
   { accessKeyId, secretAccessKey, sessionToken }: SigningKeys,
   now: Date,
 ): Record<string, string> {

@@ -1,17 +1,27 @@
-// How far this machine's clock is from AWS's: every answer carries the time, to the second.
+// Measures how far this machine's clock is from AWS's: every response has a date header, in whole
+// seconds.
 
 import { type Finding, notChecked, ok, warning } from "./finding.ts";
 
-/** AWS refuses signatures that are five minutes off. The SDK corrects that by itself, other programs do not. */
+/**
+ * AWS rejects signatures that are five minutes off. The SDK corrects that by itself; other programs
+ * do not.
+ */
 const REFUSED_MS = 300_000;
-/** Beyond what a header of whole seconds can hide. */
+/** A larger difference than whole seconds and slow responses explain. */
 const NOTICED_MS = 30_000;
 
 export class ClockSkew {
-  /** Ours ahead of theirs; positive = ours is fast. The smallest seen: a slow answer makes it larger. */
+  /**
+   * How far our clock is ahead of AWS's. We keep the smallest value of all responses, because a
+   * slow response makes it larger.
+   */
   #skewMs: number | undefined;
 
-  /** For the innermost middleware of a client: sees the headers of each answer, refusals too. */
+  /**
+   * Runs a call in the innermost middleware of a client, which sees the headers of each response,
+   * also of errors.
+   */
   async timed<T extends { readonly response: unknown }>(call: () => Promise<T>): Promise<T> {
     const startMs = Date.now();
     const result = await call();
@@ -21,24 +31,25 @@ export class ClockSkew {
 
   check(): Finding {
     const skewMs = this.#skewMs;
-    if (skewMs === undefined) return notChecked("clock", "no service has answered");
+    if (skewMs === undefined) return notChecked("clock", "no service has responded");
     const seconds = Math.round(Math.abs(skewMs) / 1_000);
-    if (Math.abs(skewMs) < NOTICED_MS) return ok("clock", "agrees with AWS's to the second or so");
+    if (Math.abs(skewMs) < NOTICED_MS)
+      return ok("clock", "this machine's clock agrees with AWS's, to within 30 s");
     const what = `this machine's clock is ${seconds} s ${skewMs > 0 ? "ahead of" : "behind"} AWS's`;
     const consequence =
       Math.abs(skewMs) >= REFUSED_MS
-        ? "; AWS refuses signatures that are 300 s off (this daemon corrects them, other programs do not)"
+        ? ". AWS rejects signatures that are 300 s off. This daemon corrects that by itself; other programs do not"
         : "";
     return warning(
       "clock",
       what + consequence,
-      "Set the clock, and keep it right: NTP, chrony or systemd-timesyncd.",
+      "Set the clock, and keep it right with NTP, chrony or systemd-timesyncd.",
     );
   }
 
   #note(dateMs: number, localMs: number): void {
     if (Number.isNaN(dateMs)) return;
-    // The header is cut to the second: half of one is the best guess for the rest.
+    // The header is rounded down to the second, so half a second is the best estimate of the rest.
     const skewMs = localMs - (dateMs + 500);
     if (Math.abs(skewMs) < Math.abs(this.#skewMs ?? Number.POSITIVE_INFINITY))
       this.#skewMs = skewMs;

@@ -1,4 +1,5 @@
-// The doctor's round: one check after the other, each with its remedy; what depends on a failed one is not checked.
+// Runs the doctor's checks one after the other. Checks that depend on a failed one are reported as
+// not checked.
 
 import { dynamoClient } from "../../aws/dynamoClient.ts";
 import { kinesisClient, subscriptionClient } from "../../aws/kinesisClient.ts";
@@ -27,13 +28,13 @@ const AFTER_REGION = [
   "read limit",
 ];
 
-/** Findings in the order of the round, each as soon as it is there. */
+/** Yields the findings in a fixed order, each as soon as it is known. */
 export async function* examine(file: string, signal: AbortSignal): AsyncIterable<Finding> {
   quietSdk();
   const { finding, loaded } = checkProperties(file);
   yield finding;
   if (!loaded) {
-    yield* skipped([...AFTER_PROPERTIES, ...AFTER_REGION], "the properties are not in order");
+    yield* skipped([...AFTER_PROPERTIES, ...AFTER_REGION], "the properties file has errors");
     return;
   }
   yield checkChildProgram(loaded.settings);
@@ -49,7 +50,7 @@ export async function* examine(file: string, signal: AbortSignal): AsyncIterable
   if (!region.reached || hasFailed) {
     yield* skipped(
       AFTER_REGION,
-      hasFailed ? "there are no credentials that AWS accepts" : "there is no region",
+      hasFailed ? "there are no credentials that AWS accepts" : "no region is configured",
     );
     return;
   }

@@ -1,15 +1,15 @@
-// What the doctor found.
+// The result of one check of the doctor.
 
 import { redact } from "../../redact.ts";
 
 export type Verdict =
   /** As it should be. */
   | "ok"
-  /** Works, but perhaps not as one thinks, or not for long. */
+  /** The daemon works, but perhaps not as intended, or not for long. */
   | "warning"
   /** The daemon will not work, or not as configured. */
   | "failed"
-  /** Something that it depends on failed, or trying it would do harm. */
+  /** A check that this one depends on failed, or the check would do harm. */
   | "not checked";
 
 export interface Finding {

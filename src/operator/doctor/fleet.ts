@@ -1,4 +1,5 @@
-// Which version of KCL has written a lease table, as far as can be told, and in which mode a Java fleet on it works.
+// Finds out which version of KCL has written a lease table, as far as the table shows it, and in
+// which mode a Java fleet on it works.
 
 import type { TableDescription } from "@aws-sdk/client-dynamodb";
 import type { dynamoClient } from "../../aws/dynamoClient.ts";
@@ -6,16 +7,16 @@ import type { Settings } from "../../config/settings.ts";
 import { OWNER_INDEX } from "../../leases/kcl3/fleetTables.ts";
 import type { ForeignRow, Row } from "../../leases/table/rows.ts";
 import { counted } from "../../plural.ts";
-import { isLeaseRow } from "../leaseLines.ts";
+import { isLeaseRow } from "../rowKinds.ts";
 import { type Finding, ok, warning } from "./finding.ts";
 
 export interface FleetFacts {
   readonly writtenBy: string;
-  /** Absent for a table without any trace of KCL 3.x. */
+  /** Absent when nothing in the table comes from KCL 3.x. */
   readonly mode?: Finding;
 }
 
-/** A worker of KCL 3.x that has not reported for two periods counts as dead. */
+/** A worker of KCL 3.x counts as dead when it has not reported for two of its reporting periods. */
 const FRESH_MS = 60_000;
 
 export async function fleetOf(
@@ -30,29 +31,32 @@ export async function fleetOf(
   const version = foreign.find(({ entityType }) => entityType === "CLIENT_VERSION_MIGRATION");
   if (foreign.length > 0) {
     return facts(
-      "KCL 3.5 or later: its own rows are in the same table",
+      "KCL 3.5 or later, which keeps its own rows in the lease table",
       version?.facts["cv"],
       foreign,
     );
   }
-  const apart = await versionInTableApart(coordinatorStateTableName, dynamo, signal);
-  if (apart !== undefined) {
+  const inStateTable = await versionInStateTable(coordinatorStateTableName, dynamo, signal);
+  if (inStateTable !== undefined) {
     return facts(
-      `KCL 3.0 to 3.4, or 3.5 before its move into one table (${coordinatorStateTableName} is there)`,
-      apart,
+      `KCL 3.0 to 3.4, or KCL 3.5 before its migration to one table (the table ${coordinatorStateTableName} exists)`,
+      inStateTable,
       [],
     );
   }
   return { writtenBy: byAttributes(rows, hasIndex) };
 }
 
-/** By which a worker of KCL 3.x finds the leases that it was given. */
+/** Whether the table has the index in which workers of KCL 3.x find their assigned leases. */
 export function hasOwnerIndex(table: TableDescription | undefined): boolean {
   return table?.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === OWNER_INDEX) ?? false;
 }
 
-/** `""` when the table is there without saying; `undefined` when there is none, or it may not be read. */
-async function versionInTableApart(
+/**
+ * `""` when the table exists but holds no version; `undefined` when it does not exist or may not be
+ * read.
+ */
+async function versionInStateTable(
   TableName: string,
   dynamo: Awaited<ReturnType<typeof dynamoClient>>,
   signal: AbortSignal,
@@ -73,11 +77,11 @@ async function versionInTableApart(
 function byAttributes(rows: readonly Row[], hasIndex: boolean): string {
   const stored = rows.filter(isLeaseRow).map((row) => row.stored);
   const has = (name: string) => stored.some((row) => row[name] !== undefined);
-  if (stored.length === 0) return "nobody yet";
+  if (stored.length === 0) return "no daemon yet";
   if (has("entityType")) return "KCL 3.5 or later";
   if (hasIndex || has("throughputKBps")) return "KCL 3.x";
-  if (has("startingHashKey")) return "KCL 1.14 or later, 2.3 or later, or this daemon";
-  return "KCL before 1.14 or 2.3 (leases do not say which hash keys they hold; a daemon fills that in)";
+  if (has("startingHashKey")) return "KCL 1.14 or later, KCL 2.3 or later, or this daemon";
+  return "KCL before 1.14 or 2.3 (the leases do not hold the hash keys of their shards; this daemon adds them)";
 }
 
 function facts(
@@ -87,11 +91,11 @@ function facts(
 ): FleetFacts {
   const workers = foreign.filter(({ entityType }) => entityType === "WORKER_METRIC_STATS");
   const fresh = workers.filter(({ facts: { lut } }) => Date.now() - Number(lut) * 1_000 < FRESH_MS);
-  const alive =
+  const reporting =
     workers.length === 0
       ? ""
-      : `; ${fresh.length} of ${counted(workers.length, "worker")} reported within a minute`;
-  const what = `${version || "not noted"}${alive}`;
+      : `; ${fresh.length} of ${counted(workers.length, "worker")} reported within the last minute`;
+  const what = `${version || "no version is recorded"}${reporting}`;
   return { writtenBy, mode: judge(version, what) };
 }
 
@@ -101,18 +105,18 @@ function judge(version: string | undefined, what: string): Finding {
     case "CLIENT_VERSION_3X_WITH_ROLLBACK":
       return ok(
         "mode",
-        `${what}: while Java workers live, their leader alone gives out leases, and this daemon takes what it is given`,
+        `${what}. While Java workers are alive, their leader assigns all leases, and this daemon takes the leases that it is assigned`,
       );
     case undefined:
     case "":
     case "CLIENT_VERSION_UPGRADE_FROM_2X":
     case "CLIENT_VERSION_2X":
-      return ok("mode", `${what}: leases are taken as in KCL 2.x`);
+      return ok("mode", `${what}. Workers take leases themselves, as in KCL 2.x`);
     default:
       return warning(
         "mode",
-        `${what}, which this version does not know`,
-        "Look whether a newer version of this daemon does.",
+        `${what}. This version of the daemon does not know that mode`,
+        "Check whether a newer version of this daemon supports it.",
       );
   }
 }

@@ -1,4 +1,5 @@
-// Credentials and regions: whether there are any, whose they are, and where the calls go.
+// Checks credentials and regions: whether there are any, whose credentials they are, and where the
+// requests go.
 
 import { type AwsOptions, awsOptions, isLoopback } from "../../aws/options.ts";
 import type { Service, Settings } from "../../config/settings.ts";
@@ -7,15 +8,15 @@ import { UserError } from "../../model/errors.ts";
 import { callerIdentity } from "./callerIdentity.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
 
-/** Where no region is known; only a role that is assumed would ask for it. */
+/** Used where no region is known. Only the request that assumes a role needs one. */
 const ANY_REGION = "us-east-1";
 
 const SERVICES: readonly Service[] = ["kinesis", "dynamodb"];
 
 /**
- * One finding for each identity: services may have credentials of their own.
+ * One finding for each set of credentials: each service may have its own.
  *
- * @param region where they will be used; `undefined` = not known.
+ * @param region the region in which they will be used; `undefined` when it is not known.
  */
 export async function checkCredentials(
   settings: Settings,
@@ -57,7 +58,7 @@ async function checkOne(
     const held = `access key …${keys.accessKeyId.slice(-4)}${sourceOf(keys)}${expiry}`;
     if (notes.length > 0) return ok(check, notes.join("\n"));
     if (options.endpoint !== undefined && isLoopback(options.endpoint)) {
-      return ok(check, `${held}, for a local endpoint, which takes any`);
+      return ok(check, `${held}, for a local endpoint, which accepts any credentials`);
     }
     return await identified(check, held, keys, options, signal);
   } catch (error) {
@@ -78,13 +79,13 @@ async function identified(
     const identity = await callerIdentity(keys, region, signal);
     return identity
       ? ok(check, `${identity.arn} (account ${identity.account}), ${held}`)
-      : ok(check, `${held}; STS could not be reached to say whose it is`);
+      : ok(check, `${held}; STS cannot be reached, so the account is not known`);
   } catch (error) {
     signal.throwIfAborted();
     return failed(
       check,
-      `${held}: AWS does not accept it (${errorText(error)})`,
-      "Renew these credentials (they may have expired, been deleted or be mistyped), or name others with AwsCredentialsProvider.",
+      `AWS rejects the ${held} (${errorText(error)})`,
+      "Renew these credentials: they may be expired, deleted or mistyped. Or name others with AwsCredentialsProvider.",
     );
   }
 }
@@ -102,7 +103,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   CREDENTIALS_IMDS: "EC2 instance metadata",
 };
 
-/** The SDK notes with the keys where it found them. */
+/** The SDK records in the keys where it found them. */
 function sourceOf(keys: object): string {
   if (!("$source" in keys) || typeof keys.$source !== "object" || !keys.$source) return "";
   const found = Object.keys(keys.$source).flatMap((name) => SOURCES[name] ?? []);
@@ -125,7 +126,7 @@ export async function checkRegion(settings: Settings): Promise<{
         : warning(
             "region",
             `${places}: the stream and its leases are in different regions`,
-            "If that is not meant: regionName is for both, dynamoDbClient.region for the table alone.",
+            "If this is not intended, correct regionName, which applies to both, or dynamoDbClient.region, which applies to the table only.",
           );
     return { finding, reached: { kinesis, dynamodb } };
   } catch (error) {

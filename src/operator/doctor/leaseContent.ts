@@ -1,4 +1,5 @@
-// What is in a lease table: whose leases, and whether they cover the stream in order.
+// Checks the rows of a lease table: who owns the leases, and whether they cover the stream in
+// order.
 
 import type { Settings } from "../../config/settings.ts";
 import { audit, unreadShards } from "../../leases/decisions/audit.ts";
@@ -9,9 +10,10 @@ import { parseLeaseKey } from "../../leases/leaseKey.ts";
 import type { Row } from "../../leases/table/rows.ts";
 import type { Shard } from "../../model/shard.ts";
 import { counted } from "../../plural.ts";
-import { isLeaseRow, isStrangeRow, otherRows } from "../leaseLines.ts";
+import { otherRows } from "../leaseLines.ts";
 import { Lineage } from "../lineage.ts";
 import { begunTooEarly } from "../planRules.ts";
+import { isUnknownRow, leasesIn } from "../rowKinds.ts";
 import { type Finding, failed, ok, warning } from "./finding.ts";
 import type { FleetFacts } from "./fleet.ts";
 
@@ -21,45 +23,45 @@ export function checkContent(
   shards: readonly Shard[] | undefined,
   settings: SyncSettings,
 ): readonly Finding[] {
-  const leases = leasesOf(rows);
+  const leases = leasesIn(rows);
   const owners = new Set(leases.flatMap(({ owner }) => owner ?? []));
   const ended = leases.filter(hasEnded).length;
   const summary =
     leases.length === 0
-      ? "none yet; the first daemon makes them"
-      : `${counted(leases.length, "lease")}, ${ended} ended, ${owners.size === 0 ? "nobody's" : `in the name of ${counted(owners.size, "worker")}`}`;
+      ? "no leases yet; the first daemon creates them"
+      : `${counted(leases.length, "lease")}, ${ended} ended, ${owners.size === 0 ? "without an owner" : `owned by ${counted(owners.size, "worker")}`}`;
   return [
-    ok("leases", [summary, ...otherRows(rows.filter((row) => !isStrangeRow(row)))].join("\n")),
+    ok("leases", [summary, ...otherRows(rows.filter((row) => !isUnknownRow(row)))].join("\n")),
     ok("written by", fleet.writtenBy),
     ...(fleet.mode ? [fleet.mode] : []),
-    ...strangeRows(rows),
+    ...unknownRows(rows),
     ...(leases.length > 0 && shards ? coverage(rows, shards, settings) : []),
   ];
 }
 
-function strangeRows(rows: readonly Row[]): readonly Finding[] {
-  const strange = rows.filter(isStrangeRow);
-  if (strange.length === 0) return [];
-  const text = strange.map(({ problem }) => problem).join("\n");
-  if (strange.some(({ key }) => parseLeaseKey(key).of === "streamShard")) {
+function unknownRows(rows: readonly Row[]): readonly Finding[] {
+  const unknown = rows.filter(isUnknownRow);
+  if (unknown.length === 0) return [];
+  const text = unknown.map(({ problem }) => problem).join("\n");
+  if (unknown.some(({ key }) => parseLeaseKey(key).of === "streamShard")) {
     return [
       failed(
         "foreign rows",
-        `the table belongs to an application that reads several streams (the multi-stream mode of KCL):\n${text}`,
-        "The daemon does not start on it, since it would take that application's leases. Choose another applicationName or tableName.",
+        `the table belongs to an application that reads several streams (KCL's multi-stream mode):\n${text}`,
+        "The daemon does not start with this table, because it would take the leases of that application. Choose another applicationName or tableName.",
       ),
     ];
   }
   return [
     failed(
       "foreign rows",
-      `${counted(strange.length, "row that is no lease, and does", "rows that are no leases, and do")} not say what else:\n${text}`,
-      "Is it another application's table? Then choose another tableName. If a row was edited by hand, mend or delete it; Java workers stop at it.",
+      `${counted(unknown.length, "row is", "rows are")} neither a lease nor marked as anything else:\n${text}`,
+      "If the table belongs to another application, choose another tableName. If somebody edited a row by hand, correct or delete it: Java workers fail on such a row.",
     ),
   ];
 }
 
-/** What shard sync goes by. */
+/** The settings that shard sync uses. */
 export type SyncSettings = Pick<Settings, "initialPosition" | "ignoreUnexpectedChildShards">;
 
 function coverage(
@@ -67,15 +69,15 @@ function coverage(
   shards: readonly Shard[],
   settings: SyncSettings,
 ): readonly Finding[] {
-  const leases = leasesOf(rows);
+  const leases = leasesIn(rows);
   const listed = new Set(shards.map(({ shardId }) => shardId));
-  const strangers = leases.filter(({ shardId }) => !listed.has(shardId));
-  if (strangers.length === leases.length) {
+  const unlisted = leases.filter(({ shardId }) => !listed.has(shardId));
+  if (unlisted.length === leases.length) {
     return [
       failed(
         "coverage",
         `none of the ${counted(leases.length, "lease")} is for a shard that the stream lists`,
-        "The table is another stream's, or the stream was deleted and made anew. Choose another applicationName or tableName; or, if the stream was made anew, stop all workers, and checkpoints reset --to trim-horizon makes the leases anew.",
+        "The table belongs to another stream, or the stream was deleted and created again. In the first case, choose another applicationName or tableName. In the second case, stop all workers and run checkpoints reset --to trim-horizon, which creates the leases anew.",
       ),
     ];
   }
@@ -88,8 +90,8 @@ function coverage(
       ? [
           failed(
             "places",
-            `${counted(foreign.length, "lease")} cannot be about the stream as it is now:\n${foreign.join("\n")}`,
-            "The stream was deleted and made anew, or rows were edited. Stop all workers, then: checkpoints reset --to trim-horizon (or a time) makes the leases anew.",
+            `${counted(foreign.length, "lease contradicts", "leases contradict")} the stream's list of shards:\n${foreign.join("\n")}`,
+            "The stream was deleted and created again, or somebody edited rows. Stop all workers and run checkpoints reset --to trim-horizon (or a time), which creates the leases anew.",
           ),
         ]
       : []),
@@ -97,15 +99,15 @@ function coverage(
       ? [
           warning(
             "order",
-            `${early.join(", ")} began before what they come of is finished: records can be out of order`,
-            "checkpoints reset takes them back together.",
+            `reading of ${early.join(", ")} began before the parent shards were finished, so records may be processed out of order`,
+            "Run checkpoints reset, which moves these shards back together with their parents.",
           ),
         ]
       : []),
   ];
 }
 
-/** Whether every shard has a reader, or what a daemon does about it. */
+/** Whether every shard has a lease, and what a daemon does about those that have none. */
 function covered(
   rows: readonly Row[],
   leases: readonly Lease[],
@@ -113,7 +115,7 @@ function covered(
   { initialPosition, ignoreUnexpectedChildShards }: SyncSettings,
 ): Finding {
   const hole = audit(undefined, leases, shards)?.hole;
-  const damaged = rows.filter(isStrangeRow).map(({ key }) => ({ shardId: key }));
+  const damaged = rows.filter(isUnknownRow).map(({ key }) => ({ shardId: key }));
   const tracked = trackedShards(leases, damaged);
   const { create, overdue } = missingLeases(
     shards,
@@ -121,27 +123,23 @@ function covered(
     initialPosition,
     ignoreUnexpectedChildShards,
   );
-  if (!hole && overdue.length === 0) return ok("coverage", "the leases cover every hash key");
+  if (!hole && overdue.length === 0) return ok("coverage", "the leases cover all hash keys");
   const missing = (hole ? create : overdue).map(({ shardId }) => shardId);
   const what = hole
-    ? `no lease covers the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}: nobody reads their records`
-    : "shards have no lease, though the rows show that they are to be read";
+    ? `no lease covers the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}, so no worker reads their records`
+    : "shards that have to be read have no lease";
   if (missing.length > 0) {
     const when =
       overdue.length > 0
         ? "A running daemon creates their leases within seconds."
-        : "A running daemon creates their leases in about six minutes, one that is started now within seconds.";
-    const remedy = `${when} Or do it by hand: checkpoints reset --shard ID --to trim-horizon (or a time).`;
+        : "A running daemon creates their leases in about six minutes. A daemon that you start now creates them within seconds.";
+    const remedy = `${when} You can also create them yourself: checkpoints reset --shard ID --to trim-horizon (or a time).`;
     return failed("coverage", `${what}\nwithout a lease: ${missing.join(", ")}`, remedy);
   }
   const unread = hole ? unreadShards(hole, leases, shards) : [];
   return failed(
     "coverage",
     [what, ...(unread.length > 0 ? [`their rows are wrong: ${unread.join(", ")}`] : [])].join("\n"),
-    "No daemon can repair this: a row stands in the way. Delete it, and the lease is created anew within seconds; or checkpoints reset --shard ID --to trim-horizon (or a time).",
+    "No daemon can repair this, because it does not overwrite a wrong row. Delete the row: a running daemon then creates the lease within seconds. Or run checkpoints reset --shard ID --to trim-horizon (or a time).",
   );
-}
-
-export function leasesOf(rows: readonly Row[]) {
-  return rows.filter(isLeaseRow).map(({ lease }) => lease);
 }

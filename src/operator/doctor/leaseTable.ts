@@ -1,4 +1,5 @@
-// The lease table: whether it is one, who has written it, and whether its leases cover the stream.
+// Checks the lease table: whether it is one, which program has written it, and whether its leases
+// cover the stream.
 
 import type { TableDescription } from "@aws-sdk/client-dynamodb";
 import type { dynamoClient } from "../../aws/dynamoClient.ts";
@@ -10,20 +11,21 @@ import { ATTRIBUTES as A } from "../../leases/table/dynamoItem.ts";
 import { leaseRows } from "../../leases/table/rows.ts";
 import { LeaseTableError } from "../../leases/table.ts";
 import type { Shard } from "../../model/shard.ts";
+import { leasesIn } from "../rowKinds.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
 import { fleetOf } from "./fleet.ts";
-import { checkContent, leasesOf } from "./leaseContent.ts";
+import { checkContent } from "./leaseContent.ts";
 
 type Dynamo = Awaited<ReturnType<typeof dynamoClient>>;
 
 export interface TableCheck {
   readonly findings: readonly Finding[];
-  /** Absent when the table is not there, or may not be looked at. */
+  /** Absent when the table does not exist, or may not be read. */
   readonly description?: TableDescription;
   readonly unfinished?: number;
-  /** Leases of which the stream's listing says nothing bad. */
+  /** Leases that do not contradict the stream's listing. */
   readonly placed?: readonly Lease[];
-  /** Why nothing can be tried on the table. */
+  /** Why no permission can be tested on the table. */
   readonly unusable?: string;
 }
 
@@ -46,7 +48,7 @@ export async function checkLeaseTable(
   }
   const key = wrongKey(description);
   if (key !== undefined) {
-    const remedy = "Choose another applicationName, or name a table for the leases with tableName.";
+    const remedy = "Choose another applicationName, or set tableName to another table.";
     const finding = failed(
       CHECK,
       `${tableName} is not a lease table: its key is ${key}, not ${A.key} (HASH, string)`,
@@ -57,7 +59,7 @@ export async function checkLeaseTable(
   try {
     const rows = await leaseRows(dynamo, tableName).scan(signal);
     const fleet = await fleetOf(settings, dynamo, rows, description, signal);
-    const leases = leasesOf(rows);
+    const leases = leasesIn(rows);
     const bad = new Set(contradictions(leases, shards ?? []).map(({ shardId }) => shardId));
     const found = {
       description: description ?? {},
@@ -65,45 +67,53 @@ export async function checkLeaseTable(
       placed: leases.filter(({ shardId }) => !bad.has(shardId)),
     };
     return {
-      findings: [form(tableName, description), ...checkContent(rows, fleet, shards, settings)],
+      findings: [
+        tableState(tableName, description),
+        ...checkContent(rows, fleet, shards, settings),
+      ],
       ...found,
     };
   } catch (error) {
     signal.throwIfAborted();
     const finding = warning(
       "leases",
-      `cannot be read (${errorText(error)})`,
-      "See the permissions.",
+      `the lease table cannot be read (${errorText(error)})`,
+      "See the result of the permission checks.",
     );
     return {
-      findings: [form(tableName, description), finding],
+      findings: [tableState(tableName, description), finding],
       ...(description && { description }),
     };
   }
 }
 
 function notDescribed(tableName: string, error: unknown): TableCheck {
-  const trouble = translate("DescribeTable", tableName, error);
-  if (!(trouble instanceof LeaseTableError)) return { findings: [failed(CHECK, errorText(error))] };
-  switch (trouble.trouble) {
+  const translated = translate("DescribeTable", tableName, error);
+  if (!(translated instanceof LeaseTableError))
+    return { findings: [failed(CHECK, errorText(error))] };
+  switch (translated.trouble) {
     case "tableMissing":
       return {
         findings: [
           ok(
             CHECK,
-            `${tableName} does not exist yet; the first daemon makes it (it needs dynamodb:CreateTable for that)`,
+            `${tableName} does not exist yet; the first daemon creates it, and needs dynamodb:CreateTable for that`,
           ),
         ],
       };
     case "denied":
       return {
         findings: [
-          failed(CHECK, `may not be looked at (${errorText(error)})`, "See the permissions."),
+          failed(
+            CHECK,
+            `${tableName} may not be described (${errorText(error)})`,
+            "See the result of the permission checks.",
+          ),
         ],
       };
     default: {
       const remedy =
-        "Check dynamoDBEndpoint and regionName, and whether this machine may connect to it (proxy, VPC endpoint, security group).";
+        "Check dynamoDBEndpoint and regionName, and whether this machine can connect to that endpoint (proxy, VPC endpoint, security group).";
       return {
         findings: [failed(CHECK, `DynamoDB cannot be reached (${errorText(error)})`, remedy)],
         unusable: "DynamoDB cannot be reached",
@@ -112,7 +122,7 @@ function notDescribed(tableName: string, error: unknown): TableCheck {
   }
 }
 
-/** `undefined` when it is that of a lease table. */
+/** `undefined` when the key is that of a lease table. */
 function wrongKey({
   KeySchema = [],
   AttributeDefinitions = [],
@@ -128,14 +138,16 @@ function wrongKey({
     : KeySchema.map((part) => `${part.AttributeName} (${part.KeyType})`).join(", ");
 }
 
-function form(
+function tableState(
   tableName: string,
   { TableStatus, BillingModeSummary, DeletionProtectionEnabled }: TableDescription = {},
 ): Finding {
   const billing =
-    BillingModeSummary?.BillingMode === "PAY_PER_REQUEST" ? "paid by request" : "provisioned";
-  const message = `${tableName} is ${TableStatus}, ${billing}${DeletionProtectionEnabled ? ", protected from deletion" : ""}`;
+    BillingModeSummary?.BillingMode === "PAY_PER_REQUEST"
+      ? "on-demand capacity"
+      : "provisioned capacity";
+  const message = `${tableName} is ${TableStatus}, with ${billing}${DeletionProtectionEnabled ? " and deletion protection" : ""}`;
   return TableStatus === "ACTIVE" || TableStatus === "UPDATING"
     ? ok(CHECK, message)
-    : failed(CHECK, message, "Wait until it is ACTIVE.");
+    : failed(CHECK, message, "Wait until the table is ACTIVE.");
 }

@@ -1,4 +1,5 @@
-// Limits of the services that a configuration runs into: reads of a shard, consumers of a stream, writes of leases.
+// Checks the limits of the services: reads of a shard, registered consumers of a stream, and writes
+// to the lease table.
 
 import type { Settings } from "../../config/settings.ts";
 import { counted } from "../../plural.ts";
@@ -6,23 +7,23 @@ import { type Finding, failed, notChecked, ok, warning } from "./finding.ts";
 import type { TableCheck } from "./leaseTable.ts";
 import type { StreamFacts } from "./stream.ts";
 
-/** Registered consumers a stream may have; 50 where on-demand advantage is switched on. */
+/** The most registered consumers of a stream. With on-demand advantage, the limit is 50. */
 const MAX_CONSUMERS = 20;
-/** Each lease is renewed three times within the failover time. */
+/** How often a worker renews each lease within the failover time. */
 const RENEWALS_PER_FAILOVER = 3;
 
 export function checkConsumers({ retrieval }: Settings, facts: StreamFacts | undefined): Finding {
   const check = "consumer limit";
-  if (retrieval === "POLLING") return ok(check, "polling registers no consumer");
+  if (retrieval === "POLLING") return ok(check, "polling needs no registered consumer");
   const count = facts?.summary?.ConsumerCount;
   if (count === undefined)
-    return notChecked(check, "how many consumers the stream has is not known");
+    return notChecked(check, "the number of registered consumers is not known");
   const message = `${counted(count, "consumer")} registered; a stream may have ${MAX_CONSUMERS}`;
   if (count < MAX_CONSUMERS) return ok(check, message);
   return (retrieval === "AUTO" ? warning : failed)(
     check,
-    `${message} (50 with on-demand advantage). If ours is not among them it cannot be registered`,
-    "Deregister one that is not used, or set retrievalMode = POLLING.",
+    `${message} (50 with on-demand advantage). If the consumer of this application is not among them, the daemon cannot register it`,
+    "Deregister a consumer that is no longer used, or set retrievalMode = POLLING.",
   );
 }
 
@@ -43,14 +44,13 @@ export function checkThroughput(
 
 function reading({ retrieval }: Settings, open: number | undefined): Finding {
   const check = "read limit";
-  if (open === undefined) return notChecked(check, "how many shards are open is not known");
-  const each = `${counted(open, "open shard")}: at most ${open} MB/s in`;
-  if (retrieval !== "POLLING")
-    return ok(check, `${each}, 2 MB/s a shard out to each registered consumer`);
-  return ok(
-    check,
-    `${each}; 2 MB/s and 5 reads a second a shard out, for all that poll it together`,
-  );
+  if (open === undefined) return notChecked(check, "the number of open shards is not known");
+  const writes = `${counted(open, "open shard")}. Producers can write ${open} MB/s in all`;
+  const reads =
+    retrieval === "POLLING"
+      ? "all polling consumers of a shard share 2 MB/s and 5 reads a second"
+      : "each registered consumer can read 2 MB/s from each shard";
+  return ok(check, `${writes}; ${reads}`);
 }
 
 function leases(
@@ -64,7 +64,7 @@ function leases(
   return [
     warning(
       "lease limit",
-      `${counted(count, "shard")}, and maxLeasesForWorker = ${max}: fewer than ${counted(workers, "worker")} leave some unread`,
+      `${counted(count, "shard")}, and maxLeasesForWorker = ${max}: fewer than ${counted(workers, "worker")} cannot read all shards`,
       `Run ${counted(workers, "worker")} or more, or raise maxLeasesForWorker.`,
     ),
   ];
@@ -76,17 +76,17 @@ function capacity(
   description: TableCheck["description"],
 ): Finding {
   const check = "table capacity";
-  if (count === 0) return notChecked(check, "how many leases there will be is not known");
+  if (count === 0) return notChecked(check, "the number of leases is not known");
   const perSecond = (count * RENEWALS_PER_FAILOVER * 1_000) / failoverTimeMillis;
-  const need = `${counted(count, "lease needs", "leases need")} ${perSecond.toFixed(1)} writes a second to be renewed, and one for each checkpoint`;
+  const need = `${counted(count, "lease needs", "leases need")} ${perSecond.toFixed(1)} writes a second for renewals, and one write for each checkpoint`;
   const { BillingModeSummary, ProvisionedThroughput } = description ?? {};
   const writes = ProvisionedThroughput?.WriteCapacityUnits ?? 0;
   if (BillingModeSummary?.BillingMode === "PAY_PER_REQUEST" || writes === 0) return ok(check, need);
   return writes < perSecond * 1.5
     ? warning(
         check,
-        `${need}; the table is provisioned with ${writes}`,
-        "Raise it, or switch the table to on-demand (PAY_PER_REQUEST): leases that cannot be renewed are lost.",
+        `${need}; the table is provisioned with ${writes} writes a second`,
+        "Raise the write capacity, or switch the table to on-demand capacity (PAY_PER_REQUEST): workers lose leases that they cannot renew.",
       )
-    : ok(check, `${need}; the table is provisioned with ${writes}`);
+    : ok(check, `${need}; the table is provisioned with ${writes} writes a second`);
 }

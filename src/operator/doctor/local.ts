@@ -1,4 +1,4 @@
-// What can be checked without asking anybody: the properties file, and the program that it names.
+// Checks that need no service: the properties file, and the program that it names.
 
 import { ConfigError, formatProblem } from "../../config/configError.ts";
 import { checkExecutable } from "../../config/executable.ts";
@@ -21,7 +21,7 @@ export function checkProperties(file: string): {
       finding: failed(
         "properties",
         problems,
-        "Mend what is named; config -p FILE shows what takes effect.",
+        "Correct the properties file. config -p FILE shows which settings take effect.",
       ),
     };
   }
@@ -31,12 +31,20 @@ function judged(file: string, { settings, given, warnings }: LoadedSettings): Fi
   const serious = warnings.filter(({ level }) => level === "warning");
   const summary = `${file}: ${counted(given.size, "setting")}; application ${settings.applicationName}, stream ${settings.streamName}, ${readingOf(settings)}`;
   if (serious.length === 0) return ok("properties", summary);
-  const told = serious.map(formatProblem).join("\n");
-  return warning("properties", `${summary}\n${told}`, "config -p FILE shows what takes effect.");
+  const details = serious.map(formatProblem).join("\n");
+  return warning(
+    "properties",
+    `${summary}\n${details}`,
+    "config -p FILE shows which settings take effect.",
+  );
 }
 
 function readingOf({ retrieval, initialPosition }: Settings): string {
-  const how = { POLLING: "polling", FANOUT: "enhanced fan-out", AUTO: "fan-out, else polling" };
+  const how = {
+    POLLING: "polling",
+    FANOUT: "enhanced fan-out",
+    AUTO: "enhanced fan-out, else polling",
+  };
   return `${how[retrieval]}, from ${initialPosition.type}`;
 }
 
@@ -49,7 +57,7 @@ export function checkChildProgram({ command }: Settings): Finding {
     return failed(
       "executable",
       problem?.message ?? error.message,
-      "Correct executableName, or start the daemon where the program is: a name with a slash is relative to the working directory, any other is looked up on PATH.",
+      "Correct executableName, or start the daemon in another directory. A name with a slash is relative to the working directory; any other name is searched for on PATH.",
     );
   }
 }

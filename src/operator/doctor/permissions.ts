@@ -1,4 +1,4 @@
-// Each permission that the daemon needs, tried.
+// Tests each permission that the daemon needs.
 
 import { translate } from "../../leases/table/dynamoErrors.ts";
 import { LeaseTableError } from "../../leases/table.ts";
@@ -7,7 +7,7 @@ import { needsOf } from "../needs.ts";
 import { errorText, type Finding, failed, notChecked, ok, warning } from "./finding.ts";
 import { PROBES, type ProbeParts } from "./probes.ts";
 
-/** What the daemon can do without. */
+/** Permissions that the daemon can work without. */
 const DISPENSABLE: ReadonlySet<string> = new Set(["dynamodb:Query"]);
 
 export async function checkPermissions(parts: ProbeParts): Promise<readonly Finding[]> {
@@ -22,13 +22,13 @@ async function checkOne(action: string, parts: ProbeParts): Promise<Finding> {
   const check = `permission ${action}`;
   const { streamCheck, noTable, signal } = parts;
   if (action.startsWith("kinesis:") && !streamCheck.facts)
-    return notChecked(check, "the stream is not there or cannot be reached");
+    return notChecked(check, "the stream does not exist or cannot be reached");
   if (action.startsWith("dynamodb:") && noTable !== undefined) return notChecked(check, noTable);
   const probe = PROBES[action];
-  if (!probe) return notChecked(check, "trying it would have an effect");
+  if (!probe) return notChecked(check, "a test call would change something");
   try {
     const outcome = await probe(parts);
-    return outcome === "allowed" ? ok(check, "allowed") : notChecked(check, outcome.untried);
+    return outcome === "allowed" ? ok(check, "allowed") : notChecked(check, outcome.untested);
   } catch (error) {
     signal.throwIfAborted();
     return judge(check, action, error);
@@ -40,24 +40,28 @@ function judge(check: string, action: string, error: unknown): Finding {
     if (DISPENSABLE.has(action)) {
       return warning(
         check,
-        `denied (${errorText(error)}): leases that a leader assigns are found by scans of the whole table, which cost more`,
-        `Allow ${action} on the index: iam-policy --java-fleet -p FILE prints the whole policy.`,
+        `denied (${errorText(error)}). The daemon finds the leases that a leader assigns by scans of the whole table, which cost more`,
+        `Allow ${action} on the index. iam-policy --java-fleet -p FILE prints the whole policy.`,
       );
     }
     const name = error instanceof Error ? error.name : "";
     return name.startsWith("KMS")
       ? failed(
           check,
-          `the stream's key may not be used (${errorText(error)})`,
-          "Allow kms:Decrypt on the key that the stream is encrypted with, in the policy and in the key's own.",
+          `the policy does not allow the use of the stream's key (${errorText(error)})`,
+          "Allow kms:Decrypt on the stream's encryption key, both in the IAM policy and in the key policy.",
         )
       : failed(
           check,
           `denied (${errorText(error)})`,
-          `Allow ${action}: iam-policy -p FILE prints the whole policy.`,
+          `Allow ${action}. iam-policy -p FILE prints the whole policy.`,
         );
   }
-  return warning(check, `not known: the call failed otherwise (${errorText(error)})`, "Try again.");
+  return warning(
+    check,
+    `unknown, because the test call failed for another reason (${errorText(error)})`,
+    "Run the doctor again.",
+  );
 }
 
 function isDenied(error: unknown): boolean {

@@ -1,5 +1,5 @@
-// Whether Kinesis reads on from the place of each lease: a number of another stream or shard is refused for good, and only the
-// service knows all of them.
+// Checks whether Kinesis accepts the checkpoint of each lease. It never accepts a sequence number
+// of another stream or shard, and only Kinesis knows which numbers are valid.
 
 import { inParallel } from "../../inParallel.ts";
 import type { Lease } from "../../leases/lease.ts";
@@ -26,42 +26,40 @@ export async function checkPlaces(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const listed = new Set(shards.map(({ shardId }) => shardId));
-  const tried = leases.flatMap((lease) => {
+  const tested = leases.flatMap((lease) => {
     const place = listed.has(lease.shardId) ? placeIn(lease) : undefined;
     return place ? [{ shardId: lease.shardId, place }] : [];
   });
-  if (tried.length === 0) return [];
-  const refused = new Map<string, string>();
+  if (tested.length === 0) return [];
+  const rejected = new Map<string, string>();
   try {
-    await inParallel(tried, CONCURRENCY, async ({ shardId, place }) => {
+    await inParallel(tested, CONCURRENCY, async ({ shardId, place }) => {
       try {
         await getShardIterator(calls, stream, shardId, place, signal);
       } catch (error) {
         if (!isRefusedPlace(error)) throw error;
-        refused.set(shardId, errorText(error));
+        rejected.set(shardId, errorText(error));
       }
     });
   } catch (error) {
     signal.throwIfAborted();
     return [notChecked(CHECK, errorText(error))];
   }
-  if (refused.size === 0) {
-    return [
-      ok(CHECK, `Kinesis reads on from the place of each of ${counted(tried.length, "lease")}`),
-    ];
+  if (rejected.size === 0) {
+    return [ok(CHECK, `Kinesis accepts the checkpoint of ${counted(tested.length, "lease")}`)];
   }
-  const lines = [...refused].map(([shardId, text]) => `${shardId}: ${text}`);
-  const flags = [...refused.keys()].map((shardId) => `--shard ${shardId}`).join(" ");
+  const lines = [...rejected].map(([shardId, text]) => `${shardId}: ${text}`);
+  const flags = [...rejected.keys()].map((shardId) => `--shard ${shardId}`).join(" ");
   return [
     failed(
       CHECK,
-      `Kinesis refuses to read on from the place of ${counted(refused.size, "lease")}, so nobody reads the shard:\n${lines.join("\n")}`,
-      `To begin such a shard at its oldest record: checkpoints reset ${flags} --to trim-horizon (or a time).`,
+      `Kinesis rejects the checkpoint of ${counted(rejected.size, "lease")}, so no worker can read the shard:\n${lines.join("\n")}`,
+      `Run checkpoints reset ${flags} --to trim-horizon (or a time), which begins at the shard's oldest record.`,
     ),
   ];
 }
 
-/** Words are no places that could be refused. */
+/** Only sequence numbers are tested: Kinesis accepts every other position. */
 function placeIn(lease: Lease): IteratorPlace | undefined {
   const { sequenceNumber } = lease.checkpoint;
   if (!isSequenceNumber(sequenceNumber)) return undefined;

@@ -1,5 +1,6 @@
-// A call for each permission, that changes nothing: reads, writes whose condition cannot hold, and questions about things
-// that do not exist. IAM answers before the service looks, so any answer but "denied" will do.
+// For each permission, a call that changes nothing: a read, a write whose condition is always
+// false, or a request for something that does not exist. IAM decides before the service does, so
+// any response except a denial shows that the permission is there.
 
 import {
   DescribeStreamConsumerCommand,
@@ -19,24 +20,24 @@ export interface ProbeParts {
   readonly settings: Settings;
   readonly stream: StreamId;
   readonly calls: CallOptions;
-  /** From `subscriptionClient`; used, if at all, for one call. */
+  /** From `subscriptionClient`; used for one call at most. */
   readonly subscriptions: KinesisClient;
   readonly dynamo: Awaited<ReturnType<typeof dynamoClient>>;
   readonly streamCheck: StreamCheck;
-  /** Why nothing can be tried on the table; `undefined` = it can. */
+  /** Why no permission can be tested on the table; `undefined` when they can be tested. */
   readonly noTable: string | undefined;
   readonly hasTable: boolean;
-  /** Workers of KCL 3.x have made their index of owners. */
+  /** True when the table has the index of owners, which workers of KCL 3.x create. */
   readonly hasIndex: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Nothing was denied, or why it was not tried. */
-export type Outcome = "allowed" | { readonly untried: string };
+/** Not denied, or the reason why the permission was not tested. */
+export type Outcome = "allowed" | { readonly untested: string };
 
 type Probe = (parts: ProbeParts) => Promise<Outcome>;
 
-/** The answers that say that IAM let the call through. */
+/** Makes the call. Errors with these names mean that IAM has allowed it. */
 async function letThrough(
   call: () => Promise<unknown>,
   ...names: readonly string[]
@@ -50,7 +51,7 @@ async function letThrough(
 }
 
 const NOBODY = "kinesis-multilang-doctor";
-/** No row is there and not there. */
+/** Always false: no row exists and does not exist. */
 const NEVER = `attribute_exists(${A.key}) AND attribute_not_exists(${A.key})`;
 
 export const PROBES: Readonly<Record<string, Probe>> = {
@@ -58,21 +59,22 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   "kinesis:DescribeStreamSummary": async ({ streamCheck }) => rethrown(streamCheck.described),
   "kinesis:GetShardIterator": async (parts) => {
     const shardId = anyShard(parts);
-    if (shardId === undefined) return { untried: "no shard is known" };
+    if (shardId === undefined) return { untested: "no open shard is known" };
     await iterator(parts, shardId);
     return "allowed";
   },
   "kinesis:GetRecords": async (parts) => {
     const { calls, signal } = parts;
     const shardId = anyShard(parts);
-    if (shardId === undefined) return { untried: "no shard is known" };
+    if (shardId === undefined) return { untested: "no open shard is known" };
     let start: string;
     try {
       start = await iterator(parts, shardId);
     } catch {
-      return { untried: "it needs an iterator" };
+      return { untested: "the test call needs a shard iterator" };
     }
-    // One record, from the oldest on: if there is any, its key is needed. One of the five reads a second of one shard.
+    // Reads one record, from the oldest on. If there is one, Kinesis needs the stream's encryption
+    // key. This is one of the five reads a second of one shard.
     await new GetRecords(calls).call(start, 1, undefined, signal);
     return "allowed";
   },
@@ -84,16 +86,16 @@ export const PROBES: Readonly<Record<string, Probe>> = {
       () => false,
     );
     return {
-      untried: isThere
-        ? "not needed: the consumer is registered"
-        : "it would register a consumer, which costs money",
+      untested: isThere
+        ? "not needed, because the consumer is registered"
+        : "a test call would register a consumer, which costs money",
     };
   },
   "kinesis:SubscribeToShard": async ({ streamCheck, settings, calls, subscriptions, signal }) => {
     const arn = streamCheck.facts?.summary?.StreamARN ?? settings.streamArn?.arn;
-    if (arn === undefined) return { untried: "the stream's ARN is not known" };
+    if (arn === undefined) return { untested: "the stream's ARN is not known" };
     const { consumerArn, consumerName } = settings.fanoutConfig;
-    // Registered at no time: a subscription that came about would take the daemon's away.
+    // An ARN that was never registered: a successful subscription would end the daemon's own.
     const ConsumerARN = `${consumerArn?.replace(/:\d+$/, "") ?? `${arn}/consumer/${consumerName}`}:1`;
     const StartingPosition = { Type: "LATEST" } as const;
     const command = new SubscribeToShardCommand({
@@ -110,11 +112,15 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     );
   },
   "dynamodb:DescribeTable": ({ dynamo, settings, signal }) =>
-    asked(() => dynamo.describeTable({ TableName: settings.tableName }, { abortSignal: signal })),
+    allowedOnTable(() =>
+      dynamo.describeTable({ TableName: settings.tableName }, { abortSignal: signal }),
+    ),
   "dynamodb:Scan": ({ dynamo, settings, signal }) =>
-    asked(() => dynamo.scan({ TableName: settings.tableName, Limit: 1 }, { abortSignal: signal })),
+    allowedOnTable(() =>
+      dynamo.scan({ TableName: settings.tableName, Limit: 1 }, { abortSignal: signal }),
+    ),
   "dynamodb:Query": ({ dynamo, settings, signal }) =>
-    asked(() =>
+    allowedOnTable(() =>
       dynamo.query(
         {
           TableName: settings.tableName,
@@ -126,34 +132,34 @@ export const PROBES: Readonly<Record<string, Probe>> = {
         { abortSignal: signal },
       ),
     ),
-  // Without it a fleet of KCL 3.0 to 3.4 is not seen.
+  // Without this permission, the daemon does not notice a fleet of KCL 3.0 to 3.4.
   "dynamodb:BatchGetItem": ({ dynamo, settings, signal }) => {
     const Keys = [{ key: { S: NOBODY } }];
     const RequestItems = { [settings.coordinatorStateTableName]: { Keys } };
-    return asked(() => dynamo.batchGetItem({ RequestItems }, { abortSignal: signal }));
+    return allowedOnTable(() => dynamo.batchGetItem({ RequestItems }, { abortSignal: signal }));
   },
   "dynamodb:GetItem": ({ dynamo, settings, signal }) =>
-    asked(() => dynamo.getItem(nobody(settings), { abortSignal: signal })),
+    allowedOnTable(() => dynamo.getItem(nobody(settings), { abortSignal: signal })),
   "dynamodb:PutItem": ({ dynamo, settings, signal }) => {
     const { TableName, Key: Item } = nobody(settings);
     const request = { TableName, Item, ConditionExpression: NEVER };
-    return asked(() => dynamo.putItem(request, { abortSignal: signal }));
+    return allowedOnTable(() => dynamo.putItem(request, { abortSignal: signal }));
   },
   "dynamodb:UpdateItem": ({ dynamo, settings, signal }) => {
     const update = { UpdateExpression: `REMOVE ${A.owner}`, ConditionExpression: NEVER };
-    return asked(() =>
+    return allowedOnTable(() =>
       dynamo.updateItem({ ...nobody(settings), ...update }, { abortSignal: signal }),
     );
   },
   "dynamodb:DeleteItem": ({ dynamo, settings, signal }) => {
     const request = { ...nobody(settings), ConditionExpression: NEVER };
-    return asked(() => dynamo.deleteItem(request, { abortSignal: signal }));
+    return allowedOnTable(() => dynamo.deleteItem(request, { abortSignal: signal }));
   },
-  "dynamodb:CreateTable": async () => ({ untried: "it would make the table" }),
+  "dynamodb:CreateTable": async () => ({ untested: "a test call would create the table" }),
 };
 
-/** Also of a table that does not exist yet. */
-function asked(call: () => Promise<unknown>): Promise<Outcome> {
+/** Also for a table that does not exist yet. */
+function allowedOnTable(call: () => Promise<unknown>): Promise<Outcome> {
   return letThrough(call, "ConditionalCheckFailedException", "ResourceNotFoundException");
 }
 
@@ -161,7 +167,7 @@ function nobody({ tableName }: Settings) {
   return { TableName: tableName, Key: { [A.key]: { S: NOBODY } } };
 }
 
-/** What an earlier check met. */
+/** The outcome of a call that an earlier check has made. */
 function rethrown(error: unknown): Outcome {
   if (error !== undefined) throw error;
   return "allowed";

@@ -1,4 +1,4 @@
-// The stream: whether it is there, and what it is like.
+// Checks the stream: whether it exists, and its state.
 
 import {
   DescribeStreamSummaryCommand,
@@ -15,18 +15,17 @@ import { listShardsOnce } from "../../stream/listing/listShards.ts";
 import { errorText, type Finding, failed, ok, warning } from "./finding.ts";
 
 export interface StreamFacts {
-  /** Absent when they may not be asked for: the daemon needs them for fan-out alone. */
+  /** Absent when IAM denies it: only fan-out needs it. */
   readonly summary?: StreamDescriptionSummary;
-  /** Absent when they cannot be listed. */
+  /** Absent when the shards cannot be listed. */
   readonly shards?: readonly Shard[];
 }
 
-/** A kind of trouble in which asking more would only repeat it. */
 export interface StreamCheck {
   readonly finding: Finding;
-  /** Absent when the stream is not there or cannot be reached. */
+  /** Absent when the stream does not exist or cannot be reached. */
   readonly facts?: StreamFacts;
-  /** What became of DescribeStreamSummary and ListShards, for the permissions. */
+  /** The errors of DescribeStreamSummary and ListShards, for the check of the permissions. */
   readonly described?: unknown;
   readonly listed?: unknown;
 }
@@ -48,13 +47,20 @@ export async function checkStream(
     ...("error" in described && { described: described.error }),
     ...("error" in listed && { listed: listed.error }),
   };
-  const trouble = [results.listed, results.described].find(isFinal);
-  if (trouble) return { finding: unreachable(trouble), ...results };
+  const final = [results.listed, results.described].find(isFinal);
+  if (final) return { finding: unreachable(final), ...results };
   const facts = { ...(summary && { summary }), ...(shards && { shards }) };
   if (!summary && !shards) {
-    const [text, remedy] = [errorText(results.listed), "See the permissions below."];
+    const [text, remedy] = [
+      errorText(results.listed),
+      "See the result of the permission checks below.",
+    ];
     return {
-      finding: failed("stream", `may not be looked at (${text})`, remedy),
+      finding: failed(
+        "stream",
+        `IAM allows neither ListShards nor DescribeStreamSummary (${text})`,
+        remedy,
+      ),
       facts,
       ...results,
     };
@@ -86,7 +92,7 @@ function describe(stream: StreamId, calls: CallOptions, signal: AbortSignal) {
   );
 }
 
-/** More calls would say the same. */
+/** More calls would fail in the same way. */
 function isFinal(error: unknown): boolean {
   if (error === undefined) return false;
   return (
@@ -100,7 +106,10 @@ function unreachable(error: unknown): Finding {
     return failed(
       "stream",
       what,
-      [...remedy, "Or correct streamName, regionName or the credentials' account."].join(" "),
+      [
+        ...remedy,
+        "Or correct streamName or regionName, or use credentials of the stream's account.",
+      ].join(" "),
     );
   }
   const text = errorText(error);
@@ -108,12 +117,12 @@ function unreachable(error: unknown): Finding {
     ? failed(
         "stream",
         `Kinesis cannot be reached (${text})`,
-        "Check kinesisEndpoint and regionName, and whether this machine may connect to it (proxy, VPC endpoint, security group).",
+        "Check kinesisEndpoint and regionName, and whether this machine can connect to that endpoint (proxy, VPC endpoint, security group).",
       )
     : failed(
         "stream",
-        `Kinesis answered ${text}`,
-        "Try again; if it stays, look at the stream in the AWS console.",
+        `Kinesis responded with ${text}`,
+        "Run the doctor again. If the error remains, look at the stream in the AWS console.",
       );
 }
 
@@ -129,22 +138,26 @@ function judge(
     `${(summary.StreamModeDetails?.StreamMode ?? "PROVISIONED").toLowerCase().replace("_", "-")}`,
     `keeps records for ${summary.RetentionPeriodHours ?? 24} h`,
     summary.EncryptionType === "KMS"
-      ? `encrypted with ${summary.KeyId ?? "a key of KMS"}`
+      ? `encrypted with ${summary.KeyId ?? "a KMS key"}`
       : "not encrypted",
   ].join(", ");
   if (status === "DELETING")
-    return failed("stream", message, "It is being deleted: create it anew, or name another.");
+    return failed(
+      "stream",
+      message,
+      "The stream is being deleted. Create it again, or name another stream.",
+    );
   if (status === "CREATING")
     return warning(
       "stream",
       message,
-      "Wait until it is ACTIVE, or start the daemon with --wait-for-stream.",
+      "Wait until the stream is ACTIVE, or start the daemon with --wait-for-stream.",
     );
   if (initialPosition.type === "AT_TIMESTAMP" && initialPosition.timestamp.getTime() > Date.now()) {
     return warning(
       "stream",
-      `${message}; initialPositionInStreamExtended is yet to come`,
-      "Records before that time are passed over.",
+      `${message}; the time of initialPositionInStreamExtended is in the future`,
+      "Records before that time are skipped. Correct the time if this is not intended.",
     );
   }
   return ok("stream", message);
@@ -154,7 +167,7 @@ function listing(shards: readonly Shard[] | undefined): Finding {
   const open = shards?.filter(({ endingSequenceNumber }) => endingSequenceNumber === undefined);
   return ok(
     "stream",
-    `is there, ${counted(open?.length ?? 0, "open shard")}${closedOf(shards)} (kinesis:DescribeStreamSummary, which would say more, is not allowed)`,
+    `the stream exists, ${counted(open?.length ?? 0, "open shard")}${closedOf(shards)} (IAM denies kinesis:DescribeStreamSummary, which would show more)`,
   );
 }
 

@@ -1,4 +1,4 @@
-// Findings as people read them.
+// Findings as text for the terminal.
 
 import type { Finding, Verdict } from "./finding.ts";
 
@@ -9,7 +9,7 @@ const MARKS: Readonly<Record<Verdict, string>> = {
   "not checked": "-",
 };
 
-/** The SGR codes of a terminal. */
+/** The codes for colours and bold text of a terminal (SGR). */
 const COLOURS: Readonly<Record<Verdict, string>> = {
   ok: "32",
   warning: "33",
@@ -18,7 +18,7 @@ const COLOURS: Readonly<Record<Verdict, string>> = {
 };
 
 const MARK_WIDTH = 4;
-/** The longest name of an action. */
+/** The length of the longest check name. */
 const CHECK_WIDTH = 30;
 
 export function findingText(
@@ -27,10 +27,10 @@ export function findingText(
 ): string {
   const mark = MARKS[verdict].padEnd(MARK_WIDTH);
   const shown = coloured ? `\x1b[${COLOURS[verdict]}m${mark}\x1b[0m` : mark;
-  const said = verdict === "not checked" ? `not checked: ${message}` : message;
+  const text = verdict === "not checked" ? `not checked: ${message}` : message;
   const margin = " ".repeat(MARK_WIDTH + 2);
   const name = check.replace(/^permission /, "");
-  const [first = "", ...rest] = said.split("\n");
+  const [first = "", ...rest] = text.split("\n");
   return [
     `${shown}  ${name.padEnd(CHECK_WIDTH)}  ${first}`.trimEnd(),
     ...rest.map((line) => `${margin}${" ".repeat(CHECK_WIDTH)}  ${line}`.trimEnd()),

@@ -1,5 +1,6 @@
-// How the services are reached that dead letters are sent to: with the credentials of the stream's reader, in the
-// region that the destination names, else the reader's. The SDK's clients for them are no dependencies of this package.
+// The SDK clients of the services that sinks write to. They use the credentials of the client that
+// reads the stream, and the region that the destination names, else the stream's region. The SDK
+// packages are not dependencies of this package: users install those that they need.
 
 import { withoutVersionWarning } from "../aws/kinesisClient.ts";
 import { type AwsOptions, awsOptions } from "../aws/options.ts";
@@ -8,39 +9,40 @@ import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 
-export interface Reach {
+export interface ServiceContext {
   readonly settings: Pick<Settings, "services">;
   readonly emit: Emit;
-  /** The longest that a call may take, with all that the SDK tries in it; a minute when absent. */
+  /** The longest time for one call, the SDK's retries included; `LIMIT_MS` when absent. */
   readonly limitMs?: number;
 }
 
 const LIMIT_MS = 60_000;
 
-/** A call that hangs would hang its shard. */
-export function timeLimit(service: string, { limitMs = LIMIT_MS }: Reach) {
+/** Without a limit, a call that hangs would block its shard. */
+export function timeLimit(service: string, { limitMs = LIMIT_MS }: ServiceContext) {
   return { service, requestTimeoutMs: limitMs };
 }
 
-export type LetterService = "sqs" | "sns" | "s3";
+export type SinkService = "sqs" | "sns" | "s3";
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
-/** For the SDK's client. An endpoint of its own is named by AWS_ENDPOINT_URL or, say, AWS_ENDPOINT_URL_SQS. */
+/**
+ * Options for the SDK's client. Users set the endpoint with AWS_ENDPOINT_URL, or with the variable
+ * of the service, such as AWS_ENDPOINT_URL_SQS.
+ */
 export async function clientOptions(
-  service: LetterService,
+  service: SinkService,
   region: string | undefined,
-  { settings, emit }: Reach,
+  { settings, emit }: ServiceContext,
 ) {
-  const { kinesis } = settings.services;
-  const { credentials } = kinesis;
-  const where = region ?? kinesis.region;
-  const fallback = kinesis.fallbackRegion;
+  const { credentials, region: streamRegion, fallbackRegion } = settings.services.kinesis;
+  const where = region ?? streamRegion;
   const reach = {
     credentials,
     ...(where !== undefined && { region: where }),
-    ...(fallback !== undefined && { fallbackRegion: fallback }),
+    ...(fallbackRegion !== undefined && { fallbackRegion }),
   };
   const services = { sqs: reach, sns: reach, s3: reach };
   const options: AwsOptions = await awsOptions({ services }, service, { emit });
@@ -54,7 +56,7 @@ export async function clientOptions(
   };
 }
 
-/** A client made with such options. */
+/** Makes a client that replaces credentials when the service rejects them. */
 export function sdkClient<Made extends Client<never, unknown>>(
   make: () => Made,
   { credentials }: AwsOptions,
@@ -64,8 +66,8 @@ export function sdkClient<Made extends Client<never, unknown>>(
   return client;
 }
 
-/** @throws UserError when the package is not there. */
-export async function installed<T>(service: LetterService, load: () => Promise<T>): Promise<T> {
+/** @throws UserError when the package is not installed. */
+export async function installed<T>(service: SinkService, load: () => Promise<T>): Promise<T> {
   try {
     return await load();
   } catch (cause) {
@@ -73,7 +75,7 @@ export async function installed<T>(service: LetterService, load: () => Promise<T
     if (code !== "ERR_MODULE_NOT_FOUND") throw cause;
     const name = `@aws-sdk/client-${service}`;
     throw new UserError(
-      `onFailureDestination = ${service}:… needs the package ${name}, which is not installed. Install it beside kinesis-multilang: npm install ${name}`,
+      `${service.toUpperCase()} needs the package ${name}, which is not installed. Install it beside kinesis-multilang: npm install ${name}`,
       { cause },
     );
   }

@@ -1,9 +1,9 @@
-// Dead letters as they are found: text that may have been torn, or is none of ours.
+// Dead letters from text that may be incomplete, or may not be a dead letter at all.
 
 import { z } from "zod";
 import type { DeadLetter } from "../model/deadLetter.ts";
 
-/** What redriving needs of a letter; the rest is for people. */
+/** The fields that redrive needs. The others are for people who read the letter. */
 const schema = z.looseObject({
   version: z.literal(1),
   streamName: z.string(),
@@ -27,21 +27,24 @@ export function parseLetter(text: string): DeadLetter | undefined {
   }
 }
 
-/** Every letter begins so, and nothing inside of one can look like it: there its quotes would be escaped. */
-const BEGINNING = /(?=\{"version":1,)/;
+/** The start of every letter. It cannot occur inside a letter, where its quotes are escaped. */
+const START_OF_LETTER = /(?=\{"version":1,)/;
 
-export interface LetterLines {
+export interface ParsedLetters {
   readonly letters: readonly DeadLetter[];
-  /** Pieces that are no letters: what a full disk or a power cut has torn, and was written again after. */
-  readonly torn: number;
+  /**
+   * The number of pieces that are not letters. A full disk or a power failure leaves such pieces;
+   * the daemon has then written their letters again.
+   */
+  readonly incomplete: number;
 }
 
-/** The letters in text with one a line; one that was begun behind the torn half of another is found, too. */
-export function parseLetters(text: string): LetterLines {
+/** Parses one letter a line, and also a letter that follows an incomplete one on the same line. */
+export function parseLetters(text: string): ParsedLetters {
   const pieces = text
     .split("\n")
-    .flatMap((line) => line.split(BEGINNING))
+    .flatMap((line) => line.split(START_OF_LETTER))
     .filter((piece) => piece.trim() !== "");
   const letters = pieces.flatMap((piece) => parseLetter(piece) ?? []);
-  return { letters, torn: pieces.length - letters.length };
+  return { letters, incomplete: pieces.length - letters.length };
 }
