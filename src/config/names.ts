@@ -21,6 +21,11 @@ const ALIASES: Readonly<Record<string, Key>> = {
   "cloudWatchCredentialsProvider.class": "AwsCredentialsProviderCloudWatch",
 };
 
+/** The other names under which Java knows a key. */
+export function aliasesOf(key: Key): readonly string[] {
+  return Object.keys(ALIASES).filter((alias) => ALIASES[alias] === key);
+}
+
 /** The name under which a key is known here; an unknown one comes back as it is. */
 export function canonicalName(written: string): string {
   // Of all names only this prefix is taken in any case, as in Java; what follows it keeps its case.
