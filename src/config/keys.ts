@@ -1,6 +1,6 @@
 // Every property key that the daemon checks: its type, bounds and default, under the name that the
-// Java daemon uses. Defaults are those that take effect in Java; where ours differ, a comment says so.
-// What each key means is in docs/, where a key without documentation does not compile.
+// Java daemon uses. Defaults are those that take effect in Java; where ours differ, a comment says
+// so. What each key means is in docs/, where a key without documentation does not compile.
 
 import { z } from "zod";
 import { DIALECT_CHOICES } from "../model/dialect.ts";

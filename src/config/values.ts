@@ -1,7 +1,8 @@
-// What the text of a value may be: one zod schema for each kind of value. The description of a schema
-// is the phrase that says what is allowed; the schema's only error quotes it.
+// What the text of a value may be: one zod schema for each kind of value. The description of a
+// schema is the phrase that says what is allowed; the schema's only error quotes it.
 //
-// Blanks around numbers, booleans, words and names are dropped. (Java drops them around numbers only.)
+// Blanks around numbers, booleans, words and names are dropped. (Java drops them around numbers
+// only.)
 
 import { z } from "zod";
 

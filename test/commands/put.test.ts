@@ -137,7 +137,7 @@ describe("put", () => {
       /--count <n>.*a whole number from 1/,
     ],
     [
-      "an endpoint that is no URL",
+      "an endpoint that is not a URL",
       ["--stream", "s", "-w", "a", "--endpoint", "localhost"],
       {},
       /--endpoint.*http:\/\/127/,

@@ -25,7 +25,7 @@ describe("a command is split", () => {
     ['a "b', 'the quote that begins at "b is not closed'],
     [
       "it's",
-      `the quote that begins at 's is not closed; an apostrophe that belongs to a word stands in double quotes: "it's"`,
+      `the quote that begins at 's is not closed; write a word with an apostrophe in double quotes: "it's"`,
     ],
     ['a "b\\"', 'the quote that begins at "b\\" is not closed'],
     ["  ", "names no program"],

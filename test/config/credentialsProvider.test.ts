@@ -39,21 +39,21 @@ describe("the grammar of Java's providers", () => {
   });
 
   test.each([
-    ["Nonsense", "no credentials provider Nonsense; known: DefaultCredentialsProvider,"],
+    ["Nonsense", "unknown credentials provider Nonsense; known: DefaultCredentialsProvider,"],
     [
       "StaticCredentialsProvider|id|secret",
-      "no credentials provider StaticCredentialsProvider; known",
+      "unknown credentials provider StaticCredentialsProvider; known",
     ],
-    ["SystemPropertyCredentialsProvider", "no credentials provider SystemProperty"],
+    ["SystemPropertyCredentialsProvider", "the credentials provider SystemProperty"],
     [
       "ClasspathPropertiesFileCredentialsProvider|a",
-      "no credentials provider ClasspathPropertiesFile",
+      "unknown credentials provider ClasspathPropertiesFile",
     ],
     ["StsAssumeRoleCredentialsProvider|arn:r", "needs a role and a session name"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=x", "SERVICE_ENDPOINT^SIGNING_REGION"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=a^b^c", "SERVICE_ENDPOINT^SIGNING_REGION"],
     ["ProfileCredentialsProvider|a|b", "takes one argument"],
-    ["constructor", "no credentials provider constructor"],
+    ["constructor", "unknown credentials provider constructor"],
   ])("%s cannot be built: a problem", (text, message) => {
     const { providers, problems } = parseCredentialsProviders(text);
     expect(providers).toEqual([]);
@@ -62,12 +62,12 @@ describe("the grammar of Java's providers", () => {
   });
 
   test.each([
-    ["Nonsense,DefaultCredentialsProvider", "no credentials provider Nonsense"],
+    ["Nonsense,DefaultCredentialsProvider", "unknown credentials provider Nonsense"],
     ["DefaultCredentialsProvider|x", "takes no arguments; they are ignored"],
-    ["com.amazonaws.auth.DefaultAWSCredentialsProviderChain", "is a name of the old SDK"],
+    ["com.amazonaws.auth.DefaultAWSCredentialsProviderChain", "is a name from SDK v1"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|color=red", "unknown argument color is ignored"],
-    ["StsAssumeRoleCredentialsProvider|arn:r|s|externalId=a=b", "not of the form key=value"],
-    ["StsAssumeRoleCredentialsProvider|arn:r|s|word", "not of the form key=value"],
+    ["StsAssumeRoleCredentialsProvider|arn:r|s|externalId=a=b", "an argument that does not have the form key=value"],
+    ["StsAssumeRoleCredentialsProvider|arn:r|s|word", "an argument that does not have the form key=value"],
   ])("%s: a warning, as Java starts with it", (text, message) => {
     const { providers, problems, warnings } = parseCredentialsProviders(text);
     expect(providers).toHaveLength(1);
@@ -93,7 +93,7 @@ describe("the grammar of Java's providers", () => {
   ])("%s of SDK v1, bare and with its package", (text, folder, providers) => {
     const full = parseCredentialsProviders(`com.amazonaws.${folder}${text}`);
     expect(full).toMatchObject({ providers, problems: [] });
-    expect(full.warnings).toEqual([expect.stringContaining("is a name of the old SDK; ")]);
+    expect(full.warnings).toEqual([expect.stringContaining("is a name from SDK v1; ")]);
     expect(parseCredentialsProviders(text)).toMatchObject({ providers, problems: [] });
   });
 
@@ -103,7 +103,7 @@ describe("the grammar of Java's providers", () => {
     const { providers, warnings } = parseCredentialsProviders(`${name}|arn:r|s`);
     expect(providers).toEqual([ROLE]);
     expect(warnings).toEqual([
-      `${name} is a name of the old SDK; KclStsAssumeRoleCredentialsProvider is used`,
+      `${name} is a name from SDK v1; KclStsAssumeRoleCredentialsProvider is used`,
     ]);
   });
 

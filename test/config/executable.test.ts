@@ -52,14 +52,14 @@ describe("is found", () => {
 describe("is refused, saying what was looked for where", () => {
   test.each([
     ["python99", "cannot start python99: not found on PATH ("],
-    ["./python99", "/python99 (relative to the working directory "],
-    ["/nowhere/python99", "there is no /nowhere/python99"],
-    ["plain", "bin/plain is not executable: chmod +x it"],
+    ["./python99", "/python99 does not exist (relative to the working directory "],
+    ["/nowhere/python99", "/nowhere/python99 does not exist"],
+    ["plain", "bin/plain is not executable: run chmod +x on it"],
     ["bin/plain", "bin/plain is not executable"],
     ["folder", "bin/folder is a directory"],
-    ["by-missing-env", "by-missing-env: its first line asks for python99, which is not installed"],
-    ["by-missing", "its first line asks for /nowhere/ruby, which is not installed"],
-    ["from-windows", "its first line ends in CR LF"],
+    ["by-missing-env", "by-missing-env: its first line names python99, which is not installed"],
+    ["by-missing", "its first line names /nowhere/ruby, which is not installed"],
+    ["from-windows", "its first line ends with CR LF"],
   ])("%s", (file, message) => {
     expect(() => check(file)).toThrow(message);
     expect(() => check(file)).toThrow(/^executableName: cannot start /);

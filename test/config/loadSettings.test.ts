@@ -119,7 +119,7 @@ describe("problems", () => {
       '1 maxRecords: found "lots"; allowed: a whole number from 1 to 10000',
       '2 failoverTimeMillis: found "1.5"; allowed: a whole number of milliseconds from 1 to 2147483647',
       '3 regionName: found "eu west"; allowed: a region such as eu-west-1',
-      "4 undefined: bad escape \\u12: \\u must be followed by four hexadecimal digits (a backslash itself is written \\\\)",
+      "4 undefined: invalid escape \\u12: \\u must be followed by four hexadecimal digits (write a backslash itself as \\\\)",
       '5 metricsLevel: found "LOUD"; allowed: NONE, SUMMARY, DETAILED',
     ]);
   });
@@ -148,14 +148,14 @@ describe("problems", () => {
     ["streamName = two words", "a stream name"],
     ["applicationName = ab", "a table name"],
     ["kinesisClient.retryPolicy = x", "allowed: kinesisClient.region, endpointOverride"],
-    ["kinesisCredentialsProvider.roleArn = x", "write AwsCredentialsProvider ="],
+    ["kinesisCredentialsProvider.roleArn = x", "use AwsCredentialsProvider ="],
     ["staleWorkerMetricsEntryCleanupDuration = -P1D", "ISO-8601"],
     ["coordinatorStateTags = a=b=c", "name=value"],
     ["onFailureDestination = ftp://x", "file:PATH, sqs:"],
     ['executableName = "my app', "is not closed"],
     ["executableName = ''", "names no program"],
     ["executableName =   ", "is empty"],
-    ["AwsCredentialsProvider = Nonsense", "no credentials provider Nonsense; known: Default"],
+    ["AwsCredentialsProvider = Nonsense", "unknown credentials provider Nonsense; known: Default"],
   ])("%s", (line, expected) => {
     const problems = problemsOf(`${REQUIRED}${line}`);
     expect(problems).toHaveLength(1);
@@ -276,7 +276,7 @@ describe("values", () => {
     // The lease table stays where the region chain puts it, as under Java.
     expect(settings.services.dynamodb).not.toHaveProperty("region");
     expect(settings.services.dynamodb.fallbackRegion).toBe("eu-west-1");
-    expect(warnings.map(({ message }) => message)).toEqual(["streamArn names other, and counts"]);
+    expect(warnings.map(({ message }) => message)).toEqual(["streamArn names other, which is used"]);
   });
 
   test("a region given beside an ARN counts, with a warning", () => {
@@ -350,16 +350,16 @@ describe("warnings", () => {
     ["idleTimeBetweenReadsInMillis = 50", "warning 4 idleTimeBetweenReadsInMillis: raised to 200"],
     [
       "workerId = a\nworkerIdentifier = b",
-      "warning 5 workerIdentifier: written twice, in line 4 (as workerId) and here",
+      "warning 5 workerIdentifier: set twice, in line 4 (as workerId) and here",
     ],
-    ["workerId = a\nworkerId = b", "warning 5 workerId: written twice, in line 4 and here"],
+    ["workerId = a\nworkerId = b", "warning 5 workerId: set twice, in line 4 and here"],
     [
       "AwsCredentialsProvider = Bad, EnvironmentVariableCredentialsProvider",
-      "warning 4 AwsCredentialsProvider: no credentials provider Bad",
+      "warning 4 AwsCredentialsProvider: unknown credentials provider Bad",
     ],
     [
       "initialPositionInStream=LATEST\ninitialPositionInStreamExtended=17",
-      "warning 4 initialPositionInStream: initialPositionInStreamExtended is set too",
+      "warning 4 initialPositionInStream: initialPositionInStreamExtended is also set",
     ],
   ])("%j", (text, expected) => {
     const warnings = warningsOf(text);
@@ -452,7 +452,7 @@ describe("references", () => {
 
   test("that lead nowhere are problems with their line", () => {
     expect(problemsOf(`${REQUIRED}workerId=\${env:NONE}\ntableName=\${file:none}`)).toEqual([
-      `4 workerId: \${env:NONE}: there is no environment variable NONE`,
+      `4 workerId: \${env:NONE}: the environment variable NONE does not exist`,
       `5 tableName: \${file:none}: cannot read ${join(folder, "none")} (no such file)`,
     ]);
   });
@@ -479,7 +479,7 @@ describe("dead letters into the stream that is read", () => {
   ])("%s are refused", (_how, lines) => {
     const text = [...lines, "maximumRetryAttempts = 3"].join("\n");
     const problems = problemsOf(`${REQUIRED}${text}`);
-    expect(problems).toEqual([expect.stringMatching(/the stream that is read: .*Name another/)]);
+    expect(problems).toEqual([expect.stringMatching(/the stream that the daemon reads: .*Use another/)]);
   });
 
   test.each([

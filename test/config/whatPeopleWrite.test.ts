@@ -53,7 +53,7 @@ describe("a stream's ARN with the account 000000000000, as in the official sampl
     expect(settings.services.kinesis.region).toBeUndefined();
     expect(settings.services.dynamodb.fallbackRegion).toBeUndefined();
     expect(warningsOf(text)).toEqual([
-      "3 streamArn: the account 000000000000 stands for any account: only the stream's name is used, as under Java",
+      "3 streamArn: the account 000000000000 stands for any account: only the stream's name is used, as in Java",
     ]);
     expect(javaOf(text, "streamArn")).toBeUndefined();
   });
@@ -82,7 +82,7 @@ describe("an endpoint without a scheme", () => {
       const { kinesis, dynamodb } = settings.services;
       expect([kinesis.endpoint, dynamodb.endpoint]).toContain(url);
       expect(warnings.map(({ message }) => message)).toEqual([
-        `has no scheme: ${url} is used; write it in full`,
+        `has no scheme: ${url} is used; write the whole URL`,
       ]);
     }
   });
@@ -129,14 +129,14 @@ describe("a file in UTF-16", () => {
 describe("a key that is written more than once", () => {
   test("gives one line, which says that it counts", () => {
     expect(warningsOf(`${REQUIRED}workerId = a\nworkerId = b\nworkerId = c\n`)).toEqual([
-      "6 workerId: written 3 times, in lines 4, 5 and here; this one counts",
+      "6 workerId: set 3 times, in lines 4, 5 and here; this one is used",
     ]);
   });
 
   test("by whatever names", () => {
     const text = `${REQUIRED}workerId = a\nworkerIdentifier = b\nworkerId = c\n`;
     expect(warningsOf(text)).toEqual([
-      "6 workerId: written 3 times, in lines 4, 5 (as workerIdentifier) and here; this one counts",
+      "6 workerId: set 3 times, in lines 4, 5 (as workerIdentifier) and here; this one is used",
     ]);
   });
 
@@ -168,55 +168,55 @@ const braces = (name: string) => `\${${name}}`;
 
 describe("hints", () => {
   test.each([
-    ["workerId", "$HOSTNAME", [`$HOSTNAME is taken as it stands: write ${env("HOSTNAME")}`]],
+    ["workerId", "$HOSTNAME", [`$HOSTNAME is not expanded: write ${env("HOSTNAME")}`]],
     [
       "workerId",
       `host-${braces("HOSTNAME")}`,
-      [`${braces("HOSTNAME")} is taken as it stands: write ${env("HOSTNAME")}`],
+      [`${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`],
     ],
     [
       "tableName",
       `${braces("app")}-x`,
-      [`${braces("app")} is taken as it stands: write ${env("app")}`],
+      [`${braces("app")} is not expanded: write ${env("app")}`],
     ],
-    ["executableName", "$HOME/bin/app", [`$HOME is taken as it stands: write ${env("HOME")}`]],
+    ["executableName", "$HOME/bin/app", [`$HOME is not expanded: write ${env("HOME")}`]],
     [
       "executableName",
       "cd /srv && node app.js",
       [
-        `no shell is involved, so && is an argument like any other: write sh -c "exec …", or name a script`,
+        `no shell runs the command, so && is an ordinary argument: write sh -c "exec …", or use a script`,
       ],
     ],
     [
       "executableName",
       "cat | node app.js",
       [
-        `no shell is involved, so | is an argument like any other: write sh -c "exec …", or name a script`,
+        `no shell runs the command, so | is an ordinary argument: write sh -c "exec …", or use a script`,
       ],
     ],
     [
       "executableName",
       "node app.js 2>log.txt",
       [
-        `no shell is involved, so 2>log.txt is an argument like any other: write sh -c "exec …", or name a script`,
+        `no shell runs the command, so 2>log.txt is an ordinary argument: write sh -c "exec …", or use a script`,
       ],
     ],
     [
       "executableName",
       "TOKEN=hunter2 node app.js",
       [
-        "no shell is involved, so the program would be TOKEN=…: write env TOKEN=… in front of the program",
+        "no shell runs the command, so TOKEN=… would be the program: write env TOKEN=… before the program",
       ],
     ],
     [
       "executableName",
       "node app.js # the app",
-      ["a comment has a line of its own: what follows # belongs to the value"],
+      ["# begins a comment only at the start of a line: here it belongs to the value"],
     ],
     [
       "maxRecords",
       "100 # at most",
-      ["a comment has a line of its own: what follows # belongs to the value"],
+      ["# begins a comment only at the start of a line: here it belongs to the value"],
     ],
     ["workerId", "w ! of ours", []],
     ["executableName", `sh -c "cd x && A=b exec node $APP # x"`, []],
@@ -233,10 +233,10 @@ describe("hints", () => {
   test("come as warnings with their line, beside the error that they explain", () => {
     const text = `${REQUIRED}workerId = host-${braces("HOSTNAME")}\n`;
     expect(warningsOf(text)).toEqual([
-      `4 workerId: ${braces("HOSTNAME")} is taken as it stands: write ${env("HOSTNAME")}`,
+      `4 workerId: ${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`,
     ]);
     expect(errorOf(`${REQUIRED}maxRecords = 100 # at most\n`)).toContain(
-      "a comment has a line of its own",
+      "# begins a comment only at the start of a line",
     );
   });
 
@@ -260,6 +260,6 @@ test("an apostrophe in a path is told how to be written", () => {
   expect(
     errorOf("executableName = python3 /home/o'brien/app.py\nstreamName=s\napplicationName=a\n"),
   ).toContain(
-    `the quote that begins at 'brien/app.py is not closed; an apostrophe that belongs to a word stands in double quotes: "it's"`,
+    `the quote that begins at 'brien/app.py is not closed; write a word with an apostrophe in double quotes: "it's"`,
   );
 });

@@ -1,5 +1,5 @@
-// The shape of a key's documentation. Type, bounds and default come from the schema in keys.ts; here
-// is what a schema cannot say.
+// The shape of a key's documentation. Type, bounds and default come from the schema in keys.ts;
+// here is what a schema cannot say.
 
 import type { KeyGroups, KeyValues } from "../keys.ts";
 
