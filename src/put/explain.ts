@@ -1,15 +1,15 @@
-// Turns what the SDK throws when something outside is wrong into words that tell a person what to do.
+// Turns errors of the SDK that have an external cause into errors that tell the user what to do.
 
 import { UserError } from "../model/errors.ts";
 
 export interface Attempted {
-  /** What we were doing, such as "put records into stream words". */
+  /** What was attempted, such as "put records into stream words". */
   readonly doing: string;
-  /** Where Kinesis was looked for, such as `http://127.0.0.1:4567` or "AWS". */
+  /** Where Kinesis was called, such as `http://127.0.0.1:4567` or "AWS (eu-west-1)". */
   readonly endpoint: string;
 }
 
-/** A UserError for an endpoint out of reach or a refusal; anything else as it was. */
+/** A UserError for an unreachable endpoint or a refused call; any other error unchanged. */
 export function explain(error: unknown, { doing, endpoint }: Attempted): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
@@ -17,7 +17,7 @@ export function explain(error: unknown, { doing, endpoint }: Attempted): unknown
   const unreachable = UNREACHABLE[code ?? error.name];
   if (unreachable) {
     return new UserError(
-      `Could not ${doing}: Kinesis at ${endpoint} ${unreachable} (${code ?? error.name}). Check --endpoint and --region, and whether it is up.`,
+      `Could not ${doing}: Kinesis at ${endpoint} ${unreachable} (${code ?? error.name}). Check --endpoint and --region, and that the service is running.`,
       options,
     );
   }
@@ -29,13 +29,13 @@ export function explain(error: unknown, { doing, endpoint }: Attempted): unknown
 
 const UNREACHABLE: Readonly<Record<string, string>> = {
   ECONNREFUSED: "refused the connection",
-  ECONNRESET: "cut the connection",
+  ECONNRESET: "closed the connection",
   EHOSTUNREACH: "cannot be reached",
   ENETUNREACH: "cannot be reached",
   ENOTFOUND: "has a host name that does not resolve",
-  EAI_AGAIN: "has a host name that does not resolve for now",
+  EAI_AGAIN: "has a host name that cannot be resolved at the moment",
   ETIMEDOUT: "did not answer in time",
-  EPIPE: "cut the connection",
-  EPROTO: "does not speak TLS as we do; is it http:// rather than https://?",
+  EPIPE: "closed the connection",
+  EPROTO: "did not complete the TLS handshake (use http:// if it has no TLS)",
   TimeoutError: "did not answer in time",
 };
