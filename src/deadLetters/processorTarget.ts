@@ -8,9 +8,9 @@ import type { RecordProcessor } from "../child/recordProcessor.ts";
 import { startProcessor } from "../child/startProcessor.ts";
 import { systemClock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import { batchOf } from "../model/batch.ts";
+import { batchOf, recordJson } from "../model/batch.ts";
 import type { DialectChoice } from "../model/dialect.ts";
-import type { RedriveTarget, WholeLetter } from "./redrive.ts";
+import type { RedriveTarget } from "./redrive.ts";
 
 const GRACE = { closeGraceMs: 5_000, terminateGraceMs: 2_000 };
 
@@ -72,7 +72,7 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
       if (!first) return undefined;
       try {
         const processor = await processorFor(first.shardId);
-        await processor.processRecords(batchOf(letters.map(recordText)), undefined);
+        await processor.processRecords(batchOf(letters.map(recordJson)), undefined);
         await settle(letters);
         return undefined;
       } catch (error) {
@@ -83,16 +83,4 @@ export function processorTarget(options: ProcessorTargetOptions): RedriveTarget 
     },
     close: end,
   };
-}
-
-/** The record as a child reads it: these keys, in this order. */
-function recordText(letter: WholeLetter): string {
-  const { data, partitionKey, sequenceNumber } = letter;
-  const { approximateArrivalTimestamp, subSequenceNumber } = letter;
-  const place = { sequenceNumber, approximateArrivalTimestamp, subSequenceNumber };
-  const record = { data, partitionKey, ...place, action: "record" };
-  // Some readers of lines end a line at these two.
-  return JSON.stringify(record).replace(/[\u2028\u2029]/g, (c) =>
-    c === "\u2028" ? "\\u2028" : "\\u2029",
-  );
 }

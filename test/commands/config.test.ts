@@ -34,7 +34,7 @@ async function lineOf(key: string, text: string): Promise<string | undefined> {
   return lines.find((line) => line.startsWith(`${key} `))?.replaceAll(/ +/g, " ");
 }
 
-describe("each line tells value and source", () => {
+describe("each line shows value and source", () => {
   test.each([
     ["maxRecords", "maxRecords = 7", "maxRecords 7 words.properties:4"],
     ["maxRecords", "", "maxRecords 10000 default"],
@@ -61,7 +61,7 @@ describe("each line tells value and source", () => {
     expect(await lineOf(key, text)).toBe(expected);
   });
 
-  test("the environment too", async () => {
+  test("the environment is a source too", async () => {
     vi.stubEnv("KINESIS_MULTILANG_MAX_RECORDS", "9");
     expect(await lineOf("maxRecords", "maxRecords = 7")).toBe(
       "maxRecords 9 environment KINESIS_MULTILANG_MAX_RECORDS (Java: reads only the file)",
@@ -69,7 +69,7 @@ describe("each line tells value and source", () => {
   });
 });
 
-describe("and what Java would make of it", () => {
+describe("each line shows what Java would do, where it differs", () => {
   test.each([
     ["shutdownGraceMillis", "", "0: children are not waited for"],
     ["AwsCredentialsProvider", "", "refuses to start: the key is required"],
@@ -108,12 +108,12 @@ describe("and what Java would make of it", () => {
     ["workerId", "workerId = w "],
     ["metricsLevel", "metricsLevel = none"],
     ["AwsCredentialsProvider", "AwsCredentialsProvider = DefaultCredentialsProvider"],
-  ])("nothing is said where it does the same: %s with %j", async (key, text) => {
+  ])("no remark where Java does the same: %s with %j", async (key, text) => {
     expect(await lineOf(key, text)).not.toContain("Java");
   });
 });
 
-test("notices stand at the end", async () => {
+test("notices are at the end", async () => {
   const text = await config("maxRecrods = 1\nprocessingLanguage = x\n");
   expect(text.split("\n").slice(-2)).toEqual([
     "warning: words.properties:4: maxRecrods: unknown key, ignored; did you mean maxRecords?",

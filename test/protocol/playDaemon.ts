@@ -13,8 +13,8 @@ import { parsePosition } from "../../src/model/position.ts";
 import { ShardEndNotCheckpointed } from "../../src/shard/shardEndNotCheckpointed.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 import {
+  lineOf,
   type Step,
-  spoken,
   type Transcript,
   type TranscriptEvent,
 } from "../../src/transcript/transcript.ts";
@@ -82,7 +82,7 @@ class Stage {
       case "daemon":
         return this.#expectFromDaemon(step);
       case "child":
-        return this.#strings.tell({ say: spoken(step) });
+        return this.#strings.tell({ say: lineOf(step) });
       case "event":
         return this.#happen(step.event);
     }
@@ -106,7 +106,7 @@ class Stage {
   }
 
   async #expectFromDaemon(step: Step): Promise<void> {
-    const expected = spoken(step);
+    const expected = lineOf(step);
     const message = JSON.parse(expected) as { action: string; millisBehindLatest?: number | null };
     if (message.action === "processRecords") this.#batches.put(batchIn(expected));
     const heard = await this.#strings.hear();
@@ -170,7 +170,7 @@ function leaseFor({ steps }: Transcript): MemoryLease {
   const fields = {
     ...fallback,
     subSequenceNumber: 0,
-    ...(line && (JSON.parse(spoken(line)) as InitializeFields)),
+    ...(line && (JSON.parse(lineOf(line)) as InitializeFields)),
   };
   const position = parsePosition(fields.sequenceNumber, fields.subSequenceNumber);
   if (!position) throw new Error(`no position: ${fields.sequenceNumber}`);
