@@ -1,4 +1,5 @@
-// The judge: a good processor passes everything, and each bad one is caught, with the sentence it breaks.
+// `conformance`: a good processor passes every transcript. Each bad processor fails one, and the
+// report names the sentence that it violates.
 
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";

@@ -22,32 +22,29 @@ afterEach(() => {
 
 const init = (...args: readonly string[]) => initCommand().parseAsync([...args], { from: "user" });
 
-test.each(LANGUAGES)(
-  "the file for %s loads without warnings",
-  async (language) => {
-    const file = join(folder, `${language}.properties`);
-    await init(
-      file,
-      "--language",
-      language,
-      "--stream",
-      "s",
-      "--application",
-      "app",
-      "--region",
-      "eu-west-1",
-    );
-    const { settings, warnings } = loadSettings({ file, environment: {} });
-    expect(warnings).toEqual([]);
-    expect(settings).toMatchObject({
-      streamName: "s",
-      applicationName: "app",
-      regionName: "eu-west-1",
-      retrieval: "POLLING",
-      initialPosition: { type: "TRIM_HORIZON" },
-    });
-  },
-);
+test.each(LANGUAGES)("the file for %s loads without warnings", async (language) => {
+  const file = join(folder, `${language}.properties`);
+  await init(
+    file,
+    "--language",
+    language,
+    "--stream",
+    "s",
+    "--application",
+    "app",
+    "--region",
+    "eu-west-1",
+  );
+  const { settings, warnings } = loadSettings({ file, environment: {} });
+  expect(warnings).toEqual([]);
+  expect(settings).toMatchObject({
+    streamName: "s",
+    applicationName: "app",
+    regionName: "eu-west-1",
+    retrieval: "POLLING",
+    initialPosition: { type: "TRIM_HORIZON" },
+  });
+});
 
 test("a key in a comment shows its default", async () => {
   const file = join(folder, "defaults.properties");
@@ -65,7 +62,9 @@ test("a key in a comment shows its default", async () => {
 test("an existing file is not overwritten", async () => {
   const file = join(folder, "precious.properties");
   writeFileSync(file, "precious");
-  await expect(init(file, "--language", "python")).rejects.toThrow("exists already and is not overwritten");
+  await expect(init(file, "--language", "python")).rejects.toThrow(
+    "exists already and is not overwritten",
+  );
   expect(readFileSync(file, "utf8")).toBe("precious");
 });
 

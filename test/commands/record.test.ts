@@ -1,4 +1,5 @@
-// A recording: nothing of the conversation changes, all of it is written down, and it can be played again.
+// `record` changes nothing in a conversation, records all of it, and the recording can be played
+// again.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +21,7 @@ const TALK = [
   '{"action":"leaseLost"}',
 ];
 
-/** Plays the daemon to a recorder around a processor: each message of the child brings the next line, then the end. */
+/** Acts as the daemon for a recorder and its processor: sends the next line after each message. */
 async function recordTalk(
   out: string,
   redact = false,

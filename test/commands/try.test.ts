@@ -62,7 +62,9 @@ describe("a trial", () => {
 
   it("shows log messages and other output", async () => {
     expect((await tryOn("cat\n", [], "logs")).out).toContain("    info: done");
-    expect((await tryOn("cat\n", [], "prints")).out).toContain("on STDOUT, not a message: counting 1");
+    expect((await tryOn("cat\n", [], "prints")).out).toContain(
+      "on STDOUT, not a message: counting 1",
+    );
   });
 });
 

@@ -34,7 +34,7 @@ describe("a command is split", () => {
     expect(parseCommand(text)).toBe(expected);
   });
 
-  test("without quotes exactly as Java splits it", () => {
+  test("a command without quotes is split exactly as in Java", () => {
     const text = fc.string({ unit: fc.constantFrom("a", " ", "\t", "\\", "=", "$") });
     fc.assert(
       fc.property(text, (rest) => {
@@ -45,7 +45,7 @@ describe("a command is split", () => {
     );
   });
 
-  test("whatever the words are, double quotes carry them", () => {
+  test("double quotes keep any word together", () => {
     const word = fc.string();
     fc.assert(
       fc.property(fc.array(word), (args) => {

@@ -66,9 +66,15 @@ describe("the grammar of Java's providers", () => {
     ["DefaultCredentialsProvider|x", "takes no arguments; they are ignored"],
     ["com.amazonaws.auth.DefaultAWSCredentialsProviderChain", "is a name from SDK v1"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|color=red", "unknown argument color is ignored"],
-    ["StsAssumeRoleCredentialsProvider|arn:r|s|externalId=a=b", "an argument that does not have the form key=value"],
-    ["StsAssumeRoleCredentialsProvider|arn:r|s|word", "an argument that does not have the form key=value"],
-  ])("%s: a warning, as Java starts with it", (text, message) => {
+    [
+      "StsAssumeRoleCredentialsProvider|arn:r|s|externalId=a=b",
+      "an argument that does not have the form key=value",
+    ],
+    [
+      "StsAssumeRoleCredentialsProvider|arn:r|s|word",
+      "an argument that does not have the form key=value",
+    ],
+  ])("%s: a warning, because Java starts with it", (text, message) => {
     const { providers, problems, warnings } = parseCredentialsProviders(text);
     expect(providers).toHaveLength(1);
     expect(problems).toEqual([]);
@@ -97,7 +103,7 @@ describe("the grammar of Java's providers", () => {
     expect(parseCredentialsProviders(text)).toMatchObject({ providers, problems: [] });
   });
 
-  test("a name of KCL 2.x with the package that it had there", () => {
+  test("a name of KCL 2.x with its old package", () => {
     const name =
       "software.amazon.kinesis.multilang.auth.KclSTSAssumeRoleSessionCredentialsProvider";
     const { providers, warnings } = parseCredentialsProviders(`${name}|arn:r|s`);
@@ -112,14 +118,14 @@ describe("the grammar of Java's providers", () => {
     "SystemPropertiesCredentialsProvider",
     "com.amazonaws.auth.SystemPropertiesCredentialsProvider",
     "software.amazon.awssdk.auth.credentials.SystemPropertyCredentialsProvider",
-  ])("%s: there is no Java virtual machine", (text) => {
+  ])("%s: it needs a Java virtual machine", (text) => {
     const { problems } = parseCredentialsProviders(text);
     expect(problems).toEqual([
       expect.stringMatching(/Java virtual machine.*EnvironmentVariableCredentialsProvider/),
     ]);
   });
 
-  test("none at all is a problem", () => {
+  test("an empty list is a problem", () => {
     expect(parseCredentialsProviders(",").problems).toHaveLength(1);
   });
 });

@@ -29,7 +29,7 @@ function script(name: string, text: string, mode = 0o755): void {
 const check = (file: string, path = `${cwd}/bin:${cwd}/other`) =>
   checkExecutable({ file, args: [] }, { path, cwd });
 
-describe("is found", () => {
+describe("a program is found", () => {
   test.each([
     ["on PATH", "fine", "bin/fine"],
     ["by a path from the working directory", "bin/fine", "bin/fine"],
@@ -40,16 +40,16 @@ describe("is found", () => {
     expect(check(file)).toBe(join(cwd, found));
   });
 
-  test("by its whole path, PATH or not", () => {
+  test("by its absolute path, whatever PATH is", () => {
     expect(check(join(cwd, "bin/fine"), "")).toBe(join(cwd, "bin/fine"));
   });
 
-  test("on the PATH of this process when no other is given", () => {
+  test("on the PATH of this process by default", () => {
     expect(checkExecutable({ file: "sh", args: [] })).toMatch(/\/sh$/);
   });
 });
 
-describe("is refused, saying what was looked for where", () => {
+describe("a program is refused, with what was searched and where", () => {
   test.each([
     ["python99", "cannot start python99: not found on PATH ("],
     ["./python99", "/python99 does not exist (relative to the working directory "],
@@ -66,7 +66,7 @@ describe("is refused, saying what was looked for where", () => {
   });
 });
 
-test("Windows adds the endings of PATHEXT", () => {
+test("on Windows the extensions of PATHEXT are added", () => {
   script("bin/tool.CMD", "");
   const places = { path: join(cwd, "bin"), cwd, platform: "win32", pathExt: ".EXE;.CMD" } as const;
   expect(checkExecutable({ file: "tool", args: [] }, places)).toBe(join(cwd, "bin/tool.CMD"));

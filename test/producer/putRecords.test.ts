@@ -136,7 +136,7 @@ describe("a Kinesis that accepts a call and never responds", () => {
   });
 });
 
-/** A Kinesis over HTTP whose PutRecords stores, of each call, the words that the function returns. */
+/** A Kinesis over HTTP. Of each PutRecords call it stores the words that the function returns. */
 async function kinesisThat(
   takes: (words: readonly string[], call: number) => readonly string[],
 ): Promise<{ client: KinesisClient; calls: string[][] }> {

@@ -1,5 +1,6 @@
-// Plays the child's part of a transcript against our real consumer and a real child process. Here every line of the
-// daemon must come exactly as it is written, and what the events say must come true.
+// Plays the child's part of a transcript against the real consumer and a real child process. Every
+// line of the daemon must arrive exactly as written, and every event must have the effect that it
+// describes.
 
 import { expect } from "vitest";
 import { ChildFailed } from "../../src/child/childFailed.ts";
@@ -94,7 +95,7 @@ class Stage {
     expect(error).toBeUndefined();
   }
 
-  /** Whatever happened, the child and the consumer end. */
+  /** Ends the child and the consumer in any case. */
   async close(): Promise<void> {
     for (const { pid } of this.#events.of("childStarted")) {
       if (this.#events.of("childExited").every((exited) => exited.pid !== pid)) {
@@ -110,7 +111,7 @@ class Stage {
     const message = JSON.parse(expected) as { action: string; millisBehindLatest?: number | null };
     if (message.action === "processRecords") this.#batches.put(batchIn(expected));
     const heard = await this.#strings.hear();
-    // A difference in 16 MiB is not worth a diff.
+    // A diff of 16 MiB would be useless.
     if (expected.length > 100_000) expect(heard === expected).toBe(true);
     else expect(heard).toBe(expected);
   }

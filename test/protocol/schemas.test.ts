@@ -1,4 +1,5 @@
-// The published JSON Schemas are those of the code, and the messages in the transcripts conform to them.
+// The published JSON Schemas are those of the code, and the messages in the transcripts conform to
+// them.
 
 import { readdir, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";

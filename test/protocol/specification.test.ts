@@ -1,4 +1,4 @@
-// The specification and its transcripts know each other: no sentence without its proof, no transcript without its sentence.
+// Each sentence of the specification names its transcripts, and each transcript names its sentence.
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";

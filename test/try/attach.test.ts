@@ -1,4 +1,5 @@
-// Processors that a person starts: they connect to `try` and to the daemon, over both kinds of socket.
+// Processors that a user starts: they connect to `try` and to the daemon, over both kinds of
+// socket.
 
 import { writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";

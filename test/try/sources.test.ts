@@ -83,7 +83,11 @@ describe("records from", () => {
 describe("an invalid record is reported", () => {
   it.each([
     ["x.ndjson", '{"text":"a"}\n{"text":', "x.ndjson:2: invalid JSON"],
-    ["x.ndjson", '{"text":"a","data":"AA=="}', "x.ndjson:1: exactly one of data (base64), text and json"],
+    [
+      "x.ndjson",
+      '{"text":"a","data":"AA=="}',
+      "x.ndjson:1: exactly one of data (base64), text and json",
+    ],
     ["x.ndjson", '{"partitionKey":"a"}', "x.ndjson:1: exactly one of data"],
     ["x.ndjson", '{"data":"no base64"}', "x.ndjson:1: data:"],
     ["x.ndjson", '{"text":"a","key":"b"}', '"key"'],

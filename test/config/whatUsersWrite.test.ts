@@ -1,4 +1,4 @@
-// Files as other people have written them: what works under Java works here, and what cannot work says what to write.
+// Files as users write them: what works in Java works here, and errors say what to write instead.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,7 +46,7 @@ describe("a stream's ARN with the account 000000000000, as in the official sampl
   const arn = "arn:aws:kinesis:us-east-5:000000000000:stream/sample";
   const text = `executableName = a\napplicationName = counter\nstreamArn = ${arn}\n`;
 
-  test("means the name only, and says so", () => {
+  test("uses only the name, and warns about it", () => {
     const { settings } = load(text);
     expect(settings.streamName).toBe("sample");
     expect(settings.streamArn).toBeUndefined();
@@ -58,7 +58,7 @@ describe("a stream's ARN with the account 000000000000, as in the official sampl
     expect(javaOf(text, "streamArn")).toBeUndefined();
   });
 
-  test("is shown by config, with where the name comes from", () => {
+  test("is shown by config, with the source of the name", () => {
     const settings = effectiveSettings(load(text));
     expect(settings.find(({ key }) => key === "streamArn")?.value).toBe(arn);
     expect(settings.find(({ key }) => key === "streamName")?.follows).toBe("streamArn");
@@ -96,15 +96,15 @@ describe("an endpoint without a scheme", () => {
 });
 
 describe("bytes beyond ASCII", () => {
-  test("mean the same to Java in a file that is ISO-8859-1", () => {
+  test("are the same in Java if the file is ISO-8859-1", () => {
     expect(javaOf(Buffer.from(`${REQUIRED}workerId = é\n`, "latin1"), "workerId")).toBeUndefined();
   });
 
-  test("mean the same to Java as an escape", () => {
+  test("are the same in Java as an escape", () => {
     expect(javaOf(`${REQUIRED}workerId = \\u00e9\n`, "workerId")).toBeUndefined();
   });
 
-  test("differ in UTF-8, also behind an escape", () => {
+  test("differ in UTF-8, also after an escape", () => {
     expect(javaOf(`${REQUIRED}workerId = \\u00e9é\n`, "workerId")).toBe(
       '"éÃ©": it reads the file as ISO-8859-1',
     );
@@ -119,7 +119,7 @@ describe("a file in UTF-16", () => {
     ["big endian", Buffer.from(bytes).swap16()],
     ["little endian with a mark", marked],
     ["big endian with a mark", Buffer.from(marked).swap16()],
-  ])("%s is called so", (_, text) => {
+  ])("%s is reported as UTF-16", (_, text) => {
     expect(errorOf(text)).toBe(
       `${join(folder, "a.properties")} is UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)`,
     );
@@ -127,20 +127,20 @@ describe("a file in UTF-16", () => {
 });
 
 describe("a key that is written more than once", () => {
-  test("gives one line, which says that it counts", () => {
+  test("gives one warning, which says which value is used", () => {
     expect(warningsOf(`${REQUIRED}workerId = a\nworkerId = b\nworkerId = c\n`)).toEqual([
       "6 workerId: set 3 times, in lines 4, 5 and here; this one is used",
     ]);
   });
 
-  test("by whatever names", () => {
+  test("under any of its names", () => {
     const text = `${REQUIRED}workerId = a\nworkerIdentifier = b\nworkerId = c\n`;
     expect(warningsOf(text)).toEqual([
       "6 workerId: set 3 times, in lines 4, 5 (as workerIdentifier) and here; this one is used",
     ]);
   });
 
-  test("says nothing of the file where the environment decides", () => {
+  test("gives no warning about the file where the environment decides", () => {
     const text = `${REQUIRED}workerId = a\nworkerId = b\n`;
     const { settings, warnings } = load(text, { KINESIS_MULTILANG_WORKER_ID: "c" });
     expect(settings.workerId).toBe("c");
@@ -148,7 +148,7 @@ describe("a key that is written more than once", () => {
   });
 });
 
-test("warnings are shown beside errors", () => {
+test("warnings are shown with errors", () => {
   expect(errorOf("executableName = a\nstreamName = s\nmaxRecrods = 1\nworkerId = w\n")).toBe(
     [
       "the configuration has 1 problem and 1 warning:",
@@ -158,7 +158,7 @@ test("warnings are shown beside errors", () => {
   );
 });
 
-test("metricsLevel = none asks for what happens anyway", () => {
+test("metricsLevel = none gives no warning", () => {
   expect(warningsOf(`${REQUIRED}metricsLevel = none\n`)).toEqual([]);
   expect(warningsOf(`${REQUIRED}metricsLevel = summary\n`)).toHaveLength(1);
 });
@@ -174,11 +174,7 @@ describe("hints", () => {
       `host-${braces("HOSTNAME")}`,
       [`${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`],
     ],
-    [
-      "tableName",
-      `${braces("app")}-x`,
-      [`${braces("app")} is not expanded: write ${env("app")}`],
-    ],
+    ["tableName", `${braces("app")}-x`, [`${braces("app")} is not expanded: write ${env("app")}`]],
     ["executableName", "$HOME/bin/app", [`$HOME is not expanded: write ${env("HOME")}`]],
     [
       "executableName",
@@ -230,7 +226,7 @@ describe("hints", () => {
     expect(hintsFor(key, text)).toEqual(expected);
   });
 
-  test("come as warnings with their line, beside the error that they explain", () => {
+  test("are warnings with their line, shown with the error that they explain", () => {
     const text = `${REQUIRED}workerId = host-${braces("HOSTNAME")}\n`;
     expect(warningsOf(text)).toEqual([
       `4 workerId: ${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`,
@@ -240,7 +236,7 @@ describe("hints", () => {
     );
   });
 
-  test("never hold a value", () => {
+  test("never contain a value", () => {
     const word = fc.stringMatching(/^[A-Za-z]{8}$/);
     const shapes = (secret: string) => [
       `A=${secret} run`,
@@ -256,7 +252,7 @@ describe("hints", () => {
   });
 });
 
-test("an apostrophe in a path is told how to be written", () => {
+test("an apostrophe in a path gets advice on how to write it", () => {
   expect(
     errorOf("executableName = python3 /home/o'brien/app.py\nstreamName=s\napplicationName=a\n"),
   ).toContain(
