@@ -1,11 +1,12 @@
-// `conformance`: plays every transcript for clients against a processor executable and prints what it found.
+// `kinesis-multilang conformance`: plays the transcripts for clients to a processor and prints the
+// results.
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { clientTranscripts } from "../transcript/library.ts";
 import { jsonPayload, payloadsInTurn } from "../transcript/payload.ts";
-import { DEFAULT_STEP_LIMIT_MS, playClient, type Verdict } from "../transcript/playClient.ts";
+import { DEFAULT_STEP_LIMIT_MS, type PlayResult, playClient } from "../transcript/playClient.ts";
 import type { Transcript } from "../transcript/transcript.ts";
 import { FORMATS, type Format, openRecords } from "../try/sources.ts";
 
@@ -20,51 +21,65 @@ interface Options {
   readonly format?: Format;
 }
 
-/** As many as the transcripts need by far. */
+/** Far more than the transcripts use. */
 const MAX_RECORDS = 1_000;
 
 export function conformanceCommand(): Command {
   return new Command("conformance")
-    .description("Judge a record processor by the transcripts of the protocol; needs no AWS.")
+    .summary("check that a processor follows the protocol")
+    .description(
+      "Checks a record processor against the transcripts of the protocol. Needs no AWS. The exit code is 0 when no transcript fails.",
+    )
     .passThroughOptions()
     .argument("<command...>", "the processor, after --: conformance -- python3 app.py")
-    .option("--json", "one JSON object for all, on STDOUT")
+    .option("--json", "print one JSON object with all results")
     .addOption(
-      new Option("--payload <kind>", "what the records hold: words, or each word in a JSON object")
+      new Option(
+        "--payload <kind>",
+        "the data of the records: words, or JSON objects that contain them",
+      )
         .choices(["words", "json"])
         .default("words"),
     )
     .addOption(
       new Option(
         "--records <path>",
-        "records of your own in their place, as try reads them",
+        "use the data of these records instead, in the formats of try",
       ).conflicts("payload"),
     )
-    .addOption(new Option("--format <format>", "of --records").choices(FORMATS))
-    .option("--only <words>", "only transcripts whose name contains this")
+    .addOption(new Option("--format <format>", "the format of --records").choices(FORMATS))
+    .option("--only <words>", "play only the transcripts whose name contains this text")
     .addOption(
-      new Option("--dialect <dialect>", "whose messages it gets at its end: KCL 2.x or KCL 1.x")
+      new Option(
+        "--dialect <dialect>",
+        "the messages that end the processor: those of KCL 2.x or KCL 1.x",
+      )
         .choices(DIALECT_NAMES)
         .default("kcl2"),
     )
-    .option("--step-limit <ms>", "how long it may be silent", count, DEFAULT_STEP_LIMIT_MS)
-    .option("--jobs <n>", "how many to play at the same time", count, 2)
+    .option(
+      "--step-limit <ms>",
+      "how long the processor may take for a message, in milliseconds",
+      count,
+      DEFAULT_STEP_LIMIT_MS,
+    )
+    .option("--jobs <n>", "the number of transcripts to play at the same time", count, 2)
     .action(async (argv: string[], options: Options) => {
-      const verdicts = await judge(argv, options);
+      const verdicts = await playAll(argv, options);
       if (options.json) console.log(JSON.stringify(report(argv, verdicts), null, 2));
       else console.log(["", summary(verdicts, options), ...advice(verdicts)].join("\n"));
       if (verdicts.some(({ outcome }) => outcome === "failed")) process.exitCode = 1;
     });
 }
 
-async function judge(argv: readonly string[], options: Options): Promise<Verdict[]> {
+async function playAll(argv: readonly string[], options: Options): Promise<PlayResult[]> {
   const { dialect, only = "" } = options;
   const transcripts = (await clientTranscripts(dialect)).filter(({ name }) => name.includes(only));
   if (transcripts.length === 0)
-    throw new UserError(`no transcript has "${options.only}" in its name`);
+    throw new UserError(`No transcript has "${options.only}" in its name`);
   const payload = await payloadOf(options);
   const width = Math.max(...transcripts.map(({ name }) => name.length));
-  const show = options.json ? () => {} : (verdict: Verdict) => console.log(row(verdict, width));
+  const show = options.json ? () => {} : (verdict: PlayResult) => console.log(row(verdict, width));
   return inOrder(transcripts, options.jobs, show, (transcript) =>
     playClient(transcript, {
       argv,
@@ -81,18 +96,21 @@ async function payloadOf({ payload, records, format }: Options) {
   for await (const { data } of await openRecords(records, format, "text")) {
     if (all.push(data) === MAX_RECORDS) break;
   }
-  if (all.length === 0) throw new UserError(`${records} holds no record`);
+  if (all.length === 0) throw new UserError(`${records} contains no record`);
   return () => payloadsInTurn(all);
 }
 
-/** Plays `jobs` at a time and shows each verdict as soon as all before it are shown; the first error ends all. */
+/**
+ * Plays `jobs` transcripts at a time and shows each result once all earlier ones are shown. The
+ * first error ends all.
+ */
 async function inOrder(
   transcripts: readonly Transcript[],
   jobs: number,
-  show: (verdict: Verdict) => void,
-  play: (transcript: Transcript) => Promise<Verdict>,
-): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
+  show: (verdict: PlayResult) => void,
+  play: (transcript: Transcript) => Promise<PlayResult>,
+): Promise<PlayResult[]> {
+  const verdicts: PlayResult[] = [];
   const waiting = transcripts.entries();
   let shown = 0;
   let over = false;
@@ -113,7 +131,7 @@ async function inOrder(
 
 const MARKS = { passed: "passed", failed: "FAILED", "not exercised": "-" } as const;
 
-function row(verdict: Verdict, width: number): string {
+function row(verdict: PlayResult, width: number): string {
   const {
     transcript,
     outcome,
@@ -131,40 +149,40 @@ function row(verdict: Verdict, width: number): string {
     lines.push(`        expected: ${expected}`, `        came:     ${came}`);
     lines.push(...lastWords.map((line) => `        | ${line}`));
   }
-  lines.push(...noise.map((line) => `        on STDOUT, no message: ${line}`));
+  lines.push(...noise.map((line) => `        on STDOUT, not a message: ${line}`));
   return lines.join("\n");
 }
 
-function summary(verdicts: readonly Verdict[], { dialect }: Options): string {
+function summary(verdicts: readonly PlayResult[], { dialect }: Options): string {
   const total = tally(verdicts);
   const parts = [`${total.passed} passed`, `${total.failed} failed`];
   if (total.notExercised > 0) {
-    const orOlder = dialect === "kcl1" ? ", or knows no shutdownRequested" : "";
-    const why = `the processor asked for no checkpoint there${orOlder}`;
+    const orOlder = dialect === "kcl1" ? ", or does not know shutdownRequested" : "";
+    const why = `the processor made no checkpoint there${orOlder}`;
     parts.push(`${total.notExercised} not exercised (-: ${why})`);
   }
   return parts.join(", ");
 }
 
-/** A processor that fails every batch probably follows the protocol, and rejects the payload. */
-function advice(verdicts: readonly Verdict[]): readonly string[] {
+/** A processor that fails at every batch probably follows the protocol and rejects the payload. */
+function advice(verdicts: readonly PlayResult[]): readonly string[] {
   const sent = verdicts.some(({ batches }) => batches.sent > 0);
   const processed = verdicts.some(({ batches }) => batches.processed > 0);
   return sent && !processed ? [EVERY_BATCH_FAILED] : [];
 }
 
 const EVERY_BATCH_FAILED =
-  'Every batch of records failed: the processor seems to reject the payload (by default words, such as "cat dog"). ' +
-  "Give it records that it knows: --records FILE, or --payload json for JSON objects.";
+  'Every batch of records failed: the processor probably rejects the payload (by default words, such as "cat dog"). ' +
+  "Use records that it accepts: --records FILE, or --payload json for JSON objects.";
 
-function report(argv: readonly string[], verdicts: readonly Verdict[]) {
-  const [told] = advice(verdicts);
-  const remark = told === undefined ? {} : { advice: told };
+function report(argv: readonly string[], verdicts: readonly PlayResult[]) {
+  const [hint] = advice(verdicts);
+  const remark = hint === undefined ? {} : { advice: hint };
   return { protocolVersion: 1, command: argv, ...tally(verdicts), ...remark, verdicts };
 }
 
-function tally(verdicts: readonly Verdict[]) {
-  const number = (outcome: Verdict["outcome"]): number =>
+function tally(verdicts: readonly PlayResult[]) {
+  const number = (outcome: PlayResult["outcome"]): number =>
     verdicts.filter((verdict) => verdict.outcome === outcome).length;
   return {
     passed: number("passed"),
@@ -176,6 +194,6 @@ function tally(verdicts: readonly Verdict[]) {
 function count(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError("an integer from 1");
+    throw new InvalidArgumentError("Allowed: a whole number from 1.");
   return value;
 }

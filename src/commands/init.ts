@@ -1,4 +1,4 @@
-// `kinesis-multilang init`: writes a commented properties file to begin with. It never overwrites one.
+// `kinesis-multilang init`: writes a commented properties file. It never overwrites a file.
 
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
@@ -20,7 +20,7 @@ export function initCommand(): Command {
   return new Command("init")
     .summary("write a commented properties file")
     .description(
-      "Writes a commented properties file for a processor in a language. Never overwrites a file.",
+      "Writes a commented properties file for a processor in the given language. Never overwrites a file.",
     )
     .argument("[file]", "the file to write", DEFAULT_FILE)
     .addOption(
@@ -30,21 +30,23 @@ export function initCommand(): Command {
     )
     .option("--stream <name>", "the stream to read", "words")
     .option("--application <name>", "the application's name", "words-consumer")
-    .option("--region <name>", "the region of stream and lease table")
+    .option("--region <name>", "the region of the stream and the lease table")
     .action(init);
 }
 
 function init(file: string, { language, stream, application, region }: InitOptions): void {
-  if (!isLanguage(language)) throw new UserError(`Languages: ${LANGUAGES.join(", ")}`);
+  if (!isLanguage(language)) throw new UserError(`Allowed languages: ${LANGUAGES.join(", ")}`);
   const names = {
     streamName: stream,
     applicationName: application,
     ...(region !== undefined && { regionName: region }),
   };
-  // Names that AWS does not allow are refused before there is a file.
+  // Invalid names are refused before a file is written.
   loadSettings({ environment: {}, flags: { ...names, executableName: language } });
   write(file, propertiesTemplate({ language, ...names }));
-  console.log(`Wrote ${file}. Set executableName in it, then: kinesis-multilang -p ${file}`);
+  console.log(
+    `Wrote ${file}. Set executableName in it, and then run: kinesis-multilang -p ${file}`,
+  );
 }
 
 function write(file: string, text: string): void {
@@ -53,7 +55,7 @@ function write(file: string, text: string): void {
   } catch (cause) {
     const exists = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
     const why = exists
-      ? `${file} exists, and is left as it is: name another file, or remove it first.`
+      ? `${file} exists already and is not overwritten. Name another file, or remove it first.`
       : `Cannot write ${file}: ${whyUnreadable(cause)}`;
     throw new UserError(why, { cause });
   }

@@ -1,4 +1,5 @@
-// `kinesis-multilang local`: the embedded Kinesis and DynamoDB alone, for anything that can be pointed at an endpoint.
+// `kinesis-multilang local`: runs the embedded Kinesis and DynamoDB, for any program that can be
+// configured with an endpoint.
 
 import { once } from "node:events";
 import { Command } from "commander";
@@ -17,16 +18,16 @@ const port = numberFrom({ min: 0, max: 65_535, integer: true });
 
 export function localCommand(): Command {
   return new Command("local")
-    .summary("run a Kinesis and a DynamoDB on this machine")
+    .summary("run an embedded Kinesis and DynamoDB")
     .description(
-      "Runs a Kinesis and a DynamoDB on loopback, in memory, until Ctrl-C, and prints what points a program at them.",
+      "Runs a Kinesis and a DynamoDB on 127.0.0.1, in memory, until Ctrl-C. Prints the settings with which a program uses them.",
     )
-    .option("--kinesis-port <port>", "port of Kinesis (0 = any free one)", port, ANY_PORT)
-    .option("--dynamodb-port <port>", "port of DynamoDB (0 = any free one)", port, ANY_PORT)
+    .option("--kinesis-port <port>", "port of Kinesis (0: any free port)", port, ANY_PORT)
+    .option("--dynamodb-port <port>", "port of DynamoDB (0: any free port)", port, ANY_PORT)
     .option("-s, --stream <name...>", "create a stream (may be repeated)", collect, [])
     .option(
       "--shards <n>",
-      "shards of each stream",
+      "number of shards of each stream",
       numberFrom({ min: 1, max: 1_000, integer: true }),
       1,
     )
@@ -48,13 +49,13 @@ async function local(options: LocalArguments): Promise<void> {
     if (dynamo.status === "rejected") throw dynamo.reason;
     await createStreams(kinesis.value.url, options);
     console.log(settings(kinesis.value.url, dynamo.value.url, options.stream));
-    console.error("Running until Ctrl-C; everything is in memory and gone then.");
-    const died = await Promise.race([
+    console.error("Running until Ctrl-C. All data is in memory and is lost at the end.");
+    const failure = await Promise.race([
       interrupted.then(() => undefined),
-      kinesis.value.ended.then((how) => `The local Kinesis ended by itself: ${how}`),
-      dynamo.value.ended.then((how) => `The local DynamoDB ended by itself: ${how}`),
+      kinesis.value.ended.then((how) => `The local Kinesis ended unexpectedly: ${how}`),
+      dynamo.value.ended.then((how) => `The local DynamoDB ended unexpectedly: ${how}`),
     ]);
-    if (died !== undefined) throw new Error(died);
+    if (failure !== undefined) throw new Error(failure);
   } finally {
     await Promise.all(services.map((service) => service.stop()));
   }
@@ -74,7 +75,9 @@ async function createStreams(endpoint: string, { stream, shards }: LocalArgument
   client.destroy();
 }
 
-/** A text that is at once shell and explanation: `eval "$(…)"` takes the exports, a person the properties. */
+/**
+ * Text for a shell and for the reader: `eval "$(…)"` runs the exports; the properties are comments.
+ */
 function settings(kinesisUrl: string, dynamoUrl: string, streams: readonly string[]): string {
   const environment = {
     AWS_ENDPOINT_URL_KINESIS: kinesisUrl,
@@ -87,15 +90,15 @@ function settings(kinesisUrl: string, dynamoUrl: string, streams: readonly strin
     kinesisEndpoint: kinesisUrl,
     dynamoDBEndpoint: dynamoUrl,
     regionName: LOCAL_REGION,
-    // Its fan-out never reports the children of a finished shard.
+    // The fan-out of kinesis-local does not report the children of a finished shard.
     retrievalMode: "POLLING",
     ...(streams[0] ? { streamName: streams[0] } : {}),
   };
   return [
-    "# environment of any program that uses an AWS SDK or the aws command",
+    "# Environment of any program that uses an AWS SDK or the aws command:",
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
     "",
-    "# lines of a .properties file (credentials still come from the environment)",
+    "# Lines of a .properties file (the credentials come from the environment):",
     ...Object.entries(properties).map(([name, value]) => `#   ${name} = ${value}`),
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-// `kinesis-multilang put`: random words, or the lines of STDIN, into a stream.
+// `kinesis-multilang put`: puts words, or the lines of STDIN, into a stream.
 
 import { randomUUID } from "node:crypto";
 import { Command, Option } from "commander";
@@ -20,9 +20,11 @@ interface PutArguments {
   readonly region?: string;
 }
 
-/** Without --period a rate is kept in steps this short. */
+/** Without --period, a rate is kept in steps of this length. */
 const RATE_STEP_SECONDS = 0.1;
-/** With --count alone there is nothing to wait for: as many records as a call takes. */
+/**
+ * With --count alone there are no pauses, so each round has the most records that a call accepts.
+ */
 const FULL_CALL = 500;
 const DAY_SECONDS = 86_400;
 const MAX_PARTITION_KEY_CHARS = 256;
@@ -31,26 +33,26 @@ export function putCommand(): Command {
   return new Command("put")
     .summary("put words, or lines from STDIN, into a stream")
     .description(
-      "Puts words into a stream. With -w: the words once; random ones again and again with -p or --rate, until --count. " +
-        "Without -w: every line of STDIN as one record.",
+      "Puts words into a stream. With -w, it puts the given words once; with -p, --rate or --count, it puts random ones of them repeatedly. " +
+        "Without -w, it puts every line of STDIN as one record.",
     )
-    .requiredOption("-s, --stream <name>", "the stream to put into")
+    .requiredOption("-s, --stream <name>", "the stream to write to")
     .option("-w, --word <word...>", "a word to choose from (repeat it)", collect, [])
     .option(
       "-p, --period <seconds>",
-      "put random words every so many seconds",
+      "put random words at this interval",
       numberFrom({ min: 0.001, max: DAY_SECONDS }),
     )
-    .option("--rate <n>", "records a second", numberFrom({ min: 0.001, max: 1_000_000 }))
+    .option("--rate <n>", "records per second", numberFrom({ min: 0.001, max: 1_000_000 }))
     .option(
       "--count <n>",
-      "end after so many records",
+      "end after this number of records",
       numberFrom({ min: 1, max: Number.MAX_SAFE_INTEGER, integer: true }),
     )
     .option("--create", "create the stream if it does not exist", false)
     .option(
       "--shards <n>",
-      "how many shards to create it with",
+      "number of shards of a stream that --create creates",
       numberFrom({ min: 1, max: 10_000, integer: true }),
       1,
     )
@@ -67,9 +69,11 @@ export function putCommand(): Command {
 async function put(options: PutArguments): Promise<void> {
   const input = options.word.length > 0 ? undefined : process.stdin;
   if (input?.isTTY) {
-    throw new UserError("Nothing to put: give words with -w cat -w dog, or lines on STDIN.");
+    throw new UserError(
+      "There is nothing to put. Give words with -w cat -w dog, or lines on STDIN.",
+    );
   }
-  // The SDK takes a good part of a second to load: not before we know that there is something to do.
+  // Loading the SDK takes a noticeable part of a second, so the options are checked first.
   const { putFrom } = await import("../put/putFrom.ts");
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -94,7 +98,7 @@ async function put(options: PutArguments): Promise<void> {
   }
 }
 
-/** Words once, in order, unless something says that they are to be put again and again. */
+/** The words are put once and in order, unless an option says that they are put repeatedly. */
 function isOnce({ word, period, rate, count }: PutArguments): boolean {
   return word.length > 0 && (period ?? rate ?? count) === undefined;
 }

@@ -1,4 +1,5 @@
-// `record`: stands in for a processor as executableName, runs the real one and writes the conversation down.
+// `kinesis-multilang record`: takes the place of a processor in executableName, runs the real
+// processor and records the conversation.
 
 import { Command } from "commander";
 import { record } from "../transcript/recorder.ts";
@@ -10,25 +11,26 @@ interface Options {
 
 export function recordCommand(): Command {
   return new Command("record")
+    .summary("record the conversation of a processor")
     .description(
-      "Run a record processor and write its conversation with the daemon to a transcript.",
+      "Runs a record processor and writes its conversation with the daemon to a transcript.",
     )
     .passThroughOptions()
     .argument("<command...>", "the processor, after --")
     .requiredOption(
       "--out <file>",
-      "where to; {shardId} is replaced, and a file that is there is not overwritten",
+      "the transcript to write; {shardId} is replaced, and an existing file is never overwritten",
     )
-    .option("--redact", "without payloads, keys and prints")
+    .option("--redact", "leave out payloads, partition keys and other output")
     .addHelpText(
       "after",
-      "\nIn a properties file:\n  executableName = kinesis-multilang record --out talk-{shardId}.txt -- python3 app.py\n" +
-        "Then: kinesis-multilang replay talk-shardId-000000000000.txt -- python3 app.py",
+      "\nIn a properties file:\n  executableName = kinesis-multilang record --out recording-{shardId}.txt -- python3 app.py\n" +
+        "Then: kinesis-multilang replay recording-shardId-000000000000.txt -- python3 app.py",
     )
     .action(async (argv: [string, ...string[]], { out, redact = false }: Options) => {
       const { stdin: input, stdout: output } = process;
       process.exitCode = await record({ argv, out, redact, input, output });
-      // A daemon that keeps our STDIN open would keep us alive.
+      // If the daemon keeps STDIN open, this process would not end.
       input.destroy();
     });
 }

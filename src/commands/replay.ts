@@ -1,4 +1,5 @@
-// `replay`: plays a recorded conversation to a processor and shows the first difference.
+// `kinesis-multilang replay`: plays a recorded conversation to a processor and shows the first
+// difference.
 
 import { Command } from "commander";
 import { readTranscript } from "../transcript/library.ts";
@@ -8,22 +9,23 @@ import { numberFrom } from "./numbers.ts";
 
 export function replayCommand(): Command {
   return new Command("replay")
+    .summary("play a recording to a processor")
     .description(
-      "Play a transcript to a record processor; exit code 0 when it answers as it did then.",
+      "Plays a transcript to a record processor and prints the first difference. The exit code is 0 when there is none.",
     )
-    .argument("<file>", "a transcript, as `record` writes it")
+    .argument("<file>", "a transcript that `record` wrote")
     .passThroughOptions()
     .argument("<command...>", "the processor, after --")
     .option(
       "--step-limit <ms>",
-      "how long it may be silent",
+      "how long the processor may take for a message, in milliseconds",
       numberFrom({ min: 1, max: 3_600_000, integer: true }),
       DEFAULT_STEP_LIMIT_MS,
     )
     .action(
-      async (file: string, words: string[], { stepLimit }: { readonly stepLimit: number }) => {
-        // Behind the file's name, commander leaves the mark in.
-        const argv = words[0] === "--" ? words.slice(1) : words;
+      async (file: string, command: string[], { stepLimit }: { readonly stepLimit: number }) => {
+        // Commander does not remove the -- after the first argument.
+        const argv = command[0] === "--" ? command.slice(1) : command;
         const transcript = await readTranscript(file);
         const difference = await replay(transcript, { argv, stepLimitMs: stepLimit });
         console.log(difference ? describe(file, difference) : `${file}: no difference`);
@@ -38,6 +40,6 @@ function describe(file: string, { line, expected, came, after, lastWords }: Diff
     `  after:    ${after}`,
     `  expected: ${expected}`,
     `  came:     ${came}`,
-    ...lastWords.map((words) => `  | ${words}`),
+    ...lastWords.map((line) => `  | ${line}`),
   ].join("\n");
 }

@@ -1,4 +1,4 @@
-// `kinesis-multilang -p FILE`: the daemon itself, with the Java daemon's command line.
+// `kinesis-multilang -p FILE`: runs the daemon, with the command line of the Java daemon.
 
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -23,17 +23,20 @@ interface RunOptions {
   readonly attach?: string;
 }
 
-/** @param commands the names of the others, of which one may have been meant. */
+/** @param commands the names of the other commands, for a suggestion when one is mistyped. */
 export function runCommand(commands: readonly string[]): Command {
   return new Command("run")
-    .description("run the daemon (this is what happens without a command)")
+    .description("run the daemon (the default command)")
     .argument("[file...]", "the properties file, if it is not given with -p")
     .option("-p, --properties-file <file>", "the properties file")
-    .option("-l, --log-configuration <file>", "accepted for compatibility; see --log-level")
+    .option(
+      "-l, --log-configuration <file>",
+      "accepted for compatibility and not used; see --log-level",
+    )
     .addOption(logLevelOption())
     .addOption(logFormatOption())
-    .option("--wait-for-stream", "wait for a stream that does not exist yet", false)
-    .option("--attach <address>", "wait for processors that you start: unix:PATH or tcp:PORT")
+    .option("--wait-for-stream", "wait for the stream if it does not exist yet", false)
+    .option("--attach <address>", "wait for processors that you start, on unix:PATH or tcp:PORT")
     .action(async (files: string[], options: RunOptions) => {
       for (const file of files) refuseUnlessFile(file, commands);
       process.exitCode = await run(files, options);
@@ -43,7 +46,7 @@ export function runCommand(commands: readonly string[]): Command {
 /** @returns the exit code. */
 async function run(files: readonly string[], options: RunOptions): Promise<number> {
   const advice = reapAsProcessOne();
-  // Whoever read our log may end before us: that must not end us, nor the shards.
+  // The reader of the log may end first; that must not end the daemon.
   process.stderr.on("error", () => {});
   const emit = logEvents({
     level: options.logLevel,
@@ -53,7 +56,7 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
   });
   if (advice) emit({ type: "configNotice", message: advice });
   const file = chooseFile(files, options, emit);
-  await lookAtLogConfiguration(options.logConfiguration, emit);
+  await checkLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
   const loaded = loadSettings({ file });
   for (const notice of loaded.warnings) {
@@ -64,10 +67,11 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
 }
 
 /**
- * The first SIGTERM, SIGINT or SIGHUP asks for an orderly end, the second ends at once (ending.ts).
- * SIGUSR2 has all leases given up, and the next one has them taken again.
+ * The first SIGTERM, SIGINT or SIGHUP starts a graceful shutdown; the second ends the daemon at
+ * once (host/ending.ts). SIGUSR2 releases all leases, and the next SIGUSR2 lets the daemon take
+ * leases again.
  *
- * @throws what was fatal, when all has ended.
+ * @throws the fatal error, after everything has ended.
  */
 async function runUntilStopped(
   loaded: LoadedSettings,
@@ -95,7 +99,7 @@ async function runUntilStopped(
   const failed = (error: unknown) => ending.fail(error);
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   process.on(DRAIN_SIGNAL, onDrain);
-  // A mistake of ours costs the daemon, but leases are released and children end in order first.
+  // A bug ends the daemon, but only after a graceful shutdown.
   process.on("unhandledRejection", failed);
   try {
     const { stop, kill } = ending;
@@ -117,7 +121,7 @@ async function runUntilStopped(
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly StopSignal[];
 const DRAIN_SIGNAL = "SIGUSR2";
 
-/** As Java chooses: `-p` wins over the one argument that may stand alone. */
+/** As in Java, `-p` overrides the argument. */
 function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, emit: Emit): string {
   const [file, ...rest] = files;
   if (rest.length > 0) {
@@ -132,23 +136,23 @@ function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, em
   const chosen = propertiesFile ?? file;
   if (chosen) return chosen;
   throw new UserError(
-    "The properties file is missing. Name one: kinesis-multilang --properties-file FILE (kinesis-multilang --help shows the rest)",
+    "The properties file is missing. Name one: kinesis-multilang --properties-file FILE (kinesis-multilang --help shows all options)",
   );
 }
 
-async function lookAtLogConfiguration(file: string | undefined, emit: Emit): Promise<void> {
+async function checkLogConfiguration(file: string | undefined, emit: Emit): Promise<void> {
   if (!file) return;
   try {
     await access(file, constants.R_OK);
   } catch (cause) {
     throw new UserError(`The log configuration ${file} cannot be read.`, { cause });
   }
-  const message = `${file} configures Java's logback and is not used: choose with --log-level and --log-format.`;
+  const message = `${file} configures Java's logback and is not used. Use --log-level and --log-format instead.`;
   emit({ type: "configWarning", message });
 }
 
 function logLevelOption(): Option {
-  return new Option("--log-level <level>", "the least level that is logged")
+  return new Option("--log-level <level>", "the lowest level that is logged")
     .choices(LOG_LEVELS)
     .default("info")
     .argParser((value) => {
@@ -159,7 +163,7 @@ function logLevelOption(): Option {
 }
 
 function logFormatOption(): Option {
-  return new Option("--log-format <format>", "JSON lines, or text for people")
+  return new Option("--log-format <format>", "JSON lines, or text")
     .choices(["json", "text"])
-    .default(process.stderr.isTTY ? "text" : "json", "text on a terminal, else json");
+    .default(process.stderr.isTTY ? "text" : "json", "text on a terminal, otherwise json");
 }

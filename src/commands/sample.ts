@@ -1,4 +1,4 @@
-// `kinesis-multilang sample`: the word count on embedded services, from nothing to a reckoning.
+// `kinesis-multilang sample`: the word count, on embedded services.
 
 import { Command } from "commander";
 import { systemClock } from "../clock.ts";
@@ -7,53 +7,57 @@ import { numberFrom } from "./numbers.ts";
 
 export function sampleCommand(): Command {
   return new Command("sample")
-    .description("count words with processors of any language, on embedded local services")
+    .summary("count words on an embedded Kinesis and DynamoDB")
+    .description(
+      "Counts words with processors in any language, on an embedded Kinesis and DynamoDB. Needs no AWS.",
+    )
     .option("--language <name>", "the language of the processors", "python")
     .option(
       "--shards <n>",
-      "shards of the stream",
+      "number of shards of the stream",
       numberFrom({ min: 1, max: 200, integer: true }),
       3,
     )
     .option(
       "--rate <n>",
-      "words put per second",
+      "words to put per second",
       numberFrom({ min: 1, max: 100_000, integer: true }),
       50,
     )
     .option(
       "--seconds <n>",
-      "how long words are put",
+      "how long to put words",
       numberFrom({ min: 1, max: 86_400, integer: true }),
       10,
     )
     .option("--keep-running", "put words until Ctrl-C", false)
-    .option("--reshard", "split a shard on the way", false)
+    .option("--reshard", "split a shard while words are put", false)
     .action(async (options: SampleOptions) => {
       process.exitCode = await sample(options);
     });
 }
 
-/** @returns the exit code: 0 only when every word was counted once. */
+/** @returns the exit code: 0 only if every word was counted exactly once. */
 async function sample(options: SampleOptions): Promise<number> {
   const { runSample } = await import("../sample/runSample.ts");
   const { Screen } = await import("../sample/screen.ts");
   const [stop, abort] = [new AbortController(), new AbortController()];
   const screen = new Screen(process.stdout);
   const onSignal = () => {
-    if (!stop.signal.aborted) screen.say("Stopping in order; Ctrl-C once more ends at once.");
+    if (!stop.signal.aborted)
+      screen.print("Stopping gracefully. Press Ctrl-C again to end at once.");
     (stop.signal.aborted ? abort : stop).abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const agreed = await runSample({
+    const succeeded = await runSample({
       options,
       screen,
       clock: systemClock,
       stop: stop.signal,
       abort: abort.signal,
     });
-    return agreed ? 0 : 1;
+    return succeeded ? 0 : 1;
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }

@@ -1,4 +1,5 @@
-// `try`: runs a processor through the real protocol on records from a file, without AWS.
+// `kinesis-multilang try`: runs a processor on records from a file, with the real protocol and
+// without AWS.
 
 import { statSync } from "node:fs";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -16,7 +17,7 @@ import { Trial } from "../try/trial.ts";
 import { numberFrom } from "./numbers.ts";
 
 interface Options {
-  /** Absent: STDIN, or the file in front of the command. */
+  /** When absent: the file before the command, or STDIN. */
   readonly records?: string;
   readonly format?: Format;
   readonly encoding: Encoding;
@@ -36,15 +37,16 @@ interface Failure {
   readonly times: number;
 }
 
-/** The most that one GetRecords call returns. */
+/** The most records that one GetRecords call returns. */
 const MAX_BATCH_SIZE = 10_000;
-/** Each is a process. */
+/** Each shard has its own process. */
 const MAX_SHARDS = 100;
 
 export function tryCommand(): Command {
   return new Command("try")
+    .summary("run a processor on records from a file")
     .description(
-      "Run a record processor on records from a file; needs no AWS. Exit code 0: all was checkpointed.",
+      "Runs a record processor on records from a file. Needs no AWS. The exit code is 0 when every record was delivered and checkpointed.",
     )
     .passThroughOptions()
     .argument("[command...]", "the processor, after --: try --records words.txt -- python3 app.py")
@@ -52,48 +54,61 @@ export function tryCommand(): Command {
       "--records <path>",
       "a file, a folder (each file is a record), or - for STDIN (the default)",
     )
-    .addOption(new Option("--format <format>", "by the file's name when absent").choices(FORMATS))
     .addOption(
-      new Option("--encoding <encoding>", "of lines, and of a CSV's column `data`")
+      new Option(
+        "--format <format>",
+        "the format of the records (default: by the file's name)",
+      ).choices(FORMATS),
+    )
+    .addOption(
+      new Option("--encoding <encoding>", "the encoding of lines, and of the CSV column data")
         .choices(ENCODINGS)
         .default("text"),
     )
-    .option("--batch-size <n>", "records a batch", whole(1, MAX_BATCH_SIZE), 100)
-    .option("--shards <n>", "shards, each with its process", whole(1, MAX_SHARDS), 1)
-    .option("--rate <n>", "records a second", numberFrom({ min: 0.001, max: 1_000_000 }))
+    .option("--batch-size <n>", "records in a batch", whole(1, MAX_BATCH_SIZE), 100)
+    .option("--shards <n>", "number of shards, each with its own process", whole(1, MAX_SHARDS), 1)
+    .option("--rate <n>", "records per second", numberFrom({ min: 0.001, max: 1_000_000 }))
     .option(
       "--fail-checkpoint <error[:times]>",
-      "have each shard's first checkpoints fail: throttling:2",
+      "let the first checkpoints of each shard fail, such as throttling:2 (may be repeated)",
       failure,
       [],
     )
     .addOption(
-      new Option("--end <ending>", "what comes after the records")
+      new Option("--end <ending>", "what happens after the last record")
         .choices(ENDS)
         .default("shardEnded"),
     )
     .addOption(
-      new Option("--dialect <dialect>", "the messages of that ending: KCL 2.x or KCL 1.x")
+      new Option(
+        "--dialect <dialect>",
+        "the messages that end the processor: those of KCL 2.x or KCL 1.x",
+      )
         .choices(DIALECT_NAMES)
         .default("kcl2"),
     )
     .option(
       "--timeout <seconds>",
-      "how long it may owe an answer",
+      "how long the processor may take to answer",
       numberFrom({ min: 0.001, max: 86_400 }),
     )
     .option("--attach <address>", "wait for a processor that you start: unix:PATH or tcp:PORT")
-    .option("--quiet", "the summary alone")
+    .option("--quiet", "print only the summary")
     .addHelpText("after", HELP)
     .action(run);
 }
 
 const HELP = `
-Records as NDJSON (.ndjson, .jsonl): {"text":"cat"}, {"json":{"any":"thing"}} or {"data":"Y2F0"} (base64), and if you like
-partitionKey, sequenceNumber, subSequenceNumber, approximateArrivalTimestamp. As CSV (.csv): a header, then rows; the column
-data, or the whole row as a JSON object. Anything else: a record a line.
+Formats:
+  ndjson (.ndjson, .jsonl)  {"text":"cat"}, {"json":{"any":"thing"}} or {"data":"Y2F0"} (base64) on each line.
+                            Optional: partitionKey, sequenceNumber, subSequenceNumber,
+                            approximateArrivalTimestamp.
+  csv (.csv)                A header, then rows. The data is the column data if there is one, and
+                            otherwise the row as a JSON object.
+  files (a folder)          Each file is a record.
+  lines (any other file)    Each line is a record.
 
-Errors: ${Object.keys(errors()).join(", ")}.`;
+Errors of --fail-checkpoint: ${Object.keys(errors()).join(", ")}.`;
 
 async function run(argv: readonly string[], given: Options): Promise<void> {
   const { command, options } =
@@ -106,7 +121,7 @@ async function run(argv: readonly string[], given: Options): Promise<void> {
   }
 }
 
-/** `try FILE -- COMMAND`: what can be no program in front of the command is the records. */
+/** `try FILE -- COMMAND`: a first argument that is not a program is the path of the records. */
 function recordsFirst(
   [first, ...rest]: readonly string[],
   options: Options,
@@ -122,21 +137,22 @@ function recordsFirst(
 /** The execute bits of owner, group and others. */
 const ANY_EXECUTE = 0o111;
 
-/** The command, or the place where a person's processor connects. */
+/** The command, or the socket where the user's processor connects. */
 async function chooseProcessor(
   [file, ...args]: readonly string[],
   { attach, shards, timeout }: Options,
 ): Promise<AttachPoint | readonly [string, ...string[]]> {
   if (attach === undefined) {
-    if (file === undefined) throw new UserError(`name a processor: ${EXAMPLE} (or see --attach)`);
+    if (file === undefined)
+      throw new UserError(`The processor is missing. Name one: ${EXAMPLE} (or see --attach)`);
     return [file, ...args];
   }
   if (file !== undefined) {
-    throw new UserError(`--attach waits for a processor that you start: leave out "${file}"`);
+    throw new UserError(`--attach waits for a processor that you start: remove "${file}"`);
   }
-  if (shards > 1) throw new UserError("--attach takes one shard at a time: leave out --shards");
+  if (shards > 1) throw new UserError("--attach runs one shard at a time: remove --shards");
   if (timeout !== undefined) {
-    throw new UserError("no timeout applies to an attached processor: leave out --timeout");
+    throw new UserError("An attached processor has no timeout: remove --timeout");
   }
   return AttachPoint.open(parseAttachAddress(attach));
 }
@@ -162,7 +178,7 @@ async function tryOn(
     ...(options.timeout !== undefined && { timeoutMs: options.timeout * 1000 }),
     clock: systemClock,
     emit: (event) => {
-      tally.hear(event);
+      tally.add(event);
       seen.hear(event);
       const needed = !options.quiet || event.type === "waitingForAttachment";
       const line = needed ? eventLine(event) : undefined;
@@ -178,7 +194,7 @@ async function tryOn(
   if (!isComplete(tally, outcome)) process.exitCode = 1;
 }
 
-/** Ctrl-C ends the trial as a worker would; a second one at once. */
+/** The first Ctrl-C ends the trial as a worker would; the second ends it at once. */
 async function interruptible<T>(trial: Trial, work: () => Promise<T>): Promise<T> {
   let interrupted = false;
   const interrupt = () => {
@@ -190,7 +206,7 @@ async function interruptible<T>(trial: Trial, work: () => Promise<T>): Promise<T
   try {
     return await work();
   } finally {
-    // Left open by the other side, it would keep us waiting.
+    // If the other side keeps STDIN open, this process would not end.
     if (process.stdin.readableFlowing !== null) process.stdin.destroy();
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
   }
@@ -205,7 +221,7 @@ function failure(text: string, before: readonly Failure[]): Failure[] {
   const error = errors()[name];
   if (!error || !/^[1-9]\d{0,5}$/.test(times)) {
     throw new InvalidArgumentError(
-      `Allowed: ${Object.keys(errors()).join(", ")}, and how often: throttling:2.`,
+      `Allowed: ${Object.keys(errors()).join(", ")}, with an optional count, such as throttling:2.`,
     );
   }
   return [...before, { error, times: Number(times) }];

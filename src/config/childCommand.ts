@@ -1,5 +1,6 @@
-// `executableName` taken apart into a program and its arguments. No shell is involved: `~`, `$VAR`, `*`, `;` are literal.
-// Java splits at spaces and knows no quotes; quotes are our extension, so that a path with spaces can be written.
+// Splits `executableName` into a program and its arguments. No shell runs it: `~`, `$VAR`, `*` and
+// `;` are literal. Java splits at spaces and treats quotes as part of the words; here quotes keep a
+// word together, so that a path with spaces can be written.
 
 export interface ChildCommand {
   readonly file: string;
@@ -7,10 +8,10 @@ export interface ChildCommand {
 }
 
 /**
- * Splits at spaces (only spaces: a tab belongs to its word, as in Java). `'…'` is literal; in `"…"` a backslash
- * escapes `"` and `\`; outside of quotes a backslash is a character like any other.
+ * Splits at spaces only: a tab belongs to its word, as in Java. `'…'` is literal; in `"…"` a
+ * backslash escapes `"` and `\`; outside of quotes a backslash is an ordinary character.
  *
- * @returns what is wrong, as a string, when a quote is not closed or there is no program.
+ * @returns the problem, as a string, when a quote is not closed or the program is missing.
  */
 export function parseCommand(text: string): ChildCommand | string {
   const words: string[] = [];
@@ -20,9 +21,7 @@ export function parseCommand(text: string): ChildCommand | string {
     const after = rest.slice(word.length);
     if (after !== "" && !after.startsWith(" ")) {
       const apostrophe = after.startsWith("'") && word !== "";
-      const advice = apostrophe
-        ? `; an apostrophe that belongs to a word stands in double quotes: "it's"`
-        : "";
+      const advice = apostrophe ? `; write a word with an apostrophe in double quotes: "it's"` : "";
       return `the quote that begins at ${after.slice(0, 20)} is not closed${advice}`;
     }
     words.push(unquote(word));

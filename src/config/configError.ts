@@ -1,4 +1,4 @@
-// Where a setting came from, and the one error that lists everything wrong with a configuration.
+// Where a setting was written, and the one error that lists all problems of a configuration.
 
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
@@ -11,24 +11,24 @@ export type Source =
   | { readonly type: "default" };
 
 export interface ConfigProblem {
-  /** Absent when nothing was written where something must be. */
+  /** Absent when a required key was written nowhere. */
   readonly source?: Source;
   readonly key?: string;
-  /** What was found and what is allowed; holds no secret. */
+  /** What was found and what is allowed. It never contains a secret. */
   readonly message: string;
 }
 
-/** Something that works, but perhaps not as the person thinks (`warning`), or that is merely good to know (`info`). */
+/** A setting that may not do what the user expects (`warning`), or a remark about it (`info`). */
 export interface ConfigNotice extends ConfigProblem {
   readonly level: "warning" | "info";
 }
 
 interface ConfigErrorOptions extends ErrorOptions {
-  /** Warnings may explain a problem: they are shown with it. */
+  /** Shown with the problems, because a warning may explain one of them. */
   readonly warnings?: readonly ConfigNotice[];
 }
 
-/** All problems of a configuration at once, and the warnings beside them. */
+/** All problems of a configuration at once, with its warnings. */
 export class ConfigError extends UserError {
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly ConfigNotice[];

@@ -1,5 +1,5 @@
-// The value of AwsCredentialsProvider…: `Name|argument|…`, several separated by commas, tried in that order.
-// Decides which providers a text names; building them is the business of aws.ts.
+// Reads the value of AwsCredentialsProvider…: `Name|argument|…`, several separated by commas and
+// tried in that order. Decides which providers the text names; aws/credentials.ts builds them.
 
 export type CredentialsProvider =
   | { readonly type: "default" }
@@ -7,7 +7,7 @@ export type CredentialsProvider =
   | { readonly type: "profile"; readonly profileName?: string }
   | { readonly type: "instanceProfile" }
   | { readonly type: "container" }
-  /** The container's metadata inside of one that has them, else those of the instance. */
+  /** Inside a container with its own credentials endpoint that one, otherwise the instance's. */
   | { readonly type: "containerOrInstance" }
   | { readonly type: "webIdentity" }
   | { readonly type: "anonymous" }
@@ -18,16 +18,16 @@ export interface AssumeRole {
   readonly roleArn: string;
   readonly roleSessionName: string;
   readonly externalId?: string;
-  /** Where STS is called; absent = the region chain. */
+  /** The region of STS; the region chain decides when it is absent. */
   readonly region?: string;
   readonly endpoint?: string;
 }
 
 export interface ProvidersText {
-  /** Never empty unless `problems` is not. */
+  /** Empty only when there are problems. */
   readonly providers: readonly CredentialsProvider[];
   readonly problems: readonly string[];
-  /** Items passed over as Java does when another one can be built, and arguments without meaning. */
+  /** Items that are skipped, as in Java, because another one can be built; unknown arguments. */
   readonly warnings: readonly string[];
 }
 
@@ -46,11 +46,11 @@ const ASSUME_ROLE = ["StsAssumeRoleCredentialsProvider", "KclStsAssumeRoleCreden
 
 const KNOWN = [...Object.keys(PLAIN), `${ASSUME_ROLE[0]}|ROLE_ARN|SESSION_NAME`].join(", ");
 
-/** The packages in which the Java daemon finds these names, or found them up to KCL 2.x. */
+/** The packages in which the Java daemon looks for these names, those of KCL 2.x included. */
 const PACKAGES =
   /^(software\.amazon\.(kinesis\.multilang\.auth|awssdk\.auth\.credentials|awssdk\.services\.sts\.auth)|com\.amazonaws\.(auth(\.profile)?|services\.kinesis\.multilang\.auth))\./;
 
-/** Names of SDK v1, which KCL used up to 2.x, and what the same is called now. */
+/** Names of SDK v1, which KCL used up to 2.x, and their names in SDK v2. */
 const OLD_NAMES: Readonly<Record<string, string>> = {
   DefaultAWSCredentialsProviderChain: "DefaultCredentialsProvider",
   WebIdentityTokenCredentialsProvider: "WebIdentityTokenFileCredentialsProvider",
@@ -89,20 +89,20 @@ function readProvider(item: string): Read {
   const name = (Object.hasOwn(OLD_NAMES, bare) && OLD_NAMES[bare]) || bare;
   const read = readNamed(name, className, args);
   if (!read.provider || (name === bare && !className.startsWith("com.amazonaws."))) return read;
-  const warning = `${className} is a name of the old SDK; ${name} is used`;
+  const warning = `${className} is a name from SDK v1; ${name} is used`;
   return { ...read, warnings: [warning, ...(read.warnings ?? [])] };
 }
 
-/** @param className the name as it was written. */
+/** @param className the name as the user wrote it. */
 function readNamed(name: string, className: string, args: readonly string[]): Read {
   if (ASSUME_ROLE.includes(name)) return readAssumeRole(name, args);
   if (SYSTEM_PROPERTIES.test(name)) {
     return {
-      problem: `no credentials provider ${className}: it reads system properties of a Java virtual machine, and there is none here. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead, and name EnvironmentVariableCredentialsProvider`,
+      problem: `the credentials provider ${className} is not supported: it reads the system properties of a Java virtual machine. Set the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and use EnvironmentVariableCredentialsProvider`,
     };
   }
   const plain = Object.hasOwn(PLAIN, name) ? PLAIN[name] : undefined;
-  if (!plain) return { problem: `no credentials provider ${className}; known: ${KNOWN}` };
+  if (!plain) return { problem: `unknown credentials provider ${className}; known: ${KNOWN}` };
   if (plain.type === "profile") return readProfile(name, args);
   if (args.length === 0) return { provider: plain };
   return { provider: plain, warnings: [`${name} takes no arguments; they are ignored`] };
@@ -123,8 +123,8 @@ function readAssumeRole(name: string, args: readonly string[]): Read {
   for (const argument of named) {
     const [key = "", value, ...more] = argument.split("=");
     if (value === undefined || more.length > 0) {
-      // The text itself may be a secret and is not shown.
-      warnings.push(`${name}: an argument is not of the form key=value and is ignored`);
+      // The text may be a secret, so it is not shown.
+      warnings.push(`${name}: an argument that does not have the form key=value is ignored`);
     } else if (key === "externalId") {
       provider = { ...provider, externalId: value };
     } else if (key === "endpointRegion") {
@@ -135,7 +135,7 @@ function readAssumeRole(name: string, args: readonly string[]): Read {
         return { problem: `${name}: endpoint must be SERVICE_ENDPOINT^SIGNING_REGION` };
       }
       const url = /^[a-z]+:\/\//i.test(endpoint) ? endpoint : `https://${endpoint}`;
-      if (!URL.canParse(url)) return { problem: `${name}: the endpoint ${url} is no URL` };
+      if (!URL.canParse(url)) return { problem: `${name}: the endpoint ${url} is not a URL` };
       provider = { ...provider, endpoint: url, region };
     } else {
       warnings.push(

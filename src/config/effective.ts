@@ -1,4 +1,5 @@
-// Every setting as it takes effect, for people to look at: value, where it comes from, and what Java would make of it.
+// Every setting as it takes effect, for display: its value, its source, and what Java would do with
+// it.
 
 import type { Source } from "./configError.ts";
 import type { Given } from "./given.ts";
@@ -10,12 +11,12 @@ import type { Service, Settings } from "./settings.ts";
 
 export interface EffectiveSetting {
   readonly key: Key;
-  /** Secrets masked; `null` when the setting is not set and has no default. */
+  /** With secrets masked; `null` when the key is not set and has no default. */
   readonly value: unknown;
   readonly source: Source;
-  /** The key that this one follows, as long as it is not written itself. */
+  /** The key whose value this one takes while it is not set itself. */
   readonly follows?: Key;
-  /** What Java would do instead; absent where it does the same. */
+  /** What Java would do instead; absent when it does the same. */
   readonly java?: string;
 }
 
@@ -38,7 +39,7 @@ export function effectiveSettings({
   });
 }
 
-/** Keys whose defaults are the values of others; the first of them that is set counts. */
+/** Keys whose default is the value of another key: the first in the list that is set. */
 const FOLLOWS: { readonly [K in Key]?: readonly Key[] } = {
   tableName: ["applicationName"],
   leaseAssignmentIntervalMillis: ["failoverTimeMillis"],
@@ -57,7 +58,7 @@ function followed(key: Key, given: ReadonlyMap<Key, Given>): Key | undefined {
   return given.has(key) ? undefined : FOLLOWS[key]?.find((other) => given.has(other));
 }
 
-/** What Java would read may quote the value. */
+/** The text about Java may quote the value, so a secret in it is masked too. */
 function hidden(key: Key, java: string, written: Given): string {
   if (written.secret || maskValue(key, written.text) !== written.text)
     return maskText(java.split(":")[0] ?? "");

@@ -1,4 +1,5 @@
-// Looks for the child's program before the first lease is taken. (Java finds out when the first record is there.)
+// Looks for the child's program before the worker takes its first lease. (Java notices that it is
+// missing when it starts the first child.)
 
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
@@ -6,7 +7,7 @@ import type { ChildCommand } from "./childCommand.ts";
 import { ConfigError } from "./configError.ts";
 
 export interface ExecutablePlaces {
-  /** The value of `PATH`; absent = that of this process. */
+  /** The value of `PATH`; that of this process when absent. */
   readonly path?: string;
   readonly cwd?: string;
   readonly platform?: NodeJS.Platform;
@@ -17,10 +18,13 @@ export interface ExecutablePlaces {
 type Fitness = "ok" | "missing" | "directory" | "notExecutable";
 
 /**
- * A name with a slash is relative to the working directory, any other is looked up on `PATH`; the same that starting it will do.
+ * A name with a slash is relative to the working directory; any other name is looked up on `PATH`,
+ * as it will be when the child is started.
  *
  * @returns the file that will be started.
- * @throws ConfigError when there is none, or it may not be executed, or its `#!` names a program that is missing.
+ * @throws ConfigError when the file does not exist or is not executable, or when its `#!` line
+ * names
+ *   a program that is missing.
  */
 export function checkExecutable(command: ChildCommand, places: ExecutablePlaces = {}): string {
   const { file } = command;
@@ -69,7 +73,7 @@ function fitnessOf(path: string, platform: NodeJS.Platform = process.platform): 
 
 function unfit({ path, fitness }: { readonly path: string; readonly fitness: Fitness }): string {
   if (fitness === "directory") return `${path} is a directory`;
-  return `${path} is not executable: chmod +x it, or write its interpreter in front of it`;
+  return `${path} is not executable: run chmod +x on it, or write its interpreter before it`;
 }
 
 function missing(
@@ -77,27 +81,27 @@ function missing(
   candidates: readonly string[],
   { path = ownPath(), cwd = process.cwd() }: ExecutablePlaces,
 ): string {
-  if (!file.includes("/")) return `not found on PATH (${path || "which is empty"})`;
+  if (!file.includes("/")) return `not found on PATH (${path || "PATH is empty"})`;
   const base = `the working directory ${cwd}`;
-  return `there is no ${candidates[0]}${file.startsWith("/") ? "" : ` (relative to ${base})`}`;
+  return `${candidates[0]} does not exist${file.startsWith("/") ? "" : ` (relative to ${base})`}`;
 }
 
-/** The kernel's "no such file" for a script with a wrong first line would blame the script itself. */
+/** For a script whose interpreter is missing, the kernel's "no such file" would name the script. */
 function checkInterpreter(script: string, places: ExecutablePlaces): string {
   if ((places.platform ?? process.platform) === "win32") return script;
   const line = firstLine(script);
   const [, interpreter, name] = /^#![ \t]*(\S+)[ \t]*(\S+)?/.exec(line) ?? [];
   if (!interpreter) return script;
   if (line.endsWith("\r")) {
-    throw refused(script, "its first line ends in CR LF: save it with LF line ends");
+    throw refused(script, "its first line ends with CR LF: save it with LF line endings");
   }
   const wanted = /\/env$/.test(interpreter) && name && !name.startsWith("-") ? name : interpreter;
   const found = candidatesFor(wanted, places).some((path) => fitnessOf(path) === "ok");
-  if (!found) throw refused(script, `its first line asks for ${wanted}, which is not installed`);
+  if (!found) throw refused(script, `its first line names ${wanted}, which is not installed`);
   return script;
 }
 
-// Linux reads at most 256 bytes of it.
+// Linux reads at most 256 bytes of the first line.
 const MAX_FIRST_LINE_BYTES = 256;
 
 function firstLine(path: string): string {
@@ -111,7 +115,7 @@ function firstLine(path: string): string {
       closeSync(descriptor);
     }
   } catch {
-    // Executable but not readable: allowed for a binary.
+    // A binary may be executable and yet not readable.
     return "";
   }
 }

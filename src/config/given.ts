@@ -1,4 +1,5 @@
-// Gathers what was written where: flags before environment before file. Knows names, but not what values mean.
+// Gathers the values as written: flags override the environment, which overrides the file. It knows
+// the names of keys, but not what their values mean.
 
 import { counted } from "../plural.ts";
 import { type ConfigNotice, type ConfigProblem, formatSource, type Source } from "./configError.ts";
@@ -16,14 +17,14 @@ import type { PropertyEntry } from "./propertiesText.ts";
 import { resolveReferences } from "./references.ts";
 import { withoutEffect } from "./withoutEffect.ts";
 
-/** One value as written, references resolved. */
+/** One value as written, with its references resolved. */
 export interface Given {
-  /** As it stands there: an alias, a nested path. */
+  /** The name as written, which may be an alias or a nested path. */
   readonly writtenName: string;
-  /** As it stands there, references unresolved. */
+  /** The text as written, before references are resolved. */
   readonly writtenText: string;
   readonly text: string;
-  /** What Java reads where `writtenText` stands; absent where that is the same. */
+  /** What Java reads in place of `writtenText`; absent when it reads the same. */
   readonly javaText?: string;
   readonly source: Source;
   readonly secret: boolean;
@@ -39,7 +40,7 @@ export interface Layers {
 
 export interface Gathered {
   readonly given: ReadonlyMap<Key, Given>;
-  /** Names without effect here that were given all the same; some select polling. */
+  /** Keys that were written but have no effect here, except that some select polling. */
   readonly ignored: ReadonlyMap<string, Given>;
   readonly problems: readonly ConfigProblem[];
   readonly notices: readonly ConfigNotice[];
@@ -53,14 +54,14 @@ interface Written {
 }
 
 export function gather(layers: Layers): Gathered {
-  /** In order; the last one counts. */
+  /** In order of precedence: the last one is used. */
   const writtenByKey = new Map<string, Written[]>();
   const problems: ConfigProblem[] = [];
   const notices: ConfigNotice[] = [];
   for (const written of [...fromFile(layers), ...fromEnvironment(layers), ...fromFlags(layers)]) {
     const key = canonicalName(written.name);
     if (!isKey(key) && !Object.hasOwn(ignoredKeys, key)) {
-      judgeUnknown(written, problems, notices);
+      reportUnknown(written, problems, notices);
       continue;
     }
     writtenByKey.set(key, [...(writtenByKey.get(key) ?? []), written]);
@@ -100,17 +101,20 @@ const KEYS_BY_ENVIRONMENT_NAME = new Map(
   [...allKeys, ...Object.keys(ignoredKeys)].map((key) => [environmentName(key), key]),
 );
 
-/** A daemon that runs inside of another's child finds there what that child was told; none of it is meant for it. */
-const TOLD_TO_CHILDREN: ReadonlySet<string> = new Set(
+/**
+ * Variables that a daemon sets for its children: not settings for a daemon that runs inside a
+ * child.
+ */
+const SET_FOR_CHILDREN: ReadonlySet<string> = new Set(
   ["SHARD_ID", "WORKER_ID", "PROTOCOL_VERSION", "ATTEMPT"].map((name) => ENVIRONMENT_PREFIX + name),
 );
 
 function fromEnvironment({ environment }: Layers): Written[] {
   const insideOfChild = environment[`${ENVIRONMENT_PREFIX}SHARD_ID`] !== undefined;
   return Object.entries(environment).flatMap(([name, text]): Written[] => {
-    // An empty variable is how an orchestrator unsets one.
+    // Orchestrators unset a variable by making it empty.
     if (!name.startsWith(ENVIRONMENT_PREFIX) || !text) return [];
-    if (insideOfChild && TOLD_TO_CHILDREN.has(name)) return [];
+    if (insideOfChild && SET_FOR_CHILDREN.has(name)) return [];
     const key = KEYS_BY_ENVIRONMENT_NAME.get(name) ?? name;
     return [{ name: key, text, source: { type: "environment", name } }];
   });
@@ -124,8 +128,11 @@ function fromFlags({ flags }: Layers): Written[] {
   }));
 }
 
-/** Java ignores unknown names in silence, except below its clients, where it refuses to start; so do we. */
-function judgeUnknown(
+/**
+ * Java ignores unknown names without a warning, except those below its clients, where it refuses to
+ * start. We refuse the same names, and warn about the others.
+ */
+function reportUnknown(
   { name, source }: Written,
   problems: ConfigProblem[],
   notices: ConfigNotice[],
@@ -136,7 +143,7 @@ function judgeUnknown(
     const message = `not supported; allowed: ${client}region, endpointOverride, dualstackEnabled, fipsEnabled`;
     problems.push({ source, key: name, message });
   } else if (provider !== undefined) {
-    const message = "not supported; write AwsCredentialsProvider = NAME|ARGUMENT|… instead";
+    const message = "not supported; use AwsCredentialsProvider = NAME|ARGUMENT|… instead";
     problems.push({ source, key: name, message });
   } else {
     notices.push({ level: "warning", source, key: name, message: unknown(name, source) });
@@ -157,7 +164,9 @@ function ignoredNotice(key: string): Pick<ConfigNotice, "level" | "message"> {
   return { level, message: `has no effect: ${reason}` };
 }
 
-/** The same setting more than once in a file. Java applies two names of it in an undefined order. */
+/**
+ * Reports a key that is set more than once in a file. Java applies two names of a key in any order.
+ */
 function overruled(all: readonly Written[]): readonly string[] {
   const [winner, ...before] = all.toReversed();
   const rivals = before.filter(({ source }) => source.type === winner?.source.type).reverse();
@@ -168,5 +177,5 @@ function overruled(all: readonly Written[]): readonly string[] {
   if (places.length === 0) return [];
   const times = places.length === 1 ? "twice" : counted(places.length + 1, "time");
   const where = `${places.length === 1 ? "line" : "lines"} ${places.join(", ")}`;
-  return [`written ${times}, in ${where} and here; this one counts`];
+  return [`set ${times}, in ${where} and here; this one is used`];
 }

@@ -1,12 +1,12 @@
-// What users write from habit and what has no meaning here: variables and operators of a shell,
-// comments behind a value. Each hint says what to write instead. A hint never repeats a value, which
-// may be secret.
+// Detects what users write from habit and what has no meaning in a properties file: variables and
+// operators of a shell, and comments after a value. Each hint says what to write instead. A hint
+// never repeats a value, which may be secret.
 
 import type { Key } from "./keys.ts";
 
-/** What a text as written probably does not mean; empty as a rule. */
+/** Hints about a text that probably does not do what its author meant. */
 export function hintsFor(key: Key, text: string): readonly string[] {
-  // What is quoted goes to a shell or another interpreter, which has rules of its own.
+  // Quoted text is meant for a shell or another interpreter, which has its own rules.
   const plain = key === "executableName" ? text.replace(QUOTED, "''") : text;
   const command = key === "executableName" ? commandHints(plain) : [];
   return [...variableHints(plain), ...command, ...commentHints(plain)];
@@ -14,12 +14,12 @@ export function hintsFor(key: Key, text: string): readonly string[] {
 
 const QUOTED = /'[^']*'|"(?:[^"\\]|\\.)*"/gs;
 
-/** `${NAME}`, and `$NAME` in capitals; `$${…}` stands for itself on purpose. */
+/** `${NAME}`, or `$NAME` in capitals. `$${…}` is the escape for the text itself. */
 const VARIABLE = /(?<!\$)\$(?:\{([A-Za-z_]\w*)\}|([A-Z_][A-Z0-9_]*)(?!\w))/g;
 
 function variableHints(text: string): readonly string[] {
   return [...text.matchAll(VARIABLE)].map(([whole, braced, bare]) => {
-    return `${whole} is taken as it stands: write \${env:${braced ?? bare}}`;
+    return `${whole} is not expanded: write \${env:${braced ?? bare}}`;
   });
 }
 
@@ -36,17 +36,17 @@ function commandHints(text: string): readonly string[] {
     ...(operator === undefined
       ? []
       : [
-          `no shell is involved, so ${operator} is an argument like any other: write sh -c "exec …", or name a script`,
+          `no shell runs the command, so ${operator} is an ordinary argument: write sh -c "exec …", or use a script`,
         ]),
     ...(name === undefined
       ? []
       : [
-          `no shell is involved, so the program would be ${name}=…: write env ${name}=… in front of the program`,
+          `no shell runs the command, so ${name}=… would be the program: write env ${name}=… before the program`,
         ]),
   ];
 }
 
 function commentHints(text: string): readonly string[] {
   if (!/\s#(?:\s|$)/.test(text)) return [];
-  return ["a comment has a line of its own: what follows # belongs to the value"];
+  return ["# begins a comment only at the start of a line: here it belongs to the value"];
 }

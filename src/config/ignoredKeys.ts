@@ -1,5 +1,5 @@
-// Keys that the Java daemon, or an older one, knows and that do nothing here: each with its reason, in one line.
-// `info` where nobody will miss it, `warning` where the person may count on it.
+// Keys that the Java daemon or an older version of it knows, and that do nothing here, each with
+// its reason. The level is `warning` where the user may rely on the key, and `info` otherwise.
 
 interface Ignored {
   readonly level: "info" | "warning";
@@ -12,26 +12,26 @@ const warning = (reason: string): Ignored => ({ level: "warning", reason });
 const OLD = "the Java daemon has ignored it since 2.x";
 
 export const ignoredKeys: Readonly<Record<string, Ignored>> = {
-  processingLanguage: info("it only appeared in a line of the Java daemon's log"),
-  maxActiveThreads: info("pipes are read without threads, so there is no pool to size"),
+  processingLanguage: info("the Java daemon uses it only in a line of its log"),
+  maxActiveThreads: info("the daemon reads pipes without threads, so there is no thread pool"),
   validateSequenceNumberBeforeCheckpointing: info("the Java daemon has not used it since 2.x"),
-  initialLeaseTableReadCapacity: info("the lease table is on demand, as the Java daemon makes it"),
-  initialLeaseTableWriteCapacity: info("the lease table is on demand, as the Java daemon makes it"),
-  shardSyncIntervalMillis: info("no pause is needed after a shard sync"),
-  retryGetRecordsInSeconds: info(
-    "the Java daemon does not use it either; it only selects polling, as it does here",
+  initialLeaseTableReadCapacity: info(
+    "the lease table has on-demand capacity, as in the Java daemon",
   ),
-  maxGetRecordsThreadPool: info(
-    "the Java daemon does not use it either; it only selects polling, as it does here",
+  initialLeaseTableWriteCapacity: info(
+    "the lease table has on-demand capacity, as in the Java daemon",
   ),
-  migrateAllEntitiesToLeaseTable: warning("the table migration is left to Java workers"),
-  tableMigrationCompleteBakeTimeSeconds: info("the table migration is left to Java workers"),
-  billingMode: warning(`${OLD}; tables are on demand`),
+  shardSyncIntervalMillis: info("the daemon does not pause after a shard sync"),
+  retryGetRecordsInSeconds: info("it only selects polling, as in the Java daemon"),
+  maxGetRecordsThreadPool: info("it only selects polling, as in the Java daemon"),
+  migrateAllEntitiesToLeaseTable: warning("only Java workers migrate the tables"),
+  tableMigrationCompleteBakeTimeSeconds: info("only Java workers migrate the tables"),
+  billingMode: warning(`${OLD}; tables have on-demand capacity`),
   timestampAtInitialPositionInStream: warning(`${OLD}; use initialPositionInStreamExtended`),
   dataFetchingStrategy: warning(OLD),
-  maxPendingProcessRecordsInput: warning(`${OLD}; maxBufferedBytes bounds what is fetched ahead`),
-  maxCacheByteSize: warning(`${OLD}; maxBufferedBytes bounds what is fetched ahead`),
-  maxRecordsCount: warning(`${OLD}; maxBufferedBytes bounds what is fetched ahead`),
+  maxPendingProcessRecordsInput: warning(`${OLD}; maxBufferedBytes limits what is fetched ahead`),
+  maxCacheByteSize: warning(`${OLD}; maxBufferedBytes limits what is fetched ahead`),
+  maxRecordsCount: warning(`${OLD}; maxBufferedBytes limits what is fetched ahead`),
   idleMillisBetweenCalls: warning(`${OLD}; use idleTimeBetweenReadsInMillis`),
   maxInitializationAttempts: warning(OLD),
   skipShardSyncAtStartupIfLeasesExist: warning(
@@ -44,12 +44,14 @@ export const ignoredKeys: Readonly<Record<string, Ignored>> = {
   leasesRecoveryAuditorExecutionFrequencyMillis: warning(OLD),
   leasesRecoveryAuditorInconsistencyConfidenceThreshold: warning(OLD),
   userAgent: warning(OLD),
-  kinesisClientConfig: warning(`${OLD}; use kinesisClient.region, kinesisClient.endpointOverride`),
+  kinesisClientConfig: warning(
+    `${OLD}; use kinesisClient.region and kinesisClient.endpointOverride`,
+  ),
   dynamoDBClientConfig: warning(
-    `${OLD}; use dynamoDbClient.region, dynamoDbClient.endpointOverride`,
+    `${OLD}; use dynamoDbClient.region and dynamoDbClient.endpointOverride`,
   ),
   cloudWatchClientConfig: warning(
-    `${OLD}; use cloudWatchClient.region, cloudWatchClient.endpointOverride`,
+    `${OLD}; use cloudWatchClient.region and cloudWatchClient.endpointOverride`,
   ),
-  shardPrioritization: warning("the Java daemon refuses any value of it"),
+  shardPrioritization: warning("the Java daemon refuses to start with it"),
 };

@@ -1,18 +1,19 @@
-// Where a new application begins: two keys of one meaning, of which Java applies one at random when both are set.
+// Where a new application begins. Two keys set the same thing; when both are written, Java applies
+// either of them.
 
 import type { InitialPosition } from "../model/shard.ts";
 import type { Given } from "./given.ts";
 import type { Key, KeyValues } from "./keys.ts";
 
-interface Remark {
+interface Message {
   readonly key: Key;
   readonly message: string;
 }
 
 interface Decided {
   readonly value?: InitialPosition;
-  readonly problem?: Remark;
-  readonly notice?: Remark;
+  readonly problem?: Message;
+  readonly notice?: Message;
 }
 
 const RANK = { default: 0, file: 1, environment: 2, flag: 3 } as const;
@@ -31,5 +32,5 @@ export function initialPosition(values: KeyValues, given: ReadonlyMap<Key, Given
   const rank = (key: Key) => RANK[given.get(key)?.source.type ?? "default"];
   if (rank(word) > rank(exact)) return { value: { type } };
   if (rank(word) < rank(exact)) return { value };
-  return { value, notice: { key: word, message: `${exact} is set too, and counts` } };
+  return { value, notice: { key: word, message: `${exact} is also set, and is used` } };
 }

@@ -1,4 +1,5 @@
-// What the Java daemon would have made of a setting, told only where that is not what happens here.
+// What the Java daemon would do with a setting, where that differs from what happens here. The
+// texts complete "Java: …".
 
 import { parseCommand } from "./childCommand.ts";
 import type { Given } from "./given.ts";
@@ -8,19 +9,19 @@ import { ANY_ACCOUNT, parseStreamArn } from "./streamArn.ts";
 
 const REFUSES = "refuses to start";
 
-/** What Java uses where nothing is written and we use something else. */
+/** What Java does when the key is absent, where our default differs. */
 const OTHER_DEFAULTS: { readonly [K in Key]?: string } = {
   shutdownGraceMillis: "0: children are not waited for",
-  AwsCredentialsProvider: `${REFUSES}: it is required there`,
+  AwsCredentialsProvider: `${REFUSES}: the key is required`,
 };
 
-/** `undefined` where Java does the same. */
+/** `undefined` when Java does the same. */
 export function javaReading(key: Key, given: Given | undefined): string | undefined {
   if (!given) return OTHER_DEFAULTS[key];
   const { source, writtenText, javaText, text } = given;
-  if (source.type !== "file") return "reads the file alone";
+  if (source.type !== "file") return "reads only the file";
   if (isOurs(key)) return "does not know it, and ignores it";
-  if (text !== writtenText) return `takes the text as it stands: ${shown(writtenText)}`;
+  if (text !== writtenText) return `uses the text literally: ${shown(writtenText)}`;
   return readingOf(key, text) ?? (javaText === undefined ? undefined : latin1(javaText));
 }
 
@@ -31,10 +32,10 @@ function readingOf(key: Key, text: string): string | undefined {
     case "streamArn":
       return parseStreamArn(text.trim())?.accountId === ANY_ACCOUNT
         ? undefined
-        : "takes only the stream's name from it: its region and account are not used";
+        : "uses only the stream's name in it, not its region and account";
     case "cleanupLeasesUponShardCompletion":
       return /^(false|no|n|off|0)$/i.test(text)
-        ? "true: false cannot be set there"
+        ? "true: the value false has no effect"
         : withBlanks(key, text);
     case "retrievalMode":
       return /^auto$/i.test(text) ? `${REFUSES}: unknown retrieval type` : withBlanks(key, text);
@@ -51,7 +52,7 @@ function readingOf(key: Key, text: string): string | undefined {
   }
 }
 
-/** Blanks at the end, which Java drops from numbers alone. */
+/** Blanks at the end of a value, which Java drops from numbers only. */
 function withBlanks(key: Key, text: string): string | undefined {
   if (text === text.trimEnd()) return undefined;
   switch (javaType(key)) {
@@ -62,7 +63,7 @@ function withBlanks(key: Key, text: string): string | undefined {
     case "URI":
       return `${REFUSES}: blanks follow the word`;
     case undefined:
-      // Here too they belong to a worker's id.
+      // In a worker's id, blanks are kept here too.
       return key === "workerId" ? undefined : `keeps the blanks at the end: ${shown(text)}`;
     default:
       return undefined;
@@ -74,7 +75,7 @@ function splitDifferently(text: string): string | undefined {
   const java = text.split(/ +/).filter(Boolean);
   if (typeof ours === "string") return undefined;
   if (JSON.stringify([ours.file, ...ours.args]) === JSON.stringify(java)) return undefined;
-  return "quotes are part of the words there";
+  return "quotes are part of the words";
 }
 
 function latin1(javaText: string): string {

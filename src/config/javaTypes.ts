@@ -1,5 +1,5 @@
-// How the Java daemon declares a field, which decides what it makes of a text: a number that does not parse is 0,
-// and the zero of a primitive counts as not set.
+// The types with which the Java daemon declares its fields. They decide how it reads a text: a
+// number that does not parse becomes 0, and the 0 of a primitive type counts as not set.
 
 import type { Key } from "./keys.ts";
 
@@ -11,7 +11,6 @@ export type JavaType =
   | "double"
   | "boolean"
   | "Boolean"
-  | "String"
   | "enum"
   | "list"
   | "seconds"
@@ -99,16 +98,16 @@ const JAVA_TYPES: ReadonlyMap<Key, JavaType> = new Map([
   ...of("URI", "kinesisEndpoint", "dynamoDBEndpoint"),
 ]);
 
-/** Absent for keys that Java does not have; texts and regions are `String`. */
+/** `undefined` for keys that Java does not know, and for texts and regions. */
 export function javaType(key: Key): JavaType | undefined {
   return JAVA_TYPES.get(key);
 }
 
-/** True for a written 0 that Java takes as "not set", so that a file with it keeps working. */
+/** Whether a 0 means "not set" in Java, so that a file that contains it keeps working. */
 export function javaUnsets(key: Key, text: string): boolean {
   const type = javaType(key);
   if (type !== "int" && type !== "long" && type !== "double") return false;
-  // An honest 0 is possible here: no grace, no bound.
+  // For these keys 0 has a meaning: no grace period, and no threshold.
   if (key === "shutdownGraceMillis" || key === "millisBehindLatestThresholdForReducedTps") {
     return false;
   }

@@ -1,9 +1,10 @@
-// Every key that has an effect here: its kind, its bounds and its default, under the name that the Java daemon knows.
-// Defaults are those that Java effectively uses; ours differ only where a comment says so.
+// Every property key that the daemon checks: its type, bounds and default, under the name that the
+// Java daemon uses. Defaults are those that take effect in Java; where ours differ, a comment says
+// so. What each key means is in docs/, where a key without documentation does not compile.
 
 import { z } from "zod";
 import { DIALECT_CHOICES } from "../model/dialect.ts";
-import { parseDestination } from "../model/failureDestination.ts";
+import { DESTINATION_FORM, parseDestination } from "../model/failureDestination.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
   decimal,
@@ -45,14 +46,15 @@ const daemonKeys = {
       context.addIssue({ code: "custom", message: STREAM_ARN_FORM });
       return z.NEVER;
     })
+    .describe(STREAM_ARN_FORM)
     .optional(),
   workerId: text().optional(),
   timeoutInSeconds: seconds(1).optional(),
-  // Java: 0, which gives children no chance.
+  // Java: 0, so that it ends children without waiting for them.
   shutdownGraceMillis: millis().default(10_000),
   initialPositionInStream: oneOf("LATEST", "TRIM_HORIZON", "AT_TIMESTAMP").default("LATEST"),
   initialPositionInStreamExtended: time().optional(),
-  // AUTO (ours): fan-out, or polling where the permission or a free consumer is missing.
+  // AUTO is ours: fan-out, or polling where a permission or a free consumer is missing.
   retrievalMode: oneOf("DEFAULT", "POLLING", "FANOUT", "AUTO").default("DEFAULT"),
 };
 
@@ -130,7 +132,7 @@ const metricsKeys = {
   metricsEnabledDimensions: words().default(["ALL"]),
 };
 
-/** What a 3.x fleet's workers tell each other. */
+/** The metrics and tables that the workers of a KCL 3.x fleet share. */
 const workerMetricsKeys = {
   inMemoryWorkerMetricsCaptureFrequencyMillis: millis(1).default(1_000),
   workerMetricsReporterFreqInMillis: millis(1).default(30_000),
@@ -159,12 +161,12 @@ const workerMetricsKeys = {
   coordinatorStateTags: tags().default({}),
 };
 
-/** Not in Java. */
+/** Keys that the Java daemon does not know. */
 const ourKeys = {
   onChildFailure: oneOf("restart", "releaseLease", "exit").default("restart"),
   maxChildRestarts: count().default(5),
   childRestartWindowMillis: millis(1).default(600_000),
-  // -1: for ever, as Lambda writes it.
+  // -1: without limit, as in Lambda's event source mapping.
   maximumRetryAttempts: count(-1).default(-1),
   maximumRecordAgeInSeconds: count(-1).default(-1),
   bisectBatchOnFunctionError: flag().default(false),
@@ -175,24 +177,37 @@ const ourKeys = {
       context.addIssue({ code: "custom", message: place });
       return z.NEVER;
     })
+    .describe(DESTINATION_FORM)
     .optional(),
-  // Java: drop. An aggregate with a record of another shard's hash key then yields none of its records.
+  // Java always drops: an aggregate with a record of another shard's hash key yields no record.
   aggregateHashRangeCheck: oneOf("drop", "deliver").default("drop"),
   progressTimeoutSeconds: seconds(1).optional(),
   checkpointPolicy: oneOf("processor", "onBatchSuccess").default("processor"),
   checkpointIntervalMs: millis().default(0),
-  // One budget for all shards. A single GetRecords may bring 10 MB, 13.4 MB as base64. Absent: 16 MiB, and what busy
-  // shards need, at most 8 MiB for each and 256 MiB in all.
+  // One budget for all shards. A single GetRecords response may hold 10 MB, 13.4 MB as base64.
   maxBufferedBytes: wholeNumber({ min: 2 ** 20, max: 2 ** 40, of: "bytes" }).optional(),
   maxBatchRecords: count(1).optional(),
   maxBatchBytes: wholeNumber({ min: 1, max: 2 ** 31 - 1, of: "bytes" }).optional(),
-  // Lambda's MaximumBatchingWindow ends at 300 s too.
+  // Lambda's maximum batching window is 300 s too.
   maxBatchWindowMs: wholeNumber({ min: 0, max: 300_000, of: "milliseconds" }).default(0),
   // Java 2.x and 3.x: kcl2; Java 1.x: kcl1.
   childDialect: oneOf(...DIALECT_CHOICES).default("auto"),
   childEnv: words().optional(),
   passCredentials: flag().default(true),
 };
+
+const keyGroups = {
+  daemon: daemonKeys,
+  clients: clientKeys,
+  leases: leaseKeys,
+  reading: readingKeys,
+  metrics: metricsKeys,
+  fleet: workerMetricsKeys,
+  ours: ourKeys,
+};
+
+/** The groups in which the documentation shows the keys. */
+export type KeyGroups = typeof keyGroups;
 
 export const keysSchema = z.object({
   ...daemonKeys,
@@ -204,7 +219,7 @@ export const keysSchema = z.object({
   ...ourKeys,
 });
 
-/** What the file, the environment and the flags say, key by key, defaults filled in. */
+/** The values of all keys from the file, the environment and the flags, with defaults filled in. */
 export type KeyValues = z.output<typeof keysSchema>;
 
 export type Key = keyof KeyValues;
@@ -213,14 +228,14 @@ export function isKey(name: string): name is Key {
   return Object.hasOwn(keysSchema.shape, name);
 }
 
-/** Absent from the Java daemon. */
+/** Whether the Java daemon does not know the key. */
 export function isOurs(key: Key): boolean {
   return Object.hasOwn(ourKeys, key);
 }
 
 export const allKeys = Object.keys(keysSchema.shape).filter(isKey);
 
-/** Java takes these as a sign that polling is meant (`retrievalMode=DEFAULT`). */
+/** With `retrievalMode = DEFAULT`, any of these keys selects polling, as in Java. */
 export const POLLING_KEYS: readonly string[] = [
   "maxRecords",
   "idleTimeBetweenReadsInMillis",

@@ -1,11 +1,11 @@
-// Which setting a written name means: Java's aliases and nested paths, the names of environment variables and flags,
-// and the guess ("did you mean …?") for a name that nobody knows.
+// Which key a written name means: Java's aliases and nested paths, the names of environment
+// variables and flags, and the suggestion ("did you mean …?") for an unknown name.
 
 import { nearest } from "../nearest.ts";
 import { ignoredKeys } from "./ignoredKeys.ts";
 import { allKeys, isKey, type Key } from "./keys.ts";
 
-/** Java's beans whose leaves are also flat keys. */
+/** Java's beans whose properties are also known as flat keys. */
 const TRANSPARENT_PREFIXES = [
   "pollingConfig.",
   "gracefulLeaseHandoffConfigBean.",
@@ -21,9 +21,14 @@ const ALIASES: Readonly<Record<string, Key>> = {
   "cloudWatchCredentialsProvider.class": "AwsCredentialsProviderCloudWatch",
 };
 
-/** The name under which a key is known here; an unknown one comes back as it is. */
+/** The other names under which Java knows a key. */
+export function aliasesOf(key: Key): readonly string[] {
+  return Object.keys(ALIASES).filter((alias) => ALIASES[alias] === key);
+}
+
+/** The name under which a key is known here; an unknown name is returned as it is. */
 export function canonicalName(written: string): string {
-  // Of all names only this prefix is taken in any case, as in Java; what follows it keeps its case.
+  // As in Java, only this prefix is accepted in any case; what follows it is case-sensitive.
   const name = written.replace(/^awscredentialsprovider/i, "AwsCredentialsProvider");
   const alias = Object.hasOwn(ALIASES, name) ? ALIASES[name] : undefined;
   if (alias !== undefined) return alias;
@@ -34,7 +39,10 @@ export function canonicalName(written: string): string {
 
 export const ENVIRONMENT_PREFIX = "KINESIS_MULTILANG_";
 
-/** `failoverTimeMillis` → `KINESIS_MULTILANG_FAILOVER_TIME_MILLIS`, `fanoutConfig.consumerName` → `…FANOUT_CONFIG_CONSUMER_NAME`. */
+/**
+ * `failoverTimeMillis` → `KINESIS_MULTILANG_FAILOVER_TIME_MILLIS`,
+ * `fanoutConfig.consumerName` → `KINESIS_MULTILANG_FANOUT_CONFIG_CONSUMER_NAME`.
+ */
 export function environmentName(key: string): string {
   return ENVIRONMENT_PREFIX + kebab(key).replaceAll("-", "_").toUpperCase();
 }
@@ -52,7 +60,9 @@ function kebab(key: string): string {
     .toLowerCase();
 }
 
-/** The known key most like `name`, if any is like it: other case, a missing prefix, a few letters wrong. */
+/**
+ * The known key that `name` resembles: in another case, without its prefix, or a few letters wrong.
+ */
 export function suggestKey(name: string): string | undefined {
   const wanted = name.toLowerCase();
   const known = [...allKeys, ...Object.keys(ALIASES)];

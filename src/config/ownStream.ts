@@ -1,9 +1,9 @@
-// Whether a stream that we are to write to is one that we read: what is written would come back to us, and be written again.
-// For every output that may be a stream.
+// Whether an output stream is the stream that the daemon reads. What is written there would come
+// back as records and be written again. For every output that may be a stream.
 
 import { parseStreamArn, type StreamArn } from "./streamArn.ts";
 
-/** A stream, as far as it is known where it is. */
+/** A stream, with its region and account where they are known. */
 export interface StreamPlace {
   readonly streamName: string;
   readonly region?: string | undefined;
@@ -13,13 +13,13 @@ export interface StreamPlace {
 export interface Reading {
   readonly streamName: string;
   readonly streamArn?: StreamArn | undefined;
-  /** Where Kinesis is called, if that is set. */
+  /** The region of Kinesis, if one is set. */
   readonly region?: string | undefined;
-  /** Records come from the stream that this names, whatever the others say. */
+  /** An enhanced fan-out consumer: records come from its stream, whatever the other fields say. */
   readonly consumerArn?: string | undefined;
 }
 
-/** What is not known of either counts as the same. */
+/** A region or account that is unknown on either side counts as the same. */
 export function isReadHere(
   stream: StreamPlace,
   { streamName, streamArn, region, consumerArn = "" }: Reading,

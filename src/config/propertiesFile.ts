@@ -1,5 +1,6 @@
-// Reads a properties file from disk. UTF-8, with or without a byte order mark; bytes that are no UTF-8 are read as
-// ISO-8859-1, which is what the Java daemon reads, so that an old file keeps its meaning.
+// Reads a properties file from disk. It is UTF-8, with or without a byte order mark. A file that is
+// not valid UTF-8 is read as ISO-8859-1, as the Java daemon reads it, so that an old file keeps its
+// meaning.
 
 import { isAscii, isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
@@ -13,7 +14,7 @@ export interface PropertiesFile {
   readonly notices: readonly ConfigNotice[];
 }
 
-/** @throws ConfigError when there is no such file, it cannot be read, or it is UTF-16. */
+/** @throws ConfigError when the file does not exist, cannot be read, or is UTF-16. */
 export function readPropertiesFile(file: string): PropertiesFile {
   const bytes = readBytes(file);
   if (isUtf16(bytes)) {
@@ -31,13 +32,16 @@ export function readPropertiesFile(file: string): PropertiesFile {
   };
 }
 
-/** By its mark, or by the half of its first character, which is ASCII as a rule. */
+/** By the byte order mark, or by a zero byte: the first character is almost always ASCII. */
 function isUtf16(bytes: Buffer): boolean {
   const mark = bytes.toString("hex", 0, 2);
   return mark === "fffe" || mark === "feff" || bytes.subarray(0, 2).includes(0);
 }
 
-/** No byte inside of a UTF-8 character is a line end, separator or backslash: the entries match. */
+/**
+ * Adds what Java reads, which decodes the bytes as ISO-8859-1. No byte of a multi-byte UTF-8
+ * character is a line end, a separator or a backslash, so both readings have the same entries.
+ */
 function withJavaValues(entries: readonly PropertyEntry[], bytes: Buffer): PropertyEntry[] {
   const java = parseProperties(bytes.toString("latin1")).entries;
   return entries.map((entry, index) => {

@@ -1,13 +1,14 @@
-// The syntax of java.util.Properties: text in, keys and values with their lines out. It knows no key's meaning.
-// One deviation from Java: the text has been decoded from UTF-8 before it comes here (Java reads ISO-8859-1).
+// The syntax of java.util.Properties: text in, keys and values with their lines out. It does not
+// know what keys mean. One deviation from Java: the text was decoded from UTF-8, where Java reads
+// ISO-8859-1.
 
 export interface PropertyEntry {
   readonly key: string;
-  /** As Java has it: leading blanks dropped, trailing blanks kept. */
+  /** As in Java, without leading blanks and with trailing blanks. */
   readonly value: string;
-  /** Where the entry begins, from 1. */
+  /** The line in which the entry begins, from 1. */
   readonly line: number;
-  /** The value in Java's eyes, which reads the bytes as ISO-8859-1; absent where it is the same. */
+  /** The value that Java reads from the same bytes as ISO-8859-1; absent when it is the same. */
   readonly javaValue?: string;
 }
 
@@ -17,12 +18,14 @@ interface SyntaxProblem {
 }
 
 export interface PropertiesText {
-  /** In the order of the text; a key may occur more than once, the last one counts. */
+  /** In the order of the text. A key may occur more than once; the last entry is used. */
   readonly entries: readonly PropertyEntry[];
   readonly problems: readonly SyntaxProblem[];
 }
 
-/** Never throws: an entry with a bad `\u` escape becomes a problem, the others stand. */
+/**
+ * Never throws: an entry with an invalid `\u` escape becomes a problem, and the others are kept.
+ */
 export function parseProperties(text: string): PropertiesText {
   const entries: PropertyEntry[] = [];
   const problems: SyntaxProblem[] = [];
@@ -42,7 +45,7 @@ interface LogicalLine {
   readonly line: number;
 }
 
-/** Joins continued lines, and drops blank lines and comments; escapes stay as they are. */
+/** Joins continued lines, and drops blank lines and comments. Escapes stay as they are. */
 function* logicalLines(text: string): Generator<LogicalLine> {
   let logical = "";
   let start = 0;
@@ -50,7 +53,7 @@ function* logicalLines(text: string): Generator<LogicalLine> {
   for (const natural of text.split(/\r\n|\r|\n/)) {
     number += 1;
     const content = natural.replace(/^[ \t\f]+/, "");
-    // In what continues a line these are characters like any other.
+    // In a line that continues another, # and ! are ordinary characters.
     if (logical === "" && /^[#!]/.test(content)) continue;
     if (logical === "") start = number;
     const continued = endsInOddBackslashes(content);
@@ -69,7 +72,10 @@ function endsInOddBackslashes(content: string): boolean {
 
 const BLANK = new Set([" ", "\t", "\f"]);
 
-/** The first unescaped `=`, `:` or blank ends the key; one `=` or `:` among the blanks behind it belongs to the separator. */
+/**
+ * The first unescaped `=`, `:` or blank ends the key. One `=` or `:` among the blanks after it
+ * belongs to the separator.
+ */
 function splitAt(logical: string): { readonly keyEnd: number; readonly valueStart: number } {
   let keyEnd = 0;
   while (keyEnd < logical.length && !isSeparator(logical.charAt(keyEnd))) {
@@ -92,7 +98,7 @@ function skipBlanks(logical: string, from: number): number {
 
 const ESCAPES: Readonly<Record<string, string>> = { t: "\t", n: "\n", r: "\r", f: "\f" };
 
-/** `bad` is the first `\u…` that is not followed by four hexadecimal digits. */
+/** `bad` is the first `\u` escape without four hexadecimal digits. */
 function resolveEscapes(raw: string): { readonly text: string; readonly bad?: string } {
   let bad: string | undefined;
   const text = raw.replace(/\\(?:u(.{0,4})|(.))/gs, (whole, hex?: string, char?: string) => {
@@ -107,5 +113,5 @@ function resolveEscapes(raw: string): { readonly text: string; readonly bad?: st
 }
 
 function badEscape(found: string): string {
-  return `bad escape ${JSON.stringify(found).slice(1, -1).replaceAll("\\\\", "\\")}: \\u must be followed by four hexadecimal digits (a backslash itself is written \\\\)`;
+  return `invalid escape ${JSON.stringify(found).slice(1, -1).replaceAll("\\\\", "\\")}: \\u must be followed by four hexadecimal digits (write a backslash itself as \\\\)`;
 }

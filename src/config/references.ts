@@ -1,5 +1,5 @@
-// `${env:NAME}` and `${file:PATH}` in values, an extension of ours: secrets need not stand in the file.
-// `$${env:NAME}` stands for the text itself; every other `$` is literal.
+// Resolves `${env:NAME}` and `${file:PATH}` in values, so that secrets need not be in the file.
+// Java does not have this. `$${env:NAME}` stands for the text itself; every other `$` is literal.
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -7,18 +7,18 @@ import { isSecretName } from "./secrets.ts";
 
 export interface ReferencePlaces {
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Relative paths begin here: the folder of the properties file. */
+  /** The folder of the properties file, in which relative paths begin. */
   readonly folder: string;
 }
 
 export interface Resolved {
   readonly text: string;
-  /** The value came, as a whole or in part, from a place that is named like a secret. */
+  /** Part of the value came from a variable or file whose name suggests a secret. */
   readonly secret: boolean;
   readonly problems: readonly string[];
 }
 
-// A file with one value in it; anything longer is a mistake.
+// The file contains one value; a longer file is a mistake.
 const MAX_FILE_BYTES = 64 * 1024;
 
 export function resolveReferences(value: string, places: ReferencePlaces): Resolved {
@@ -37,15 +37,15 @@ export function resolveReferences(value: string, places: ReferencePlaces): Resol
   return { text, secret, problems };
 }
 
-type Found = { readonly text: string } | { readonly problem: string };
+type Lookup = { readonly text: string } | { readonly problem: string };
 
-function fromEnvironment(name: string, { environment }: ReferencePlaces): Found {
+function fromEnvironment(name: string, { environment }: ReferencePlaces): Lookup {
   const text = environment[name];
   if (text !== undefined) return { text };
-  return { problem: `\${env:${name}}: there is no environment variable ${name}` };
+  return { problem: `\${env:${name}}: the environment variable ${name} does not exist` };
 }
 
-function fromFile(path: string, { folder }: ReferencePlaces): Found {
+function fromFile(path: string, { folder }: ReferencePlaces): Lookup {
   const full = resolve(folder, path);
   try {
     const bytes = readFileSync(full);
@@ -58,7 +58,7 @@ function fromFile(path: string, { folder }: ReferencePlaces): Found {
   }
 }
 
-/** A file system error in words. */
+/** A file system error as a phrase for a message. */
 export function whyUnreadable(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   switch (code) {

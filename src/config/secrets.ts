@@ -1,4 +1,4 @@
-// What of a configuration may be shown. Anything that a name suggests to be a secret becomes stars.
+// Which parts of a configuration may be printed. A value whose name suggests a secret is masked.
 
 const SECRET_NAME =
   /pass(word|wd|phrase)|pwd|secret|token|private_?-?key|access_?-?key|api_?-?key|external_?-?id/i;
@@ -9,14 +9,17 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
-/** The value as it may be printed: whole, masked whole, or with the secrets inside of it masked. */
+/** The value as it may be printed: whole, masked whole, or with the secrets in it masked. */
 export function maskValue(key: string, value: string): string {
   if (value !== "" && isSecretName(key)) return MASK;
   if (/^awscredentialsprovider|credentialsprovider\b/i.test(key)) return maskProviders(value);
   return maskText(value);
 }
 
-/** Names, role ARNs and session names of credentials providers are shown, other arguments only where they are no secret. */
+/**
+ * Shows names of credentials providers, role ARNs, session names and profiles, and masks every
+ * other argument that may be a secret.
+ */
 function maskProviders(value: string): string {
   return value
     .split(",")
@@ -36,7 +39,7 @@ function maskArgument(argument: string, index: number): string {
   return index < 2 ? argument : MASK;
 }
 
-/** `--password x`, `TOKEN=x` and `https://user:x@host` inside any text. */
+/** Masks the secrets in `--password x`, `TOKEN=x` and `https://user:x@host`, in any text. */
 export function maskText(text: string): string {
   return text
     .replace(/([\w-]+)(=|(?<=--[\w-]+)\s+)("[^"]*"|'[^']*'|\S+)/g, (whole, name, separator) =>
@@ -45,7 +48,7 @@ export function maskText(text: string): string {
     .replace(/(:\/\/[^/\s:@]*:)[^/\s@]*@/g, `$1${MASK}@`);
 }
 
-/** A command line as it may be printed: the word behind `--password` is masked too. */
+/** A command line as it may be printed: the word after `--password` is masked too. */
 export function maskWords(words: readonly string[]): readonly string[] {
   return words.map((word, index) => {
     const option = /^--?([\w-]+)$/.exec(words[index - 1] ?? "")?.[1] ?? "";

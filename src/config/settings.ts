@@ -1,4 +1,5 @@
-// The settings as the program uses them: the keys under their KCL names, and what several keys together decide.
+// The settings as the program uses them: the keys under their KCL names, and the values that follow
+// from several keys together.
 
 import { randomUUID } from "node:crypto";
 import type { InitialPosition } from "../model/shard.ts";
@@ -11,12 +12,12 @@ export type Service = "kinesis" | "dynamodb" | "cloudwatch";
 
 /** How one AWS service is reached. */
 export interface ServiceSettings {
-  /** Absent = the region chain of the SDK, then `fallbackRegion`. */
+  /** When absent, the region chain of the SDK decides, and then `fallbackRegion`. */
   readonly region?: string;
-  /** For a place where the region chain finds nothing: the region in the stream's ARN. */
+  /** The region in the stream's ARN, for when the region chain finds none. */
   readonly fallbackRegion?: string;
   readonly endpoint?: string;
-  /** Tried in this order; never empty. */
+  /** Tried in this order. Never empty. */
   readonly credentials: readonly CredentialsProvider[];
   readonly dualstackEnabled?: boolean;
   readonly fipsEnabled?: boolean;
@@ -24,7 +25,7 @@ export interface ServiceSettings {
 
 interface FanoutConfig {
   readonly consumerName: string;
-  /** Use this consumer and register none. */
+  /** The daemon uses this consumer and registers none. */
   readonly consumerArn?: string;
   readonly maxDescribeStreamSummaryRetries: number;
   readonly maxDescribeStreamConsumerRetries: number;
@@ -32,7 +33,9 @@ interface FanoutConfig {
   readonly retryBackoffMillis: number;
 }
 
-/** The keys that are settings just as they are written: all without a dot, less those that `Derived` replaces. */
+/**
+ * The keys that are settings as they are: all without a dot, except those that `Derived` replaces.
+ */
 type PlainKeys = {
   readonly [K in keyof KeyValues as K extends `${string}.${string}` | Replaced
     ? never
@@ -45,15 +48,17 @@ interface Derived {
   readonly executableName: string;
   readonly command: ChildCommand;
   readonly applicationName: string;
-  /** From `streamArn`, when there is one. */
+  /** From `streamArn`, if that is set. */
   readonly streamName: string;
   readonly streamArn?: StreamArn;
-  /** A random UUID when not given. */
+  /** A random UUID when not set. */
   readonly workerId: string;
   readonly initialPosition: InitialPosition;
-  /** What `retrievalMode` comes to: DEFAULT is polling if any polling key was given, else fan-out. */
+  /**
+   * The outcome of `retrievalMode`: DEFAULT means polling if any polling key is set, else fan-out.
+   */
   readonly retrieval: "POLLING" | "FANOUT" | "AUTO";
-  /** The lease table; `applicationName` when not given. */
+  /** The lease table; `applicationName` when not set. */
   readonly tableName: string;
   readonly leaseAssignmentIntervalMillis: number;
   readonly workerMetricsTableName: string;
@@ -62,10 +67,13 @@ interface Derived {
   readonly services: Readonly<Record<Service, ServiceSettings>>;
 }
 
-/** Frozen. Names are KCL's, units as in the names; `staleWorkerMetricsEntryCleanupDuration` is in milliseconds. */
+/**
+ * Frozen. Names are KCL's, with units as in the names; `staleWorkerMetricsEntryCleanupDuration` is
+ * in milliseconds.
+ */
 export type Settings = PlainKeys & Derived;
 
-/** What must have been found out before settings can be made of values. */
+/** What validation has found out. */
 export interface Parts {
   readonly values: KeyValues;
   readonly command: ChildCommand;
@@ -77,7 +85,7 @@ export interface Parts {
   readonly credentials: Readonly<Record<Service, readonly CredentialsProvider[]>>;
 }
 
-export function settle(parts: Parts): Settings {
+export function deriveSettings(parts: Parts): Settings {
   const { values, applicationName, credentials, pollingKeyGiven, ...decided } = parts;
   const plain = Object.fromEntries(Object.entries(values).filter(([key]) => !key.includes(".")));
   const implied = pollingKeyGiven ? "POLLING" : "FANOUT";
@@ -111,8 +119,9 @@ function fanoutConfig(values: KeyValues, applicationName: string): FanoutConfig 
 }
 
 /**
- * A client's own key before the flat key for all. Without either, Kinesis is called in the region of the stream's ARN;
- * the others follow the region chain, as under Java, so that the lease table stays where it was.
+ * A client's own key overrides the flat key for all clients. Without either, Kinesis is called in
+ * the region of the stream's ARN. The other clients follow the region chain, as in Java, so that
+ * the lease table stays where it was.
  */
 function services(values: KeyValues, credentials: Parts["credentials"]): Settings["services"] {
   const arnRegion = values.streamArn?.region;
@@ -141,7 +150,7 @@ function services(values: KeyValues, credentials: Parts["credentials"]): Setting
   };
 }
 
-/** A property that is not there at all when it has no value. */
+/** An object with the property, or without it when the value is undefined. */
 function optional<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
 }

@@ -1,7 +1,8 @@
-// A stream's ARN taken apart. Java uses only the name in it; we also send the ARN to Kinesis and use its region.
+// Parses a stream's ARN. Java uses only the name in it; we also send the ARN to Kinesis and use its
+// region.
 
 export interface StreamArn {
-  /** Without what may follow the stream's name (a consumer's part). */
+  /** Without what may follow the stream's name, such as a consumer. */
   readonly arn: string;
   readonly region: string;
   readonly accountId: string;
@@ -11,7 +12,7 @@ export interface StreamArn {
 const STREAM_ARN =
   /^arn:(aws[a-z-]*):kinesis:([a-z0-9-]+):(\d{12}):stream\/([a-zA-Z0-9_.-]{1,128})(\/.*)?$/;
 
-/** The official samples write it where the account is anybody's, and emulators have no other. */
+/** The placeholder for an account in the official samples, and the only account of emulators. */
 export const ANY_ACCOUNT = "000000000000";
 
 export const STREAM_ARN_FORM = "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME";

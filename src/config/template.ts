@@ -1,4 +1,5 @@
-// The properties file that `init` writes: what must be said, what is worth knowing, and nothing that changes a default.
+// The properties file that `init` writes: the keys that are required, those worth knowing, and no
+// value that changes a default without saying so.
 
 export interface TemplateChoices {
   readonly language: Language;
@@ -12,15 +13,15 @@ interface Starter {
   readonly advice: string;
 }
 
-/** How a processor of each language is usually started. */
+/** How a processor in each language is usually started. */
 const STARTERS = {
   python: {
     command: "python3 processor.py",
-    advice: "An environment's own Python works too: .venv/bin/python processor.py",
+    advice: "For a virtual environment: .venv/bin/python processor.py",
   },
   node: {
     command: "node processor.mjs",
-    advice: "TypeScript must be compiled, or run by a loader of yours.",
+    advice: "Compile TypeScript first, or start it with a loader.",
   },
   ruby: {
     command: "bundle exec ruby processor.rb",
@@ -30,7 +31,7 @@ const STARTERS = {
   rust: { command: "./target/release/processor", advice: "Build it first: cargo build --release" },
   java: {
     command: "java -jar processor.jar",
-    advice: "Each shard has a process of its own: -Xmx keeps a JVM small.",
+    advice: "Each shard has its own process: limit the memory of each JVM with -Xmx.",
   },
   csharp: {
     command: "mono Processor.exe",
@@ -52,58 +53,64 @@ export function isLanguage(name: string): name is Language {
 export function propertiesTemplate(choices: TemplateChoices): string {
   const { language, streamName, applicationName, regionName } = choices;
   const { command, advice } = STARTERS[language];
-  return `# Configuration of a consumer of Kinesis records, in the syntax of Java's properties files.
-# Lines that begin with # are comments; a setting behind one is its default.
-# Any value may hold \${env:NAME} or \${file:PATH}; the environment overrules this file,
-# as in KINESIS_MULTILANG_STREAM_NAME. See it all: kinesis-multilang config -p FILE
+  return `# Configuration of a Kinesis consumer, in the syntax of Java's properties files. A line that
+# begins with # is a comment; "# key = value" shows a default. A value may contain \${env:NAME} or
+# \${file:PATH}. Environment variables such as KINESIS_MULTILANG_STREAM_NAME override this file.
+# To see every setting: kinesis-multilang config -p FILE
+# To read about one:    kinesis-multilang config --explain KEY
 
 # --- What to run -----------------------------------------------------------------------
 
-# Started once for each shard that this worker holds. No shell is involved: words are split
-# at spaces, quotes keep a word together. Relative paths begin in the working directory.
+# The daemon starts this command once for each shard that it holds. It uses no shell: it splits the
+# command at spaces, and quotes keep words together. Relative paths begin in the working directory.
 # ${advice}
 executableName = ${command}
 
 # --- What to read ----------------------------------------------------------------------
 
-# Or streamArn = arn:aws:kinesis:REGION:ACCOUNT:stream/NAME, also of another account.
+# Alternatively: streamArn = arn:aws:kinesis:REGION:ACCOUNT:stream/NAME, also of another account.
 streamName = ${streamName}
 
-# Names the lease table in DynamoDB, in which the workers of this application share the shards
-# and keep their checkpoints. Another name is another application, which starts afresh.
+# The name of the lease table in DynamoDB, through which all workers of this application share the
+# shards and store their checkpoints. With another name, the application starts from the beginning.
 applicationName = ${applicationName}
 
-# Without it: AWS_REGION, the profile, the instance.
+# If it is not set: AWS_REGION, then the region of the profile, then that of the instance.
 ${regionName === undefined ? "# regionName = eu-west-1" : `regionName = ${regionName}`}
 
-# Where an application without checkpoints begins: TRIM_HORIZON (the oldest record),
-# LATEST (what comes from now on), or a time in initialPositionInStreamExtended.
+# Where an application without checkpoints begins: TRIM_HORIZON (at the oldest record) or LATEST
+# (with new records). For a time, set initialPositionInStreamExtended instead.
 initialPositionInStream = TRIM_HORIZON
 
-# POLLING shares the throughput of the shard with its other readers; FANOUT has its own, and costs.
-# Without it: FANOUT, unless one of the polling settings below is set.
+# POLLING shares the read throughput of a shard with its other consumers. FANOUT has throughput of
+# its own, at additional cost. If it is not set: FANOUT, unless a polling key below is set.
 retrievalMode = POLLING
 
-# --- Who we are ------------------------------------------------------------------------
+# --- Credentials -----------------------------------------------------------------------
 
-# The default chain: environment, profile, web identity, container, instance. A role:
+# The default chain tries the environment, the profile, web identity, the container and the instance.
+# To assume a role:
 # StsAssumeRoleCredentialsProvider|arn:aws:iam::ACCOUNT:role/NAME|SESSION|externalId=...
 # AwsCredentialsProvider = DefaultCredentialsProvider
 
 # --- How to read -----------------------------------------------------------------------
 
+# The most records in one batch.
 # maxRecords = 10000
+
+# The time between two reads of a shard. If it is not set, it adapts to the shard.
 # idleTimeBetweenReadsInMillis = 1500
 
 # --- How to share and how to stop ------------------------------------------------------
 
-# A worker that has not renewed its leases for so long loses them.
+# How long a lease lasts without renewal. After that another worker takes it.
 # failoverTimeMillis = 10000
 
-# How long a SIGTERM may take: finish the batch, checkpoint, release the leases.
+# How long a graceful shutdown may take after SIGTERM: the processors finish their batches and
+# checkpoint, and the worker releases its leases.
 # shutdownGraceMillis = 10000
 
-# How long the processor may take for one answer. Without it: for ever.
+# How long a processor may take to answer a message. If it is not set: without limit.
 # timeoutInSeconds = 300
 `;
 }

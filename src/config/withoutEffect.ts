@@ -1,40 +1,37 @@
-// Keys that are checked like all others but change nothing in this version: each with its reason, in one line.
-// `info` where nobody will miss it, `warning` where the person may count on it.
+// Keys that are checked like all others but have no effect in this version, each with its reason.
+// The level is `warning` where the user may rely on the key, and `info` otherwise.
 
 import type { ConfigNotice } from "./configError.ts";
 import type { Key } from "./keys.ts";
 
 type Reason = readonly [level: ConfigNotice["level"], reason: string];
 
-const RETRIED: Reason = [
-  "info",
-  "what fails is tried again with growing pauses, for as long as it takes",
-];
+const RETRIED: Reason = ["info", "the daemon retries with growing pauses and without a limit"];
 const NEVER_LEADS: Reason = [
   "info",
-  "this worker follows the leader of a KCL 3.x fleet, and never leads one or makes its tables",
+  "this worker never leads a KCL 3.x fleet and never creates the tables of one",
 ];
-const NO_METRICS: Reason = ["warning", "no metrics are published to CloudWatch"];
+const NO_METRICS: Reason = ["warning", "the daemon publishes no metrics to CloudWatch"];
 
 const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   maxLeaseRenewalThreads: [
     "info",
-    "each lease is renewed by itself, over a bounded pool of connections",
+    "each lease is renewed on its own, over a limited number of connections",
   ],
   skipShardSyncAtWorkerInitializationIfLeasesExist: [
     "info",
-    "the sync at the start does not hold up what has leases",
+    "shards that have leases do not wait for the sync at the start",
   ],
   listShardsBackoffTimeInMillis: RETRIED,
   maxListShardsRetryAttempts: RETRIED,
   schedulerInitializationBackoffTimeMillis: RETRIED,
   logWarningForTaskAfterMillis: [
     "warning",
-    "progressTimeoutSeconds watches over what takes too long",
+    "use progressTimeoutSeconds, which detects shards that make no progress",
   ],
   clientVersionConfig: [
     "info",
-    "the state that the fleet is in decides; without one leases are shared as in KCL 2.x",
+    "the state of the fleet decides; without a KCL 3.x fleet, leases are shared as in KCL 2.x",
   ],
   metricsLevel: NO_METRICS,
   metricsBufferTimeMillis: NO_METRICS,
@@ -64,7 +61,9 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   coordinatorStateTags: NEVER_LEADS,
 };
 
-/** Why a key changes nothing; `undefined` when it does, or asks for what happens anyway. */
+/**
+ * Why a key has no effect; `undefined` when it has one, or when it asks for what happens anyway.
+ */
 export function withoutEffect(
   key: Key,
   text: string,

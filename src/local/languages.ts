@@ -1,5 +1,6 @@
-// The word-count sample of each client: how to see that its language is installed, how to build it, how to start it.
-// Samples that are compiled are built into a folder that the caller owns; nothing is written below clients/.
+// The word-count sample of each client: how to check that its language is installed, how to build
+// it and how to start it. Compiled samples are built into a folder that the caller owns; nothing is
+// written below clients/.
 
 import { join } from "node:path";
 import { PACKAGE_FOLDER } from "../package.ts";
@@ -8,17 +9,20 @@ import { PACKAGE_FOLDER } from "../package.ts";
 export type Command = readonly [program: string, ...args: string[]];
 
 export interface LanguageSample {
-  /** Each of them ends with exit code 0 where the language can be used. */
+  /** Commands that end with exit code 0 if the language is installed. */
   readonly checks: readonly Command[];
-  /** What to install when a check fails. */
+  /** What to install if a check fails. */
   readonly missing: string;
-  /** To be run before the first start, in `cwd`, with `env` added to the environment. */
+  /** Runs before the first start, in `cwd`, with `env` added to the environment. */
   readonly build?: {
     readonly command: Command;
     readonly cwd: string;
     readonly env: Readonly<Record<string, string>>;
   };
-  /** The sample's properties file; its `executableName` is for people, `executable` below is exact. */
+  /**
+   * The sample's properties file. Its `executableName` is an example; `executable` is what to
+   * start.
+   */
   readonly properties: string;
   readonly executable: Command;
 }
@@ -135,7 +139,9 @@ export function isLanguage(name: string): name is Language {
   return Object.hasOwn(SAMPLES, name);
 }
 
-/** @param buildFolder absolute; only this process and its owner may write there, since programs are started from it. */
+/**
+ * @param buildFolder absolute. Programs are started from it, so only their user may write there.
+ */
 export function languageSample(language: Language, buildFolder: string): LanguageSample {
   return SAMPLES[language](buildFolder);
 }

@@ -1,15 +1,16 @@
-// Runs somebody else's server script as a child process that listens on 127.0.0.1 alone, on a port that nobody had
-// to guess, and that ends when we do, whatever ends us. The scripts know nothing of this: a preload steers them.
+// Runs a server script of another package as a child process that listens only on 127.0.0.1, on a
+// free port, and that ends when this process ends for any reason. The script needs no change: a
+// preloaded module controls where it listens.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Server } from "node:net";
 import { UserError } from "../model/errors.ts";
 
 export interface LoopbackProcess {
-  /** Like `http://127.0.0.1:41234`, without a slash at the end. */
+  /** Such as `http://127.0.0.1:41234`, without a slash at the end. */
   readonly url: string;
   readonly pid: number;
-  /** Resolves with "exit code 1" or "SIGKILL" when the process has ended, for whatever reason. */
+  /** Resolves when the process has ended, with text such as "exit code 1" or "SIGKILL". */
   readonly ended: Promise<string>;
   stop(): Promise<void>;
 }
@@ -19,9 +20,9 @@ export interface LoopbackScript {
   readonly script: string;
   readonly args: readonly string[] | ((port: number) => readonly string[]);
   readonly env: (port: number, otherPort: number) => Readonly<Record<string, string>>;
-  /** 0 = any free port. */
+  /** 0 means any free port. */
   readonly port: number;
-  /** The command-line option to name when the port is taken. */
+  /** The command-line option that the error names if the port is in use. */
   readonly portOption: string;
 }
 
@@ -29,32 +30,37 @@ type Report =
   | { readonly listening: number }
   | { readonly failed: string; readonly message: string };
 
-// What we tell the script to listen on. The preload turns the first into the port that is wanted, and the second
-// (a server that we have no use for, such as kinesis-local's TLS one) into any free port. That leaves no moment
-// between finding a free port and taking it.
+// The ports that the script is configured with. The preload replaces the first with the wanted
+// port, and the second (a server that is not used, such as the TLS server of kinesis-local) with
+// any free port. So no other process can take a free port between finding it and listening on it.
 const MAIN_PORT = 1;
 const OTHER_PORT = 2;
 
 const START_LIMIT_MS = 30_000;
 const KEPT_STDERR_CHARS = 4_000;
 
-/** Resolves when the script listens. @throws UserError when the port is taken; Error when the script ends first. */
+/**
+ * Resolves when the script listens.
+ *
+ * @throws UserError when the port is in use; Error when the script ends first.
+ */
 export async function startOnLoopback(what: LoopbackScript): Promise<LoopbackProcess> {
   const args = typeof what.args === "function" ? what.args(MAIN_PORT) : what.args;
   const child = spawn(process.execPath, ["--import", preloadUrl(what.port), what.script, ...args], {
-    // A session of its own, so that Ctrl-C in the terminal reaches us and not the services under our feet.
+    // In its own session, so that Ctrl-C in the terminal reaches this process and not the service.
     detached: true,
-    // Without NODE_OPTIONS: a debugger or loader meant for us is not meant for them.
+    // Without NODE_OPTIONS: they may start a debugger or loader that is meant for this process
+    // only.
     env: { ...process.env, NODE_OPTIONS: "", ...what.env(MAIN_PORT, OTHER_PORT) },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
-  const lastWords = keepLastWords(child);
+  const lastStderr = keepStderr(child);
   const ended = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
     child.once("error", (error) => resolve(error.message));
   });
   const stop = async (): Promise<void> => {
-    // Nothing is on disk, so there is nothing to be gentle with.
+    // Nothing is on disk, so the process can be killed.
     child.kill("SIGKILL");
     await ended;
   };
@@ -64,9 +70,12 @@ export async function startOnLoopback(what: LoopbackScript): Promise<LoopbackPro
     new Promise<Report>((resolve) =>
       child.once("message", (message) => resolve(message as Report)),
     ),
-    ended.then((how) => ({ failed: how, message: lastWords() })),
+    ended.then((how) => ({ failed: how, message: lastStderr() })),
     new Promise<Report>((resolve) => {
-      const tooLate = { failed: `silence for ${START_LIMIT_MS / 1000} s`, message: "" };
+      const tooLate = {
+        failed: `it did not listen within ${START_LIMIT_MS / 1000} s`,
+        message: "",
+      };
       timer = setTimeout(() => resolve(tooLate), START_LIMIT_MS);
     }),
   ]);
@@ -81,9 +90,9 @@ export async function startOnLoopback(what: LoopbackScript): Promise<LoopbackPro
 function startError(what: LoopbackScript, report: Report): Error {
   if (!("failed" in report)) return new Error(`${what.name} has no process`);
   if (report.failed === "EADDRINUSE" || report.failed === "EACCES") {
-    const why = report.failed === "EACCES" ? "is not ours to use" : "is taken";
+    const why = report.failed === "EACCES" ? "may not be used by this user" : "is in use";
     return new UserError(
-      `Port ${what.port} on 127.0.0.1 ${why}, so ${what.name} cannot start. Choose another with ${what.portOption}, or leave the option out for any free port.`,
+      `Port ${what.port} on 127.0.0.1 ${why}, so ${what.name} cannot start. Choose another port with ${what.portOption}, or leave the option out for any free port.`,
     );
   }
   return new Error(
@@ -91,7 +100,7 @@ function startError(what: LoopbackScript, report: Report): Error {
   );
 }
 
-function keepLastWords(child: ChildProcess): () => string {
+function keepStderr(child: ChildProcess): () => string {
   let text = "";
   child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     text = (text + chunk).slice(-KEPT_STDERR_CHARS);
@@ -100,15 +109,15 @@ function keepLastWords(child: ChildProcess): () => string {
 }
 
 /**
- * The preload as a `data:` URL, made from the function below: it works the same from `src` under the test runner
- * and from `dist`, and needs no file that a packer could forget.
+ * The preloaded module as a `data:` URL, made from the function below. It works from `src` under
+ * the test runner and from `dist`, and needs no file in the package.
  */
 function preloadUrl(port: number): string {
   const code = `(${preload.toString()})(${JSON.stringify({ main: MAIN_PORT, other: OTHER_PORT, port })})`;
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
-/** Runs in the child, before the script. It must not touch anything outside its own braces. */
+/** Runs in the child, before the script. It must not use anything outside the function. */
 function preload(ports: { main: number; other: number; port: number }): void {
   const { Server } = process.getBuiltinModule("node:net");
   const listen = Server.prototype.listen;
@@ -132,6 +141,6 @@ function preload(ports: { main: number; other: number; port: number }): void {
     if (typeof callback === "function") this.once("listening", () => callback());
     return listen.call(this, { host: "127.0.0.1", port: isMain ? ports.port : 0 });
   } as typeof listen;
-  // The channel closes when the parent ends, however it ends.
+  // The channel closes when the parent ends, for any reason.
   process.on("disconnect", () => process.exit());
 }

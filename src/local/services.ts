@@ -1,5 +1,6 @@
-// The embedded Kinesis (kinesis-local) and DynamoDB (dynalite), each a small Node process of its own, so that
-// their work never runs on the event loop that is being tested or measured. They keep everything in memory.
+// The embedded Kinesis (kinesis-local) and DynamoDB (dynalite). Each runs in its own Node process,
+// so that its work never runs on the event loop that is tested or measured. They keep everything in
+// memory.
 
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -7,20 +8,23 @@ import { pathToFileURL } from "node:url";
 import { UserError } from "../model/errors.ts";
 import { type LoopbackProcess, startOnLoopback } from "./loopbackProcess.ts";
 
-/** The region that the embedded services take themselves to be in. */
+/** The region of the embedded services. */
 export const LOCAL_REGION = "us-east-1";
 
-/** Signatures are not checked; the SDK only wants something to sign with. */
+/** The services do not check signatures, but the SDK needs credentials to sign with. */
 export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" } as const;
 
 export interface LocalOptions {
-  /** The port on 127.0.0.1; absent or 0 = any free one. */
+  /** The port on 127.0.0.1; any free port when absent or 0. */
   readonly port?: number;
-  /** How long a stream or table stays in CREATING, DELETING or UPDATING: the real services take seconds. */
+  /** How long a stream or table stays in CREATING, DELETING or UPDATING. AWS takes seconds. */
   readonly transitionMs?: number;
 }
 
-/** A service that is up. `stop` returns when its process has ended; `ended` resolves then with how it ended. */
+/**
+ * A running service. `stop` returns when its process has ended; `ended` then resolves with the
+ * reason.
+ */
 export type LocalService = LoopbackProcess;
 
 const DEFAULT_TRANSITION_MS = 20;
@@ -28,7 +32,7 @@ const DEFAULT_TRANSITION_MS = 20;
 /**
  * Starts an embedded Kinesis and resolves when it listens.
  *
- * @throws UserError when `kinesis-local` is not installed, or the port is taken.
+ * @throws UserError when `kinesis-local` is not installed, or the port is in use.
  */
 export async function startKinesis(options: LocalOptions = {}): Promise<LocalService> {
   const script = locate("kinesis-local/main.js");
@@ -56,7 +60,7 @@ export async function startKinesis(options: LocalOptions = {}): Promise<LocalSer
 /**
  * Starts an embedded DynamoDB and resolves when it listens.
  *
- * @throws UserError when `dynalite` is not installed, or the port is taken.
+ * @throws UserError when `dynalite` is not installed, or the port is in use.
  */
 export async function startDynamo(options: LocalOptions = {}): Promise<LocalService> {
   const transition = String(options.transitionMs ?? DEFAULT_TRANSITION_MS);
@@ -87,14 +91,16 @@ const TRANSITIONS = [
   "UPDATE_STREAM_MODE",
 ] as const;
 
-/** Both packages are development dependencies: a production install has them only if the person added them. */
+/**
+ * Both packages are development dependencies: an installation has them only if the user added them.
+ */
 function locate(file: string): string {
   const places = [import.meta.url, pathToFileURL(join(process.cwd(), "package.json")).href];
   for (const place of places) {
     try {
       return createRequire(place).resolve(file);
     } catch {
-      // Not there: try the next place.
+      // The package is not here: try the next place.
     }
   }
   throw new UserError(

@@ -28,10 +28,12 @@ const ARN = /^arn:aws[a-z-]*:([a-z0-9]+):([a-z0-9-]+):(\d{12}):(.+)$/;
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const STREAM = /^[a-zA-Z0-9_.-]{1,128}$/;
 
+export const DESTINATION_FORM = "file:PATH, sqs:…, sns:…, s3:… or kinesis:…";
+
 /** @returns what is allowed, as a string, when it is not understood. */
 export function parseDestination(text: string): Destination | string {
   const [, type = "", rest = ""] = /^([a-z0-9]+):(.+)$/s.exec(text.trim()) ?? [];
-  if (!isType(type)) return "file:PATH, sqs:…, sns:…, s3:… or kinesis:…";
+  if (!isType(type)) return DESTINATION_FORM;
   return PARSERS[type](rest.trim()) ?? FORMS[type];
 }
 

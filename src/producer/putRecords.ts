@@ -1,4 +1,4 @@
-// Puts records with as few calls as the service allows, and puts again only those that it refused.
+// Puts records with as few calls as the service allows, and repeats only those that it refused.
 
 import {
   type KinesisClient,
@@ -9,7 +9,7 @@ import {
 import { type Clock, systemClock } from "../clock.ts";
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
-import { type Backoff, backoffMs } from "../retry.ts";
+import { type Backoff, backoffMs, retry } from "../retry.ts";
 
 export interface RecordToPut {
   readonly data: Uint8Array;
@@ -18,70 +18,81 @@ export interface RecordToPut {
 }
 
 export interface PutResult {
-  /** Stored, in the order in which they were given. */
+  /** The records that were stored, in the order of storage. */
   readonly put: readonly RecordToPut[];
-  /** Not stored, because the signal was aborted first. */
+  /** The records that were not stored, because the signal was aborted first. */
   readonly unsent: readonly RecordToPut[];
-  /** How many times a record was refused and had to be put again. */
+  /** How often a record was refused and had to be put again. */
   readonly refusals: number;
 }
 
 export interface PutOptions {
-  /** Starts no further call; one under way is always finished. */
+  /** After an abort no further call starts; a call in flight is always finished. */
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
-  /** Hears of what each call has stored, also when a later one fails. */
+  /** Receives what each call has stored, also when a later call fails. */
   readonly onStored?: (records: readonly RecordToPut[]) => void;
 }
 
-// PutRecords takes at most 500 records and 5 MiB, partition keys included, a call.
+// A PutRecords call accepts at most 500 records and 5 MiB, partition keys included.
 export const MAX_RECORDS_PER_CALL = 500;
 export const MAX_BYTES_PER_CALL = 5 * 1024 * 1024;
 
 const REFUSED: Backoff = { baseMs: 100, capMs: 2_000 };
-// About half a minute of refusals without one record taken: by then it is not a burst any more.
+// About half a minute in which no record is stored. A burst would be over by then.
 const MAX_ATTEMPTS_WITHOUT_PROGRESS = 30;
 
 /**
- * Puts all records, call after call. What a call refuses (throttled, internal failure) goes into the next call,
- * in its old order, before anything that comes later. Order across partition keys is the service's affair.
+ * Puts all records, call after call. The records that a call refuses (throttled, internal failure)
+ * go into the next call, in their order, before all later records. The service decides about the
+ * order across partition keys.
  *
- * @throws UserError when the stream takes nothing for about half a minute; the SDK's error when a whole call fails.
+ * @throws UserError when the stream stores no record for about half a minute; the SDK's error when
+ * a
+ *   whole call fails.
  */
 export async function putRecords(
   client: KinesisClient,
   streamName: string,
   records: readonly RecordToPut[],
-  { signal, clock = systemClock, onStored = () => {} }: PutOptions = {},
+  { signal = NEVER, clock = systemClock, onStored = () => {} }: PutOptions = {},
 ): Promise<PutResult> {
   const put: RecordToPut[] = [];
   let refusals = 0;
+  const mayPass = (error: unknown) => error instanceof NothingStored;
+  const policy = { clock, backoff: REFUSED, attempts: MAX_ATTEMPTS_WITHOUT_PROGRESS, mayPass };
+  /** @returns the records that were refused; a call that stores none of them has failed. */
+  const putSome = async (waiting: readonly RecordToPut[]) => {
+    const results = await putOnce(client, streamName, waiting);
+    const refused = waiting.filter((_, index) => results[index]?.ErrorCode);
+    const stored = waiting.filter((_, index) => !results[index]?.ErrorCode);
+    put.push(...stored);
+    onStored(stored);
+    refusals += refused.length;
+    if (stored.length === 0) throw new NothingStored(streamName, results);
+    return refused;
+  };
   for (const call of splitIntoCalls(records)) {
-    let waiting = call;
-    let attempt = 0;
+    let waiting: readonly RecordToPut[] | undefined = call;
     while (waiting.length > 0) {
-      if (signal?.aborted) {
+      const some: readonly RecordToPut[] = waiting;
+      waiting = await retry(() => putSome(some), policy, signal);
+      if (waiting === undefined) {
         const stored = new Set(put);
         return { put, unsent: records.filter((record) => !stored.has(record)), refusals };
       }
-      const answers = await putOnce(client, streamName, waiting);
-      const refused = waiting.filter((_, index) => answers[index]?.ErrorCode);
-      const stored = waiting.filter((_, index) => !answers[index]?.ErrorCode);
-      put.push(...stored);
-      onStored(stored);
-      if (refused.length > 0) {
-        attempt = refused.length < waiting.length ? 0 : attempt + 1;
-        refusals += refused.length;
-        if (attempt >= MAX_ATTEMPTS_WITHOUT_PROGRESS) throw takesNothing(streamName, answers);
-        await clock.sleep(backoffMs(attempt, REFUSED), signal);
-      }
-      waiting = refused;
+      if (waiting.length > 0) await clock.sleep(backoffMs(0, REFUSED), signal);
     }
   }
   return { put, unsent: [], refusals };
 }
 
-/** Splits records into calls that the service accepts, in order. One that is too big by itself gets its own call. */
+const NEVER = new AbortController().signal;
+
+/**
+ * Splits records into calls that the service accepts, in order. A record that is too large gets its
+ * own call.
+ */
 export function splitIntoCalls(
   records: readonly RecordToPut[],
 ): readonly (readonly RecordToPut[])[] {
@@ -111,22 +122,24 @@ async function putOnce(
     ({ data, partitionKey }) =>
       ({ Data: data, PartitionKey: partitionKey }) satisfies PutRecordsRequestEntry,
   );
-  const answer = await client.send(
+  const response = await client.send(
     new PutRecordsCommand({ StreamName: streamName, Records: entries }),
   );
-  const results = answer.Records ?? [];
+  const results = response.Records ?? [];
   if (results.length !== records.length) {
     throw new Error(
-      `PutRecords on ${streamName}: ${counted(records.length, "record")} sent, ${results.length} answered; which are stored is unknown`,
+      `PutRecords on ${streamName}: ${counted(records.length, "record")} sent, but ${counted(results.length, "result")} returned. It is unknown which records are stored`,
     );
   }
   return results;
 }
 
-function takesNothing(streamName: string, answers: readonly PutRecordsResultEntry[]): UserError {
-  const { ErrorCode, ErrorMessage } = answers.find((answer) => answer.ErrorCode) ?? {};
-  return new UserError(
-    `Stream ${streamName} refused every record in ${MAX_ATTEMPTS_WITHOUT_PROGRESS} attempts: ${ErrorCode}: ${ErrorMessage}. ` +
-      "A shard takes 1,000 records and 1 MiB a second: lower --rate, or add shards.",
-  );
+class NothingStored extends UserError {
+  constructor(streamName: string, results: readonly PutRecordsResultEntry[]) {
+    const { ErrorCode, ErrorMessage } = results.find((result) => result.ErrorCode) ?? {};
+    super(
+      `Stream ${streamName} refused every record in ${MAX_ATTEMPTS_WITHOUT_PROGRESS} attempts: ${ErrorCode}: ${ErrorMessage}. ` +
+        "A shard accepts 1,000 records and 1 MiB per second: lower --rate, or add shards.",
+    );
+  }
 }

@@ -1,4 +1,4 @@
-// Makes sure that there is a stream to write to: creates it if asked, waits until it takes records.
+// Ensures that a stream exists and accepts records: creates it if that is wanted, and waits for it.
 
 import {
   CreateStreamCommand,
@@ -13,31 +13,34 @@ import { UserError } from "../model/errors.ts";
 
 export interface WantedStream {
   readonly streamName: string;
-  /** How many shards to create it with; absent = it must be there. */
+  /** The number of shards to create the stream with; when absent, the stream must exist. */
   readonly createWithShards?: number;
 }
 
-export interface FoundStream {
+export interface ReadyStream {
   readonly openShards: number;
   readonly created: boolean;
 }
 
-// DescribeStreamSummary: 20 calls a second and account.
+// An account may call DescribeStreamSummary 20 times per second.
 const POLL_MS = 250;
-// A new stream is usually ACTIVE in well under a minute.
+// A new stream is usually ACTIVE within a minute.
 const ACTIVE_LIMIT_MS = 300_000;
 
 /**
- * Returns when the stream takes records (ACTIVE, or UPDATING while it is resharded), or the signal is aborted.
+ * Returns when the stream accepts records (ACTIVE, or UPDATING while it is resharded), or when the
+ * signal is aborted.
  *
- * @throws UserError when it does not exist and was not to be created, is being deleted, or stays unready for 5 minutes.
+ * @throws UserError when the stream does not exist and may not be created, when it is being
+ * deleted,
+ *   or when it is not ready after 5 minutes.
  */
 export async function ensureStream(
   client: KinesisClient,
   { streamName, createWithShards }: WantedStream,
   signal: AbortSignal,
   clock: Clock = systemClock,
-): Promise<FoundStream> {
+): Promise<ReadyStream> {
   const created =
     createWithShards !== undefined && (await create(client, streamName, createWithShards));
   const deadline = clock.monotonicMs() + ACTIVE_LIMIT_MS;
@@ -47,16 +50,16 @@ export async function ensureStream(
     if (status === "ACTIVE" || status === "UPDATING" || signal.aborted) {
       return { openShards: stream?.OpenShardCount ?? 0, created };
     }
-    // Right after its creation a stream may not be visible yet.
+    // A stream that was just created may not be visible yet.
     if (stream === undefined && !created) throw await missing(client, streamName);
     if (status === "DELETING") {
       throw new UserError(
-        `Stream ${streamName} is being deleted. Wait until it is gone, then create it anew with --create.`,
+        `Stream ${streamName} is being deleted. Wait until it is gone, then create it with --create.`,
       );
     }
     if (clock.monotonicMs() > deadline) {
       throw new UserError(
-        `Stream ${streamName} is still ${status ?? "invisible"} after ${ACTIVE_LIMIT_MS / 60_000} minutes; look at it in the AWS console.`,
+        `Stream ${streamName} is still ${status ?? "not visible"} after ${ACTIVE_LIMIT_MS / 60_000} minutes. Check its state in the AWS console.`,
       );
     }
     await clock.sleep(POLL_MS, signal);

@@ -1,4 +1,5 @@
-// The putter's counts, and how it shows them: one line redrawn on a terminal, a plain line now and then elsewhere.
+// Counts what `put` has stored, and shows it: as one line that is redrawn on a terminal, and
+// otherwise as a line every few seconds.
 
 import type { Clock } from "../clock.ts";
 import { counted } from "../plural.ts";
@@ -12,7 +13,7 @@ export interface ProgressOutput {
 const REDRAW_MS = 100;
 const PLAIN_LINE_MS = 5_000;
 const ERASE_LINE = "\r\x1b[2K";
-// A summary per word is for a handful of words, not for whatever comes on STDIN.
+// The summary lists words only if there are few; lines from STDIN are usually all different.
 const MAX_WORDS_SHOWN = 12;
 
 export class Progress {
@@ -34,7 +35,7 @@ export class Progress {
     this.#shownMs = this.#startedMs;
   }
 
-  /** How a batch ended whose stored records are known already. */
+  /** Adds the refusals and the unsent records of a batch; `stored` has counted the rest. */
   ended({ unsent, refusals }: Pick<PutResult, "unsent" | "refusals">): void {
     this.#refusals += refusals;
     this.#unsent += unsent.length;
@@ -50,7 +51,7 @@ export class Progress {
     this.#output.write(this.#output.isTTY ? ERASE_LINE + this.#line() : `${this.#line()}\n`);
   }
 
-  /** The last line: what was put in all, and how many of each word. */
+  /** Writes the last line: the total, and the count of each word. */
   finish(): void {
     const words =
       this.#perWord.size <= MAX_WORDS_SHOWN
@@ -71,7 +72,7 @@ export class Progress {
   }
 
   #count(data: Uint8Array): void {
-    // One word more than we show is enough to know that there are too many.
+    // One word more than the summary shows: then there are too many for it.
     if (this.#perWord.size > MAX_WORDS_SHOWN) return;
     const word = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
     this.#perWord.set(word, (this.#perWord.get(word) ?? 0) + 1);

@@ -1,4 +1,5 @@
-// The putter's whole run: a stream that is ready, then batch after batch of a source, counted and shown.
+// The run of `put`: waits for the stream, then puts batch after batch from a source and shows
+// progress.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { kinesisClient } from "../aws/kinesisClient.ts";
@@ -18,7 +19,7 @@ export interface PutRun {
   readonly createWithShards?: number;
   readonly endpoint?: string;
   readonly region?: string;
-  /** How many records in all; absent = as many as the source has. */
+  /** The number of records to put; all records of the source when absent. */
   readonly count?: number;
   readonly source: Rounds | Lines;
   readonly partitionKey: (data: Uint8Array) => string;
@@ -27,7 +28,11 @@ export interface PutRun {
   readonly signal: AbortSignal;
 }
 
-/** Returns when the source is at its end, the count is reached or the signal aborted. @throws UserError, see `explain`. */
+/**
+ * Returns when the source ends, when the count is reached, or when the signal is aborted.
+ *
+ * @throws UserError, see `explain`.
+ */
 export async function putFrom(run: PutRun): Promise<void> {
   const emit = (event: Event) => {
     if (event.type === "configWarning") run.output.write(`${event.message}\n`);
@@ -39,9 +44,9 @@ export async function putFrom(run: PutRun): Promise<void> {
   } as const;
   const services = { kinesis: reach, dynamodb: reach, cloudwatch: reach };
   const options = await awsOptions({ services }, "kinesis", { emit }).catch((error: unknown) => {
-    // What is a key of the properties file for the daemon is an option here.
+    // The message names a property key; `put` has an option instead.
     if (!(error instanceof UserError) || run.region) throw error;
-    throw new UserError(`${error.message}. To put, give --region.`, { cause: error });
+    throw new UserError(`${error.message}. Or give --region.`, { cause: error });
   });
   const client = kinesisClient(options);
   try {
@@ -62,7 +67,7 @@ async function work(client: KinesisClient, run: PutRun): Promise<void> {
     output.write(`Created stream ${streamName} with ${counted(found.openShards, "shard")}\n`);
   else if (createWithShards && createWithShards !== found.openShards) {
     output.write(
-      `Stream ${streamName} is there already, with ${counted(found.openShards, "open shard")}\n`,
+      `Stream ${streamName} exists already, with ${counted(found.openShards, "open shard")}\n`,
     );
   }
   const progress = new Progress(streamName, output, clock);

@@ -1,4 +1,4 @@
-// What to put, and when: random words in rounds, or the lines of an input as they come.
+// What `put` writes, and when: words in rounds, or the lines of an input as they arrive.
 
 import type { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
@@ -6,15 +6,15 @@ import { UserError } from "../model/errors.ts";
 
 export interface Rounds {
   readonly words: readonly string[];
-  /** The time from one round to the next; 0 = no pause. */
+  /** The time from the start of one round to the next; 0 means no pause. */
   readonly periodMs: number;
-  /** Words in a round; a fraction is carried over to the next. */
+  /** Words in a round; a fraction is carried over to the next round. */
   readonly perRound: number;
-  /** `inOrder` goes round the list, `random` draws from it. */
+  /** `inOrder` repeats the list, `random` draws from it. */
   readonly choice: "random" | "inOrder";
 }
 
-/** Yields each round's words when they are due, until the signal is aborted. */
+/** Yields the words of each round when they are due, until the signal is aborted. */
 export async function* rounds(
   { words, periodMs, perRound, choice }: Rounds,
   clock: Clock,
@@ -33,7 +33,7 @@ export async function* rounds(
     const size = Math.floor(owed);
     owed -= size;
     if (size > 0) yield Array.from({ length: size }, pick);
-    // A round that came late does not make the next ones hurry: lost time is not made up with a burst.
+    // After a late round, the next ones keep their period: lost time is not made up with a burst.
     dueMs = Math.max(dueMs + periodMs, clock.monotonicMs());
     await clock.sleep(dueMs - clock.monotonicMs(), signal);
   }
@@ -41,15 +41,16 @@ export async function* rounds(
 
 export interface Lines {
   readonly input: Readable;
-  /** Records a second; absent = as they come. */
+  /** Records per second; without a limit when absent. */
   readonly rate?: number;
 }
 
-// With a rate, lines are put in steps of about this length.
+// With a rate, the lines are put in steps of about this length.
 const STEP_SECONDS = 0.1;
 
 /**
- * Yields the lines of an input, no faster than the rate; ends with the input, or when the signal is aborted.
+ * Yields the lines of an input, no faster than the rate. Ends with the input, or when the signal is
+ * aborted.
  *
  * @throws UserError when a line is longer than a record can be.
  */
@@ -58,7 +59,7 @@ export async function* pacedLines(
   clock: Clock,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Buffer[]> {
-  // Someone who pauses at the keyboard must not keep us from ending.
+  // Without this, an input that stays open would keep the process alive.
   const close = () => input.destroy();
   signal.addEventListener("abort", close, { once: true });
   try {
@@ -83,14 +84,14 @@ export async function* pacedLines(
   }
 }
 
-// The largest record that any stream can be set to take.
+// The largest record that a stream can be configured to accept.
 const MAX_LINE_BYTES = 10 * 1024 * 1024;
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Yields the lines that each chunk of the input completes: bytes as they came, without the line's end, blank lines
- * left out. The input is read no faster than its lines are taken.
+ * Yields the lines that each chunk of the input completes: bytes as they came, without the line's
+ * end, blank lines left out. The input is read no faster than its lines are taken.
  *
  * @throws UserError when a line is longer than a record can be.
  */

@@ -1,4 +1,4 @@
-// What the lease table remembers at the end of the sample.
+// Reads the checkpoints in the lease table at the end of the sample.
 
 import { dynamoClient } from "../aws/dynamoClient.ts";
 import { systemClock } from "../clock.ts";

@@ -1,4 +1,4 @@
-// The words that the processors say they counted: each writes one small JSON file per shard.
+// Reads the counts of the processors, each of which writes one small JSON file for its shard.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +7,10 @@ import type { WordCounts } from "./view.ts";
 
 const CountsFile = z.record(z.string(), z.number().int().nonnegative());
 
-/** The sum over all shards. Files appear whole, since the processors rename them into place. */
+/**
+ * The sum over all shards. No file is ever half-written, because the processors rename them into
+ * place.
+ */
 export async function readCounts(folder: string): Promise<WordCounts> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   const files = await Promise.all(

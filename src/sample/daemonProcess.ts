@@ -1,4 +1,4 @@
-// The daemon as a person would start it: the built program with a properties file, in a process of its own.
+// Starts the daemon as a user does: the built program with a properties file, in its own process.
 
 import { once } from "node:events";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { PACKAGE_FOLDER } from "../package.ts";
 
 interface DaemonOptions {
   readonly propertiesFile: string;
-  /** Where its relative paths begin, such as those in `executableName`. */
+  /** The working directory, in which relative paths begin, such as those in `executableName`. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly onLine: (line: string) => void;
@@ -18,7 +18,7 @@ export interface DaemonProcess {
   readonly pid: number;
   /** Its exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
-  /** Asks it to stop; asking again makes it stop at once. */
+  /** Requests a graceful shutdown; the second call ends the daemon at once. */
   terminate(): void;
   kill(): void;
 }
@@ -26,7 +26,8 @@ export interface DaemonProcess {
 export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess> {
   const main = join(PACKAGE_FOLDER, "dist/main.js");
   const args = [main, "-p", options.propertiesFile, "--log-format", "json", "--log-level", "debug"];
-  // In its own process group: a Ctrl-C in the terminal is for the sample, which then stops the daemon in order.
+  // In its own process group: Ctrl-C reaches only the sample, which then stops the daemon
+  // gracefully.
   const child = execa(process.execPath, args, {
     cwd: options.cwd,
     env: options.env,

@@ -1,4 +1,4 @@
-// The processors of the language asked for: is it installed, and what has to be built first?
+// Prepares the processors of a language: checks that it is installed, and builds its sample.
 
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -19,16 +19,16 @@ export interface PreparedLanguage {
   readonly executableName: string;
 }
 
-/** A compiler that has not come to an end by then will not. */
+/** Longer than any of the samples takes to compile. */
 const BUILD_LIMIT_MS = 300_000;
 
 /**
- * @param folder of the sample run; what has to be compiled goes there.
+ * @param folder the folder of this run, which receives what is compiled.
  * @throws UserError when the language is unknown, not installed, or its sample does not build.
  */
 export async function prepareLanguage(name: string, folder: string): Promise<PreparedLanguage> {
   if (!isLanguage(name)) {
-    throw new UserError(`--language ${name} is not known. Allowed: ${LANGUAGES.join(", ")}.`);
+    throw new UserError(`--language ${name} is unknown. Allowed: ${LANGUAGES.join(", ")}.`);
   }
   const buildFolder = join(folder, "build");
   await mkdir(buildFolder);
@@ -47,7 +47,7 @@ async function check(name: string, { checks, missing }: LanguageSample): Promise
     const { failed } = await execa(program, args, { reject: false, stdin: "ignore" });
     if (failed) {
       throw new UserError(
-        `The ${name} sample needs ${missing}. Install it, or choose --language node, which needs nothing more.`,
+        `The ${name} sample needs ${missing}. Install it, or choose --language node, which needs nothing else.`,
       );
     }
   }
@@ -65,11 +65,11 @@ async function build(name: string, { build: step }: LanguageSample): Promise<voi
     timeout: BUILD_LIMIT_MS,
   });
   if (result.failed) {
-    throw new UserError(`The ${name} sample does not build: ${result.command}\n${result.all}`);
+    throw new UserError(`The ${name} sample cannot be built: ${result.command}\n${result.all}`);
   }
 }
 
-/** As `executableName` is taken apart: a word with a blank or a quote goes into double quotes. */
+/** Quotes a word for `executableName`: one with a blank or a quote is put into double quotes. */
 function quote(word: string): string {
   return /[ '"]/.test(word) ? `"${word.replaceAll(/["\\]/g, "\\$&")}"` : word;
 }

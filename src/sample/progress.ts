@@ -1,10 +1,10 @@
-// What the sample knows of the running daemon, gathered from the daemon's own log lines.
+// What the sample knows about the running daemon, gathered from the daemon's log lines.
 
 import * as z from "zod";
 
 export interface ShardProgress {
   pid?: number;
-  /** What became of the shard: `reading` until its log says otherwise. */
+  /** The state of the shard, as the view shows it. */
   state: string;
   position: string;
   lagMs?: number;
@@ -13,7 +13,7 @@ export interface ShardProgress {
 
 const PositionText = z.object({ sequenceNumber: z.string(), subSequenceNumber: z.number() });
 
-/** The part of a log line that the sample looks at; the daemon's log has more. */
+/** The fields of a log line that the sample uses; there are more. */
 const LogLine = z.looseObject({
   event: z.string(),
   level: z.string(),
@@ -29,21 +29,21 @@ type LogLine = z.infer<typeof LogLine>;
 
 export class Progress {
   readonly shards = new Map<string, ShardProgress>();
-  /** Lines of level warn and error, oldest first, and lines that are no log lines at all. */
-  readonly complaints: string[] = [];
+  /** Messages of level warn and error, and lines that are not log lines; oldest first. */
+  readonly warnings: string[] = [];
 
   get delivered(): number {
     return [...this.shards.values()].reduce((sum, shard) => sum + shard.records, 0);
   }
 
-  hear(text: string): void {
+  read(text: string): void {
     const line = parse(text);
     if (!line) {
-      this.complaints.push(text);
+      this.warnings.push(text);
       return;
     }
-    if (line.level === "warn" || line.level === "error") this.complaints.push(line.message);
-    if (line.shardId) this.#note(line, this.#shard(line.shardId));
+    if (line.level === "warn" || line.level === "error") this.warnings.push(line.message);
+    if (line.shardId) this.#update(line, this.#shard(line.shardId));
   }
 
   #shard(shardId: string): ShardProgress {
@@ -54,10 +54,10 @@ export class Progress {
     return shard;
   }
 
-  #note(line: LogLine, shard: ShardProgress): void {
+  #update(line: LogLine, shard: ShardProgress): void {
     switch (line.event) {
       case "waitingForParents":
-        shard.state = "waits for its parents";
+        shard.state = "waiting for parents";
         break;
       case "childStarted":
         if (line.pid !== undefined) shard.pid = line.pid;

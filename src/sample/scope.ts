@@ -1,9 +1,9 @@
-// Undoes, in reverse order, all that was begun: also what was still beginning when the end came.
+// Undoes everything that was started, in reverse order, including what was still starting.
 
 export class Scope {
   readonly #undos: (() => Promise<unknown>)[] = [];
 
-  /** Waits for `made` and remembers how to undo it. */
+  /** Waits for `made` and registers how to undo it. */
   async use<T>(made: Promise<T>, undo: (made: T) => Promise<unknown>): Promise<T> {
     this.#undos.push(async () => {
       const outcome = await Promise.allSettled([made]);

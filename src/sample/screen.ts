@@ -1,6 +1,6 @@
-// Where the sample shows itself: drawn over itself on a terminal, line after line elsewhere.
+// The output of the sample: a view that is redrawn on a terminal, and lines elsewhere.
 
-/** Between two plain lines, so that a log does not fill. */
+/** The least time between two plain lines, so that a log does not grow fast. */
 const PLAIN_EVERY_MS = 1000;
 
 export class Screen {
@@ -12,18 +12,21 @@ export class Screen {
     this.#out = out;
   }
 
-  /** Shows `live` in place of the last one on a terminal; else `plain`, at most once a second unless it is the `last`. */
+  /**
+   * On a terminal, draws `live` over the last view. Elsewhere prints `plain`, at most once per
+   * second unless it is the `last`.
+   */
   draw(nowMs: number, live: () => readonly string[], plain: () => string, last = false): void {
     if (this.#out.isTTY) {
       this.#redraw(live());
     } else if (last || nowMs - this.#lastPlainMs >= PLAIN_EVERY_MS) {
       this.#lastPlainMs = nowMs;
-      this.say(plain());
+      this.print(plain());
     }
   }
 
-  /** Writes a line that stays. */
-  say(line: string): void {
+  /** Writes a line that is not drawn over. */
+  print(line: string): void {
     this.#linesDrawn = 0;
     this.#out.write(`${line}\n`);
   }

@@ -1,4 +1,4 @@
-// What the person sees: the live view while words are counted, and the reckoning at the end.
+// What the user sees: the live view while words are counted, and the comparison at the end.
 
 import type { ShardProgress } from "./progress.ts";
 
@@ -15,7 +15,7 @@ export interface Situation {
 
 const COLUMNS = ["shard", "child", "position", "lag", "records", "state"] as const;
 
-/** The whole view, one string a line; drawn over itself on a terminal. */
+/** The whole view for a terminal, one string for each line. */
 export function liveView({ title, elapsedMs, put, shards, counted }: Situation): string[] {
   const rows = [...shards]
     .sort(byName)
@@ -36,7 +36,7 @@ export function liveView({ title, elapsedMs, put, shards, counted }: Situation):
   ];
 }
 
-/** The same in one line, for a log. */
+/** The same for a log: totals, and a line for each shard. */
 export function plainView({ elapsedMs, put, shards, counted }: Situation): string {
   const each = [...shards]
     .sort(byName)
@@ -47,8 +47,8 @@ export function plainView({ elapsedMs, put, shards, counted }: Situation): strin
   return `${(elapsedMs / 1000).toFixed(1)} s  ${totals(put, shards, counted)}\n${each.map((line) => `  ${line}`).join("\n")}`;
 }
 
-/** The table "put / counted" per word; a difference is marked. */
-export function reckoning(put: WordCounts, counted: WordCounts): string[] {
+/** A table of the words put and counted; differences are marked. */
+export function comparison(put: WordCounts, counted: WordCounts): string[] {
   const words = [...new Set([...put.keys(), ...counted.keys()])].sort();
   const rows = words.map((word) => {
     const [wanted, got] = [put.get(word) ?? 0, counted.get(word) ?? 0];
@@ -58,7 +58,7 @@ export function reckoning(put: WordCounts, counted: WordCounts): string[] {
   return table([["word", "put", "counted", ""], ...rows, ["total", sum(put), sum(counted), ""]]);
 }
 
-/** Lines with columns aligned; numbers to the right. */
+/** Lines with aligned columns; numbers are aligned to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? "").length)),
@@ -91,7 +91,7 @@ function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Sequence numbers differ at their end; a position that is a word stays whole. */
+/** Sequence numbers differ only at their end. A position such as TRIM_HORIZON is not shortened. */
 function shorten(position: string): string {
   return position.length > 16 ? `…${position.slice(-12)}` : position || "-";
 }

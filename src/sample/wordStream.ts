@@ -1,4 +1,4 @@
-// The stream of the sample, and the count of what was put on it.
+// The stream of the sample, and the count of the words that were put into it.
 
 import { randomUUID } from "node:crypto";
 import { type KinesisClient, ListShardsCommand, SplitShardCommand } from "@aws-sdk/client-kinesis";
@@ -41,7 +41,7 @@ export class WordStream {
     return this.#total;
   }
 
-  /** Puts random words; only those that were stored are counted. */
+  /** Puts random words, and counts only those that were stored. */
   async put(howMany: number): Promise<void> {
     if (howMany <= 0) return;
     const words = Array.from({ length: howMany }, randomWord);
@@ -53,14 +53,19 @@ export class WordStream {
     });
   }
 
-  /** Splits the first open shard in the middle of its hash keys. @returns what was done, as a sentence. */
+  /**
+   * Splits the first open shard in the middle of its hash keys.
+   *
+   * @returns a line that reports it.
+   */
   async splitFirstShard(): Promise<string> {
     const { Shards = [] } = await this.#client.send(
       new ListShardsCommand({ StreamName: this.#name }),
     );
     const shard = Shards.find((found) => !found.SequenceNumberRange?.EndingSequenceNumber);
     const { StartingHashKey, EndingHashKey } = shard?.HashKeyRange ?? {};
-    if (!shard?.ShardId || !StartingHashKey || !EndingHashKey) return "there is no shard to split";
+    if (!shard?.ShardId || !StartingHashKey || !EndingHashKey)
+      return "There is no open shard to split";
     const middle = (BigInt(StartingHashKey) + BigInt(EndingHashKey)) / 2n;
     await this.#client.send(
       new SplitShardCommand({

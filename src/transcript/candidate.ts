@@ -1,4 +1,5 @@
-// A processor executable under test, in a process group of its own so that nothing of it outlives the test.
+// A record processor under test, in its own process group, so that none of its processes outlives
+// the test.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -6,13 +7,13 @@ import type { Readable, Writable } from "node:stream";
 import { UserError } from "../model/errors.ts";
 import { linesOf } from "./lines.ts";
 
-/** Lines of STDERR kept for the report of a failure. */
+/** The number of STDERR lines that a failure report shows. */
 const KEPT_STDERR_LINES = 20;
 
-export type Heard =
+export type Received =
   | { readonly type: "line"; readonly line: string }
   | { readonly type: "end" }
-  | { readonly type: "silence" };
+  | { readonly type: "timeout" };
 
 export interface Exit {
   readonly code: number | null;
@@ -32,37 +33,37 @@ export class Candidate {
     this.pid = child.pid ?? 0;
     this.#child = child;
     this.#input = input;
-    // A child that went away is noticed by what it no longer says.
+    // A processor that has ended is detected by the end of its output.
     input.on("error", () => {});
     this.#lines = linesOf(output);
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => resolve({ code, signal }));
     });
-    void this.#keepLastWords(errors);
+    void this.#keepStderr(errors);
   }
 
-  /** Throws a UserError when the command cannot be started. */
+  /** @throws UserError when the command cannot be started. */
   static async start(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<Candidate> {
     const [command, ...args] = argv;
-    if (command === undefined) throw new UserError("no command was given to run");
+    if (command === undefined) throw new UserError("No command was given");
     const child = spawn(command, args, { env, stdio: "pipe", detached: true });
     const candidate = new Candidate(child, child.stdin, child.stdout, child.stderr);
     try {
       await once(child, "spawn");
     } catch (error) {
-      throw new UserError(`cannot start ${argv.join(" ")}: ${(error as Error).message}`, {
+      throw new UserError(`Cannot start ${argv.join(" ")}: ${(error as Error).message}`, {
         cause: error,
       });
     }
     return candidate;
   }
 
-  /** The last lines that it wrote to STDERR. */
-  get lastWords(): readonly string[] {
+  /** The last lines that the processor wrote to STDERR. */
+  get lastStderr(): readonly string[] {
     return this.#stderr;
   }
 
-  say(line: string): void {
+  send(line: string): void {
     this.#input.write(`${line}\n`);
   }
 
@@ -70,39 +71,39 @@ export class Candidate {
     this.#input.end();
   }
 
-  /** The next line of STDOUT, its end, or silence for so long. */
-  async hear(withinMs: number): Promise<Heard> {
+  /** The next line of STDOUT, the end of STDOUT, or a timeout. */
+  async receive(withinMs: number): Promise<Received> {
     this.#pending ??= this.#lines.next();
-    const heard = await within(this.#pending, withinMs);
-    if (heard === undefined) return { type: "silence" };
+    const received = await within(this.#pending, withinMs);
+    if (received === undefined) return { type: "timeout" };
     this.#pending = undefined;
-    return heard.done ? { type: "end" } : { type: "line", line: heard.value };
+    return received.done ? { type: "end" } : { type: "line", line: received.value };
   }
 
-  /** How it ended, or `undefined` when it lives on after so long. */
+  /** How the processor ended; `undefined` when it is still running after this time. */
   exit(withinMs: number): Promise<Exit | undefined> {
     return within(this.exited, withinMs);
   }
 
-  /** SIGKILL to all of its process group. */
+  /** Sends SIGKILL to the whole process group. */
   kill(): void {
     try {
       if (this.pid > 0) process.kill(-this.pid, "SIGKILL");
     } catch {
-      // The group is gone already.
+      // The process group has ended already.
     }
     this.#child.stdout?.destroy();
     this.#child.stderr?.destroy();
   }
 
-  async #keepLastWords(errors: Readable): Promise<void> {
+  async #keepStderr(errors: Readable): Promise<void> {
     try {
       for await (const line of linesOf(errors)) {
         this.#stderr.push(line);
         if (this.#stderr.length > KEPT_STDERR_LINES) this.#stderr.shift();
       }
     } catch {
-      // Destroyed by kill().
+      // kill() destroys the stream.
     }
   }
 }

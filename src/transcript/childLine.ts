@@ -1,9 +1,9 @@
-// What a line from a child is, by the letter of the specification. The daemon forgives more than this:
-// a client that keeps to the letter works with every daemon, the Java one included.
+// Reads a line from a child strictly by the specification. The daemon tolerates more; a client that
+// conforms strictly works with every daemon, including the Java one.
 
 import type { DialectName } from "../model/dialect.ts";
 
-/** A breach of a sentence of protocol/README.md. */
+/** A violation of a numbered sentence of protocol/README.md. */
 export interface Fault {
   readonly sentence: string;
   readonly expected: string;
@@ -19,7 +19,7 @@ export interface CheckpointLine {
   readonly type: "checkpoint";
   readonly sequenceNumber: string | null;
   readonly subSequenceNumber: number | null;
-  /** The sequence number was called `checkpoint`. */
+  /** The field of the sequence number was named `checkpoint`. */
   readonly byFirstName: boolean;
 }
 
@@ -27,7 +27,7 @@ export type ChildLine =
   | StatusLine
   | CheckpointLine
   | { readonly type: "log" }
-  /** No message at all: skipped, but told to the person. */
+  /** Not a message: the line is skipped and reported. */
   | { readonly type: "noise" }
   | { readonly type: "fault"; readonly fault: Fault };
 
@@ -36,7 +36,7 @@ export function readChildLine(line: string, dialect: DialectName): ChildLine {
   if (line.trim() === "") return { type: "noise" };
   const message = parseObject(line);
   if (!message) return { type: "noise" };
-  const { action, message: words } = message;
+  const { action, message: logText } = message;
   if (typeof action !== "string") return { type: "noise" };
   switch (action) {
     case "status":
@@ -44,11 +44,11 @@ export function readChildLine(line: string, dialect: DialectName): ChildLine {
     case "checkpoint":
       return readCheckpoint(message, line, dialect);
     case "log":
-      return typeof words === "string"
+      return typeof logText === "string"
         ? { type: "log" }
         : fault("X3", "a log message with level and message", line);
     default:
-      return fault("V2", "an action status, checkpoint or log", line);
+      return fault("V2", "an action: status, checkpoint or log", line);
   }
 }
 
@@ -98,7 +98,7 @@ function parseObject(line: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-/** Enough of a line for a report. */
+/** A line, shortened for a report. */
 export function brief(line: string): string {
   return line.length <= 200 ? line : `${line.slice(0, 200)}… (${line.length} characters)`;
 }

@@ -1,9 +1,10 @@
-// What a client does wrong, as faults that name the sentence of the specification it breaks.
+// The faults of a client, each with the number of the sentence in the specification that it
+// violates.
 
 import { brief, type CheckpointLine, type Fault } from "./childLine.ts";
 import type { ScriptedAction } from "./script.ts";
 
-export function silence(action: string, ms: number): Fault {
+export function timeoutFault(action: string, ms: number): Fault {
   return { sentence: "O3", expected: `a status for ${action}`, came: `nothing within ${ms} ms` };
 }
 
@@ -36,6 +37,6 @@ export function checkpointFault(
   return { sentence: "C5", expected: "a checkpoint at a record that was delivered", came };
 }
 
-export function unannounced(line: string): Fault {
-  return { sentence: "X2", expected: "no extension that was not announced", came: brief(line) };
+export function unannouncedFault(line: string): Fault {
+  return { sentence: "X2", expected: "only extensions that were announced", came: brief(line) };
 }

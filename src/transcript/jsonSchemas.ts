@@ -1,4 +1,5 @@
-// The messages as JSON Schemas for those who write clients in other languages, made from the schemas that the daemon itself reads by.
+// The messages as JSON Schemas, for authors of clients in other languages. They are generated from
+// the schemas with which the daemon reads messages.
 
 import { z } from "zod";
 import { childMessage, daemonMessage, PROTOCOL_VERSION } from "../child/messages.ts";
@@ -13,14 +14,14 @@ const DIRECTIONS = {
     schema: childMessage,
     title: "Messages from the child to the daemon",
     description:
-      "One line on the child's STDOUT. Write no other fields: not every daemon forgives them.",
+      "One line on the child's STDOUT. Write no other fields: not every daemon accepts them.",
   },
 } as const;
 
-/** File name to text, as they stand in protocol/schemas. */
+/** The files of protocol/schemas: file name to text. */
 export function jsonSchemas(): ReadonlyMap<string, string> {
   const files = Object.entries(DIRECTIONS).map(([name, { schema, title, description }]) => {
-    // As input, not output: a reader must bear fields that a later version adds.
+    // As input, not output: a reader must accept fields that a later version adds.
     const { $schema, ...body } = z.toJSONSchema(schema, { target: "draft-2020-12", io: "input" });
     const $id = `urn:kinesis-multilang:protocol:${PROTOCOL_VERSION}:${name}`;
     const document = { $schema, $id, title, description, ...body };

@@ -1,11 +1,13 @@
-// Bytes to lines: at "\n", without a "\r" before it. A line beyond the limit is cut, so that a child that never ends one costs no more.
+// The lines of a stream as text, for tools. A line ends at \n or \r\n only, so that a recording
+// keeps a lone \r; src/lines.ts, for the daemon, also ends a line there. A line beyond the limit is
+// cut, so that a child that never ends a line cannot use up the memory.
 
 import { StringDecoder } from "node:string_decoder";
 
-/** What a child says is short; the rest of a longer line is dropped. */
+/** Messages of a child are short; the rest of a longer line is dropped. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
-/** The lines of a stream; what stands after the last line end is a line too. */
+/** The lines of a stream; the text after the last line end is a line too. */
 export async function* linesOf(
   stream: AsyncIterable<Buffer>,
   maxCharacters: number = MAX_LINE_CHARACTERS,

@@ -1,23 +1,24 @@
-// Replaces the data of a transcript's records: a processor may reject a payload that it does not know.
+// Replaces the data of a transcript's records, because a processor may reject a payload that it
+// does not expect.
 
-/** What takes the place of a record's data; both are base64. */
+/** Replaces the data of a record; both are base64. */
 export type Payload = (data: string) => string;
 
-/** A JSON object that holds the transcript's data as text, and so keeps its size and its bytes. */
+/** A JSON object that contains the transcript's data as text, so that its bytes are kept. */
 export const jsonPayload: Payload = (data) => {
   const text = Buffer.from(data, "base64").toString("latin1");
   return Buffer.from(JSON.stringify({ text })).toString("base64");
 };
 
-/** These one after the other, and again from the first. */
+/** The given payloads in turn, and then again from the first. */
 export function payloadsInTurn(all: readonly string[]): Payload {
   let next = 0;
   return (data) => all[next++ % all.length] ?? data;
 }
 
-/** A line of the daemon in which every record has other data; every other character stays. */
+/** A line of the daemon in which the data of every record is replaced, and nothing else. */
 export function withPayload(line: string, payload: Payload): string {
-  // A quote inside of a string is escaped, so that only a key can look like this.
+  // A quote inside a string is escaped, so this pattern matches only a key.
   return line.replace(/("data":")([^"\\]*)"/g, (_, key: string, data: string) => {
     return `${key}${payload(data)}"`;
   });

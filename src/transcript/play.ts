@@ -1,20 +1,21 @@
-// One play of a script to a client: says each action, answers its checkpoints, and stops at the first fault.
+// Plays one script to a client: sends each action, answers its checkpoints, and stops at the first
+// fault.
 
 import type { DialectName } from "../model/dialect.ts";
 import type { Candidate } from "./candidate.ts";
 import { brief, type CheckpointLine, type Fault, readChildLine } from "./childLine.ts";
-import { checkpointFault, silence, statusFault, unannounced } from "./clientFaults.ts";
+import { checkpointFault, statusFault, timeoutFault, unannouncedFault } from "./clientFaults.ts";
 import { answerTo, type ScriptedAction } from "./script.ts";
 
-/** Lines that are no messages which a report repeats. */
+/** The number of lines that are not messages which a report shows. */
 const KEPT_NOISE_LINES = 3;
 
-/** A slow language may take this much longer for each MiB of a line. */
+/** Extra time for each MiB of a line, because some languages parse slowly. */
 const MS_PER_MEBI = 1_000;
 const MEBI = 1024 * 1024;
 
-/** Errors after which a child may ask again. */
-const CURABLE: ReadonlySet<string> = new Set([
+/** Errors after which a child may repeat the checkpoint. */
+const TRANSIENT: ReadonlySet<string> = new Set([
   "ThrottlingException",
   "KinesisClientLibDependencyException",
 ]);
@@ -36,11 +37,11 @@ export class Play {
   #answered = 0;
   #batches = 0;
   #processed = 0;
-  /** A checkpoint was refused for good: the child may give up. */
+  /** A checkpoint failed with an error that a retry cannot fix: the child may give up. */
   #refused = false;
   #gaveUp = false;
-  /** A client of KCL 1.x may be older than this message: the daemon notices, and does without. */
-  #knowsNotice = true;
+  /** A client of KCL 1.x may not know `shutdownRequested`. The daemon detects that and omits it. */
+  #knowsShutdownRequested = true;
 
   constructor(candidate: Candidate, part: Part) {
     this.#candidate = candidate;
@@ -48,14 +49,14 @@ export class Play {
   }
 
   /**
-   * False when the transcript is about checkpoints, and the client asked for none where it could have been answered; or
-   * when it does not know the notice of a stop and need not.
+   * False when the transcript answers checkpoints and the client made none at these places, or when
+   * the client does not know `shutdownRequested` and need not.
    */
   get exercised(): boolean {
-    return this.#knowsNotice && (this.#scriptedAnswers === 0 || this.#answered > 0);
+    return this.#knowsShutdownRequested && (this.#scriptedAnswers === 0 || this.#answered > 0);
   }
 
-  /** Of the actions with records: how many were sent, and how many were answered with their status. */
+  /** How many actions with records were sent, and how many were answered with a status. */
   get batches(): { readonly sent: number; readonly processed: number } {
     return { sent: this.#batches, processed: this.#processed };
   }
@@ -64,7 +65,7 @@ export class Play {
     for (const action of this.#part.script) {
       const fault = await this.#act(action);
       if (fault && this.#isTooOldFor(action)) {
-        this.#knowsNotice = false;
+        this.#knowsShutdownRequested = false;
         return undefined;
       }
       if (fault) return fault;
@@ -85,43 +86,43 @@ export class Play {
     const isBatch = action.action === "processRecords" && action.positions.length > 0;
     if (isBatch) this.#batches++;
     this.#scriptedAnswers += action.answers.length;
-    this.#candidate.say(action.text);
+    this.#candidate.send(action.text);
     let checkpoints = 0;
     for (;;) {
-      const heard = await this.#nextMessage(action);
-      switch (heard.type) {
+      const received = await this.#nextMessage(action);
+      switch (received.type) {
         case "fault":
-          return heard.fault;
+          return received.fault;
         case "end":
           return this.#ended(action.message);
         case "checkpoint": {
-          const fault = this.#answer(heard, action, checkpoints++);
+          const fault = this.#answer(received, action, checkpoints++);
           if (fault) return fault;
           break;
         }
         case "status":
           if (isBatch) this.#processed++;
-          return statusFault(heard.responseFor, action, checkpoints);
+          return statusFault(received.responseFor, action, checkpoints);
       }
     }
   }
 
-  /** Skips what is no message; logs are welcome where they were announced. */
+  /** Skips lines that are not messages, and log messages if they were announced. */
   async #nextMessage({ message: action, text }: ScriptedAction) {
     const { announced, dialect, stepLimitMs } = this.#part;
     const limitMs = stepLimitMs + Math.floor(text.length / MEBI) * MS_PER_MEBI;
     const deadline = performance.now() + limitMs;
     for (;;) {
-      const heard = await this.#candidate.hear(Math.max(0, deadline - performance.now()));
-      if (heard.type === "end") return heard;
-      if (heard.type === "silence") {
-        return { type: "fault", fault: silence(action, limitMs) } as const;
+      const received = await this.#candidate.receive(Math.max(0, deadline - performance.now()));
+      if (received.type === "end") return received;
+      if (received.type === "timeout") {
+        return { type: "fault", fault: timeoutFault(action, limitMs) } as const;
       }
-      const message = readChildLine(heard.line, dialect);
+      const message = readChildLine(received.line, dialect);
       if (message.type === "log" && !announced) {
-        return { type: "fault", fault: unannounced(heard.line) } as const;
+        return { type: "fault", fault: unannouncedFault(received.line) } as const;
       }
-      if (message.type === "noise") this.#note(heard.line);
+      if (message.type === "noise") this.#note(received.line);
       else if (message.type !== "log") return message;
     }
   }
@@ -132,15 +133,15 @@ export class Play {
     if (fault) return fault;
     const error = answerTo(action, index, this.#part.dialect);
     if (action.answers.length > 0) this.#answered++;
-    if (error !== null && !CURABLE.has(error)) this.#refused = true;
+    if (error !== null && !TRANSIENT.has(error)) this.#refused = true;
     const firstName = byFirstName && { checkpoint: sequenceNumber };
     const place = { ...firstName, sequenceNumber, subSequenceNumber };
     const answer = { action: "checkpoint", ...place, error };
-    this.#candidate.say(JSON.stringify(answer));
+    this.#candidate.send(JSON.stringify(answer));
     return undefined;
   }
 
-  /** Closes STDIN and sees the process off. */
+  /** Closes STDIN and waits for the process to exit. */
   async #end(): Promise<Fault | undefined> {
     const { dialect, stepLimitMs } = this.#part;
     this.#candidate.endInput();
@@ -149,22 +150,22 @@ export class Play {
       return {
         sentence: "E8",
         expected: `an exit within ${stepLimitMs} ms of the end of STDIN`,
-        came: "the process lives on",
+        came: "the process is still running",
       };
     }
     if (exit.signal !== null) {
       return { sentence: "E8", expected: "an exit at the end of STDIN", came: exit.signal };
     }
     for (;;) {
-      const heard = await this.#candidate.hear(stepLimitMs);
-      if (heard.type !== "line") return undefined;
-      const message = readChildLine(heard.line, dialect);
-      if (message.type === "noise") this.#note(heard.line);
+      const received = await this.#candidate.receive(stepLimitMs);
+      if (received.type !== "line") return undefined;
+      const message = readChildLine(received.line, dialect);
+      if (message.type === "noise") this.#note(received.line);
       else if (message.type !== "log") {
         return {
           sentence: "O3",
           expected: "nothing after the last status",
-          came: brief(heard.line),
+          came: brief(received.line),
         };
       }
     }
@@ -174,12 +175,15 @@ export class Play {
     if (line.trim() !== "" && this.noise.length < KEPT_NOISE_LINES) this.noise.push(brief(line));
   }
 
-  /** STDOUT ended within an action: a failure, unless the child gave up after a refusal, with an exit code that says so. */
+  /**
+   * STDOUT ended during an action. That is a fault, unless the child gave up after a failed
+   * checkpoint with an exit code other than 0.
+   */
   async #ended(action: string): Promise<Fault | undefined> {
     const exit = await this.#candidate.exit(this.#part.stepLimitMs);
     this.#gaveUp = this.#refused && exit !== undefined && exit.code !== 0;
     if (this.#gaveUp) return undefined;
-    const came = exit ? `exit with ${exit.signal ?? exit.code}` : "the end of STDOUT";
+    const came = exit ? `an exit with ${exit.signal ?? exit.code}` : "the end of STDOUT";
     return { sentence: "E9", expected: `a status for ${action}`, came };
   }
 }

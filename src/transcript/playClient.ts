@@ -1,6 +1,7 @@
-// Plays the daemon's part of a transcript to a client and judges what it says. The transcript's own `<` lines are an
-// example, not the measure: a conforming processor may checkpoint or not, when it likes. Judged is what the
-// specification asks of every processor: one status for each action, checkpoints in good form and order, and an exit at the end.
+// Plays the daemon's part of a transcript to a client and checks the client's messages. The `<`
+// lines of the transcript are only an example, because a conforming processor decides when it
+// checkpoints. The check is what the specification requires of every processor: one status for each
+// action, valid checkpoints at records that were delivered, and an exit at the end.
 
 import type { DialectName } from "../model/dialect.ts";
 import { Candidate } from "./candidate.ts";
@@ -9,36 +10,40 @@ import { Play } from "./play.ts";
 import { scriptOf } from "./script.ts";
 import type { Transcript } from "./transcript.ts";
 
-/** How long a client may be silent within a step. Samples of official clients pause 5 s before a second try. */
+/**
+ * How long a step may take. The samples of official clients wait 5 s before they retry a
+ * checkpoint.
+ */
 export const DEFAULT_STEP_LIMIT_MS = 10_000;
 
-export interface Verdict {
+/** `conformance --json` prints these fields. */
+export interface PlayResult {
   readonly transcript: string;
   readonly behaviour: string;
   readonly outcome: "passed" | "failed" | "not exercised";
-  /** The sentence broken, or the one that the transcript shows. */
+  /** The sentence of the specification that was violated, or the one that the transcript shows. */
   readonly sentence: string;
   readonly expected?: string;
   readonly came?: string;
-  /** Lines on STDOUT that were no messages: allowed, though better on STDERR. */
+  /** Lines on STDOUT that were not messages. They are allowed, but belong on STDERR. */
   readonly noise: readonly string[];
   readonly lastWords?: readonly string[];
-  /** Of the actions with records. */
+  /** The actions with records. */
   readonly batches: { readonly sent: number; readonly processed: number };
   readonly elapsedMs: number;
 }
 
 export interface PlayOptions {
   readonly argv: readonly string[];
-  /** Whose messages the client gets at its end; the transcript's own when absent. */
+  /** The dialect of the messages that end the client; the transcript's own when absent. */
   readonly dialect?: DialectName;
   readonly stepLimitMs?: number;
   readonly env?: NodeJS.ProcessEnv;
-  /** What the records hold in place of the transcript's words; made anew for each play. */
+  /** Replaces the data of the transcript's records; called for each play. */
   readonly payload?: () => Payload;
 }
 
-/** Variables that announce the daemon to its children; protocol/README.md lists them. */
+/** The environment variables with which the daemon announces itself; see protocol/README.md. */
 const ANNOUNCEMENT = {
   KINESIS_MULTILANG_PROTOCOL_VERSION: "1",
   KINESIS_MULTILANG_SHARD_ID: "shardId-000000000000",
@@ -46,8 +51,15 @@ const ANNOUNCEMENT = {
   KINESIS_MULTILANG_ATTEMPT: "1",
 } as const;
 
-/** Starts the client and plays one transcript. Rejects with a UserError only when the command cannot be started. */
-export async function playClient(transcript: Transcript, options: PlayOptions): Promise<Verdict> {
+/**
+ * Starts the client and plays one transcript.
+ *
+ * @throws UserError only when the command cannot be started.
+ */
+export async function playClient(
+  transcript: Transcript,
+  options: PlayOptions,
+): Promise<PlayResult> {
   const started = performance.now();
   const { dialect = transcript.dialect } = options;
   const script = scriptOf(transcript, dialect, options.payload?.());
@@ -62,7 +74,7 @@ export async function playClient(transcript: Transcript, options: PlayOptions): 
       behaviour: transcript.title,
       outcome: fault ? "failed" : play.exercised ? "passed" : "not exercised",
       sentence: fault?.sentence ?? transcript.sentences[0] ?? "",
-      ...(fault && { expected: fault.expected, came: fault.came, lastWords: candidate.lastWords }),
+      ...(fault && { expected: fault.expected, came: fault.came, lastWords: candidate.lastStderr }),
       noise: play.noise,
       batches: play.batches,
       elapsedMs: Math.round(performance.now() - started),

@@ -1,4 +1,4 @@
-// Stands between a daemon and its child, passes every byte on as it is, and writes down what was said.
+// Runs between a daemon and its child, passes every byte on unchanged, and records the messages.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,57 +12,59 @@ import { compact, MAX_EXPANDED_CHARACTERS } from "./template.ts";
 
 export interface RecordOptions {
   readonly argv: readonly [string, ...string[]];
-  /** `{shardId}` in it is replaced. A file that is there is never overwritten: the next gets a number. */
+  /** `{shardId}` is replaced. An existing file is never overwritten: the name gets a number. */
   readonly out: string;
   readonly redact: boolean;
   readonly input: Readable;
   readonly output: Writable;
 }
 
-/** Numbers to try before giving up: more processes than one would record. */
+/** The most files with the same name. */
 const MAX_FILES = 10_000;
 
-/** Runs the child until it ends. @returns the exit code for the process that stands in its place. */
+/** Runs the child until it ends. @returns the exit code for this process, which takes its place. */
 export async function record(options: RecordOptions): Promise<number> {
   const [file, ...args] = options.argv;
   const child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
   try {
     await once(child, "spawn");
   } catch (error) {
-    throw new UserError(`cannot start ${options.argv.join(" ")}: ${(error as Error).message}`, {
+    throw new UserError(`Cannot start ${options.argv.join(" ")}: ${(error as Error).message}`, {
       cause: error,
     });
   }
-  const paper = new Paper(options);
+  const transcript = new TranscriptFile(options);
   const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   for (const pipe of [child.stdin, options.output]) pipe.on("error", () => {});
   const forward = (signal: NodeJS.Signals) => child.kill(signal);
   process.on("SIGTERM", forward).on("SIGINT", forward);
-  const told = copy(options.input, child.stdin, (line) => paper.daemon(line)).then(() => {
-    paper.event("stdin closes");
+  const toChild = copy(options.input, child.stdin, (line) => transcript.daemon(line)).then(() => {
+    transcript.event("stdin closes");
     child.stdin.end();
   });
-  const heard = copy(child.stdout, options.output, (line) => paper.child(line));
-  // A child that goes first is not kept waiting for more input.
-  const troubled = new Promise<never>((_, reject) => told.catch(reject));
+  const fromChild = copy(child.stdout, options.output, (line) => transcript.child(line));
+  // Only a failure is awaited here: when the child ends, the input may stay open.
+  const inputFailed = new Promise<never>((_, reject) => toChild.catch(reject));
   try {
-    await Promise.race([heard, troubled]);
+    await Promise.race([fromChild, inputFailed]);
     const [code, signal] = await exited;
-    paper.event(`child exits: ${signal ?? code}`);
+    transcript.event(`child exits: ${signal ?? code}`);
     return code ?? 128 + (signal ? constants.signals[signal] : 0);
   } catch (error) {
-    // A conversation that cannot be written down ends here, seen by the daemon as a child that failed.
+    // If the conversation cannot be recorded, it ends: to the daemon, its child has failed.
     child.kill("SIGKILL");
     throw error;
   } finally {
     process.off("SIGTERM", forward).off("SIGINT", forward);
-    paper.close();
+    transcript.close();
   }
 }
 
-/** Each line is written down before its end is passed on, so that no answer comes before its question. */
-async function copy(from: Readable, to: Writable, note: (line: string) => void): Promise<void> {
-  for await (const line of linesOf(passing(from, to), MAX_EXPANDED_CHARACTERS)) note(line);
+/**
+ * Records each line before its end is passed on, so that no answer is recorded before its request.
+ */
+async function copy(from: Readable, to: Writable, record: (line: string) => void): Promise<void> {
+  for await (const line of linesOf(passing(from, to), MAX_EXPANDED_CHARACTERS)) record(line);
 }
 
 async function* passing(from: Readable, to: Writable): AsyncGenerator<Buffer, void, void> {
@@ -73,8 +75,11 @@ async function* passing(from: Readable, to: Writable): AsyncGenerator<Buffer, vo
   }
 }
 
-/** The file, opened when it is known for which shard it is; each line is in it at once, whatever happens then. */
-class Paper {
+/**
+ * The file, opened once the shard is known. Each line is written at once, so that a crash loses
+ * none.
+ */
+class TranscriptFile {
   readonly #options: RecordOptions;
   readonly #redactor: Redactor | undefined;
   #fd: number | undefined;
@@ -90,7 +95,7 @@ class Paper {
   }
 
   child(line: string): void {
-    // The official clients write a blank line before each message; they mean nothing.
+    // The official clients write a blank line before each message; it has no meaning.
     if (line === "") return;
     this.#write(`< ${compact(this.#redactor?.child(line) ?? line)}`);
   }
@@ -126,7 +131,9 @@ class Paper {
       );
       return fd;
     }
-    throw new UserError(`${path} and ${MAX_FILES - 1} numbered ones after it are there already`);
+    throw new UserError(
+      `${path} and ${MAX_FILES - 1} numbered files after it exist already. Choose another name with --out`,
+    );
   }
 }
 
@@ -136,11 +143,11 @@ function openNew(path: string): number | undefined {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "EEXIST") return undefined;
-    throw new UserError(`cannot write the transcript ${path}: ${message}`, { cause: error });
+    throw new UserError(`Cannot write the transcript ${path}: ${message}`, { cause: error });
   }
 }
 
-/** `words.txt` to `words-2.txt`. */
+/** `words.txt` becomes `words-2.txt`. */
 function numbered(path: string, number: number): string {
   const dot = /\.[^./\\]*$/.exec(path)?.index ?? path.length;
   return `${path.slice(0, dot)}-${number}${path.slice(dot)}`;

@@ -1,7 +1,7 @@
-// Takes what is private out of a conversation, so that it can be shown to others and still be played: payloads keep their
-// lengths, partition keys stay equal where they were equal.
+// Removes private data from a conversation, so that it can be shared and still be played. Payloads
+// keep their lengths, and equal partition keys stay equal.
 
-/** Remembers the keys of one conversation. */
+/** Replaces the data of one conversation, whose partition keys it numbers. */
 export class Redactor {
   readonly #keys = new Map<string, string>();
 
@@ -19,14 +19,14 @@ export class Redactor {
     return JSON.stringify({ ...message, records });
   }
 
-  /** A line from the child: its messages hold no payloads, what else it prints may. */
+  /** A line from the child. Its messages contain no payload, but other lines may. */
   child(line: string): string {
     try {
       const message = JSON.parse(line) as { action?: unknown; message?: unknown };
       if (message.action === "status" || message.action === "checkpoint") return line;
       if (message.action === "log") return JSON.stringify({ ...message, message: "(redacted)" });
     } catch {
-      // Not a message.
+      // The line is not a message.
     }
     return `(${line.length} characters, redacted)`;
   }
@@ -40,7 +40,7 @@ export class Redactor {
   }
 }
 
-/** Base64 of as many bytes, all of them an `x`. */
+/** The base64 of the same number of bytes, each an `x`. */
 function redactedData(data: string): string {
   return Buffer.alloc(Buffer.byteLength(data, "base64"), "x").toString("base64");
 }

@@ -1,16 +1,17 @@
-// Plays a recorded conversation to a changed processor and finds the first place where it answers otherwise.
+// Plays a recorded conversation to a changed processor and finds the first place where its messages
+// differ.
 
 import { isDeepStrictEqual } from "node:util";
 import { Candidate } from "./candidate.ts";
 import { brief, readChildLine } from "./childLine.ts";
-import { type Step, spoken, type Transcript } from "./transcript.ts";
+import { lineOf, type Step, type Transcript } from "./transcript.ts";
 
 export interface Difference {
-  /** Line of the transcript. */
+  /** The line of the transcript. */
   readonly line: number;
   readonly expected: string;
   readonly came: string;
-  /** What the processor had been told last. */
+  /** The message that the processor received last. */
   readonly after: string;
   readonly lastWords: readonly string[];
 }
@@ -20,7 +21,9 @@ export interface ReplayOptions {
   readonly stepLimitMs: number;
 }
 
-/** @returns nothing when the processor says and asks the same, message by message; prints and logs do not count. */
+/**
+ * @returns `undefined` when all messages are the same. Log messages and other output are ignored.
+ */
 export async function replay(
   transcript: Transcript,
   options: ReplayOptions,
@@ -34,15 +37,15 @@ export async function replay(
     expected: brief(expected),
     came: brief(came),
     after: brief(after),
-    lastWords: candidate.lastWords,
+    lastWords: candidate.lastStderr,
   });
   try {
     for (const step of transcript.steps) {
       if (step.from === "daemon") {
-        after = spoken(step);
-        candidate.say(after);
+        after = lineOf(step);
+        candidate.send(after);
       } else if (isMessage(step)) {
-        const expected = spoken(step);
+        const expected = lineOf(step);
         const came = await nextMessage(candidate, stepLimitMs);
         if (!isSame(expected, came)) return differ(step.line, expected, came);
       }
@@ -58,28 +61,30 @@ export async function replay(
 
 const END = "the end of STDOUT";
 
-/** Lines are compared and not judged: all that one of the dialects allows is a message. */
-const EITHER = "kcl1";
+/** Lines are compared, not validated: whatever a dialect allows is a message. */
+const ANY_DIALECT = "kcl1";
 
-/** The next status or checkpoint, or words for what came instead. */
+/** The next status or checkpoint, or a phrase for what happened instead. */
 async function nextMessage(candidate: Candidate, stepLimitMs: number): Promise<string> {
   const untilMs = performance.now() + stepLimitMs;
   for (;;) {
-    const heard = await candidate.hear(Math.max(0, untilMs - performance.now()));
-    if (heard.type === "silence") return `nothing within ${stepLimitMs} ms`;
-    if (heard.type === "end") return END;
-    const { type } = readChildLine(heard.line, EITHER);
-    if (type !== "noise" && type !== "log") return heard.line;
+    const received = await candidate.receive(Math.max(0, untilMs - performance.now()));
+    if (received.type === "timeout") return `nothing within ${stepLimitMs} ms`;
+    if (received.type === "end") return END;
+    const { type } = readChildLine(received.line, ANY_DIALECT);
+    if (type !== "noise" && type !== "log") return received.line;
   }
 }
 
 function isMessage(step: Step): boolean {
   if (step.from !== "child") return false;
-  const { type } = readChildLine(spoken(step), EITHER);
+  const { type } = readChildLine(lineOf(step), ANY_DIALECT);
   return type !== "noise" && type !== "log";
 }
 
-/** Equal but for spaces, the order of keys, and null for what is absent. */
+/**
+ * Whether two messages are equal, apart from spaces, the order of keys, and null for absent fields.
+ */
 function isSame(expected: string, came: string): boolean {
   return isDeepStrictEqual(fields(expected), fields(came));
 }

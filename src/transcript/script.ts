@@ -1,22 +1,24 @@
-// What a transcript asks of a client: the actions in order, and how the checkpoints asked for in each are answered. A
-// transcript can be played in another dialect than its own: its endings are translated.
+// The script that a client is played: the actions of a transcript in order, and the answers to the
+// checkpoints in each. A transcript can be played in another dialect: its endings are translated.
 
 import { DIALECTS, isEnding } from "../child/dialect.ts";
 import type { DialectName } from "../model/dialect.ts";
 import { type Position, parsePosition } from "../model/position.ts";
 import { type Payload, withPayload } from "./payload.ts";
-import { spoken, type Transcript } from "./transcript.ts";
+import { lineOf, type Transcript } from "./transcript.ts";
 
 export interface ScriptedAction {
-  /** By its name in KCL 2.x. */
+  /** The name of the action in KCL 2.x. */
   readonly action: string;
-  /** By its name in the dialect: what the status repeats. */
+  /** The name of the action in the dialect, which the status repeats. */
   readonly message: string;
-  /** The line that the client reads. */
+  /** The line that the client receives. */
   readonly text: string;
-  /** Errors of the answers in turn, null for success; the last one goes for all that follow. */
+  /**
+   * The error of each answer in turn, null for success. The last one also applies to later answers.
+   */
   readonly answers: readonly (string | null)[];
-  /** Records delivered with it, or the place where the child is to begin. */
+  /** The positions of the delivered records, or the one at which the child begins. */
   readonly positions: readonly Position[];
 }
 
@@ -32,7 +34,7 @@ interface DaemonMessage {
   }[];
 }
 
-/** Reads the daemon's lines of a transcript. Throws when one of them is not JSON. */
+/** Reads the daemon's lines of a transcript. @throws SyntaxError when one of them is not JSON. */
 export function scriptOf(
   transcript: Pick<Transcript, "steps">,
   dialect: DialectName,
@@ -41,13 +43,13 @@ export function scriptOf(
   const script: (ScriptedAction & { answers: (string | null)[] })[] = [];
   for (const step of transcript.steps) {
     if (step.from !== "daemon") continue;
-    const text = payload ? withPayload(spoken(step), payload) : spoken(step);
+    const text = payload ? withPayload(lineOf(step), payload) : lineOf(step);
     const message = JSON.parse(text) as DaemonMessage;
     if (message.action === "checkpoint") {
       script.at(-1)?.answers.push(message.error ?? null);
     } else {
       script.push({
-        ...said(message, text, dialect),
+        ...translated(message, text, dialect),
         answers: [],
         positions: positionsIn(message),
       });
@@ -56,7 +58,7 @@ export function scriptOf(
   return script;
 }
 
-function said(message: DaemonMessage, text: string, dialect: DialectName) {
+function translated(message: DaemonMessage, text: string, dialect: DialectName) {
   const action = actionOf(message);
   const ending = isEnding(action) ? DIALECTS[dialect][action] : undefined;
   if (!ending) return { action, message: message.action, text };
@@ -68,7 +70,7 @@ function actionOf({ action, reason }: DaemonMessage): string {
   return reason === "TERMINATE" ? "shardEnded" : "leaseLost";
 }
 
-/** How the checkpoint that is number `index` within its action is answered. */
+/** The answer to the checkpoint with this index within its action. */
 export function answerTo(
   { action, answers }: ScriptedAction,
   index: number,

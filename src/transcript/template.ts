@@ -1,12 +1,13 @@
-// The compact notation inside a transcript's lines: {{repeat "QUJD" 4194304}} stands for that text so many times,
-// so that a line of 16 MiB fits on a screen. The text is a JSON string; "\r" and "\n" in it are how a line gets raw controls.
+// The compact notation in a transcript's lines: {{repeat "QUJD" 4194304}} stands for the text
+// repeated that number of times, so that a line of 16 MiB fits on a screen. The text is a JSON
+// string, in which "\r" and "\n" stand for raw control characters.
 
-/** The longest line that a transcript may ask for: a mistyped count must not eat the machine. */
+/** The longest line of a transcript: a mistyped count must not use up the memory. */
 export const MAX_EXPANDED_CHARACTERS = 64 * 1024 * 1024;
 
 const REPEAT = /\{\{repeat ("(?:[^"\\]|\\.)*") (\d+)\}\}/g;
 
-/** The text as it travels. Throws when it would grow beyond the limit, or a `{{` is left that means nothing. */
+/** The text as it is sent. @throws Error when it is too long, or when a `{{repeat` is malformed. */
 export function expand(text: string): string {
   if (!text.includes("{{")) return text;
   let length = text.length;
@@ -14,21 +15,23 @@ export function expand(text: string): string {
     const part = JSON.parse(quoted) as string;
     length += part.length * Number(times);
     if (length > MAX_EXPANDED_CHARACTERS) {
-      throw new Error(`a line would be longer than ${MAX_EXPANDED_CHARACTERS} characters: ${text}`);
+      throw new Error(
+        `The line would be longer than ${MAX_EXPANDED_CHARACTERS} characters: ${text}`,
+      );
     }
     return part.repeat(Number(times));
   });
   const left = text.replace(REPEAT, "").match(/\{\{\s*repeat[^}]*\}?\}?/);
-  if (left) throw new Error(`not understood: ${left[0]} (the form is {{repeat "text" count}})`);
+  if (left) throw new Error(`Malformed: ${left[0]} (the form is {{repeat "text" count}})`);
   return expanded;
 }
 
-/** The other way, for recordings: from so many repetitions on, up to four characters are written compactly. */
+/** For recordings: the least number of repetitions of up to four characters that is compacted. */
 const MIN_REPETITIONS = 256;
 const MAX_PART_CHARACTERS = 4;
 const PART = /^[A-Za-z0-9+/ .=-]+$/;
 
-/** A text that `expand` makes `text` of again, with long runs written compactly. */
+/** The reverse of `expand`: the same text with long repetitions in the compact notation. */
 export function compact(text: string): string {
   const escaped = text.replaceAll("{{repeat", '{{repeat "{" 2}}repeat');
   const pieces: string[] = [];
@@ -43,7 +46,7 @@ export function compact(text: string): string {
   return pieces.join("") + escaped.slice(copied);
 }
 
-// By hand: a regular expression with a back-reference runs out of stack on the lines that this is for.
+// Not a regular expression: one with a back-reference overflows the stack on long lines.
 function runAt(
   text: string,
   at: number,

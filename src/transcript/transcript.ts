@@ -1,4 +1,5 @@
-// A transcript: one behaviour of the protocol as a conversation that a person can read and either side can be played from.
+// A transcript: one behaviour of the protocol as a readable conversation, from which either side
+// can be played.
 //
 //   # What it shows, in one sentence.
 //   # applies: daemon, client          and other tags, see TAGS
@@ -10,35 +11,37 @@ import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { expand } from "./template.ts";
 
-/** Whom it can be played against: the program that runs children, or a child. */
+/** The side that a transcript can test: the program that runs children, or a child. */
 export type Side = "daemon" | "client";
 
 /** What happens outside the two pipes of messages. */
 export type TranscriptEvent =
-  /** Another worker has the lease, or this one can no longer trust it. */
+  /** Another worker has the lease, or this worker can no longer rely on it. */
   | { readonly type: "lease lost" }
-  /** The daemon is asked to stop, or to hand the lease over. */
+  /** The daemon is requested to stop, or to hand the lease over. */
   | { readonly type: "stop requested" }
   /** The last record of the shard was delivered. */
   | { readonly type: "shard ended" }
-  /** The lease table will answer the next checkpoint with this error. */
+  /** The next checkpoint fails in the lease table with this error. */
   | { readonly type: "checkpoint fails"; readonly text: string }
-  /** What the lease holds after the checkpoint just answered: `<sequence number> <sub-sequence number>`. */
+  /**
+   * The checkpoint in the lease after the last answer: `<sequence number> <sub-sequence number>`.
+   */
   | { readonly type: "stored"; readonly text: string }
-  /** The daemon holds the child to have failed: whatever it says now is too late. */
+  /** The daemon considers the child failed, and ignores what it sends from now on. */
   | { readonly type: "child fails"; readonly text: string }
   /** The child writes this line to STDERR. */
   | { readonly type: "stderr"; readonly text: string }
-  /** The daemon writes this to its log for the child: `<level> <message>`. */
+  /** The daemon logs this for the child: `<level> <message>`. */
   | { readonly type: "log"; readonly text: string }
   /** The daemon closes the child's STDIN. */
   | { readonly type: "stdin closes" }
-  /** The child closes its STDOUT and lives on. */
+  /** The child closes its STDOUT and keeps running. */
   | { readonly type: "stdout closes" }
   /** The child ends with this exit code. */
   | { readonly type: "child exits"; readonly text: string };
 
-/** The events, and whether words follow them after a colon. */
+/** The events, and whether a text follows them after a colon. */
 const EVENTS = {
   "lease lost": false,
   "stop requested": false,
@@ -58,16 +61,18 @@ export type Step =
   | { readonly from: "event"; readonly event: TranscriptEvent; readonly line: number };
 
 export interface Transcript {
-  /** File name without folder and ending. */
+  /** The file name without folder and extension. */
   readonly name: string;
   /** The first line of prose. */
   readonly title: string;
   readonly applies: readonly Side[];
-  /** "same", or "deviation: …": what the Java daemon does. Absent when it has no say (client behaviour). */
+  /** What the Java daemon does: "same", or "deviation: …". Absent when only a client is tested. */
   readonly java?: string;
-  /** Numbers of the sentences of protocol/README.md that it shows; the first is the one reported. */
+  /**
+   * The numbers of the sentences in protocol/README.md that it shows. The first one is reported.
+   */
   readonly sentences: readonly string[];
-  /** Whose messages it has at the child's end. */
+  /** The dialect of the messages that end the child. */
   readonly dialect: DialectName;
   /** Whether the daemon announces itself in the child's environment. */
   readonly announced: boolean;
@@ -77,7 +82,7 @@ export interface Transcript {
 const TAGS = ["applies", "java", "sentence", "environment", "dialect"] as const;
 type Tag = (typeof TAGS)[number];
 
-/** Reads a transcript. Throws a UserError naming file and line where it is not one. */
+/** @throws UserError with file and line when the text is not a transcript. */
 export function parseTranscript(text: string, file: string): Transcript {
   const tags = new Map<Tag, string>();
   const steps: Step[] = [];
@@ -97,7 +102,7 @@ export function parseTranscript(text: string, file: string): Transcript {
       steps.push({ from: "event", event: parseEvent(rest.trim(), `${file}:${line}`), line });
     } else {
       throw new UserError(
-        `${file}:${line}: a transcript's line begins with >, <, ! or #, but here is: ${raw.slice(0, 80)}`,
+        `${file}:${line}: a line of a transcript begins with >, <, ! or #, but this one is: ${raw.slice(0, 80)}`,
       );
     }
   }
@@ -114,8 +119,8 @@ export function parseTranscript(text: string, file: string): Transcript {
   };
 }
 
-/** The text of a step as it travels. */
-export function spoken(step: Step): string {
+/** The line of a step as it is sent. */
+export function lineOf(step: Step): string {
   return step.from === "event" ? "" : expand(step.text);
 }
 
@@ -127,14 +132,14 @@ function list(text: string | undefined): string[] {
   return (text ?? "").split(/[,\s]+/).filter((word) => word !== "");
 }
 
-function parseEvent(words: string, where: string): TranscriptEvent {
-  const colon = words.indexOf(":");
-  const type = colon < 0 ? words : words.slice(0, colon);
-  const text = colon < 0 ? "" : words.slice(colon + 1).trim();
+function parseEvent(written: string, where: string): TranscriptEvent {
+  const colon = written.indexOf(":");
+  const type = colon < 0 ? written : written.slice(0, colon);
+  const text = colon < 0 ? "" : written.slice(colon + 1).trim();
   if (isEventType(type) && EVENTS[type] === text.length > 0)
     return { type, text } as TranscriptEvent;
   const known = Object.entries(EVENTS).map(([name, more]) => (more ? `${name}: …` : name));
-  throw new UserError(`${where}: unknown event "${words}"; there are: ${known.join(", ")}`);
+  throw new UserError(`${where}: unknown event "${written}"; known: ${known.join(", ")}`);
 }
 
 function isEventType(text: string): text is TranscriptEvent["type"] {

@@ -1,5 +1,5 @@
-// One life of a shard with one child, as the daemon lives it, but strict: a child that fails is not replaced, and each
-// checkpoint is stored before it is answered.
+// Consumes a shard with one child by the daemon's own consumer, but strictly: a child that fails is
+// not replaced, and each checkpoint is stored before it is answered.
 
 import type { AnswerCheckpoint, StartProcessor } from "../child/recordProcessor.ts";
 import type { Emit } from "../events.ts";
@@ -43,8 +43,9 @@ export function consumeOnce(
 }
 
 /**
- * Children whose checkpoints fail as the list says, one entry a checkpoint, before they fare as usual. Not in the table, where
- * the daemon would try again behind the child's back.
+ * Children whose first checkpoints fail with the errors in the list, one error for each checkpoint.
+ * The errors do not come from the lease, because the daemon would retry them before the child sees
+ * one.
  */
 export function failingCheckpoints(
   start: StartProcessor,
@@ -55,7 +56,7 @@ export function failingCheckpoints(
     const failing: AnswerCheckpoint = async (request) => {
       const failure = failures.shift();
       if (!failure) return answer(request);
-      const message = "as was asked for";
+      const message = "requested for the test";
       emit({ type: "checkpointRefused", shardId, error: failure, message });
       throw new CheckpointError(failure, message);
     };

@@ -1,6 +1,6 @@
-// CSV as RFC 4180 has it: commas, quotes doubled inside quotes, and line ends inside quotes.
+// Reads CSV by RFC 4180: commas, doubled quotes inside quotes, and line ends inside quotes.
 
-/** The rows of lines without their ends. An open quote goes on in the next line. */
+/** The rows of lines without their ends. An open quote continues in the next line. */
 export async function* csvRows(lines: AsyncIterable<string>): AsyncGenerator<string[], void, void> {
   let fields: string[] = [];
   let open: string | undefined;
@@ -43,7 +43,7 @@ export async function* csvRows(lines: AsyncIterable<string>): AsyncGenerator<str
     yield fields;
     fields = [];
   }
-  if (open !== undefined) throw new Error("a quote is opened and never closed");
+  if (open !== undefined) throw new Error("a quote is never closed");
 }
 
 function closingQuote(line: string, from: number): number {

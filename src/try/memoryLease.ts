@@ -1,5 +1,5 @@
-// A lease that nobody else wants: it lives in memory, so that a processor can be tried without a table. What others
-// would do to it (take it, ask for it back) is done by hand.
+// A lease in memory, so that a processor can be tried without a lease table. What other workers
+// would do to it (take it, request it) is done by the methods of this class.
 
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
 import type { Position } from "../model/position.ts";
@@ -27,17 +27,17 @@ export class MemoryLease implements HeldLease {
     return !this.#lost.signal.aborted;
   }
 
-  /** What a table would hold. */
+  /** The checkpoint that a lease table would contain. */
   get stored(): Position {
     return this.#checkpoint;
   }
 
-  /** As if another worker had taken it. */
+  /** As if another worker had taken the lease. */
   lose(): void {
     this.#lost.abort();
   }
 
-  /** As if the worker had to stop. */
+  /** As if the worker were requested to stop. */
   requestStop(): void {
     this.#stop.abort();
   }

@@ -1,4 +1,5 @@
-// A shard of a trial as the consumer reads it: batch after batch from its queue, and then the end that was asked for.
+// The reader of a trial's shard: it yields batch after batch from the queue, and then the chosen
+// end.
 
 import type { Emit } from "../events.ts";
 import { RecordBatch } from "../model/batch.ts";
@@ -7,18 +8,18 @@ import type { ReadShard } from "../stream/reader.ts";
 import type { MemoryLease } from "./memoryLease.ts";
 import type { ShardQueue } from "./shardQueue.ts";
 
-/** How a shard's life ends when its records are through. */
+/** What happens to a shard after its last record. */
 export const ENDS = ["shardEnded", "leaseLost", "shutdownRequested"] as const;
 export type End = (typeof ENDS)[number];
 
 export interface QueueReading {
   readonly end: End;
   readonly emit: Emit;
-  /** Told the records of each batch before the child is. */
+  /** Receives the positions of each batch before the child receives the records. */
   readonly delivering: (shardId: string, positions: readonly Position[]) => void;
 }
 
-/** A batch that is not full waits so long for more. */
+/** How long a batch that is not full waits for more records. */
 const LINGER_MS = 500;
 
 export function readQueue(

@@ -1,4 +1,4 @@
-// How a trial reads: a line for each thing that happens, and a summary.
+// The output of a trial: a line for each event that matters, and a summary.
 
 import type { Event } from "../events.ts";
 import type { Position } from "../model/position.ts";
@@ -6,7 +6,7 @@ import { counted } from "../plural.ts";
 import { quantile, type ShardTally, type Tally } from "./tally.ts";
 import type { ShardOutcome, TrialOutcome } from "./trial.ts";
 
-/** What is worth a line; `undefined` for the rest. */
+/** The line of an event; `undefined` for events that are not shown. */
 export function eventLine(event: Event): string | undefined {
   switch (event.type) {
     case "childStarted":
@@ -30,7 +30,7 @@ export function eventLine(event: Event): string | undefined {
     case "childOutput":
       return event.stream === "stderr"
         ? `${event.shardId}    | ${event.line}`
-        : `${event.shardId}    on STDOUT, no message: ${event.line}`;
+        : `${event.shardId}    on STDOUT, not a message: ${event.line}`;
     case "protocolWarning":
       return `${event.shardId}    warning: ${event.message}`;
     case "shardStopped":
@@ -42,7 +42,7 @@ export function eventLine(event: Event): string | undefined {
   }
 }
 
-/** True when nothing went wrong and every record was delivered and checkpointed. */
+/** Whether no shard failed and every record was delivered and checkpointed. */
 export function isComplete(tally: Tally, { shards, readAll }: TrialOutcome): boolean {
   const waiting = [...tally.shards.values()].some(
     ({ uncheckpointed }) => uncheckpointed.length > 0,
@@ -63,7 +63,7 @@ export function summary(tally: Tally, { shards, readAll }: TrialOutcome): string
       ? ""
       : `; a batch took ${milliseconds(quantile(batchMs, 0.5))} (median), ${milliseconds(quantile(batchMs, 1))} at most`;
   const lines = shards.map((shard) => shardLine(shard, tally.shards.get(shard.shardId)));
-  const rest = readAll ? [] : ["Ended before all records were read."];
+  const rest = readAll ? [] : ["The trial ended before all records were read."];
   return [`${done}${times}`, ...lines, ...rest].join("\n");
 }
 
@@ -98,7 +98,7 @@ function milliseconds(ms: number): string {
   return `${ms < 100 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
 
-/** Sequence numbers differ at their ends. */
+/** Sequence numbers differ only at their ends. */
 function short({ sequenceNumber, subSequenceNumber }: Position): string {
   const number =
     sequenceNumber.length > 20

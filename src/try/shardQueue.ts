@@ -1,9 +1,10 @@
-// One shard of a trial: records wait here for their batch, and the source waits when too many do.
+// The queue of a trial's shard. Records wait here for their batch, and the source waits while the
+// queue is full.
 
 import type { RecordBatch } from "../model/batch.ts";
 import { batchOf } from "../model/batch.ts";
 
-/** Batches that may wait before the source has to. */
+/** The number of batches that the queue holds. */
 const MAX_WAITING_BATCHES = 4;
 
 export class ShardQueue {
@@ -17,12 +18,12 @@ export class ShardQueue {
     this.#batchSize = batchSize;
   }
 
-  /** Records that were never taken. */
+  /** The number of records that were never taken. */
   get left(): number {
     return this.#waiting.length + this.#refused;
   }
 
-  /** Waits while the queue is full. When nobody takes any more, the record is only counted. */
+  /** Waits while the queue is full. After `close`, the record is only counted. */
   async put(record: string): Promise<void> {
     while (!this.#closed && this.#waiting.length >= this.#batchSize * MAX_WAITING_BATCHES) {
       await this.#change();
@@ -32,18 +33,22 @@ export class ShardQueue {
       return;
     }
     this.#waiting.push(record);
-    this.#tell();
+    this.#wake();
   }
 
-  /** No more records come, or no more are wanted. */
+  /** Call it when no more records follow, or when no more are taken. */
   close(): void {
     this.#closed = true;
-    this.#tell();
+    this.#wake();
   }
 
-  /** The next batch: full, or what is there after `lingerMs`, or the rest. `undefined` when there is none. */
+  /**
+   * The next batch: a full one, or the records that have arrived after `lingerMs`, or the rest.
+   *
+   * @returns `undefined` when there are no more records.
+   */
   async take(lingerMs: number, signal: AbortSignal): Promise<RecordBatch | undefined> {
-    const wake = () => this.#tell();
+    const wake = () => this.#wake();
     signal.addEventListener("abort", wake);
     let timer: NodeJS.Timeout | undefined;
     let lingered = false;
@@ -64,7 +69,7 @@ export class ShardQueue {
     }
     if (signal.aborted || this.#waiting.length === 0) return undefined;
     const batch = batchOf(this.#waiting.splice(0, this.#batchSize));
-    this.#tell();
+    this.#wake();
     return batch;
   }
 
@@ -72,7 +77,7 @@ export class ShardQueue {
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
 
-  #tell(): void {
+  #wake(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();

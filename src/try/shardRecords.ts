@@ -1,4 +1,5 @@
-// Gives records to shards as the service does, by the MD5 of the partition key, with sequence numbers that grow.
+// Assigns records to shards as Kinesis does, by the MD5 of the partition key, and gives them
+// increasing sequence numbers.
 
 import { createHash } from "node:crypto";
 import { recordJson } from "../model/batch.ts";
@@ -12,12 +13,12 @@ export interface ShardRecord {
   readonly json: string;
 }
 
-/** Looks like the service's: 56 digits, far more than a double can tell apart. */
+/** 56 digits as in Kinesis, far more than a double can represent exactly. */
 const SEQUENCE_PREFIX = "49671234500000000000000000000000000000000";
 
 export class Sharder {
   readonly #shards: number;
-  /** The last place in each shard. */
+  /** The last position in each shard. */
   readonly #last: { sequenceNumber: bigint; subSequenceNumber: number }[] = [];
   #count = 0;
 
@@ -25,11 +26,11 @@ export class Sharder {
     this.#shards = shards;
   }
 
-  /** Throws a UserError when a sequence number that was given does not grow. */
+  /** @throws UserError when a given sequence number does not increase. */
   take(given: GivenRecord, now: number): ShardRecord {
     const partitionKey = given.partitionKey ?? String(++this.#count);
     const shard = this.#shardOf(partitionKey);
-    const record = {
+    const json = recordJson({
       data: given.data,
       partitionKey,
       sequenceNumber: this.#place(given, shard),
@@ -57,7 +58,7 @@ export class Sharder {
     if (!grows) {
       throw new UserError(
         `${where}: sequence number ${next} (sub-sequence number ${subSequenceNumber}) does not come after ` +
-          `${last.sequenceNumber} (${last.subSequenceNumber}); a shard's records grow`,
+          `${last.sequenceNumber} (${last.subSequenceNumber}). In a shard, sequence numbers must increase`,
       );
     }
     this.#last[shard] = { sequenceNumber: next, subSequenceNumber };

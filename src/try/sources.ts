@@ -1,4 +1,4 @@
-// Where the records of a trial come from: lines of JSON, plain lines, CSV, or the files of a folder.
+// Reads the records of a trial: lines of JSON, plain lines, CSV, or the files of a folder.
 
 import { createReadStream } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { counted } from "../plural.ts";
 import { linesOf } from "../transcript/lines.ts";
 import { csvRows } from "./csv.ts";
 
-/** A record as a person gives it; what is absent is made up. */
+/** A record as the user wrote it. `Sharder` fills in what is absent. */
 export interface GivenRecord {
   /** Base64. */
   readonly data: string;
@@ -17,7 +17,7 @@ export interface GivenRecord {
   readonly sequenceNumber?: string | undefined;
   readonly subSequenceNumber?: number | undefined;
   readonly approximateArrivalTimestamp?: number | undefined;
-  /** For messages: which file and line. */
+  /** The file and line, for messages. */
   readonly where: string;
 }
 
@@ -26,12 +26,15 @@ export type Format = (typeof FORMATS)[number];
 export const ENCODINGS = ["text", "base64"] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
-/** A record of 10 MiB, the most that the service takes, is 14 MiB of base64. */
+/** A record of 10 MiB, the largest that Kinesis accepts, has 14 MiB of base64. */
 const MAX_LINE_CHARACTERS = 32 * 1024 * 1024;
 
 /**
- * The records of a file, a folder, or (`-`) STDIN. Throws a UserError that names the place of what is no
- * record; for the first record of a file at once, before anything is started.
+ * The records of a file, a folder, or STDIN (`-`).
+ *
+ * @throws UserError with file and line of an invalid record. For the first record of a file it is
+ * thrown
+ *   at once, before a processor is started.
  */
 export async function openRecords(
   path: string,
@@ -58,7 +61,7 @@ async function recordsAt(
   const chosen = format ?? (isFolder ? "files" : formatOf(path));
   if (isFolder !== (chosen === "files")) {
     throw new UserError(
-      `${path} is ${isFolder ? "a folder" : "no folder"}, so it cannot be read as ${chosen}`,
+      `${path} is ${isFolder ? "a folder" : "not a folder"}, so it cannot be read as ${chosen}`,
     );
   }
   const name = path === "-" ? "STDIN" : path;
@@ -78,7 +81,7 @@ async function kind(path: string): Promise<"file" | "folder"> {
   try {
     return (await stat(path)).isDirectory() ? "folder" : "file";
   } catch (error) {
-    throw new UserError(`cannot read records from ${path}: ${(error as Error).message}`, {
+    throw new UserError(`Cannot read records from ${path}: ${(error as Error).message}`, {
       cause: error,
     });
   }
@@ -91,7 +94,7 @@ function formatOf(path: string): Format {
 }
 
 const PAYLOAD_FIELDS = ["data", "text", "json"] as const;
-const NEEDED = "one of data (base64), text and json is needed";
+const NEEDED = "exactly one of data (base64), text and json is required";
 
 const jsonRecord = z
   .strictObject({
@@ -102,7 +105,7 @@ const jsonRecord = z
     sequenceNumber: z.string().regex(/^\d+$/, "decimal digits").optional(),
     subSequenceNumber: z.int().nonnegative().optional(),
     approximateArrivalTimestamp: z.int().optional(),
-    // Fields of a record as a child reads it, so that those can be pasted.
+    // A record as a child reads it has this field: such lines can be pasted.
     action: z.literal("record").optional(),
   })
   .refine(
@@ -110,7 +113,7 @@ const jsonRecord = z
     NEEDED,
   );
 
-const NO_PAYLOAD = `${NEEDED}; if each line is a record itself: --format lines`;
+const NO_PAYLOAD = `${NEEDED}. If each line is the data of a record, use --format lines`;
 
 function hasPayload(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
@@ -198,14 +201,14 @@ function parseJson(line: string, where: string): unknown {
   try {
     return JSON.parse(line);
   } catch (error) {
-    throw new UserError(`${where}: not JSON: ${(error as Error).message}`, { cause: error });
+    throw new UserError(`${where}: invalid JSON: ${(error as Error).message}`, { cause: error });
   }
 }
 
 function encoded(text: string, encoding: Encoding, where: string): string {
   if (encoding === "text") return base64(text);
   if (z.base64().safeParse(text).success) return text;
-  throw new UserError(`${where}: not base64: ${text.slice(0, 40)}`);
+  throw new UserError(`${where}: invalid base64: ${text.slice(0, 40)}`);
 }
 
 function base64(text: string): string {

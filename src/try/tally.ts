@@ -1,4 +1,4 @@
-// What a trial comes to: counted from its events, shard by shard.
+// The counts of a trial, taken from its events, for each shard.
 
 import type { Event } from "../events.ts";
 import { comparePositions, type Position } from "../model/position.ts";
@@ -8,22 +8,22 @@ export interface ShardTally {
   batches: number;
   bytes: number;
   checkpoints: number;
-  /** Delivered since the last checkpoint, oldest first. */
+  /** The positions delivered since the last checkpoint, oldest first. */
   uncheckpointed: Position[];
 }
 
 export class Tally {
   readonly shards = new Map<string, ShardTally>();
-  /** How long each batch took. */
+  /** The time that each batch took, in milliseconds. */
   readonly batchMs: number[] = [];
 
-  /** To be called with the records of a batch before they are handed over. */
+  /** Call it with the positions of a batch before the batch is delivered. */
   delivering(shardId: string, positions: readonly Position[]): void {
     const { uncheckpointed } = this.#of(shardId);
     for (const position of positions) uncheckpointed.push(position);
   }
 
-  hear(event: Event): void {
+  add(event: Event): void {
     switch (event.type) {
       case "childStarted":
       case "attached":
@@ -60,7 +60,7 @@ function after(positions: readonly Position[], checkpoint: Position): Position[]
   return first < 0 ? [] : positions.slice(first);
 }
 
-/** The value below which such a part of the values lies. */
+/** The value below which this fraction of the values lies. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) * part)] ?? 0;

@@ -1,4 +1,5 @@
-// A trial: the real consumer and real children, with leases in memory and records from a file. What happens is told as events.
+// A trial: the real consumer and real children, with leases in memory and records from a file. It
+// emits events, as the daemon does.
 
 import type { AttachPoint } from "../child/attach/attach.ts";
 import { ChildDialect } from "../child/dialect.ts";
@@ -16,35 +17,35 @@ import { Sharder } from "./shardRecords.ts";
 import type { GivenRecord } from "./sources.ts";
 
 export interface TrialOptions extends QueueReading {
-  /** The command to start for each shard, or where a processor is waited for: one shard at a time. */
+  /** The command to start for each shard, or the socket where processors connect, one at a time. */
   readonly processor: readonly [string, ...string[]] | AttachPoint;
   readonly shards: number;
   readonly batchSize: number;
-  /** Records a second over all shards; as fast as they are taken when absent. */
+  /** Records per second over all shards; without a limit when absent. */
   readonly rate?: number;
   readonly failCheckpoints: readonly {
     readonly error: CheckpointErrorName;
     readonly times: number;
   }[];
   readonly dialect: DialectName;
-  /** How long a child may owe an answer; for ever when absent. */
+  /** How long a child may take to answer; without a limit when absent. */
   readonly timeoutMs?: number;
   readonly clock: Clock;
 }
 
-/** One shard after its trial. */
+/** The result for one shard. */
 export interface ShardOutcome {
   readonly shardId: string;
   readonly stored: Position;
   /** Records that were read but never delivered. */
   readonly left: number;
-  /** Why it failed. */
+  /** Why the shard failed. */
   readonly error?: unknown;
 }
 
 export interface TrialOutcome {
   readonly shards: readonly ShardOutcome[];
-  /** False when the trial ended before the records did. */
+  /** False when the trial ended before all records were read. */
   readonly readAll: boolean;
 }
 
@@ -73,12 +74,16 @@ export class Trial {
     });
   }
 
-  /** Resolves when every child has ended. Rejects when the records cannot be read; the children have ended then too. */
+  /**
+   * Resolves when every child has ended.
+   *
+   * @throws when the records cannot be read, also after that.
+   */
   async run(records: AsyncGenerator<GivenRecord, void, void>): Promise<TrialOutcome> {
     const consumed = Promise.all(this.#shards.map((shard) => this.#consume(shard)));
-    const dealt = this.#deal(records);
+    const distributed = this.#distribute(records);
     try {
-      await Promise.race([dealt, consumed]);
+      await Promise.race([distributed, consumed]);
     } catch (error) {
       this.stop();
       await consumed;
@@ -86,8 +91,8 @@ export class Trial {
     }
     const shards = await consumed;
     this.#ended.abort();
-    // A source that nobody wants any more, such as an open STDIN, is not waited for.
-    dealt.catch(() => {});
+    // The source may stay open, as STDIN does: the trial does not wait for it.
+    distributed.catch(() => {});
     return {
       shards: shards.map((shard, index) => ({
         ...shard,
@@ -97,31 +102,31 @@ export class Trial {
     };
   }
 
-  /** As when a worker stops: the batch at hand, shutdownRequested, leaseLost. */
+  /** Stops as a worker does: the current batch, shutdownRequested, leaseLost. */
   stop(): void {
     this.#ended.abort();
     for (const { lease } of this.#shards) lease.requestStop();
   }
 
-  /** At once. */
+  /** Stops at once. */
   kill(): void {
     this.stop();
     for (const processor of this.#processors) processor.kill();
   }
 
-  async #deal(records: AsyncGenerator<GivenRecord, void, void>): Promise<void> {
+  async #distribute(records: AsyncGenerator<GivenRecord, void, void>): Promise<void> {
     const { clock, rate, shards } = this.#options;
     const sharder = new Sharder(shards);
     const startedMs = clock.monotonicMs();
-    let dealt = 0;
+    let count = 0;
     try {
       for await (const given of records) {
         const { shard, json } = sharder.take(given, clock.now());
         await this.#shards[shard]?.queue.put(json);
-        dealt++;
+        count++;
         if (this.#ended.signal.aborted) return;
         if (rate === undefined) continue;
-        const dueMs = startedMs + (dealt * 1000) / rate;
+        const dueMs = startedMs + (count * 1000) / rate;
         await clock.sleep(Math.max(0, dueMs - clock.monotonicMs()), this.#ended.signal);
       }
       this.#readAll = true;
@@ -149,7 +154,7 @@ export class Trial {
     } catch (error) {
       return { shardId, stored: lease.stored, error };
     } finally {
-      // What nobody takes must not hold up the other shards.
+      // Records that no child takes must not block the other shards.
       queue.close();
     }
   }

@@ -34,7 +34,7 @@ async function lineOf(key: string, text: string): Promise<string | undefined> {
   return lines.find((line) => line.startsWith(`${key} `))?.replaceAll(/ +/g, " ");
 }
 
-describe("each line tells value and source", () => {
+describe("each line shows value and source", () => {
   test.each([
     ["maxRecords", "maxRecords = 7", "maxRecords 7 words.properties:4"],
     ["maxRecords", "", "maxRecords 10000 default"],
@@ -61,22 +61,22 @@ describe("each line tells value and source", () => {
     expect(await lineOf(key, text)).toBe(expected);
   });
 
-  test("the environment too", async () => {
+  test("the environment is a source too", async () => {
     vi.stubEnv("KINESIS_MULTILANG_MAX_RECORDS", "9");
     expect(await lineOf("maxRecords", "maxRecords = 7")).toBe(
-      "maxRecords 9 environment KINESIS_MULTILANG_MAX_RECORDS (Java: reads the file alone)",
+      "maxRecords 9 environment KINESIS_MULTILANG_MAX_RECORDS (Java: reads only the file)",
     );
   });
 });
 
-describe("and what Java would make of it", () => {
+describe("each line shows what Java would do, where it differs", () => {
   test.each([
     ["shutdownGraceMillis", "", "0: children are not waited for"],
-    ["AwsCredentialsProvider", "", "refuses to start: it is required there"],
+    ["AwsCredentialsProvider", "", "refuses to start: the key is required"],
     [
       "cleanupLeasesUponShardCompletion",
       "cleanupLeasesUponShardCompletion = false",
-      "true: false cannot be set there",
+      "true: the value false has no effect",
     ],
     [
       "ignoreUnexpectedChildShards",
@@ -86,9 +86,9 @@ describe("and what Java would make of it", () => {
     ["metricsLevel", "metricsLevel = NONE ", "refuses to start: blanks follow the word"],
     ["tableName", "tableName = leases ", 'keeps the blanks at the end: "leases "'],
     ["retrievalMode", "retrievalMode = AUTO", "refuses to start: unknown retrieval type"],
-    ["executableName", "executableName = 'my app' x", "quotes are part of the words there"],
+    ["executableName", "executableName = 'my app' x", "quotes are part of the words"],
     ["workerId", "workerId = é", '"Ã©": it reads the file as ISO-8859-1'],
-    ["workerId", "workerId = $" + "{env:PATH}", `takes the text as it stands: "\${env:PATH}"`],
+    ["workerId", "workerId = $" + "{env:PATH}", `uses the text literally: "\${env:PATH}"`],
     [
       "initialPositionInStreamExtended",
       "initialPositionInStreamExtended = 2026-01-01T00:00:00Z",
@@ -97,7 +97,7 @@ describe("and what Java would make of it", () => {
     [
       "streamArn",
       "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/words",
-      "takes only the stream's name from it: its region and account are not used",
+      "uses only the stream's name in it, not its region and account",
     ],
   ])("%s with %j", async (key, text, expected) => {
     expect(await lineOf(key, text)).toContain(`(Java: ${expected})`);
@@ -108,16 +108,16 @@ describe("and what Java would make of it", () => {
     ["workerId", "workerId = w "],
     ["metricsLevel", "metricsLevel = none"],
     ["AwsCredentialsProvider", "AwsCredentialsProvider = DefaultCredentialsProvider"],
-  ])("nothing is said where it does the same: %s with %j", async (key, text) => {
+  ])("no remark where Java does the same: %s with %j", async (key, text) => {
     expect(await lineOf(key, text)).not.toContain("Java");
   });
 });
 
-test("notices stand at the end", async () => {
+test("notices are at the end", async () => {
   const text = await config("maxRecrods = 1\nprocessingLanguage = x\n");
   expect(text.split("\n").slice(-2)).toEqual([
     "warning: words.properties:4: maxRecrods: unknown key, ignored; did you mean maxRecords?",
-    "info: words.properties:5: processingLanguage: has no effect: it only appeared in a line of the Java daemon's log",
+    "info: words.properties:5: processingLanguage: has no effect: the Java daemon uses it only in a line of its log",
   ]);
 });
 
@@ -149,4 +149,35 @@ test.each([["--json"], []])("secrets are masked %s", async (...flags) => {
   );
   expect(text).toContain("externalId=*****");
   expect(text).not.toContain("hunter2");
+});
+
+describe("--explain", () => {
+  const explain = async (key: string) => {
+    await configCommand().parseAsync(["--explain", key], { from: "user" });
+    return printed.join("\n");
+  };
+
+  test("prints the meaning of a key, and needs no file", async () => {
+    expect(await explain("failoverTimeMillis")).toBe(`failoverTimeMillis
+  How long a lease lasts without renewal. After that another worker may take it. A shorter time means faster failover and more writes to DynamoDB.
+
+  Value:       a whole number of milliseconds from 1 to 2147483647
+  Default:     10000
+  Java:        The same.
+  Environment: KINESIS_MULTILANG_FAILOVER_TIME_MILLIS`);
+  });
+
+  test("accepts another name of a key", async () => {
+    expect(await explain("workerIdentifier")).toMatch(/^workerId\n/);
+  });
+
+  test("says why a key is ignored", async () => {
+    expect(await explain("billingMode")).toContain("The key is ignored. The Java daemon");
+  });
+
+  test("suggests a key for an unknown one", async () => {
+    await expect(explain("maxRecrods")).rejects.toThrow(
+      "There is no key maxRecrods: did you mean maxRecords?",
+    );
+  });
 });

@@ -1,10 +1,11 @@
-// The judge: a good processor passes everything, and each bad one is caught, with the sentence it breaks.
+// `conformance`: a good processor passes every transcript. Each bad processor fails one, and the
+// report names the sentence that it violates.
 
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, vi } from "vitest";
 import { conformanceCommand } from "../../src/commands/conformance.ts";
 import { clientTranscripts } from "../../src/transcript/library.ts";
-import { playClient, type Verdict } from "../../src/transcript/playClient.ts";
+import { type PlayResult, playClient } from "../../src/transcript/playClient.ts";
 
 const argv = [
   process.execPath,
@@ -17,7 +18,7 @@ const ABOUT_ENDINGS = /^(?:shutdown|stop|shard-end|lease-lost|ack|checkpoint-all
 const isNotice = (step: object) =>
   "text" in step && String(step.text).includes("shutdownRequested");
 
-function play(name: string, fault: string, stepLimitMs?: number): Promise<Verdict> {
+function play(name: string, fault: string, stepLimitMs?: number): Promise<PlayResult> {
   const transcript = transcripts.find((one) => one.name === name);
   if (!transcript) throw new Error(`no transcript ${name}`);
   const env = { ...process.env, FAULT: fault };
@@ -30,18 +31,18 @@ describe("a good processor", () => {
     expect({ outcome, came }).toEqual({ outcome: "passed", came: undefined });
   });
 
-  it("is told apart from one that never came to the point", async () => {
+  it("is distinguished from one that never exercised the transcript", async () => {
     expect((await play("checkpoint-all", "frugal")).outcome).toBe("not exercised");
     expect((await play("shard-end", "frugal")).outcome).toBe("passed");
   });
 
-  it("may print, and is told so", async () => {
+  it("may print other lines, which are reported", async () => {
     const { outcome, noise } = await play("process-one-record", "prints");
     expect(outcome).toBe("passed");
     expect(noise).toEqual(["counting 0", "counting 1", "counting 0"]);
   });
 
-  it("may give up on an error that no repetition cures", async () => {
+  it("may give up after an error that a retry cannot fix", async () => {
     const { outcome } = await play("ack-invalid-state", "gives-up");
     expect(outcome).toBe("passed");
   });
@@ -80,10 +81,10 @@ describe("a bad processor", () => {
       "invents",
       "process-one-record",
       "V2",
-      "an action status, checkpoint or log",
+      "an action: status, checkpoint or log",
       '{"action":"metric"',
     ],
-    ["logs", "no-announcement", "X2", "no extension that was not announced", '{"action":"log"'],
+    ["logs", "no-announcement", "X2", "only extensions that were announced", '{"action":"log"'],
   ])("that %s fails %s", async (fault, name, sentence, expected, came) => {
     const verdict = await play(name, fault);
     expect(verdict).toMatchObject({ outcome: "failed", sentence, expected });
@@ -92,7 +93,7 @@ describe("a bad processor", () => {
 
   it.each([
     ["silent", "process-one-record", "O3", "nothing within 4000 ms"],
-    ["stays", "process-one-record", "E8", "the process lives on"],
+    ["stays", "process-one-record", "E8", "the process is still running"],
   ])("that is %s fails, and is ended", async (fault, name, sentence, came) => {
     expect(await play(name, fault, 4_000)).toMatchObject({ outcome: "failed", sentence, came });
   });
@@ -112,8 +113,8 @@ describe.each([
     .filter(({ steps }) => steps.some(({ from, ...step }) => from === "daemon" && isNotice(step)))
     .map(({ name }) => name);
 
-  it("passes in its dialect, but for a notice that it does not know", async () => {
-    const verdicts: Verdict[] = [];
+  it("passes in its dialect, except for a message that it does not know", async () => {
+    const verdicts: PlayResult[] = [];
     for (const transcript of kcl1Transcripts.filter(({ name }) => ABOUT_ENDINGS.test(name))) {
       const options = { argv: command, dialect: "kcl1", stepLimitMs: 10_000 } as const;
       verdicts.push(await playClient(transcript, options));
@@ -133,7 +134,7 @@ describe.each([
 });
 
 describe("the command", () => {
-  it("reports as JSON and by exit code", async () => {
+  it("reports with JSON and with the exit code", async () => {
     const out = vi.spyOn(console, "log").mockImplementation(() => {});
     vi.stubEnv("FAULT", "wrong");
     try {
@@ -150,8 +151,8 @@ describe("the command", () => {
     }
   });
 
-  it("says when the command cannot be started", async () => {
+  it("reports a command that cannot be started", async () => {
     const run = conformanceCommand().parseAsync(["--", "/nonexistent/app"], { from: "user" });
-    await expect(run).rejects.toThrow("cannot start /nonexistent/app");
+    await expect(run).rejects.toThrow("Cannot start /nonexistent/app");
   });
 });

@@ -30,7 +30,7 @@ for await (const line of createInterface({ input: process.stdin })) {
 const ONLY = ["--only", "process-"];
 
 describe("a processor of JSON", () => {
-  it("fails every batch of words, and is told what to do", async () => {
+  it("fails at every batch of words, and the report says what to do", async () => {
     const { out, exitCode } = await runCommand(conformanceCommand(), [
       ...ONLY,
       "--",
@@ -38,7 +38,7 @@ describe("a processor of JSON", () => {
     ]);
     expect(exitCode).toBe(1);
     expect(out).toContain(
-      "Every batch of records failed: the processor seems to reject the payload",
+      "Every batch of records failed: the processor probably rejects the payload",
     );
     expect(out).toContain("--records FILE");
     expect(out).toContain("--payload json");
@@ -61,7 +61,7 @@ describe("a processor of JSON", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("is told so too when its own records fail", async () => {
+  it("gets the same hint when its own records fail", async () => {
     const args = [...ONLY, "--payload", "json", "--json", "--", ...(await picky("order"))];
     const { out } = await runCommand(conformanceCommand(), args);
     expect(JSON.parse(out).advice).toContain("Every batch of records failed");
@@ -75,7 +75,7 @@ describe("a processor of JSON", () => {
   });
 });
 
-describe("a payload takes the place of every record's data", async () => {
+describe("a payload replaces the data of every record", async () => {
   const transcripts = await loadTranscripts("client");
   it.each(transcripts.map((transcript) => [transcript.name, transcript] as const))(
     "in %s",
@@ -92,7 +92,7 @@ describe("a payload takes the place of every record's data", async () => {
     },
   );
 
-  it("and of nothing else", () => {
+  it("and replaces nothing else", () => {
     const line =
       '{"action":"processRecords","records":[{"partitionKey":"\\"data\\":\\"QQ==\\"","data":"QQ=="}]}';
     expect(withPayload(line, () => "Qg==")).toBe(line.replace('"data":"QQ=="', '"data":"Qg=="'));

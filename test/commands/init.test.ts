@@ -22,34 +22,31 @@ afterEach(() => {
 
 const init = (...args: readonly string[]) => initCommand().parseAsync([...args], { from: "user" });
 
-test.each(LANGUAGES)(
-  "the file for %s is one that the daemon takes without a word",
-  async (language) => {
-    const file = join(folder, `${language}.properties`);
-    await init(
-      file,
-      "--language",
-      language,
-      "--stream",
-      "s",
-      "--application",
-      "app",
-      "--region",
-      "eu-west-1",
-    );
-    const { settings, warnings } = loadSettings({ file, environment: {} });
-    expect(warnings).toEqual([]);
-    expect(settings).toMatchObject({
-      streamName: "s",
-      applicationName: "app",
-      regionName: "eu-west-1",
-      retrieval: "POLLING",
-      initialPosition: { type: "TRIM_HORIZON" },
-    });
-  },
-);
+test.each(LANGUAGES)("the file for %s loads without warnings", async (language) => {
+  const file = join(folder, `${language}.properties`);
+  await init(
+    file,
+    "--language",
+    language,
+    "--stream",
+    "s",
+    "--application",
+    "app",
+    "--region",
+    "eu-west-1",
+  );
+  const { settings, warnings } = loadSettings({ file, environment: {} });
+  expect(warnings).toEqual([]);
+  expect(settings).toMatchObject({
+    streamName: "s",
+    applicationName: "app",
+    regionName: "eu-west-1",
+    retrieval: "POLLING",
+    initialPosition: { type: "TRIM_HORIZON" },
+  });
+});
 
-test("what stands behind # is the default", async () => {
+test("a key in a comment shows its default", async () => {
   const file = join(folder, "defaults.properties");
   await init(file, "--language", "python");
   const commented = readFileSync(file, "utf8").matchAll(/^# (\w+ = \S+)$/gm);
@@ -62,14 +59,16 @@ test("what stands behind # is the default", async () => {
   }
 });
 
-test("a file that exists is left alone", async () => {
+test("an existing file is not overwritten", async () => {
   const file = join(folder, "precious.properties");
   writeFileSync(file, "precious");
-  await expect(init(file, "--language", "python")).rejects.toThrow("exists, and is left as it is");
+  await expect(init(file, "--language", "python")).rejects.toThrow(
+    "exists already and is not overwritten",
+  );
   expect(readFileSync(file, "utf8")).toBe("precious");
 });
 
-test("a name that AWS does not allow is refused before there is a file", async () => {
+test("a name that AWS does not allow is refused before a file is written", async () => {
   const file = join(folder, "refused.properties");
   await expect(init(file, "--language", "python", "--stream", "a b")).rejects.toThrow(
     "a stream name",
@@ -77,7 +76,7 @@ test("a name that AWS does not allow is refused before there is a file", async (
   expect(() => readFileSync(file)).toThrow("ENOENT");
 });
 
-test("a folder that does not exist is told", async () => {
+test("a missing folder is reported", async () => {
   const file = join(folder, "none", "x.properties");
   await expect(init(file, "--language", "go")).rejects.toThrow(
     `Cannot write ${file}: no such file`,

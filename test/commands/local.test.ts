@@ -52,11 +52,11 @@ it("local prints settings that work, and leaves nothing behind", async () => {
   expect(await processesWith(`KINESIS_MULTILANG_TEST=${mark}`)).toEqual([]);
 });
 
-it("local says which port is taken", async () => {
+it("local reports a port that is in use", async () => {
   const taken = new URL((await import("vitest")).inject("dynamoUrl")).port;
   const ended = await execa(process.execPath, [MAIN, "local", "--dynamodb-port", taken], {
     reject: false,
   });
   expect(ended.exitCode).toBe(1);
-  expect(ended.stderr).toMatch(new RegExp(`Port ${taken} .* taken.*--dynamodb-port`));
+  expect(ended.stderr).toMatch(new RegExp(`Port ${taken} .* in use.*--dynamodb-port`));
 });

@@ -23,7 +23,7 @@ function put(args: readonly string[], options: Options = {}) {
 const sorted = async (stream: string) => [...(await wordsIn(stream))].sort();
 
 describe("put", () => {
-  it("puts the words given, once, into a stream that it creates", async () => {
+  it("puts the given words once, into a stream that it creates", async () => {
     const stream = uniqueName("put");
     const ended = await put([
       "--stream",
@@ -46,7 +46,7 @@ describe("put", () => {
     expect(await shardsOf(stream)).toHaveLength(2);
   });
 
-  it("puts random words again and again, until the count", async () => {
+  it("puts random words repeatedly, until the count", async () => {
     const stream = await createStream("put", 1);
     const ended = await put([
       "-s",
@@ -67,7 +67,7 @@ describe("put", () => {
     for (const word of words) expect(["cat", "dog", "bird"]).toContain(word);
   });
 
-  it("puts each line of STDIN, in calls that the service accepts", async () => {
+  it("puts each line of STDIN, in calls that Kinesis accepts", async () => {
     const stream = await createStream("put", 3);
     const lines = Array.from({ length: 1_300 }, (_, i) => `line ${i} é`);
     const ended = await put(["--stream", stream], {
@@ -137,7 +137,7 @@ describe("put", () => {
       /--count <n>.*a whole number from 1/,
     ],
     [
-      "an endpoint that is no URL",
+      "an endpoint that is not a URL",
       ["--stream", "s", "-w", "a", "--endpoint", "localhost"],
       {},
       /--endpoint.*http:\/\/127/,

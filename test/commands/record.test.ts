@@ -1,4 +1,5 @@
-// A recording: nothing of the conversation changes, all of it is written down, and it can be played again.
+// `record` changes nothing in a conversation, records all of it, and the recording can be played
+// again.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { replayCommand } from "../../src/commands/replay.ts";
 import { readTranscript } from "../../src/transcript/library.ts";
 import { linesOf } from "../../src/transcript/lines.ts";
 import { record } from "../../src/transcript/recorder.ts";
-import { spoken } from "../../src/transcript/transcript.ts";
+import { lineOf } from "../../src/transcript/transcript.ts";
 import { runCommand, temporaryFolder, WORD_COUNT } from "./support.ts";
 
 const HUGE = "QUJD".repeat(100_000);
@@ -20,7 +21,7 @@ const TALK = [
   '{"action":"leaseLost"}',
 ];
 
-/** Plays the daemon to a recorder around a processor: each message of the child brings the next line, then the end. */
+/** Acts as the daemon for a recorder and its processor: sends the next line after each message. */
 async function recordTalk(
   out: string,
   redact = false,
@@ -53,7 +54,7 @@ async function recordTalk(
 }
 
 describe("record", () => {
-  it("passes all on and writes all down", async () => {
+  it("passes everything on, and records it", async () => {
     const out = join(await temporaryFolder(), "talk-{shardId}.txt");
     const { heard, exitCode } = await recordTalk(out);
     expect(exitCode).toBe(0);
@@ -64,9 +65,9 @@ describe("record", () => {
       '{"action":"status","responseFor":"leaseLost"}',
     ]);
     const { steps } = await readTranscript(out.replace("{shardId}", "shardId-000000000003"));
-    const said = (who: string) => steps.filter(({ from }) => from === who).map(spoken);
-    expect(said("daemon")).toEqual(TALK);
-    expect(said("child")).toEqual(heard);
+    const linesFrom = (who: string) => steps.filter(({ from }) => from === who).map(lineOf);
+    expect(linesFrom("daemon")).toEqual(TALK);
+    expect(linesFrom("child")).toEqual(heard);
     const events = steps.flatMap((step) => (step.from === "event" ? [step.event] : []));
     expect(events).toEqual([
       { type: "stdin closes", text: "" },
@@ -80,7 +81,7 @@ describe("record", () => {
     expect((await readdir(folder)).sort()).toEqual(["talk-2.txt", "talk-3.txt", "talk.txt"]);
   });
 
-  it("leaves out what is private, on demand", async () => {
+  it("leaves out private data with --redact", async () => {
     const out = join(await temporaryFolder(), "talk.txt");
     const argv = [
       process.execPath,
@@ -93,7 +94,7 @@ describe("record", () => {
     expect(written).toContain("\n< (10 characters, redacted)\n");
     const { steps } = await readTranscript(out);
     const [, batch] = steps.filter(({ from }) => from === "daemon");
-    const { records } = JSON.parse(batch ? spoken(batch) : "") as {
+    const { records } = JSON.parse(batch ? lineOf(batch) : "") as {
       records: { data: string; partitionKey: string }[];
     };
     expect(records.map(({ partitionKey }) => partitionKey)).toEqual(["key-1", "key-1"]);
@@ -110,13 +111,13 @@ describe("record", () => {
     expect(exitCode).toBe(expected);
   });
 
-  it("says what cannot be started or written", async () => {
+  it("reports what cannot be started or written", async () => {
     const folder = await temporaryFolder();
     await expect(recordTalk(join(folder, "t.txt"), false, ["/nonexistent/app"])).rejects.toThrow(
-      "cannot start /nonexistent/app",
+      "Cannot start /nonexistent/app",
     );
     await expect(recordTalk(join(folder, "no", "t.txt"))).rejects.toThrow(
-      "cannot write the transcript",
+      "Cannot write the transcript",
     );
   });
 });
@@ -134,7 +135,7 @@ describe("replay", () => {
     expect({ out, exitCode }).toEqual({ out: `${file}: no difference`, exitCode: 0 });
   });
 
-  it("does not mind logs, prints, or null for what is absent", async () => {
+  it("ignores log messages, other output, and null for absent fields", async () => {
     const file = await recorded();
     const nulls = (await readFile(file, "utf8")).replace(
       '< {"action":"checkpoint"}',
@@ -147,7 +148,7 @@ describe("replay", () => {
     }
   });
 
-  it("plays a talk in the dialect of KCL 1.x as it was", async () => {
+  it("plays a conversation in the dialect of KCL 1.x unchanged", async () => {
     const file = join(await temporaryFolder(), "kcl1.txt");
     const place = '"checkpoint":"2"';
     const talk = [
@@ -182,14 +183,14 @@ describe("replay", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("says what is no transcript", async () => {
+  it("reports a file that is not a transcript", async () => {
     const file = join(await temporaryFolder(), "x.txt");
     await expect(runCommand(replayCommand(), [file, "--", "x"])).rejects.toThrow(
-      `cannot read the transcript ${file}`,
+      `Cannot read the transcript ${file}`,
     );
     await writeFile(file, "hello");
     await expect(runCommand(replayCommand(), [file, "--", "x"])).rejects.toThrow(
-      `${file}:1: a transcript's line`,
+      `${file}:1: a line of a transcript`,
     );
   });
 });

@@ -17,7 +17,7 @@ async function tryOn(text: string, args: readonly string[], fault = "") {
 const FIVE = "cat\ndog\nbird\ncat\ncat\n";
 
 describe("a trial", () => {
-  it("delivers all in batches, and is content when all is checkpointed", async () => {
+  it("delivers all records in batches, and succeeds when all are checkpointed", async () => {
     const { out, exitCode } = await tryOn(FIVE, ["--batch-size", "2"]);
     expect(out.match(/> \d records?/g)).toEqual(["> 2 records", "> 2 records", "> 1 record"]);
     expect(out).toMatch(/checkpoint 4967…000000002\n.*< done in [\d.]+ ms/);
@@ -34,7 +34,7 @@ describe("a trial", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("tells what was never checkpointed", async () => {
+  it("reports the records that were never checkpointed", async () => {
     const { out, exitCode } = await tryOn(FIVE, ["--end", "leaseLost"], "frugal");
     expect(out).toContain(
       "last checkpoint TRIM_HORIZON, 5 never checkpointed, from 4967…000000001 on",
@@ -42,7 +42,7 @@ describe("a trial", () => {
     expect(exitCode).toBe(1);
   });
 
-  it("has checkpoints fail, and shows how the processor bears it", async () => {
+  it("lets checkpoints fail, and shows how the processor handles it", async () => {
     const { out, exitCode } = await tryOn(FIVE, ["--fail-checkpoint", "throttling:2"]);
     expect(out.match(/checkpoint refused: ThrottlingException/g)).toHaveLength(2);
     expect(exitCode).toBe(0);
@@ -55,32 +55,34 @@ describe("a trial", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("keeps to a rate", async () => {
+  it("keeps a rate", async () => {
     const { out } = await tryOn(FIVE, ["--rate", "1000", "--quiet"]);
     expect(out).toContain("5 records in ");
   });
 
-  it("shows logs and prints", async () => {
+  it("shows log messages and other output", async () => {
     expect((await tryOn("cat\n", [], "logs")).out).toContain("    info: done");
-    expect((await tryOn("cat\n", [], "prints")).out).toContain("on STDOUT, no message: counting 1");
+    expect((await tryOn("cat\n", [], "prints")).out).toContain(
+      "on STDOUT, not a message: counting 1",
+    );
   });
 });
 
 describe("a trial of a processor that fails", () => {
-  it("tells why, and what was not delivered", async () => {
+  it("reports the reason, and the records that were not delivered", async () => {
     const { out, exitCode } = await tryOn(FIVE, ["--batch-size", "2"], "dies");
     expect(out).toContain("exited with 3");
     expect(out).toContain("2 never checkpointed, from 4967…000000001 on, 3 never delivered");
     expect(exitCode).toBe(1);
   });
 
-  it("is not content with a shard's end that was not checkpointed", async () => {
+  it("fails when the end of a shard was not checkpointed", async () => {
     const { out, exitCode } = await tryOn(FIVE, [], "shard-end");
     expect(out).toContain('answered "shardEnded" without a checkpoint');
     expect(exitCode).toBe(1);
   });
 
-  it("ends one that does not answer", async () => {
+  it("ends a processor that does not answer", async () => {
     const { out, exitCode } = await tryOn(FIVE, ["--timeout", "2"], "silent");
     expect(out).toContain('while we waited for it to answer "processRecords"');
     expect(exitCode).toBe(1);
@@ -100,14 +102,14 @@ describe("records", () => {
         from: "user",
       });
       await expect(run).rejects.toThrow(
-        "words.jsonl:1: one of data (base64), text and json is needed; if each line is a record itself: --format lines",
+        "words.jsonl:1: exactly one of data (base64), text and json is required. If each line is the data of a record, use --format lines",
       );
       expect(log.mock.calls.flat().join()).not.toContain("started");
       log.mockRestore();
     },
   );
 
-  it("that are JSON lines are each a record with --format lines", async () => {
+  it("that are lines of JSON are one record each with --format lines", async () => {
     const records = join(await temporaryFolder(), "words.jsonl");
     await writeFile(records, ORDINARY);
     const args = ["--records", records, "--format", "lines", "--", ...WORD_COUNT];
@@ -127,10 +129,10 @@ describe("records", () => {
     },
   );
 
-  it("without a command ask for one", async () => {
+  it("without a command are an error that asks for one", async () => {
     const records = join(await temporaryFolder(), "words.txt");
     await writeFile(records, FIVE);
-    await expect(runCommand(tryCommand(), [records])).rejects.toThrow("name a processor");
+    await expect(runCommand(tryCommand(), [records])).rejects.toThrow("The processor is missing");
   });
 });
 
@@ -149,7 +151,7 @@ describe("a processor of KCL 1.x", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("fails in that of KCL 2.x, and the error says what to set", async () => {
+  it("fails in the dialect of KCL 2.x, and the error says what to set", async () => {
     const { out, exitCode } = await tryKcl1();
     expect(out).toContain(
       'KCL 1.x has no "shardEnded": if the processor was written for it, set --dialect kcl1.',
@@ -158,11 +160,11 @@ describe("a processor of KCL 1.x", () => {
   });
 });
 
-it("ends its children when the records turn out to be none", async () => {
+it("ends its children when a record is invalid", async () => {
   const records = join(await temporaryFolder(), "words.ndjson");
   await writeFile(records, '{"text":"cat"}\nnonsense\n');
   const run = runCommand(tryCommand(), ["--records", records, "--", ...WORD_COUNT]);
-  await expect(run).rejects.toThrow("words.ndjson:2: not JSON");
+  await expect(run).rejects.toThrow("words.ndjson:2: invalid JSON");
 });
 
 it.each(["slow", "throttling:0", "throttling:two"])(

@@ -25,7 +25,7 @@ describe("a command is split", () => {
     ['a "b', 'the quote that begins at "b is not closed'],
     [
       "it's",
-      `the quote that begins at 's is not closed; an apostrophe that belongs to a word stands in double quotes: "it's"`,
+      `the quote that begins at 's is not closed; write a word with an apostrophe in double quotes: "it's"`,
     ],
     ['a "b\\"', 'the quote that begins at "b\\" is not closed'],
     ["  ", "names no program"],
@@ -34,7 +34,7 @@ describe("a command is split", () => {
     expect(parseCommand(text)).toBe(expected);
   });
 
-  test("without quotes exactly as Java splits it", () => {
+  test("a command without quotes is split exactly as in Java", () => {
     const text = fc.string({ unit: fc.constantFrom("a", " ", "\t", "\\", "=", "$") });
     fc.assert(
       fc.property(text, (rest) => {
@@ -45,7 +45,7 @@ describe("a command is split", () => {
     );
   });
 
-  test("whatever the words are, double quotes carry them", () => {
+  test("double quotes keep any word together", () => {
     const word = fc.string();
     fc.assert(
       fc.property(fc.array(word), (args) => {

@@ -39,21 +39,21 @@ describe("the grammar of Java's providers", () => {
   });
 
   test.each([
-    ["Nonsense", "no credentials provider Nonsense; known: DefaultCredentialsProvider,"],
+    ["Nonsense", "unknown credentials provider Nonsense; known: DefaultCredentialsProvider,"],
     [
       "StaticCredentialsProvider|id|secret",
-      "no credentials provider StaticCredentialsProvider; known",
+      "unknown credentials provider StaticCredentialsProvider; known",
     ],
-    ["SystemPropertyCredentialsProvider", "no credentials provider SystemProperty"],
+    ["SystemPropertyCredentialsProvider", "the credentials provider SystemProperty"],
     [
       "ClasspathPropertiesFileCredentialsProvider|a",
-      "no credentials provider ClasspathPropertiesFile",
+      "unknown credentials provider ClasspathPropertiesFile",
     ],
     ["StsAssumeRoleCredentialsProvider|arn:r", "needs a role and a session name"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=x", "SERVICE_ENDPOINT^SIGNING_REGION"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|endpoint=a^b^c", "SERVICE_ENDPOINT^SIGNING_REGION"],
     ["ProfileCredentialsProvider|a|b", "takes one argument"],
-    ["constructor", "no credentials provider constructor"],
+    ["constructor", "unknown credentials provider constructor"],
   ])("%s cannot be built: a problem", (text, message) => {
     const { providers, problems } = parseCredentialsProviders(text);
     expect(providers).toEqual([]);
@@ -62,13 +62,19 @@ describe("the grammar of Java's providers", () => {
   });
 
   test.each([
-    ["Nonsense,DefaultCredentialsProvider", "no credentials provider Nonsense"],
+    ["Nonsense,DefaultCredentialsProvider", "unknown credentials provider Nonsense"],
     ["DefaultCredentialsProvider|x", "takes no arguments; they are ignored"],
-    ["com.amazonaws.auth.DefaultAWSCredentialsProviderChain", "is a name of the old SDK"],
+    ["com.amazonaws.auth.DefaultAWSCredentialsProviderChain", "is a name from SDK v1"],
     ["StsAssumeRoleCredentialsProvider|arn:r|s|color=red", "unknown argument color is ignored"],
-    ["StsAssumeRoleCredentialsProvider|arn:r|s|externalId=a=b", "not of the form key=value"],
-    ["StsAssumeRoleCredentialsProvider|arn:r|s|word", "not of the form key=value"],
-  ])("%s: a warning, as Java starts with it", (text, message) => {
+    [
+      "StsAssumeRoleCredentialsProvider|arn:r|s|externalId=a=b",
+      "an argument that does not have the form key=value",
+    ],
+    [
+      "StsAssumeRoleCredentialsProvider|arn:r|s|word",
+      "an argument that does not have the form key=value",
+    ],
+  ])("%s: a warning, because Java starts with it", (text, message) => {
     const { providers, problems, warnings } = parseCredentialsProviders(text);
     expect(providers).toHaveLength(1);
     expect(problems).toEqual([]);
@@ -93,17 +99,17 @@ describe("the grammar of Java's providers", () => {
   ])("%s of SDK v1, bare and with its package", (text, folder, providers) => {
     const full = parseCredentialsProviders(`com.amazonaws.${folder}${text}`);
     expect(full).toMatchObject({ providers, problems: [] });
-    expect(full.warnings).toEqual([expect.stringContaining("is a name of the old SDK; ")]);
+    expect(full.warnings).toEqual([expect.stringContaining("is a name from SDK v1; ")]);
     expect(parseCredentialsProviders(text)).toMatchObject({ providers, problems: [] });
   });
 
-  test("a name of KCL 2.x with the package that it had there", () => {
+  test("a name of KCL 2.x with its old package", () => {
     const name =
       "software.amazon.kinesis.multilang.auth.KclSTSAssumeRoleSessionCredentialsProvider";
     const { providers, warnings } = parseCredentialsProviders(`${name}|arn:r|s`);
     expect(providers).toEqual([ROLE]);
     expect(warnings).toEqual([
-      `${name} is a name of the old SDK; KclStsAssumeRoleCredentialsProvider is used`,
+      `${name} is a name from SDK v1; KclStsAssumeRoleCredentialsProvider is used`,
     ]);
   });
 
@@ -112,14 +118,14 @@ describe("the grammar of Java's providers", () => {
     "SystemPropertiesCredentialsProvider",
     "com.amazonaws.auth.SystemPropertiesCredentialsProvider",
     "software.amazon.awssdk.auth.credentials.SystemPropertyCredentialsProvider",
-  ])("%s: there is no Java virtual machine", (text) => {
+  ])("%s: it needs a Java virtual machine", (text) => {
     const { problems } = parseCredentialsProviders(text);
     expect(problems).toEqual([
       expect.stringMatching(/Java virtual machine.*EnvironmentVariableCredentialsProvider/),
     ]);
   });
 
-  test("none at all is a problem", () => {
+  test("an empty list is a problem", () => {
     expect(parseCredentialsProviders(",").problems).toHaveLength(1);
   });
 });

@@ -29,7 +29,7 @@ function script(name: string, text: string, mode = 0o755): void {
 const check = (file: string, path = `${cwd}/bin:${cwd}/other`) =>
   checkExecutable({ file, args: [] }, { path, cwd });
 
-describe("is found", () => {
+describe("a program is found", () => {
   test.each([
     ["on PATH", "fine", "bin/fine"],
     ["by a path from the working directory", "bin/fine", "bin/fine"],
@@ -40,33 +40,33 @@ describe("is found", () => {
     expect(check(file)).toBe(join(cwd, found));
   });
 
-  test("by its whole path, PATH or not", () => {
+  test("by its absolute path, whatever PATH is", () => {
     expect(check(join(cwd, "bin/fine"), "")).toBe(join(cwd, "bin/fine"));
   });
 
-  test("on the PATH of this process when no other is given", () => {
+  test("on the PATH of this process by default", () => {
     expect(checkExecutable({ file: "sh", args: [] })).toMatch(/\/sh$/);
   });
 });
 
-describe("is refused, saying what was looked for where", () => {
+describe("a program is refused, with what was searched and where", () => {
   test.each([
     ["python99", "cannot start python99: not found on PATH ("],
-    ["./python99", "/python99 (relative to the working directory "],
-    ["/nowhere/python99", "there is no /nowhere/python99"],
-    ["plain", "bin/plain is not executable: chmod +x it"],
+    ["./python99", "/python99 does not exist (relative to the working directory "],
+    ["/nowhere/python99", "/nowhere/python99 does not exist"],
+    ["plain", "bin/plain is not executable: run chmod +x on it"],
     ["bin/plain", "bin/plain is not executable"],
     ["folder", "bin/folder is a directory"],
-    ["by-missing-env", "by-missing-env: its first line asks for python99, which is not installed"],
-    ["by-missing", "its first line asks for /nowhere/ruby, which is not installed"],
-    ["from-windows", "its first line ends in CR LF"],
+    ["by-missing-env", "by-missing-env: its first line names python99, which is not installed"],
+    ["by-missing", "its first line names /nowhere/ruby, which is not installed"],
+    ["from-windows", "its first line ends with CR LF"],
   ])("%s", (file, message) => {
     expect(() => check(file)).toThrow(message);
     expect(() => check(file)).toThrow(/^executableName: cannot start /);
   });
 });
 
-test("Windows adds the endings of PATHEXT", () => {
+test("on Windows the extensions of PATHEXT are added", () => {
   script("bin/tool.CMD", "");
   const places = { path: join(cwd, "bin"), cwd, platform: "win32", pathExt: ".EXE;.CMD" } as const;
   expect(checkExecutable({ file: "tool", args: [] }, places)).toBe(join(cwd, "bin/tool.CMD"));

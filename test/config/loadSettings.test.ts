@@ -50,7 +50,7 @@ function warningsOf(text: string, more: Omit<ConfigInput, "file"> = {}): string[
 }
 
 describe("a minimal file", () => {
-  test("gives Java's effective defaults, and ours for the grace", () => {
+  test("gives the defaults of Java, except for the grace period", () => {
     const { settings, warnings } = load(REQUIRED);
     expect(warnings).toEqual([]);
     expect(settings.maxBufferedBytes).toBeUndefined();
@@ -88,20 +88,20 @@ describe("a minimal file", () => {
     expect(Object.keys(settings).filter((key) => key.includes("."))).toEqual([]);
   });
 
-  test("makes a worker id of its own at each start", () => {
+  test("gets a new worker id at each start", () => {
     const [one, two] = [load(REQUIRED).settings, load(REQUIRED).settings];
     expect(one.workerId).toMatch(/^[0-9a-f-]{36}$/);
     expect(one.workerId).not.toBe(two.workerId);
   });
 
-  test("cannot be changed afterwards", () => {
+  test("gives settings that cannot be changed", () => {
     const { settings } = load(REQUIRED);
     expect(Object.isFrozen(settings)).toBe(true);
     expect(Object.isFrozen(settings.services.kinesis)).toBe(true);
     expect(Object.isFrozen(settings.command.args)).toBe(true);
   });
 
-  test("knows where each value was written", () => {
+  test("records where each value was written", () => {
     const { sources } = loadWith("maxRecords = 7\n");
     expect(sources.maxRecords).toMatchObject({ type: "file", line: 4 });
     expect(sources.workerId).toEqual({ type: "default" });
@@ -109,7 +109,7 @@ describe("a minimal file", () => {
 });
 
 describe("problems", () => {
-  test("are all told at once, each with line, key, what was found and what is allowed", () => {
+  test("are all reported at once, each with line, key, what was found and what is allowed", () => {
     const text =
       "maxRecords = lots\nfailoverTimeMillis = 1.5\nregionName: eu west\nx=\\u12\nmetricsLevel = LOUD\n";
     expect(problemsOf(text)).toEqual([
@@ -119,12 +119,12 @@ describe("problems", () => {
       '1 maxRecords: found "lots"; allowed: a whole number from 1 to 10000',
       '2 failoverTimeMillis: found "1.5"; allowed: a whole number of milliseconds from 1 to 2147483647',
       '3 regionName: found "eu west"; allowed: a region such as eu-west-1',
-      "4 undefined: bad escape \\u12: \\u must be followed by four hexadecimal digits (a backslash itself is written \\\\)",
+      "4 undefined: invalid escape \\u12: \\u must be followed by four hexadecimal digits (write a backslash itself as \\\\)",
       '5 metricsLevel: found "LOUD"; allowed: NONE, SUMMARY, DETAILED',
     ]);
   });
 
-  test("name the file in the error's text", () => {
+  test("name the file in the message", () => {
     expect(() => loadWith("maxRecords = 0x10")).toThrow(
       /\.properties:4: maxRecords: found "0x10"; allowed: a whole number from 1 to 10000/,
     );
@@ -148,14 +148,14 @@ describe("problems", () => {
     ["streamName = two words", "a stream name"],
     ["applicationName = ab", "a table name"],
     ["kinesisClient.retryPolicy = x", "allowed: kinesisClient.region, endpointOverride"],
-    ["kinesisCredentialsProvider.roleArn = x", "write AwsCredentialsProvider ="],
+    ["kinesisCredentialsProvider.roleArn = x", "use AwsCredentialsProvider ="],
     ["staleWorkerMetricsEntryCleanupDuration = -P1D", "ISO-8601"],
     ["coordinatorStateTags = a=b=c", "name=value"],
     ["onFailureDestination = ftp://x", "file:PATH, sqs:"],
     ['executableName = "my app', "is not closed"],
     ["executableName = ''", "names no program"],
     ["executableName =   ", "is empty"],
-    ["AwsCredentialsProvider = Nonsense", "no credentials provider Nonsense; known: Default"],
+    ["AwsCredentialsProvider = Nonsense", "unknown credentials provider Nonsense; known: Default"],
   ])("%s", (line, expected) => {
     const problems = problemsOf(`${REQUIRED}${line}`);
     expect(problems).toHaveLength(1);
@@ -176,7 +176,7 @@ describe("problems", () => {
 });
 
 describe("values", () => {
-  test("have blanks around numbers, booleans and words dropped", () => {
+  test("lose the blanks around numbers, booleans and words", () => {
     const { settings } = loadWith(
       "maxRecords = 12  \nignoreUnexpectedChildShards = Yes  \nmetricsLevel = none \nfailoverTimeMillis=+5\n",
     );
@@ -188,12 +188,12 @@ describe("values", () => {
     });
   });
 
-  test("false is false, also where Java forgets it", () => {
+  test("false has an effect, also where Java ignores it", () => {
     const { settings } = loadWith("cleanupLeasesUponShardCompletion = false");
     expect(settings.cleanupLeasesUponShardCompletion).toBe(false);
   });
 
-  test("0 is not set where Java takes it so, and is 0 where it may be", () => {
+  test("0 means not set where it does in Java, and 0 elsewhere", () => {
     const { settings, warnings } = loadWith("failoverTimeMillis = 0\nshutdownGraceMillis = 0\n");
     expect(settings.failoverTimeMillis).toBe(10_000);
     expect(settings.shutdownGraceMillis).toBe(0);
@@ -211,7 +211,7 @@ describe("values", () => {
     expect(loadWith("workerId = w  ").settings.workerId).toBe("w  ");
   });
 
-  test("may come in ISO-8859-1, as Java reads them, and with a byte order mark", () => {
+  test("may be in ISO-8859-1, as Java reads them, or have a byte order mark", () => {
     const latin = loadSettings({
       file: fileWith(Buffer.from(`${REQUIRED}workerId=é`, "latin1")),
       environment: {},
@@ -276,10 +276,12 @@ describe("values", () => {
     // The lease table stays where the region chain puts it, as under Java.
     expect(settings.services.dynamodb).not.toHaveProperty("region");
     expect(settings.services.dynamodb.fallbackRegion).toBe("eu-west-1");
-    expect(warnings.map(({ message }) => message)).toEqual(["streamArn names other, and counts"]);
+    expect(warnings.map(({ message }) => message)).toEqual([
+      "streamArn names other, which is used",
+    ]);
   });
 
-  test("a region given beside an ARN counts, with a warning", () => {
+  test("a region that differs from the ARN is used, with a warning", () => {
     const text =
       "streamArn = arn:aws:kinesis:eu-west-1:123456789012:stream/words\nregionName = us-west-2";
     const { settings, warnings } = loadWith(text);
@@ -350,16 +352,16 @@ describe("warnings", () => {
     ["idleTimeBetweenReadsInMillis = 50", "warning 4 idleTimeBetweenReadsInMillis: raised to 200"],
     [
       "workerId = a\nworkerIdentifier = b",
-      "warning 5 workerIdentifier: written twice, in line 4 (as workerId) and here",
+      "warning 5 workerIdentifier: set twice, in line 4 (as workerId) and here",
     ],
-    ["workerId = a\nworkerId = b", "warning 5 workerId: written twice, in line 4 and here"],
+    ["workerId = a\nworkerId = b", "warning 5 workerId: set twice, in line 4 and here"],
     [
       "AwsCredentialsProvider = Bad, EnvironmentVariableCredentialsProvider",
-      "warning 4 AwsCredentialsProvider: no credentials provider Bad",
+      "warning 4 AwsCredentialsProvider: unknown credentials provider Bad",
     ],
     [
       "initialPositionInStream=LATEST\ninitialPositionInStreamExtended=17",
-      "warning 4 initialPositionInStream: initialPositionInStreamExtended is set too",
+      "warning 4 initialPositionInStream: initialPositionInStreamExtended is also set",
     ],
   ])("%j", (text, expected) => {
     const warnings = warningsOf(text);
@@ -390,7 +392,7 @@ describe("precedence", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("nested names and odd capitals have their variable too", () => {
+  test("nested names and unusual capitals have a variable too", () => {
     const { settings } = loadWith("", {
       environment: {
         KINESIS_MULTILANG_FANOUT_CONFIG_CONSUMER_NAME: "c",
@@ -405,14 +407,14 @@ describe("precedence", () => {
     expect(settings.workerId).not.toBe("");
   });
 
-  test("an unknown variable is a warning, another program's is not", () => {
+  test("an unknown variable with our prefix is a warning, other variables are not", () => {
     const environment = { KINESIS_MULTILANG_MAX_RECRODS: "2", MAX_RECORDS: "3" };
     expect(warningsOf("", { environment })).toEqual([
       "warning environment KINESIS_MULTILANG_MAX_RECRODS: unknown key, ignored; did you mean KINESIS_MULTILANG_MAX_RECORDS?",
     ]);
   });
 
-  test("what another daemon told its child is not for us; a worker id of ours is", () => {
+  test("variables that another daemon set for its child are ignored, but not a worker id for this daemon", () => {
     const KINESIS_MULTILANG_WORKER_ID = "w";
     expect(loadWith("", { environment: { KINESIS_MULTILANG_WORKER_ID } }).settings.workerId).toBe(
       "w",
@@ -424,21 +426,21 @@ describe("precedence", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("a higher place decides between the two initial positions", () => {
+  test("the source with higher precedence decides between the two initial positions", () => {
     const flags = { initialPositionInStream: "TRIM_HORIZON" };
     const { settings, warnings } = loadWith("initialPositionInStreamExtended = 17", { flags });
     expect(settings.initialPosition).toEqual({ type: "TRIM_HORIZON" });
     expect(warnings).toEqual([]);
   });
 
-  test("a file is not needed", () => {
+  test("a file is not required", () => {
     const flags = { executableName: "a", streamName: "s", applicationName: "app" };
     expect(loadSettings({ environment: {}, flags }).settings.streamName).toBe("s");
   });
 });
 
 describe("references", () => {
-  test("take values from the environment and from files beside the properties file", () => {
+  test("take values from the environment and from files next to the properties file", () => {
     mkdirSync(join(folder, "run"), { recursive: true });
     writeFileSync(join(folder, "run", "name"), "from-file\n");
     const { settings } = loadWith(
@@ -450,15 +452,15 @@ describe("references", () => {
     expect(settings.onFailureDestination).toBe(`file:\${env:HOST}/$x`);
   });
 
-  test("that lead nowhere are problems with their line", () => {
+  test("that cannot be resolved are problems with their line", () => {
     expect(problemsOf(`${REQUIRED}workerId=\${env:NONE}\ntableName=\${file:none}`)).toEqual([
-      `4 workerId: \${env:NONE}: there is no environment variable NONE`,
+      `4 workerId: \${env:NONE}: the environment variable NONE does not exist`,
       `5 tableName: \${file:none}: cannot read ${join(folder, "none")} (no such file)`,
     ]);
   });
 });
 
-describe("dead letters into the stream that is read", () => {
+describe("dead letters into the stream that the daemon reads", () => {
   const ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/words";
   const consumer = (arn: string) => `fanoutConfig.consumerArn = ${arn}/consumer/app:1`;
   const elsewhere = ARN.replace("words", "letters");
@@ -479,7 +481,9 @@ describe("dead letters into the stream that is read", () => {
   ])("%s are refused", (_how, lines) => {
     const text = [...lines, "maximumRetryAttempts = 3"].join("\n");
     const problems = problemsOf(`${REQUIRED}${text}`);
-    expect(problems).toEqual([expect.stringMatching(/the stream that is read: .*Name another/)]);
+    expect(problems).toEqual([
+      expect.stringMatching(/the stream that the daemon reads: .*Use another/),
+    ]);
   });
 
   test.each([
@@ -497,7 +501,7 @@ describe("dead letters into the stream that is read", () => {
     ],
     ["a queue of the name", [`onFailureDestination = sqs:https://sqs.test/1/words`]],
     ["a bucket of the name", ["onFailureDestination = s3:words"]],
-  ])("are not what goes to %s", (_what, lines) => {
+  ])("are not records that go to %s", (_what, lines) => {
     expect(load(lines).onFailureDestination).toBeDefined();
   });
 });
@@ -510,7 +514,7 @@ describe("secrets", () => {
     "maxRecords = \u0024{env:API_TOKEN}",
     "kinesisEndpoint = https://user:hunter2@",
     'executableName = run --password hunter2 "',
-  ])("%s appears nowhere", (line) => {
+  ])("%s is never printed", (line) => {
     const environment = { API_TOKEN: "hunter2" };
     let told = "";
     try {

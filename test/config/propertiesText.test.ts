@@ -43,7 +43,7 @@ describe("the syntax of java.util.Properties", () => {
     expect(pairs(text).flat()).toEqual(expected);
   });
 
-  test("an entry knows the line where it begins, whatever the line ends", () => {
+  test("an entry has the line where it begins, with any line ends", () => {
     const { entries } = parseProperties("# 1\r\na=1\\\r\n 3\r\rb=5\n\\\nc=7");
     expect(entries.map(({ key, line }) => [key, line])).toEqual([
       ["a", 2],
@@ -85,7 +85,7 @@ describe("whatever text", () => {
     maxLength: 60,
   });
 
-  test("never throws, and every line number is one of the text", () => {
+  test("never throws, and every line number is in the text", () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const { entries, problems } = parseProperties(text);
@@ -98,7 +98,7 @@ describe("whatever text", () => {
     );
   });
 
-  test("agrees with a reader that goes character by character, as Java's does", () => {
+  test("agrees with a reader that works character by character, as in Java", () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const { entries, problems } = parseProperties(text);
@@ -118,7 +118,7 @@ describe("whatever text", () => {
   });
 });
 
-/** Every UTF-16 unit as an escape. */
+/** Writes every UTF-16 unit as an escape. */
 function escaped(text: string): string {
   return Array.from({ length: text.length }, (_, index) => {
     const unit = text.charCodeAt(index);
@@ -126,7 +126,7 @@ function escaped(text: string): string {
   }).join("");
 }
 
-/** The same syntax written as a state machine over characters: slow and plain, to compare with. */
+/** The same syntax as a simple state machine over characters, for comparison. */
 function machine(text: string): [string, string][] {
   const lines: string[] = [];
   let line = "";

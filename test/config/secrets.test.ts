@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { maskValue } from "../../src/config/secrets.ts";
 
-describe("what may be shown", () => {
+describe("what may be printed", () => {
   test.each([
     ["dbPassword", "hunter2", "*****"],
     ["some.apiKey", "hunter2", "*****"],

@@ -3,8 +3,8 @@
 
 import { expect } from "vitest";
 import {
+  lineOf,
   type Step,
-  spoken,
   type Transcript,
   type TranscriptEvent,
 } from "../../src/transcript/transcript.ts";
@@ -52,7 +52,7 @@ class Player {
     const first = await within(puppets.next(world.shardId), "the first child");
     const begin = steps.find(({ from }) => from === "daemon");
     const { sequenceNumber = "TRIM_HORIZON", subSequenceNumber = 0 } = begin
-      ? (JSON.parse(spoken(begin)) as Line)
+      ? (JSON.parse(lineOf(begin)) as Line)
       : {};
     if (sequenceNumber === "TRIM_HORIZON") {
       this.#puppet = first;
@@ -73,9 +73,9 @@ class Player {
   }
 
   async perform(step: Step): Promise<void> {
-    if (step.from === "child") return this.#say({ say: this.#real(spoken(step)) });
+    if (step.from === "child") return this.#say({ say: this.#real(lineOf(step)) });
     if (step.from === "event") return this.#happen(step.event);
-    const expected = spoken(step);
+    const expected = lineOf(step);
     const { records } = JSON.parse(expected) as Line;
     if (records) await this.#put(records);
     const heard = await this.#hear();
@@ -165,7 +165,7 @@ class Player {
 function firstBatch(steps: readonly Step[]): readonly SpokenRecord[] {
   for (const step of steps) {
     if (step.from !== "daemon") continue;
-    const { records } = JSON.parse(spoken(step)) as Line;
+    const { records } = JSON.parse(lineOf(step)) as Line;
     if (records) return records;
   }
   return [];

@@ -7,7 +7,7 @@ import { UserError } from "../../src/model/errors.ts";
 import { createStream, leaseItems, put, shardsOf, until } from "../support/emulators.ts";
 
 describe("the shared emulators", () => {
-  it("keep what is put, shard by shard", async () => {
+  it("store what is put, shard by shard", async () => {
     const stream = await createStream("emulators", 3);
     const shards = (await shardsOf(stream)).map((shard) => shard.ShardId);
     expect(shards).toHaveLength(3);
@@ -25,17 +25,17 @@ describe("a local service", () => {
   it.each([
     ["Kinesis", startKinesis, "--kinesis-port"],
     ["DynamoDB", startDynamo, "--dynamodb-port"],
-  ])("%s says which option to change when its port is taken", async (_, start, option) => {
+  ])("%s names the option to change when its port is in use", async (_, start, option) => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     await expect(start({ port })).rejects.toThrow(UserError);
-    await expect(start({ port })).rejects.toThrow(new RegExp(`Port ${port} .* taken.*${option}`));
+    await expect(start({ port })).rejects.toThrow(new RegExp(`Port ${port} .* in use.*${option}`));
     server.close();
   });
 
-  it("listens on the port that was asked for, and its process is gone after stop", async () => {
+  it("listens on the requested port, and its process has ended after stop", async () => {
     const first = await startDynamo();
     await first.stop();
     expect(isAlive(first.pid)).toBe(false);
@@ -65,7 +65,7 @@ describe("a local service", () => {
     await until(`process ${pid} to end`, () => !isAlive(pid));
   });
 
-  it("is reachable from this machine alone", async () => {
+  it("is reachable only from this machine", async () => {
     expect(new URL(inject("kinesisUrl")).hostname).toBe("127.0.0.1");
     const addresses = Object.values((await import("node:os")).networkInterfaces())
       .flatMap((entries) => entries ?? [])

@@ -22,7 +22,7 @@ const sizeOf = ({ data, partitionKey }: RecordToPut) => data.length + partitionK
 const hasty = { ...systemClock, sleep: async () => {} };
 
 describe("splitIntoCalls", () => {
-  it("keeps the order, and each call within the service's limits", () => {
+  it("keeps the order, and keeps each call within the service's limits", () => {
     const sizes = fc.array(fc.constantFrom(1, 10, 1_000_000, 3_000_000, MAX_BYTES_PER_CALL), {
       maxLength: 30,
     });
@@ -47,7 +47,7 @@ describe("splitIntoCalls", () => {
 });
 
 describe("putRecords", () => {
-  it("puts again what was refused, and only that, in its old order", async () => {
+  it("puts only the refused records again, in their order", async () => {
     const refusing = await kinesisThat((words, call) =>
       call === 0 ? words.filter((w) => w < "c") : words,
     );
@@ -62,7 +62,7 @@ describe("putRecords", () => {
     expect(result).toMatchObject({ refusals: 2, unsent: [] });
   });
 
-  it("gives up on a stream that takes nothing, and says what to do", async () => {
+  it("gives up on a stream that refuses every record, and says what to do", async () => {
     const refusing = await kinesisThat(() => []);
     const attempt = putRecords(refusing.client, "s", [record("a")], { clock: hasty });
     await expect(attempt).rejects.toThrow(UserError);
@@ -70,14 +70,14 @@ describe("putRecords", () => {
     expect(refusing.calls).toHaveLength(30);
   });
 
-  it("does not give up while some records are taken", async () => {
+  it("does not give up while some records are stored", async () => {
     const words = Array.from({ length: 60 }, (_, i) => `w${i}`);
     const slow = await kinesisThat((asked) => asked.slice(0, 1));
     const { put } = await putRecords(slow.client, "s", words.map(record), { clock: hasty });
     expect(put.map(text)).toEqual(words);
   });
 
-  it("tells what is not stored when it is stopped between two attempts", async () => {
+  it("returns the records that are not stored when it is stopped between two attempts", async () => {
     const stop = new AbortController();
     const refusing = await kinesisThat((words) => {
       stop.abort();
@@ -89,7 +89,7 @@ describe("putRecords", () => {
     expect(result.unsent.map(text)).toEqual(["b", "c"]);
   });
 
-  it("tells what earlier calls have stored when a later one fails", async () => {
+  it("reports what earlier calls have stored when a later call fails", async () => {
     const words = Array.from({ length: MAX_RECORDS_PER_CALL + 2 }, (_, i) => `w${i}`);
     const failing = await kinesisThat((asked, call) => {
       if (call > 0) throw new Error("the second call fails");
@@ -105,7 +105,7 @@ describe("putRecords", () => {
   });
 });
 
-describe("a Kinesis that takes a call and never answers", () => {
+describe("a Kinesis that accepts a call and never responds", () => {
   const silent = async () => {
     const server = createServer(() => {});
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -125,18 +125,18 @@ describe("a Kinesis that takes a call and never answers", () => {
     return client;
   };
 
-  it("does not hang putRecords", async () => {
+  it("does not block putRecords", async () => {
     await expect(putRecords(await silent(), "s", [record("a")])).rejects.toThrow(/within 50 ms/);
   });
 
-  it("does not hang ensureStream", async () => {
+  it("does not block ensureStream", async () => {
     const { signal } = new AbortController();
     const wanted = { streamName: "s", createWithShards: 1 };
     await expect(ensureStream(await silent(), wanted, signal)).rejects.toThrow(/within 50 ms/);
   });
 });
 
-/** A Kinesis on the wire whose PutRecords takes of each call the words that the function returns. */
+/** A Kinesis over HTTP. Of each PutRecords call it stores the words that the function returns. */
 async function kinesisThat(
   takes: (words: readonly string[], call: number) => readonly string[],
 ): Promise<{ client: KinesisClient; calls: string[][] }> {

@@ -1,4 +1,4 @@
-// Our daemon keeps to the protocol: every transcript that applies to a daemon, played with a real child.
+// The daemon conforms to the protocol: plays every transcript for daemons, with a real child.
 
 import { describe, it } from "vitest";
 import { loadTranscripts } from "../../src/transcript/library.ts";

@@ -1,5 +1,6 @@
-// Plays the child's part of a transcript against our real consumer and a real child process. Here every line of the
-// daemon must come exactly as it is written, and what the events say must come true.
+// Plays the child's part of a transcript against the real consumer and a real child process. Every
+// line of the daemon must arrive exactly as written, and every event must have the effect that it
+// describes.
 
 import { expect } from "vitest";
 import { ChildFailed } from "../../src/child/childFailed.ts";
@@ -13,8 +14,8 @@ import { parsePosition } from "../../src/model/position.ts";
 import { ShardEndNotCheckpointed } from "../../src/shard/shardEndNotCheckpointed.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 import {
+  lineOf,
   type Step,
-  spoken,
   type Transcript,
   type TranscriptEvent,
 } from "../../src/transcript/transcript.ts";
@@ -82,7 +83,7 @@ class Stage {
       case "daemon":
         return this.#expectFromDaemon(step);
       case "child":
-        return this.#strings.tell({ say: spoken(step) });
+        return this.#strings.tell({ say: lineOf(step) });
       case "event":
         return this.#happen(step.event);
     }
@@ -94,7 +95,7 @@ class Stage {
     expect(error).toBeUndefined();
   }
 
-  /** Whatever happened, the child and the consumer end. */
+  /** Ends the child and the consumer in any case. */
   async close(): Promise<void> {
     for (const { pid } of this.#events.of("childStarted")) {
       if (this.#events.of("childExited").every((exited) => exited.pid !== pid)) {
@@ -106,11 +107,11 @@ class Stage {
   }
 
   async #expectFromDaemon(step: Step): Promise<void> {
-    const expected = spoken(step);
+    const expected = lineOf(step);
     const message = JSON.parse(expected) as { action: string; millisBehindLatest?: number | null };
     if (message.action === "processRecords") this.#batches.put(batchIn(expected));
     const heard = await this.#strings.hear();
-    // A difference in 16 MiB is not worth a diff.
+    // A diff of 16 MiB would be useless.
     if (expected.length > 100_000) expect(heard === expected).toBe(true);
     else expect(heard).toBe(expected);
   }
@@ -170,7 +171,7 @@ function leaseFor({ steps }: Transcript): MemoryLease {
   const fields = {
     ...fallback,
     subSequenceNumber: 0,
-    ...(line && (JSON.parse(spoken(line)) as InitializeFields)),
+    ...(line && (JSON.parse(lineOf(line)) as InitializeFields)),
   };
   const position = parsePosition(fields.sequenceNumber, fields.subSequenceNumber);
   if (!position) throw new Error(`no position: ${fields.sequenceNumber}`);

@@ -1,4 +1,4 @@
-// The test's hand in the puppet (test/fixtures/processors/puppet.mjs): a real child process that does as it is told.
+// Controls test/fixtures/processors/puppet.mjs: a real child process that does what the test says.
 
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -1,15 +1,16 @@
-// The published JSON Schemas are those of the code, and what the transcripts say keeps to them.
+// The published JSON Schemas are those of the code, and the messages in the transcripts conform to
+// them.
 
 import { readdir, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
 import { childMessage, daemonMessage } from "../../src/child/messages.ts";
 import { jsonSchemas } from "../../src/transcript/jsonSchemas.ts";
 import { loadTranscripts } from "../../src/transcript/library.ts";
-import { spoken } from "../../src/transcript/transcript.ts";
+import { lineOf } from "../../src/transcript/transcript.ts";
 
 const folder = new URL("../../protocol/schemas/", import.meta.url);
 
-it("publishes exactly what the code has (npm run schemas writes it)", async () => {
+it("publishes the schemas of the code (npm run schemas writes them)", async () => {
   const published = (await readdir(folder)).sort();
   expect(published).toEqual([...jsonSchemas().keys()].sort());
   for (const [name, text] of jsonSchemas()) {
@@ -18,13 +19,13 @@ it("publishes exactly what the code has (npm run schemas writes it)", async () =
 });
 
 it.each((await loadTranscripts()).map((transcript) => [transcript.name, transcript] as const))(
-  "has a schema for what %s says",
+  "accepts the messages in %s",
   (_name, { applies, steps }) => {
     for (const step of steps) {
-      if (step.from === "daemon") daemonMessage.parse(JSON.parse(spoken(step)));
-      // Against a daemon alone, a child may say anything.
+      if (step.from === "daemon") daemonMessage.parse(JSON.parse(lineOf(step)));
+      // In a transcript for daemons only, the child may send anything.
       if (step.from === "child" && applies.includes("client")) {
-        childMessage.parse(JSON.parse(spoken(step)));
+        childMessage.parse(JSON.parse(lineOf(step)));
       }
     }
   },

@@ -1,4 +1,4 @@
-// The specification and its transcripts know each other: no sentence without its proof, no transcript without its sentence.
+// Each sentence of the specification names its transcripts, and each transcript names its sentence.
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ const sentences = new Map(
 const java = text.slice(text.indexOf("## Where the Java daemon differs"));
 
 describe("the specification", () => {
-  it("has a version from the first line on", () => {
+  it("names its version in the first lines", () => {
     expect(text).toContain("**Protocol version 1**");
   });
 
@@ -43,7 +43,7 @@ describe("the specification", () => {
 describe.each(transcripts.map((transcript) => [transcript.name, transcript] as const))(
   "the transcript %s",
   (name, { title, applies, sentences: shown, java: said, steps }) => {
-    it("says what it shows, for whom, and which sentence that is", () => {
+    it("says what it shows, for which side, and for which sentence", () => {
       expect(title).toMatch(/^[A-Z].*\.$/);
       expect(applies.length).toBeGreaterThan(0);
       expect(shown.length).toBeGreaterThan(0);
@@ -51,11 +51,11 @@ describe.each(transcripts.map((transcript) => [transcript.name, transcript] as c
       expect(steps.length).toBeGreaterThan(0);
     });
 
-    it("stands behind the sentence that it shows", () => {
+    it("is named by the sentence that it shows", () => {
       expect(sentences.get(shown[0] ?? "")).toContain(`\`${name}\``);
     });
 
-    it("says what the Java daemon does, and the table says it too", () => {
+    it("says what the Java daemon does, as the table does", () => {
       if (applies.includes("daemon")) expect(said).toMatch(/^(same|deviation: .+)/);
       if (said?.startsWith("deviation")) expect(java).toContain(`\`${name}\``);
     });
@@ -68,7 +68,7 @@ describe.each(transcripts.map((transcript) => [transcript.name, transcript] as c
   },
 );
 
-it("has at least thirty transcripts for either side", () => {
+it("has at least thirty transcripts for each side", () => {
   for (const side of ["daemon", "client"] as const) {
     expect(transcripts.filter(({ applies }) => applies.includes(side)).length).toBeGreaterThan(30);
   }

@@ -5,7 +5,7 @@ import type { Clock } from "../../src/clock.ts";
 import { UserError } from "../../src/model/errors.ts";
 import { type Lines, pacedLines, type Rounds, rounds } from "../../src/put/sources.ts";
 
-/** Time that passes only while somebody sleeps. */
+/** A clock that advances only during a sleep. */
 function sleepingClock(): Clock {
   let ms = 0;
   return {
@@ -29,7 +29,7 @@ async function firstRounds(config: Rounds, count: number) {
 }
 
 describe("rounds", () => {
-  it("goes round the list in order", async () => {
+  it("repeats the list in order", async () => {
     const config = {
       words: ["a", "b", "c"],
       periodMs: 10,
@@ -43,13 +43,13 @@ describe("rounds", () => {
     ]);
   });
 
-  it("keeps a rate that is no whole number a round", async () => {
+  it("keeps a rate that is not a whole number per round", async () => {
     const config = { words: ["a"], periodMs: 100, perRound: 0.4, choice: "random" } as const;
     const found = await firstRounds(config, 4);
     expect(found.map(({ atMs }) => atMs)).toEqual([200, 400, 700, 900]);
   });
 
-  it("draws every word, and no other", async () => {
+  it("draws only from the given words, and each of them", async () => {
     const config = { words: ["a", "b"], periodMs: 0, perRound: 100, choice: "random" } as const;
     const [round] = await firstRounds(config, 1);
     expect(new Set(round?.words)).toEqual(new Set(["a", "b"]));
@@ -85,18 +85,18 @@ describe("pacedLines", () => {
     );
   });
 
-  it("leaves bytes that are no text as they are", async () => {
+  it("keeps bytes that are not text", async () => {
     const { lines } = await linesIn([Buffer.from([0xff, 0x00, 0x0a, 0xc3])]);
     expect(lines).toEqual([Buffer.from([0xff, 0x00]), Buffer.from([0xc3])]);
   });
 
-  it("spreads a heap of lines over the time that the rate allows", async () => {
+  it("spreads many lines over the time that the rate requires", async () => {
     const { lines, elapsedMs } = await linesIn([Buffer.from("x\n".repeat(500))], { rate: 100 });
     expect(lines).toHaveLength(500);
     expect(elapsedMs).toBeCloseTo(5_000);
   });
 
-  it("refuses a line that no record can hold, with its number", async () => {
+  it("refuses a line that is too long for a record, and names its number", async () => {
     const long = Buffer.alloc(11 * 1024 * 1024, "x");
     await expect(linesIn([Buffer.from("short\n"), long])).rejects.toThrow(UserError);
     await expect(linesIn([Buffer.from("short\n"), long])).rejects.toThrow(/^Line 2 /);

@@ -1,4 +1,4 @@
-// The main job, as the README's first command runs it.
+// The sample, as the first command of the README runs it.
 
 import { randomUUID } from "node:crypto";
 import { readdir } from "node:fs/promises";
@@ -45,7 +45,7 @@ describe("the sample", () => {
     expect(await left()).toEqual(NOTHING);
   });
 
-  it("lets a person watch a shard end before its children begin", async () => {
+  it("shows that a shard ends before its children begin", async () => {
     const { child, output } = await startSample("--seconds", "4", "--shards", "1", "--reshard");
     const { exitCode } = await child;
     expect(output()).toContain("shardId-000000000000 is split");
@@ -54,7 +54,7 @@ describe("the sample", () => {
     expect(exitCode).toBe(0);
   });
 
-  it("ends in order on Ctrl-C, with the reckoning", async () => {
+  it("shuts down gracefully on Ctrl-C, and compares the words", async () => {
     const { child, left, output } = await startSample("--keep-running");
     await until("words to be counted", () => /records=[1-9]/.test(output()));
     child.kill("SIGINT");
@@ -76,14 +76,14 @@ describe("the sample", () => {
     const { child, left, output } = await startSample("--keep-running");
     await until("words to be counted", () => /records=[1-9]/.test(output()));
     child.kill("SIGINT");
-    await until("the first to be heard", () => output().includes("Stopping in order"));
+    await until("the first to be handled", () => output().includes("Stopping gracefully"));
     child.kill("SIGINT");
     const { exitCode } = await child;
     expect(exitCode).not.toBe(0);
     expect(await left()).toEqual(NOTHING);
   });
 
-  it("refuses a language that it does not know", async () => {
+  it("refuses an unknown language", async () => {
     const { child, left, output } = await startSample("--language", "cobol");
     const { exitCode } = await child;
     expect(exitCode).toBe(1);

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { linesOf } from "../../src/transcript/lines.ts";
 import { compact, expand } from "../../src/transcript/template.ts";
-import { parseTranscript, spoken } from "../../src/transcript/transcript.ts";
+import { lineOf, parseTranscript } from "../../src/transcript/transcript.ts";
 
 describe("parseTranscript", () => {
   it("reads title, tags, both directions and events", () => {
@@ -47,13 +47,13 @@ describe("parseTranscript", () => {
 });
 
 describe("the compact notation", () => {
-  it("stands for a text repeated", () => {
+  it("stands for a repeated text", () => {
     const [step] = parseTranscript('> {"data":"{{repeat "QUJD" 3}}"}', "f").steps;
-    expect(step && spoken(step)).toBe('{"data":"QUJDQUJDQUJD"}');
+    expect(step && lineOf(step)).toBe('{"data":"QUJDQUJDQUJD"}');
     expect(expand('a{{repeat "\\r\\n" 2}}b')).toBe("a\r\n\r\nb");
   });
 
-  it("leaves other braces alone", () => {
+  it("does not change other braces", () => {
     expect(expand('{{"a":{}}} {{')).toBe('{{"a":{}}} {{');
   });
 
@@ -64,7 +64,7 @@ describe("the compact notation", () => {
     },
   );
 
-  it("is found by compact, and expands to the same again", () => {
+  it("is produced by compact, and expands to the same text", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("A", "eHh4", "=", "/", '"', "ab"), fc.nat(3000)), {
@@ -83,7 +83,7 @@ describe("the compact notation", () => {
 });
 
 describe("linesOf", () => {
-  it("finds the same lines however the bytes are cut", async () => {
+  it("finds the same lines wherever the chunks are cut", async () => {
     const bytes = Buffer.from("eins\r\nzwei\n\n  drei ✓\u2028ü\nohne Ende");
     const expected = ["eins", "zwei", "", "  drei ✓\u2028ü", "ohne Ende"];
     for (const size of [1, 2, 3, 7, bytes.length]) {
@@ -91,7 +91,7 @@ describe("linesOf", () => {
     }
   });
 
-  it("cuts a line that is too long, and goes on after it", async () => {
+  it("cuts a line that is too long, and continues after it", async () => {
     const bytes = Buffer.from(`${"x".repeat(100)}\nshort\n`);
     expect(await collect(bytes, 9, 20)).toEqual(["x".repeat(20), "short"]);
   });

@@ -1,4 +1,5 @@
-// Processors that a person starts: they connect to `try` and to the daemon, over both kinds of socket.
+// Processors that a user starts: they connect to `try` and to the daemon, over both kinds of
+// socket.
 
 import { writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -55,7 +56,7 @@ async function wordsFile(text: string): Promise<string> {
   return file;
 }
 
-it("an attached processor of KCL 1.x ends in its dialect", async () => {
+it("ends an attached processor of KCL 1.x in its dialect", async () => {
   const args = ["--dialect", "kcl1", "--attach", "tcp:0"];
   const { run, address } = await startTry(await wordsFile("cat\ndog\n"), args);
   const [port] = /\d+$/.exec(address) ?? [];
@@ -80,7 +81,7 @@ describe.each(["unix", "tcp"])("over a socket (%s)", (kind) => {
     expect(exitCode).toBe(0);
   });
 
-  it("the daemon waits, hurries nobody, and waits again after a crash", async () => {
+  it("the daemon waits without a time limit, and waits again after a crash", async () => {
     const stream = await createStream("attach", 1);
     const table = uniqueName("attach");
     const daemon = await startDaemon({
@@ -116,7 +117,7 @@ describe.each(["unix", "tcp"])("over a socket (%s)", (kind) => {
   });
 });
 
-it("one shard at a time is attached, the next when that processor has ended", async () => {
+it("attaches one shard at a time, and the next when that processor has ended", async () => {
   const stream = await createStream("attach", 2);
   const daemon = await startDaemon({
     properties: { executableName: "x", streamName: stream, applicationName: uniqueName("attach") },
@@ -139,7 +140,7 @@ it("one shard at a time is attached, the next when that processor has ended", as
   await Promise.all([first, second]);
 });
 
-it("any processor may be attached by a shell that knows /dev/tcp", async () => {
+it("accepts any processor from a shell that supports /dev/tcp", async () => {
   const { run, address } = await startTry(await wordsFile("cat\n"), ["--attach", "tcp:0"]);
   const port = address.split(":").at(-1);
   const command = `${WORD_COUNT.join(" ")} <>/dev/tcp/127.0.0.1/${port} >&0`;
@@ -148,7 +149,7 @@ it("any processor may be attached by a shell that knows /dev/tcp", async () => {
   expect(stdout).toContain("1 record in 1 batch, last checkpoint SHARD_END, all checkpointed");
 });
 
-it("a socket is for its owner alone, and one that was left behind is no hindrance", async () => {
+it("creates a socket that only its owner can use, and replaces one that was left behind", async () => {
   const file = join(await temporaryFolder(), "processor.sock");
   const records = await wordsFile("cat\n");
   const killed = await startTry(records, ["--attach", `unix:${file}`]);
@@ -167,7 +168,7 @@ async function tryFails(...args: string[]): Promise<unknown> {
   return quiet.parseAsync(args, { from: "user" });
 }
 
-it("says what cannot be", async () => {
+it("refuses options that cannot be combined", async () => {
   const taken = createServer().listen(join(await temporaryFolder(), "taken.sock"));
   onTestFinished(() => void taken.close());
   const path = String(taken.address());
@@ -175,7 +176,7 @@ it("says what cannot be", async () => {
   await expect(tryFails("--attach", "tcp:0.0.0.0:1")).rejects.toThrow("say unix:PATH");
   await expect(tryFails("--attach", "tcp:70000")).rejects.toThrow("say unix:PATH");
   await expect(tryFails("--attach", "tcp:0", "--shards", "2")).rejects.toThrow("one shard");
-  await expect(tryFails("--attach", "tcp:0", "--", "app")).rejects.toThrow('leave out "app"');
+  await expect(tryFails("--attach", "tcp:0", "--", "app")).rejects.toThrow('remove "app"');
   await expect(tryFails("--attach", "tcp:0", "--timeout", "1")).rejects.toThrow("no timeout");
-  await expect(tryFails()).rejects.toThrow("name a processor");
+  await expect(tryFails()).rejects.toThrow("The processor is missing");
 });

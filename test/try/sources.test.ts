@@ -48,7 +48,7 @@ describe("records from", () => {
     ]);
   });
 
-  it("plain lines, blank ones and CR LF included", async () => {
+  it("plain lines, including blank lines and CR LF", async () => {
     expect(await read("a.txt", "one\r\n\ntwo words")).toEqual([
       { text: "one" },
       { text: "" },
@@ -57,7 +57,7 @@ describe("records from", () => {
     expect(await read("b.txt", "Y2F0\n", "base64")).toEqual([{ text: "cat" }]);
   });
 
-  it("CSV, as objects or by its column data", async () => {
+  it("CSV, as objects or from its column data", async () => {
     const csv = 'name,words\ncat,"a ""b"", c\nd"\n\ndog,\n';
     expect(await read("a.csv", csv)).toEqual([
       { text: JSON.stringify({ name: "cat", words: 'a "b", c\nd' }), partitionKey: undefined },
@@ -80,11 +80,15 @@ describe("records from", () => {
   });
 });
 
-describe("what is no record", () => {
+describe("an invalid record is reported", () => {
   it.each([
-    ["x.ndjson", '{"text":"a"}\n{"text":', "x.ndjson:2: not JSON"],
-    ["x.ndjson", '{"text":"a","data":"AA=="}', "x.ndjson:1: one of data (base64), text and json"],
-    ["x.ndjson", '{"partitionKey":"a"}', "x.ndjson:1: one of data"],
+    ["x.ndjson", '{"text":"a"}\n{"text":', "x.ndjson:2: invalid JSON"],
+    [
+      "x.ndjson",
+      '{"text":"a","data":"AA=="}',
+      "x.ndjson:1: exactly one of data (base64), text and json",
+    ],
+    ["x.ndjson", '{"partitionKey":"a"}', "x.ndjson:1: exactly one of data"],
     ["x.ndjson", '{"data":"no base64"}', "x.ndjson:1: data:"],
     ["x.ndjson", '{"text":"a","key":"b"}', '"key"'],
     ["x.ndjson", '{"text":"a","sequenceNumber":"LATEST"}', "sequenceNumber: decimal digits"],
@@ -94,19 +98,19 @@ describe("what is no record", () => {
     await expect(read(name, text)).rejects.toThrow(message);
   });
 
-  it("base64 that is none", async () => {
-    await expect(read("x.txt", "cat!", "base64")).rejects.toThrow("x.txt:1: not base64: cat!");
+  it("invalid base64", async () => {
+    await expect(read("x.txt", "cat!", "base64")).rejects.toThrow("x.txt:1: invalid base64: cat!");
   });
 
-  it("a file that is not there, a folder that is none", async () => {
-    await expect(collect(join(folder, "nope"), "text")).rejects.toThrow("cannot read records from");
+  it("a missing file, and a folder that is read as a file", async () => {
+    await expect(collect(join(folder, "nope"), "text")).rejects.toThrow("Cannot read records from");
     await expect(collect(folder, "text", "csv")).rejects.toThrow(
       "is a folder, so it cannot be read as csv",
     );
   });
 });
 
-it("CSV that was written by the rules is read back", async () => {
+it("reads back CSV that was written by RFC 4180", async () => {
   const field = fc.stringMatching(/^[a",\n ]{0,6}$/);
   const row = fc.array(field, { minLength: 2, maxLength: 4 });
   await fc.assert(
@@ -125,7 +129,7 @@ it("CSV that was written by the rules is read back", async () => {
 });
 
 describe("Sharder", () => {
-  it("spreads keys as the service does, and numbers each shard upwards", () => {
+  it("distributes keys as Kinesis does, and numbers the records of each shard upwards", () => {
     const sharder = new Sharder(4);
     const last = new Map<number, bigint>();
     for (let i = 0; i < 400; i++) {
@@ -138,7 +142,7 @@ describe("Sharder", () => {
     expect([...last.keys()].sort()).toEqual([0, 1, 2, 3]);
   });
 
-  it("keeps what was given, if it grows", () => {
+  it("keeps given sequence numbers if they increase", () => {
     const sharder = new Sharder(1);
     const give = (sequenceNumber: string, subSequenceNumber: number) =>
       sharder.take({ data: "", sequenceNumber, subSequenceNumber, where: "f:3" }, 7).json;
@@ -149,7 +153,7 @@ describe("Sharder", () => {
     );
   });
 
-  it("makes lines that no reader cuts", () => {
+  it("escapes the characters at which some readers end a line", () => {
     const { json } = new Sharder(1).take({ data: "", partitionKey: "a\u2028b", where: "x" }, 7);
     expect(json).not.toContain("\u2028");
     expect(JSON.parse(json)).toMatchObject({ partitionKey: "a\u2028b" });

@@ -1,4 +1,5 @@
-// All that the sample needs before the first word: services, a stream, a place for the counts, and the daemon.
+// Everything that the sample needs before the first word: services, a stream, a folder for the
+// counts, and the daemon.
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,10 +16,10 @@ export const STREAM = "words";
 /** Also the name of the lease table. */
 export const APPLICATION = "word-count";
 
-/** A daemon that is asked to stop and does not, is ended after this time. */
+/** A daemon that does not stop gracefully within this time is ended. */
 const STOP_LIMIT_MS = 20_000;
 
-export interface Stage {
+export interface Setup {
   readonly words: WordStream;
   readonly daemon: DaemonProcess;
   readonly progress: Progress;
@@ -26,23 +27,23 @@ export interface Stage {
   readonly dynamoUrl: string;
 }
 
-interface StageOptions {
+interface SetupOptions {
   readonly language: string;
   readonly shards: number;
 }
 
-export async function setStage(
-  options: StageOptions,
+export async function setUp(
+  options: SetupOptions,
   scope: Scope,
   clock: Clock,
-  say: (line: string) => void,
-): Promise<Stage> {
+  print: (line: string) => void,
+): Promise<Setup> {
   const folder = await scope.use(mkdtemp(join(tmpdir(), "kinesis-multilang-")), (made) =>
     rm(made, { recursive: true, force: true }),
   );
   const countsFolder = join(folder, "counts");
   await mkdir(countsFolder);
-  say(`starting an embedded Kinesis and DynamoDB, and the ${options.language} sample`);
+  print(`Starting an embedded Kinesis and DynamoDB, and the ${options.language} sample`);
   const [kinesis, dynamo, language] = await Promise.all([
     scope.use(startKinesis(), (service) => service.stop()),
     scope.use(startDynamo(), (service) => service.stop()),
@@ -62,14 +63,14 @@ export async function setStage(
       KINESIS_MULTILANG_STREAM_NAME: STREAM,
       WORD_COUNT_DIR: countsFolder,
     },
-    onLine: (line) => progress.hear(line),
+    onLine: (line) => progress.read(line),
   });
   const daemon = await scope.use(starting, (made) => endDaemon(made, clock));
   return { words, daemon, progress, countsFolder, dynamoUrl: dynamo.url };
 }
 
 /**
- * Asks the daemon to stop in order, and ends it when it does not or when `hurry` is aborted.
+ * Stops the daemon gracefully, and ends it when that takes too long or when `hurry` is aborted.
  *
  * @returns its exit code, or the signal that ended it.
  */
@@ -81,8 +82,8 @@ export async function endDaemon(
   const ended = new AbortController();
   const exit = daemon.ended.finally(() => ended.abort());
   daemon.terminate();
-  const soon = hurry ? AbortSignal.any([hurry, ended.signal]) : ended.signal;
-  await clock.sleep(STOP_LIMIT_MS, soon);
+  const untilEnded = hurry ? AbortSignal.any([hurry, ended.signal]) : ended.signal;
+  await clock.sleep(STOP_LIMIT_MS, untilEnded);
   if (!ended.signal.aborted) {
     daemon.terminate();
     await clock.sleep(STOP_LIMIT_MS / 4, ended.signal);

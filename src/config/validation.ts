@@ -1,4 +1,5 @@
-// Makes settings of what was written, and collects everything that is wrong or odd about it on the way.
+// Turns the written values into settings, and collects every problem and every warning on the way,
+// so that the user sees all of them at once.
 
 import { parseDestination } from "../model/failureDestination.ts";
 import { parseCommand } from "./childCommand.ts";
@@ -10,11 +11,10 @@ import { javaUnsets } from "./javaTypes.ts";
 import { isKey, type Key, type KeyValues, keysSchema, POLLING_KEYS } from "./keys.ts";
 import { isReadHere } from "./ownStream.ts";
 import { isSecretName, MASK, maskValue } from "./secrets.ts";
-import { type Settings, settle } from "./settings.ts";
+import { deriveSettings, type Settings } from "./settings.ts";
 import { ANY_ACCOUNT, parseStreamArn } from "./streamArn.ts";
 
-/** Collects problems and notices while values become settings. */
-export class Judge {
+export class Validation {
   readonly problems: ConfigProblem[] = [];
   readonly notices: ConfigNotice[];
   readonly #given: ReadonlyMap<Key, Given>;
@@ -26,7 +26,7 @@ export class Judge {
     this.notices = [...notices];
   }
 
-  /** `undefined` when something required is missing or wrong; `problems` says what. */
+  /** `undefined` when a required key is missing or wrong; `problems` then says which. */
   settings(): Settings | undefined {
     const values = this.#values();
     const command = this.#command(values);
@@ -37,14 +37,14 @@ export class Judge {
     if (position.problem) this.#refuse(position.problem.key, position.problem.message);
     if (position.notice) this.#warn(position.notice.key, position.notice.message);
     if (!command || !applicationName || !streamName || !position.value) return undefined;
-    this.#tableNameOf(applicationName, values);
-    this.#deadLetters(values);
-    this.#lettersElsewhere(streamName, values);
+    this.#checkTableName(applicationName, values);
+    this.#checkDeadLetters(values);
+    this.#checkOwnStream(streamName, values);
     const pollingKeyGiven = POLLING_KEYS.some((key) =>
       isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
     );
-    return settle({
-      values: this.#within(values),
+    return deriveSettings({
+      values: this.#adjusted(values),
       executableName: values.executableName ?? "",
       command,
       applicationName,
@@ -55,11 +55,11 @@ export class Judge {
     });
   }
 
-  /** Values of all keys; those that do not parse become problems and count as not given. */
+  /** The values of all keys. Those that do not parse become problems and count as not set. */
   #values(): KeyValues {
     const texts: Partial<Record<Key, string>> = {};
     for (const [key, given] of this.#given) {
-      // Its reference leads nowhere.
+      // Its reference could not be resolved, which is reported already.
       if (this.#refused(key)) continue;
       if (javaUnsets(key, given.text)) {
         this.#warn(key, "0 means not set, as in Java: the default is used");
@@ -102,7 +102,7 @@ export class Judge {
   #streamName({ streamName, streamArn }: KeyValues): string | undefined {
     if (streamArn) {
       if (streamName !== undefined && streamName !== streamArn.streamName) {
-        this.#warn("streamName", `streamArn names ${streamArn.streamName}, and counts`);
+        this.#warn("streamName", `streamArn names ${streamArn.streamName}, which is used`);
       }
       return streamArn.streamName;
     }
@@ -112,7 +112,7 @@ export class Judge {
     return streamName;
   }
 
-  #tableNameOf(applicationName: string, { tableName }: KeyValues): void {
+  #checkTableName(applicationName: string, { tableName }: KeyValues): void {
     if (tableName !== undefined || this.#refused("tableName")) return;
     const table = keysSchema.shape.tableName.safeParse(applicationName);
     if (table.success) return;
@@ -120,8 +120,10 @@ export class Judge {
     this.#refuse("applicationName", `found "${applicationName}", used as ${allowed}`);
   }
 
-  /** Nothing is given up without a place for it, and nothing is sent there unless it may be given up. */
-  #deadLetters({ onFailureDestination, onChildFailure, ...values }: KeyValues): void {
+  /**
+   * Records are skipped only if they have a destination, and reach it only if they may be skipped.
+   */
+  #checkDeadLetters({ onFailureDestination, onChildFailure, ...values }: KeyValues): void {
     const limits = (["maximumRetryAttempts", "maximumRecordAgeInSeconds"] as const).filter(
       (key) => values[key] >= 0,
     );
@@ -129,26 +131,26 @@ export class Judge {
       for (const key of limits) {
         this.#refuse(
           key,
-          "records would be skipped: say where they go with onFailureDestination (such as file:dead-letters.ndjson)",
+          "records would be skipped and lost: set onFailureDestination, which receives them (such as file:dead-letters.ndjson)",
         );
       }
     }
     if (onFailureDestination !== undefined && limits.length === 0) {
       this.#warn(
         "onFailureDestination",
-        "no record that a child fails at is ever sent there: retries have no end without maximumRetryAttempts or maximumRecordAgeInSeconds",
+        "no record at which a child fails is ever sent there, because retries are unlimited without maximumRetryAttempts or maximumRecordAgeInSeconds",
       );
     }
     if (onFailureDestination !== undefined && onChildFailure !== "restart") {
       this.#warn(
         "onChildFailure",
-        `${onChildFailure} at the first failure: nothing is tried again here, and no record is sent to onFailureDestination`,
+        `${onChildFailure} takes effect at the first failure: records are not retried here, and none is sent to onFailureDestination`,
       );
     }
   }
 
-  /** A letter about a letter holds it, and so does the next. */
-  #lettersElsewhere(streamName: string, { onFailureDestination, ...values }: KeyValues): void {
+  /** A dead letter that is read as a record becomes a larger dead letter, without end. */
+  #checkOwnStream(streamName: string, { onFailureDestination, ...values }: KeyValues): void {
     const destination = onFailureDestination && parseDestination(onFailureDestination);
     if (typeof destination !== "object" || destination.type !== "kinesis") return;
     const { stream } = destination;
@@ -162,9 +164,9 @@ export class Judge {
     if (!isReadHere(written ?? { streamName: stream.name }, reading)) return;
     this.#refuse(
       "onFailureDestination",
-      `found "${onFailureDestination}", the stream that is read: its dead letters would come back as records, fail, and become longer ones, without end. Name another stream, a queue, a topic, a bucket or a file` +
+      `found "${onFailureDestination}", which is the stream that the daemon reads: dead letters would come back as records, fail again, and grow without end. Use another stream, a queue, a topic, a bucket or a file` +
         (written && !values.streamArn
-          ? ". If it is a stream of the same name in another account or region, name the one that is read by streamArn"
+          ? ". If it is a stream of the same name in another account or region, set streamArn to the one that is read"
           : ""),
     );
   }
@@ -186,17 +188,17 @@ export class Judge {
     };
   }
 
-  /** What works, but not as written. */
-  #within(values: KeyValues): KeyValues {
-    this.#schemes(values);
+  /** Adjusts values that work, but not as written, and warns about them. */
+  #adjusted(values: KeyValues): KeyValues {
+    this.#warnOfSchemes(values);
     return this.#idleTime(this.#region(values));
   }
 
-  #schemes(values: KeyValues): void {
+  #warnOfSchemes(values: KeyValues): void {
     for (const key of ENDPOINT_KEYS) {
       const [given, url] = [this.#given.get(key), values[key]];
       if (!given || !url || given.text.trim() === url) continue;
-      this.#warn(key, `has no scheme: ${given.secret ? MASK : url} is used; write it in full`);
+      this.#warn(key, `has no scheme: ${given.secret ? MASK : url} is used; write the whole URL`);
     }
   }
 
@@ -204,20 +206,20 @@ export class Judge {
     const region = values["kinesisClient.region"] ?? values.regionName;
     const { streamArn } = values;
     if (streamArn?.accountId === ANY_ACCOUNT) {
-      const message = `the account ${ANY_ACCOUNT} stands for any account: only the stream's name is used, as under Java`;
+      const message = `the account ${ANY_ACCOUNT} stands for any account: only the stream's name is used, as in Java`;
       this.#warn("streamArn", message);
       return { ...values, streamArn: undefined };
     }
     if (region && streamArn && region !== streamArn.region) {
       const key = values["kinesisClient.region"] ? "kinesisClient.region" : "regionName";
-      this.#warn(key, `${region} is used, though streamArn names ${streamArn.region}`);
+      this.#warn(key, `${region} is used, although streamArn names ${streamArn.region}`);
     }
     return values;
   }
 
   #idleTime(values: KeyValues): KeyValues {
     if (values.idleTimeBetweenReadsInMillis >= MIN_IDLE_MS) return values;
-    // A shard allows 5 GetRecords calls a second to all its readers together.
+    // A shard allows 5 GetRecords calls per second, for all its consumers together.
     this.#warn("idleTimeBetweenReadsInMillis", `raised to ${MIN_IDLE_MS}, as in Java`);
     return { ...values, idleTimeBetweenReadsInMillis: MIN_IDLE_MS };
   }
@@ -239,7 +241,7 @@ export class Judge {
     return { key: this.#name(key), ...(source && { source }) };
   }
 
-  /** The name that the person wrote. */
+  /** The name as the user wrote it. */
   #name(key: Key): string {
     return this.#given.get(key)?.writtenName ?? key;
   }

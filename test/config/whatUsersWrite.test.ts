@@ -1,4 +1,4 @@
-// Files as other people have written them: what works under Java works here, and what cannot work says what to write.
+// Files as users write them: what works in Java works here, and errors say what to write instead.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,19 +46,19 @@ describe("a stream's ARN with the account 000000000000, as in the official sampl
   const arn = "arn:aws:kinesis:us-east-5:000000000000:stream/sample";
   const text = `executableName = a\napplicationName = counter\nstreamArn = ${arn}\n`;
 
-  test("means the name only, and says so", () => {
+  test("uses only the name, and warns about it", () => {
     const { settings } = load(text);
     expect(settings.streamName).toBe("sample");
     expect(settings.streamArn).toBeUndefined();
     expect(settings.services.kinesis.region).toBeUndefined();
     expect(settings.services.dynamodb.fallbackRegion).toBeUndefined();
     expect(warningsOf(text)).toEqual([
-      "3 streamArn: the account 000000000000 stands for any account: only the stream's name is used, as under Java",
+      "3 streamArn: the account 000000000000 stands for any account: only the stream's name is used, as in Java",
     ]);
     expect(javaOf(text, "streamArn")).toBeUndefined();
   });
 
-  test("is shown by config, with where the name comes from", () => {
+  test("is shown by config, with the source of the name", () => {
     const settings = effectiveSettings(load(text));
     expect(settings.find(({ key }) => key === "streamArn")?.value).toBe(arn);
     expect(settings.find(({ key }) => key === "streamName")?.follows).toBe("streamArn");
@@ -82,7 +82,7 @@ describe("an endpoint without a scheme", () => {
       const { kinesis, dynamodb } = settings.services;
       expect([kinesis.endpoint, dynamodb.endpoint]).toContain(url);
       expect(warnings.map(({ message }) => message)).toEqual([
-        `has no scheme: ${url} is used; write it in full`,
+        `has no scheme: ${url} is used; write the whole URL`,
       ]);
     }
   });
@@ -96,15 +96,15 @@ describe("an endpoint without a scheme", () => {
 });
 
 describe("bytes beyond ASCII", () => {
-  test("mean the same to Java in a file that is ISO-8859-1", () => {
+  test("are the same in Java if the file is ISO-8859-1", () => {
     expect(javaOf(Buffer.from(`${REQUIRED}workerId = é\n`, "latin1"), "workerId")).toBeUndefined();
   });
 
-  test("mean the same to Java as an escape", () => {
+  test("are the same in Java as an escape", () => {
     expect(javaOf(`${REQUIRED}workerId = \\u00e9\n`, "workerId")).toBeUndefined();
   });
 
-  test("differ in UTF-8, also behind an escape", () => {
+  test("differ in UTF-8, also after an escape", () => {
     expect(javaOf(`${REQUIRED}workerId = \\u00e9é\n`, "workerId")).toBe(
       '"éÃ©": it reads the file as ISO-8859-1',
     );
@@ -119,7 +119,7 @@ describe("a file in UTF-16", () => {
     ["big endian", Buffer.from(bytes).swap16()],
     ["little endian with a mark", marked],
     ["big endian with a mark", Buffer.from(marked).swap16()],
-  ])("%s is called so", (_, text) => {
+  ])("%s is reported as UTF-16", (_, text) => {
     expect(errorOf(text)).toBe(
       `${join(folder, "a.properties")} is UTF-16: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)`,
     );
@@ -127,20 +127,20 @@ describe("a file in UTF-16", () => {
 });
 
 describe("a key that is written more than once", () => {
-  test("gives one line, which says that it counts", () => {
+  test("gives one warning, which says which value is used", () => {
     expect(warningsOf(`${REQUIRED}workerId = a\nworkerId = b\nworkerId = c\n`)).toEqual([
-      "6 workerId: written 3 times, in lines 4, 5 and here; this one counts",
+      "6 workerId: set 3 times, in lines 4, 5 and here; this one is used",
     ]);
   });
 
-  test("by whatever names", () => {
+  test("under any of its names", () => {
     const text = `${REQUIRED}workerId = a\nworkerIdentifier = b\nworkerId = c\n`;
     expect(warningsOf(text)).toEqual([
-      "6 workerId: written 3 times, in lines 4, 5 (as workerIdentifier) and here; this one counts",
+      "6 workerId: set 3 times, in lines 4, 5 (as workerIdentifier) and here; this one is used",
     ]);
   });
 
-  test("says nothing of the file where the environment decides", () => {
+  test("gives no warning about the file where the environment decides", () => {
     const text = `${REQUIRED}workerId = a\nworkerId = b\n`;
     const { settings, warnings } = load(text, { KINESIS_MULTILANG_WORKER_ID: "c" });
     expect(settings.workerId).toBe("c");
@@ -148,7 +148,7 @@ describe("a key that is written more than once", () => {
   });
 });
 
-test("warnings are shown beside errors", () => {
+test("warnings are shown with errors", () => {
   expect(errorOf("executableName = a\nstreamName = s\nmaxRecrods = 1\nworkerId = w\n")).toBe(
     [
       "the configuration has 1 problem and 1 warning:",
@@ -158,7 +158,7 @@ test("warnings are shown beside errors", () => {
   );
 });
 
-test("metricsLevel = none asks for what happens anyway", () => {
+test("metricsLevel = none gives no warning", () => {
   expect(warningsOf(`${REQUIRED}metricsLevel = none\n`)).toEqual([]);
   expect(warningsOf(`${REQUIRED}metricsLevel = summary\n`)).toHaveLength(1);
 });
@@ -168,55 +168,51 @@ const braces = (name: string) => `\${${name}}`;
 
 describe("hints", () => {
   test.each([
-    ["workerId", "$HOSTNAME", [`$HOSTNAME is taken as it stands: write ${env("HOSTNAME")}`]],
+    ["workerId", "$HOSTNAME", [`$HOSTNAME is not expanded: write ${env("HOSTNAME")}`]],
     [
       "workerId",
       `host-${braces("HOSTNAME")}`,
-      [`${braces("HOSTNAME")} is taken as it stands: write ${env("HOSTNAME")}`],
+      [`${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`],
     ],
-    [
-      "tableName",
-      `${braces("app")}-x`,
-      [`${braces("app")} is taken as it stands: write ${env("app")}`],
-    ],
-    ["executableName", "$HOME/bin/app", [`$HOME is taken as it stands: write ${env("HOME")}`]],
+    ["tableName", `${braces("app")}-x`, [`${braces("app")} is not expanded: write ${env("app")}`]],
+    ["executableName", "$HOME/bin/app", [`$HOME is not expanded: write ${env("HOME")}`]],
     [
       "executableName",
       "cd /srv && node app.js",
       [
-        `no shell is involved, so && is an argument like any other: write sh -c "exec …", or name a script`,
+        `no shell runs the command, so && is an ordinary argument: write sh -c "exec …", or use a script`,
       ],
     ],
     [
       "executableName",
       "cat | node app.js",
       [
-        `no shell is involved, so | is an argument like any other: write sh -c "exec …", or name a script`,
+        `no shell runs the command, so | is an ordinary argument: write sh -c "exec …", or use a script`,
       ],
     ],
     [
       "executableName",
       "node app.js 2>log.txt",
       [
-        `no shell is involved, so 2>log.txt is an argument like any other: write sh -c "exec …", or name a script`,
+        `no shell runs the command, so 2>log.txt is an ordinary argument: write sh -c "exec …", or use a script`,
       ],
     ],
     [
       "executableName",
       "TOKEN=hunter2 node app.js",
       [
-        "no shell is involved, so the program would be TOKEN=…: write env TOKEN=… in front of the program",
+        "no shell runs the command, so TOKEN=… would be the program: write env TOKEN=… before the program",
       ],
     ],
     [
       "executableName",
       "node app.js # the app",
-      ["a comment has a line of its own: what follows # belongs to the value"],
+      ["# begins a comment only at the start of a line: here it belongs to the value"],
     ],
     [
       "maxRecords",
       "100 # at most",
-      ["a comment has a line of its own: what follows # belongs to the value"],
+      ["# begins a comment only at the start of a line: here it belongs to the value"],
     ],
     ["workerId", "w ! of ours", []],
     ["executableName", `sh -c "cd x && A=b exec node $APP # x"`, []],
@@ -230,17 +226,17 @@ describe("hints", () => {
     expect(hintsFor(key, text)).toEqual(expected);
   });
 
-  test("come as warnings with their line, beside the error that they explain", () => {
+  test("are warnings with their line, shown with the error that they explain", () => {
     const text = `${REQUIRED}workerId = host-${braces("HOSTNAME")}\n`;
     expect(warningsOf(text)).toEqual([
-      `4 workerId: ${braces("HOSTNAME")} is taken as it stands: write ${env("HOSTNAME")}`,
+      `4 workerId: ${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`,
     ]);
     expect(errorOf(`${REQUIRED}maxRecords = 100 # at most\n`)).toContain(
-      "a comment has a line of its own",
+      "# begins a comment only at the start of a line",
     );
   });
 
-  test("never hold a value", () => {
+  test("never contain a value", () => {
     const word = fc.stringMatching(/^[A-Za-z]{8}$/);
     const shapes = (secret: string) => [
       `A=${secret} run`,
@@ -256,10 +252,10 @@ describe("hints", () => {
   });
 });
 
-test("an apostrophe in a path is told how to be written", () => {
+test("an apostrophe in a path gets advice on how to write it", () => {
   expect(
     errorOf("executableName = python3 /home/o'brien/app.py\nstreamName=s\napplicationName=a\n"),
   ).toContain(
-    `the quote that begins at 'brien/app.py is not closed; an apostrophe that belongs to a word stands in double quotes: "it's"`,
+    `the quote that begins at 'brien/app.py is not closed; write a word with an apostrophe in double quotes: "it's"`,
   );
 });

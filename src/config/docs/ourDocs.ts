@@ -1,0 +1,86 @@
+// What the keys mean that the Java daemon does not know.
+
+import type { GroupDocs } from "./keyDoc.ts";
+
+export const ourDocs: GroupDocs<"ours"> = {
+  onChildFailure: {
+    meaning:
+      "What happens when a child fails: the shard gets a new child (restart), another worker gets the lease (releaseLease), or the daemon ends (exit).",
+    java: "It always ends.",
+  },
+  maxChildRestarts: {
+    meaning:
+      "How many new children a shard gets within `childRestartWindowMillis`. After that the daemon releases the lease to another worker.",
+  },
+  childRestartWindowMillis: { meaning: "The period over which restarts are counted." },
+  maximumRetryAttempts: {
+    meaning:
+      "How often records at which the child fails are delivered again before they are sent to `onFailureDestination` and skipped. The value -1 means without limit; otherwise `onFailureDestination` is required.",
+  },
+  maximumRecordAgeInSeconds: {
+    meaning:
+      "From which age records are sent to `onFailureDestination` and skipped at their first failure. The value -1 means at no age; otherwise `onFailureDestination` is required.",
+  },
+  bisectBatchOnFunctionError: {
+    meaning:
+      "Whether a batch that fails again is halved until the record that makes the child fail is alone.",
+  },
+  onFailureDestination: {
+    meaning:
+      "Where records are sent that no child could process: a file, an SQS queue, an SNS topic, an S3 bucket or another Kinesis stream.",
+    absent: "no record is skipped",
+  },
+  aggregateHashRangeCheck: {
+    meaning:
+      "What happens to a KPL aggregate with a record whose hash key belongs to another shard. With drop, the daemon logs it and sends it to `onFailureDestination` if that is set. With deliver, the child receives its records.",
+    java: "It drops such an aggregate and logs nothing.",
+  },
+  progressTimeoutSeconds: {
+    meaning:
+      "How long a shard may make no progress. After that the daemon replaces its reader or its child once, and then releases its lease.",
+    absent: "no limit",
+  },
+  checkpointPolicy: {
+    meaning:
+      "Who checkpoints: the record processor, or the daemon after each batch that was processed (onBatchSuccess).",
+    java: "Only the record processor checkpoints.",
+  },
+  checkpointIntervalMs: {
+    meaning:
+      "How often a shard's checkpoint is stored at most. A checkpoint is then acknowledged before it is stored. The value 0 stores each checkpoint before it is acknowledged.",
+    java: "It stores each checkpoint before it acknowledges it.",
+  },
+  maxBufferedBytes: {
+    meaning: "The most memory for records that are fetched and not yet delivered, for all shards.",
+    absent:
+      "16 MiB, and more for busy shards as measured: at most 8 MiB for each shard and 256 MiB in all",
+    java: "It buffers up to 8 MiB for each shard.",
+  },
+  maxBatchRecords: {
+    meaning: "The most records in a batch.",
+    absent: "the records of one response, at most `maxRecords`",
+  },
+  maxBatchBytes: {
+    meaning: "The largest batch. A single record that is larger is a batch by itself.",
+    absent: "no limit",
+  },
+  maxBatchWindowMs: {
+    meaning:
+      "How long a batch that is not full waits for more records. The value 0 delivers records as they arrive.",
+  },
+  childDialect: {
+    meaning:
+      "Which messages end a child: those of KCL 2.x and 3.x (kcl2) or those of KCL 1.x (kcl1). With auto, the daemon begins with kcl2 and changes when a child does not understand it.",
+    java: "KCL 2.1 and later send only the messages of kcl2.",
+  },
+  childEnv: {
+    meaning:
+      "The environment variables that a child receives, by name or by a beginning such as `APP_*`. PATH, HOME, LANG and a few others are always passed.",
+    absent: "a child receives the whole environment",
+  },
+  passCredentials: {
+    meaning:
+      "Whether a child receives the environment variables from which an AWS SDK takes credentials.",
+    java: "It always passes them.",
+  },
+};
