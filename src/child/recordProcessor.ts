@@ -18,14 +18,14 @@ export interface CheckpointRequest {
  */
 export type AnswerCheckpoint = (request: CheckpointRequest) => Promise<void>;
 
-/** What can be seen of a child from outside. Two looks tell whether it did something in between. */
-export interface SignsOfLife {
-  /** All that it has written on STDOUT and STDERR. */
+/** What can be observed of a child from outside. Comparing two of them shows activity in between. */
+export interface Activity {
+  /** Written to STDOUT and STDERR since its start. */
   readonly writtenBytes: number;
-  /** CPU time that it and all that it started have used; `undefined` where the system does not tell. */
+  /** CPU time of it and of all that it has started; `undefined` where the system does not report it. */
   readonly cpuMs: number | undefined;
-  /** It asked for a checkpoint, and the answer is still to come. */
-  readonly waitsForUs: boolean;
+  /** It has requested a checkpoint, and the daemon has not answered yet. */
+  readonly waitsForDaemon: boolean;
 }
 
 /**
@@ -52,7 +52,7 @@ export interface RecordProcessor {
   leaseLost(): Promise<void>;
   /** @returns the name of the message that it answered: dialects differ in it. */
   shardEnded(): Promise<string>;
-  signsOfLife(): Promise<SignsOfLife>;
+  activity(): Promise<Activity>;
   /** Has the call under way, if there is one, reject with a ChildFailed `stuck`. `what` ends its sentence. */
   giveUp(what: string): void;
   /** Closes STDIN, waits, then SIGTERM, waits, then SIGKILL to the child's process group. Safe to call again. */

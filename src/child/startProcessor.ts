@@ -14,7 +14,7 @@ import { limitOutput } from "./process/outputLimit.ts";
 import { ChildProcess } from "./process/process.ts";
 import type { Command } from "./process/spawn.ts";
 import { Watchdog } from "./process/watchdog.ts";
-import type { RecordProcessor, SignsOfLife, StartProcessor } from "./recordProcessor.ts";
+import type { Activity, RecordProcessor, StartProcessor } from "./recordProcessor.ts";
 import { Talk } from "./talk.ts";
 
 export interface ProcessorOptions {
@@ -114,11 +114,11 @@ export class SpokenProcessor implements RecordProcessor {
     return this.#end("shardEnded");
   }
 
-  async signsOfLife(): Promise<SignsOfLife> {
+  async activity(): Promise<Activity> {
     const { writtenBytes, pid } = this.#child;
-    const waitsForUs = this.#talk.isAnswering;
+    const waitsForDaemon = this.#talk.isAnswering;
     const cpuMs = pid === 0 ? undefined : await groupCpuMs(pid);
-    return { writtenBytes, waitsForUs, cpuMs };
+    return { writtenBytes, waitsForDaemon, cpuMs };
   }
 
   giveUp(what: string): void {

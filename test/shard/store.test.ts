@@ -73,7 +73,7 @@ describe("storing at most once an interval", () => {
     const coalesced = new CoalescedStore({
       intervalMs: 1_000,
       clock,
-      told: (error) => troubles.push(error),
+      onFailure: (error) => troubles.push(error),
       store: async (position) => {
         const result = await store(position);
         written.push(position);
