@@ -1,6 +1,7 @@
 // Decides what a child's checkpoint request means, and stores it: the allowed range, the end of a
 // shard, and the name of the error that the child receives. One instance per child. The rules are
-// KCL's, plus one: it does not store a sequence number that Kinesis would refuse as a start position.
+// KCL's, plus one: it does not store a sequence number that Kinesis would refuse as a start
+// position.
 
 import type { CheckpointRequest } from "../child/recordProcessor.ts";
 import { CheckpointError } from "../model/errors.ts";
@@ -15,7 +16,9 @@ import {
 } from "../model/position.ts";
 import { isOfShard } from "../model/shard.ts";
 
-/** Stores a position in the lease table; `"lost"` when this worker does not hold the lease any more. */
+/**
+ * Stores a position in the lease table; `"lost"` when this worker does not hold the lease any more.
+ */
 export type StorePosition = (position: Position) => Promise<"stored" | "lost">;
 
 export class Checkpointer {
@@ -59,8 +62,9 @@ export class Checkpointer {
   }
 
   /**
-   * Advances past records that are left out, which no child will ever checkpoint. If everything before
-   * them is checkpointed, stores their end now; otherwise the child's next checkpoint includes them.
+   * Advances past records that are left out, which no child will ever checkpoint. If everything
+   * before them is checkpointed, stores their end now; otherwise the child's next checkpoint
+   * includes them.
    *
    * @throws CheckpointError when the position cannot be stored.
    */
@@ -70,7 +74,9 @@ export class Checkpointer {
     if (isUpToDate) await this.#write(last);
   }
 
-  /** To be called before `shardEnded` is sent: a checkpoint without arguments now means SHARD_END. */
+  /**
+   * To be called before `shardEnded` is sent: a checkpoint without arguments now means SHARD_END.
+   */
   endShard(): void {
     this.#shardEnded = true;
   }
@@ -108,8 +114,8 @@ export class Checkpointer {
   }
 
   #inRange(position: Position): Position {
-    // Java first compares the number with the stored one, and so ignores a child that repeats the last
-    // record's number at the end of its shard. Here that number always means the end.
+    // Java first compares the number with the stored one, and so ignores a child that repeats the
+    // last record's number at the end of its shard. Here that number always means the end.
     const isLast = comparePositions(position, this.#received) === 0;
     if (isLast) return this.#shardEnded ? SHARD_END : this.#delivered;
     if (comparePositions(position, this.#requested) < 0) {

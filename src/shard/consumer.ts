@@ -17,7 +17,8 @@ import { CoalescedStore, patiently } from "./store.ts";
 /**
  * Consumes the shard until it ends, its lease is lost or a stop is requested.
  *
- * @throws ChildFailed when the child fails. Only what the child has checkpointed counts as processed.
+ * @throws ChildFailed when the child fails. Only what the child has checkpointed counts as
+ * processed.
  * @throws ShardEndNotCheckpointed
  */
 export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Life): Promise<void> {
@@ -44,7 +45,8 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
     await endProcessor(ending, delivery);
   } finally {
     await processor.stop();
-    // Checkpoints that were acknowledged to the child must be stored even when the child has failed.
+    // Checkpoints that were acknowledged to the child must be stored even when the child has
+    // failed.
     await store.close();
   }
 }
@@ -69,7 +71,9 @@ function positionStore(lease: HeldLease, parts: ShardParts, { isolation }: Life)
   });
 }
 
-/** @returns the lease's facts once all parents have ended; `undefined` when the lease ended first. */
+/**
+ * @returns the lease's facts once all parents have ended; `undefined` when the lease ended first.
+ */
 async function waitForParents(
   lease: HeldLease,
   { settings, emit }: ShardParts,

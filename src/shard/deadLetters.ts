@@ -1,5 +1,5 @@
-// Sends records that no child is to process to the dead-letter destination. The shard waits until the
-// destination has them: until then they are neither skipped nor checkpointed.
+// Sends records that no child is to process to the dead-letter destination. The shard waits until
+// the destination has them: until then they are neither skipped nor checkpointed.
 
 import type { ChildFailed } from "../child/childFailed.ts";
 import type { Clock } from "../clock.ts";

@@ -12,8 +12,8 @@ import type { Delivery, ShardParts } from "./life.ts";
 import { limited } from "./shape.ts";
 
 /**
- * Returns when the child has answered every part. Returns earlier, between two parts, when the lease
- * is lost or a stop is requested.
+ * Returns when the child has answered every part. Returns earlier, between two parts, when the
+ * lease is lost or a stop is requested.
  *
  * @returns whether the whole batch was delivered.
  */
@@ -67,8 +67,8 @@ async function handOver(
   if (last) checkpointer.delivering(last, records.first);
   const startedMs = clock.monotonicMs();
   life.inFlight = records;
-  // After a failure the records are read again, so their memory can be freed as soon as the child has
-  // them, unless the isolation of failures looks at them.
+  // After a failure the records are read again, so their memory can be freed as soon as the child
+  // has them, unless the isolation of failures looks at them.
   const written = life.isolation.needsRecords ? undefined : () => records.free();
   await processor.processRecords(records, millisBehindLatest, written);
   life.inFlight = undefined;
@@ -88,7 +88,9 @@ async function handOver(
   if (settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);
 }
 
-/** Checkpoints past records that are not delivered, so that a restart does not isolate them again. */
+/**
+ * Checkpoints past records that are not delivered, so that a restart does not isolate them again.
+ */
 async function pass(last: Position, { checkpointer }: Delivery): Promise<void> {
   await ignoringRefusal(checkpointer.pass(last));
 }

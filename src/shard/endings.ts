@@ -7,7 +7,9 @@ import type { ChildShard } from "../model/shard.ts";
 import { checkpointForChild } from "./delivery.ts";
 import type { Delivery, Ending, ShardParts } from "./life.ts";
 
-/** The child answered the end of its shard without a checkpoint, so the child shards cannot start. */
+/**
+ * The child answered the end of its shard without a checkpoint, so the child shards cannot start.
+ */
 export class ShardEndNotCheckpointed extends Error {
   override readonly name = "ShardEndNotCheckpointed";
 

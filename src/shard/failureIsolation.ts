@@ -1,7 +1,7 @@
 // Finds the records that make a child fail, and decides what to try next: the same records again,
-// half of them, or the dead letters. Pure: the caller reports failures and successes, and this class
-// cuts the following batches accordingly. The setting names are those of Lambda's event source
-// mapping.
+// half of them, or the dead letters. Pure: the caller reports failures and successes, and this
+// class cuts the following batches accordingly. The setting names are those of Lambda's event
+// source mapping.
 //
 // A *failed range* is a range of records that was in flight when a child failed. From then on it is
 // delivered alone, without the records before and after it, so that its next failure is evidence
@@ -9,11 +9,11 @@
 //
 //   first failure                    -> deliver the range again (many crashes do not repeat)
 //   second failure, bisecting        -> split it into two ranges; a split does not count as a retry
-//   failure of a half                -> split at once: a bad record is in it, and each failure costs
-//                                       a new child
+//   failure of a half                -> split at once, because it contains a bad record and each
+//                                       failure costs a new child
 //   one record, or not bisecting     -> retry until maximumRetryAttempts, then dead-letter
-//   older than maximumRecordAge      -> dead-letter at the first failure; a range of which only some
-//                                       records are too old is split there
+//   older than maximumRecordAge      -> dead-letter at the first failure; if only some records of
+//                                       the range are too old, split it there
 //
 // Records are left out of later deliveries only after the destination has them.
 

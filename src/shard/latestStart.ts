@@ -1,5 +1,5 @@
-// Remembers where reading started for a shard whose checkpoint is LATEST. LATEST means the tip at the
-// moment of reading. If the child fails before its first checkpoint, the lease table still says
+// Remembers where reading started for a shard whose checkpoint is LATEST. LATEST means the tip at
+// the moment of reading. If the child fails before its first checkpoint, the lease table still says
 // LATEST, and a new child that started at the tip again would miss the records in between. So while
 // this worker holds the lease, it keeps that moment and the position of the first record after it.
 

@@ -1,6 +1,6 @@
 // The vocabulary of shard/: what a shard's consumption is made of and what its parts exchange. The
-// types have a file of their own, so that the consumer, the delivery and the endings need not import
-// one another for them.
+// types have a file of their own, so that the consumer, the delivery and the endings need not
+// import one another for them.
 
 import type { RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
 import type { Clock } from "../clock.ts";
@@ -28,8 +28,8 @@ export interface ShardSettings extends BudgetSettings, ShapeSettings, IsolationS
   /** Who checkpoints: the child, whenever it likes, or the daemon, after every status. */
   readonly checkpointPolicy: "processor" | "onBatchSuccess";
   /**
-   * 0: the daemon acknowledges a checkpoint after it is stored. Otherwise it acknowledges at once and
-   * stores at most one checkpoint in this interval.
+   * 0: the daemon acknowledges a checkpoint after it is stored. Otherwise it acknowledges at once
+   * and stores at most one checkpoint in this interval.
    */
   readonly checkpointIntervalMs: number;
 }

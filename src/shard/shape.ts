@@ -16,7 +16,9 @@ export interface ShapeSettings {
 /** Gathering stops at this size, whatever the settings say: the byte budget does not count it. */
 const GATHER_LIMIT_BYTES = 6 * 1024 * 1024;
 
-/** The records in order, in parts within the limits. A record above the limit is a part of its own. */
+/**
+ * The records in order, in parts within the limits. A record above the limit is a part of its own.
+ */
 export function limited(records: RecordBatch, settings: ShapeSettings): readonly RecordBatch[] {
   const maxRecords = settings.maxBatchRecords ?? Number.POSITIVE_INFINITY;
   const maxBytes = settings.maxBatchBytes ?? Number.POSITIVE_INFINITY;
@@ -67,7 +69,10 @@ export async function* gathered(
   }
 }
 
-/** The next batch. While the child works nobody awaits it, so a failure is handled when somebody does. */
+/**
+ * The next batch. While the child works nobody awaits it, so a failure is handled when somebody
+ * does.
+ */
 function next(source: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
   const coming = source.next();
   coming.catch(() => undefined);

@@ -24,8 +24,8 @@ export class StartTurns {
   /**
    * Waits for a turn.
    *
-   * @returns a function that ends the turn, which also ends by itself; `undefined` when a signal was
-   * aborted first.
+   * @returns a function that ends the turn, which also ends by itself; `undefined` when a signal
+   * was aborted first.
    */
   async take(...signals: readonly AbortSignal[]): Promise<(() => void) | undefined> {
     if (signals.some((signal) => signal.aborted)) return undefined;
@@ -36,7 +36,9 @@ export class StartTurns {
     return () => over.abort();
   }
 
-  /** Resolves with true when the caller's turn has come, with false when a signal was aborted first. */
+  /**
+   * Resolves with true when the caller's turn has come, with false when a signal was aborted first.
+   */
   #comes(signals: readonly AbortSignal[]): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (comes: boolean) => {

@@ -11,7 +11,9 @@ const BACKOFF = { baseMs: 200, capMs: 2_000 };
 /** A throttled table is asked again for so long before the child hears of it. */
 const PATIENCE_MS = 10_000;
 
-/** Tries again while the table is throttled or does not answer, until patience or the lease is lost. */
+/**
+ * Tries again while the table is throttled or does not answer, until patience or the lease is lost.
+ */
 export function patiently(store: StorePosition, clock: Clock, lost: AbortSignal): StorePosition {
   return async (position) => {
     const untilMs = clock.monotonicMs() + PATIENCE_MS;
@@ -53,7 +55,9 @@ export class CoalescedStore {
   #waiting: Position | undefined;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #lost = false;
-  /** The end of the last write: writes run one after another, so no older position follows a newer. */
+  /**
+   * The end of the last write: writes run one after another, so no older position follows a newer.
+   */
   #lastWrite: Promise<unknown> = Promise.resolve();
   #timer: Promise<void> | undefined;
 

@@ -1,6 +1,6 @@
-// Keeps a shard running: when its child fails, decides what comes next, and whether this worker goes
-// on or releases the lease. Other shards are not affected. No record is skipped, unless the user has
-// set a destination for the records that cannot be processed.
+// Keeps a shard running: when its child fails, decides what comes next, and whether this worker
+// goes on or releases the lease. Other shards are not affected. No record is skipped, unless the
+// user has set a destination for the records that cannot be processed.
 
 import { anySignal } from "../anySignal.ts";
 import { ChildFailed } from "../child/childFailed.ts";
@@ -42,8 +42,8 @@ type Next =
 const STUCK_CHILDREN_MAX = 2;
 
 /**
- * Returns when the shard has ended, the lease is lost, a stop is requested, or another worker should
- * take the lease.
+ * Returns when the shard has ended, the lease is lost, a stop is requested, or another worker
+ * should take the lease.
  *
  * @throws the child's failure when the user wants it to end the daemon (`onChildFailure = exit`).
  */
@@ -130,8 +130,8 @@ class Failures {
   }
 
   /**
-   * Whether the child may have failed only because it does not know the message, and a new child that
-   * gets another dialect's message should start at once.
+   * Whether the child may have failed only because it does not know the message, and a new child
+   * that gets another dialect's message should start at once.
    */
   #mayHaveMisread(error: Failure): boolean {
     const { dialect, emit } = this.#parts;
@@ -168,8 +168,8 @@ class Failures {
   }
 
   /**
-   * Whether the retries come to an end by themselves, because the records are split or dead-lettered
-   * in the end. Such retries do not use up the restart budget.
+   * Whether the retries come to an end by themselves, because the records are split or
+   * dead-lettered in the end. Such retries do not use up the restart budget.
    */
   #isLimited({ inFlight }: Life): boolean {
     const { settings, deadLetters } = this.#parts;
@@ -205,7 +205,9 @@ class Failures {
   }
 }
 
-/** A child that is idle for this time after an ending's message is assumed not to know the message. */
+/**
+ * A child that is idle for this time after an ending's message is assumed not to know the message.
+ */
 const IDLE_AT_ENDING: ProgressLimit = { timeoutMs: 60_000, needsCpuTime: true };
 
 /** Limits the time without progress of the child and of the reader, as far as the user wants it. */

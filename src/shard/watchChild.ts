@@ -2,10 +2,11 @@
 // stuck one, as far as that can be observed from outside. A child makes progress while it writes
 // anything to STDERR or STDOUT, or uses CPU time.
 //
-// Two cases cannot be told apart. A child that waits for something slow (a response over the network,
-// a lock) looks like one that waits forever: it can write a line to STDERR now and then, or the user
-// can raise the timeout. A child in an endless loop looks like one that calculates: timeoutInSeconds
-// limits that. CPU times come from /proc; on a system without it, output is the only sign.
+// Two cases cannot be told apart. A child that waits for something slow (a response over the
+// network, a lock) looks like one that waits forever: it can write a line to STDERR now and then,
+// or the user can raise the timeout. A child in an endless loop looks like one that calculates:
+// timeoutInSeconds limits that. CPU times come from /proc; on a system without it, output is the
+// only sign.
 
 import type { Action } from "../child/messages.ts";
 import type { Activity, RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
@@ -14,7 +15,9 @@ import type { Emit } from "../events.ts";
 
 export interface ProgressLimit {
   readonly timeoutMs: number;
-  /** True: where CPU times are not known, there is no limit, because silence alone proves nothing. */
+  /**
+   * True: where CPU times are not known, there is no limit, because silence alone proves nothing.
+   */
   readonly needsCpuTime: boolean;
 }
 
@@ -26,8 +29,8 @@ export interface WatchChildOptions {
 }
 
 /**
- * Checks in one timeout. The child is stuck when this many checks in a row find no progress. After a
- * machine was suspended, one check alone is late, so the child is not blamed for the suspension.
+ * Checks in one timeout. The child is stuck when this many checks in a row find no progress. After
+ * a machine was suspended, one check alone is late, so the child is not blamed for the suspension.
  */
 const CHECKS = 4;
 /** An idle runtime with threads of its own stays below this fraction of one CPU. */

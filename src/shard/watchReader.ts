@@ -2,8 +2,8 @@
 // the service itself. This file acts when nothing arrives for whatever reason: it replaces the
 // reader; if that does not help, it ends the reading, so that another worker can try.
 //
-// A healthy shard makes progress. Records arrive, or an empty response reports that the reader is at
-// the tip, or, where many records have expired or belong to other hash keys, each empty response
+// A healthy shard makes progress. Records arrive, or an empty response reports that the reader is
+// at the tip, or, where many records have expired or belong to other hash keys, each empty response
 // brings the tip nearer.
 
 import { anySignal } from "../anySignal.ts";
@@ -20,8 +20,8 @@ export interface WatchReaderOptions {
 }
 
 /**
- * A reader that is restarted once when it is stuck. If it is stuck again before it has made progress,
- * it ends without `shardEnd`, although its signal is not aborted.
+ * A reader that is restarted once when it is stuck. If it is stuck again before it has made
+ * progress, it ends without `shardEnd`, although its signal is not aborted.
  */
 export function watchedReader(read: ReadShard, options: WatchReaderOptions): ReadShard {
   const { timeoutMs, clock, emit } = options;
