@@ -150,7 +150,7 @@ describe("storing at most once an interval", () => {
     await store.close();
   });
 
-  it("returns "lost" from the moment the lease is lost", async () => {
+  it('returns "lost" from the moment the lease is lost', async () => {
     let owner = true;
     const { clock, coalesced: store, written } = coalesced(async () => (owner ? "stored" : "lost"));
     await store.store(at(1));
