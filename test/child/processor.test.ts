@@ -46,7 +46,7 @@ describe("a child that follows the protocol", () => {
     await expect(processor.shardEnded()).rejects.toThrow('"initialize" is not answered yet');
     await first;
     await processor.leaseLost();
-    await expect(processor.shardEnded()).rejects.toThrow("the talk is over");
+    await expect(processor.shardEnded()).rejects.toThrow("the conversation is over");
   });
 });
 
