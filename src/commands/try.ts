@@ -163,7 +163,7 @@ async function tryOn(
     clock: systemClock,
     emit: (event) => {
       tally.hear(event);
-      seen.hear(event);
+      seen.saw(event);
       const needed = !options.quiet || event.type === "waitingForAttachment";
       const line = needed ? eventLine(event) : undefined;
       if (line !== undefined) console.log(line);
