@@ -9,7 +9,7 @@ export const CHILD_LINES: LinesOf<ChildEvent> = {
   waitingForAttachment: [
     "info",
     (e) =>
-      `The daemon waits for a processor to connect to ${e.address}${e.before > 0 ? `, after ${counted(e.before, "other shard")}, because one processor at a time can be attached` : ""}.`,
+      `The daemon waits for a processor${e.before > 0 ? `, after ${counted(e.before, "other shard")}, because one processor at a time can be attached` : ""}. Connect it to ${e.address}`,
   ],
   attached: ["info", (e) => `A processor has connected to ${e.address}. No timeout applies to it.`],
   detached: [

@@ -23,7 +23,7 @@ export const LEASE_LINES: LinesOf<LeaseEvent> = {
   leasesBeyondLimit: [
     "warn",
     (e) =>
-      `No worker reads ${some(e.shardIds)}. This worker already holds maxLeasesForWorker = ${e.maxLeasesForWorker} leases, and no other worker takes them. Raise maxLeasesForWorker, or start another worker.`,
+      `No worker reads ${some(e.shardIds)}. This worker already holds as many leases as maxLeasesForWorker = ${e.maxLeasesForWorker} allows, and no other worker takes them. Raise maxLeasesForWorker, or start another worker.`,
   ],
   leasesContradicted: ["error", (e) => e.message],
   shardsUnread: [
