@@ -1,8 +1,9 @@
-// What is left of a child with which nothing more can be done: facts for the program, a story for the person.
+// The error for a child that cannot be used any more: facts for the program, and a message for the
+// user with the command, the child's last output and what to do next.
 
 import { constants } from "node:os";
 
-/** How a process ended. Exactly one of the two, unless it could not be watched to its end. */
+/** How a process ended. Exactly one of the two is present, unless its end could not be observed. */
 export interface ChildExit {
   readonly exitCode?: number;
   readonly signal?: string;
@@ -10,10 +11,10 @@ export interface ChildExit {
 
 /**
  * - `spawn`: it could not be started;
- * - `exit`: it ended, with whatever code, while it was still needed;
+ * - `exit`: it exited, with any code, while it was still needed;
  * - `timeout`: it did not answer in time, and is still running;
- * - `stuck`: it showed no sign of life, and is still there;
- * - `protocol`: it answered what was not asked;
+ * - `stuck`: it showed no activity, and is still running;
+ * - `protocol`: it answered another action than the requested one;
  * - `pipe`: it closed STDIN or STDOUT, and is still running.
  */
 export type ChildFailure = "spawn" | "exit" | "timeout" | "stuck" | "protocol" | "pipe";
@@ -22,12 +23,12 @@ export interface ChildFailedFacts extends ChildExit {
   readonly shardId: string;
   readonly argv: readonly string[];
   readonly pid?: number;
-  /** The address, when a person had started it and it connected to us. */
+  /** Its address, if a user started it and it connected to the daemon. */
   readonly attachedTo?: string;
-  /** The action that was not answered, `"start"`, or `"nothing"` between two actions. */
+  /** The message that it did not answer; `"start"`; or `"nothing"` between two actions. */
   readonly waitingFor: string;
   readonly reason: ChildFailure;
-  /** Up to 50 lines, oldest first. */
+  /** Up to 50 lines each, oldest first. */
   readonly lastStdout: readonly string[];
   readonly lastStderr: readonly string[];
 }
@@ -44,18 +45,18 @@ export class ChildFailed extends Error {
   readonly reason: ChildFailure;
   readonly lastStdout: readonly string[];
   readonly lastStderr: readonly string[];
-  /** The message for those who have seen what the child wrote on STDERR. */
+  /** The message without the lines on STDERR, for a log that already contains them. */
   readonly withoutStderr: string;
 
   /**
-   * @param what what happened, as the end of a sentence whose subject is the child.
-   * @param advice what a person can do about it.
+   * @param what what happened: the end of a sentence whose subject is the child.
+   * @param advice what the user can do about it.
    */
   constructor(facts: ChildFailedFacts, what: string, advice: string, options?: ErrorOptions) {
-    super(tell(facts, what, advice, said("STDERR", facts.lastStderr)), options);
-    const above = ["What it wrote on STDERR stands above."];
+    super(format(facts, what, advice, quoted("STDERR", facts.lastStderr)), options);
+    const above = ["Its output on STDERR is logged above."];
     this.withoutStderr =
-      facts.lastStderr.length === 0 ? this.message : tell(facts, what, advice, above);
+      facts.lastStderr.length === 0 ? this.message : format(facts, what, advice, above);
     this.shardId = facts.shardId;
     this.argv = facts.argv;
     this.pid = facts.pid;
@@ -67,14 +68,17 @@ export class ChildFailed extends Error {
     this.lastStderr = facts.lastStderr;
   }
 
-  /** By a person, a system that shuts down, or the kernel that needs its memory: its own doing was no part of it. */
+  /**
+   * A user, a system that shuts down, or a kernel that is out of memory has ended it: nothing that
+   * it did itself.
+   */
   get wasEndedFromOutside(): boolean {
     const signal = this.signal ?? signalOfShell(this.exitCode);
     return signal !== undefined && FROM_OUTSIDE.includes(signal);
   }
 }
 
-function tell(
+function format(
   facts: ChildFailedFacts,
   what: string,
   advice: string,
@@ -86,19 +90,19 @@ function tell(
       ? ""
       : waitingFor === "nothing"
         ? " between two actions"
-        : ` while we waited for it to answer "${waitingFor}"`;
+        : ` while the daemon waited for its answer to "${waitingFor}"`;
   const who = attachedTo === undefined ? "child process" : `processor attached to ${attachedTo}`;
   const lines = [`${shardId}: the ${who} ${what}${when}.`];
   if (attachedTo !== undefined) return [...lines, advice].join("\n");
   const id = pid === undefined ? "" : ` (pid ${pid})`;
   lines.push(`It was started as: ${argv.map(quote).join(" ")}${id}`);
-  if (reason !== "spawn") lines.push(...stderr, ...said("STDOUT", lastStdout));
+  if (reason !== "spawn") lines.push(...stderr, ...quoted("STDOUT", lastStdout));
   return [...lines, advice].join("\n");
 }
 
-function said(stream: string, lines: readonly string[]): string[] {
-  if (lines.length === 0) return [`It wrote nothing on ${stream}.`];
-  return [`Its last words on ${stream} were:`, ...lines.map((line) => `  ${line}`)];
+function quoted(stream: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return [`It wrote nothing to ${stream}.`];
+  return [`Its last lines on ${stream}:`, ...lines.map((line) => `  ${line}`)];
 }
 
 function quote(argument: string): string {
@@ -106,21 +110,21 @@ function quote(argument: string): string {
 }
 
 const SIGNALS: Readonly<Record<string, string>> = {
-  SIGABRT: "it aborted itself",
+  SIGABRT: "it called abort",
   SIGBUS: "a bus error",
   SIGFPE: "an arithmetic error",
   SIGHUP: "its terminal closed",
   SIGILL: "an illegal instruction",
   SIGINT: "an interrupt, as by Ctrl-C",
-  SIGKILL: "killed, by a person or by the kernel when memory ran out",
-  SIGPIPE: "it wrote into a closed pipe",
+  SIGKILL: "killed by a user, or by the kernel because memory ran out",
+  SIGPIPE: "it wrote to a closed pipe",
   SIGSEGV: "a segmentation fault",
-  SIGTERM: "it was asked to end",
+  SIGTERM: "a request to terminate",
 };
 
 const FROM_OUTSIDE: readonly string[] = ["SIGHUP", "SIGINT", "SIGKILL", "SIGTERM"];
 
-/** A shell, and much that was learnt from one, reports a signal as 128 + its number. */
+/** Shells, and programs that follow their convention, report a signal as 128 + its number. */
 function signalOfShell(exitCode: number | undefined): string | undefined {
   if (exitCode === undefined) return undefined;
   return Object.entries(constants.signals).find(([, n]) => n === exitCode - 128)?.[0];

@@ -1,72 +1,87 @@
-// The talk with one child, without its pipes: whose turn it is, and what a line means just now. No I/O, no time.
+// The conversation with one child, without its pipes: whose turn it is, and what a line means now.
+// No I/O, no time.
 //
-// The daemon asks, the child answers: `ask(action)` takes the turn, `delivered()` says that the whole line went into
-// the pipe, and every line of the child goes through `hear()`, at any time. The turn comes back with the one status
-// that names the action. In between the child may ask for checkpoints, which do not end its turn:
+// The daemon requests, the child answers. `request(action)` takes the turn, `delivered()` records
+// that the whole line is in the pipe, and every line of the child goes through `receive()`, at any
+// time. The one status that names the action gives the turn back. Before it, the child may request
+// checkpoints, which do not end its turn:
 //
-//     ours ──ask──▶ delivering ──delivered──▶ theirs ──status──▶ ours   (or "over", after leaseLost and shardEnded)
-//                                               │  ▲
-//                                               └──┘ checkpoint, log, anything that is no message
+//     ours ──request──▶ delivering ──delivered──▶ theirs ──status──▶ ours
+//                                                  │  ▲        (or "over", after the last action)
+//                                                  └──┘ checkpoint, log, output that is no message
 //
-// What `hear` answers is the whole contract with the caller:
+// The result of `receive` is the whole contract with the caller:
 //
 //   done        the action is answered; the turn is ours.
-//   checkpoint  to be answered before anything else is written. `may: "store"` only while the child is at records that
-//               we hold the lease for; otherwise it is refused with InvalidStateException, as the Java daemon does.
-//   log         a line for our log; it has no answer.
+//   checkpoint  to be answered before anything else is written. `may: "store"` only while the child
+//               works on records whose lease this worker holds; the Java daemon refuses any other
+//               request with InvalidStateException, and so does this one.
+//   log         a line for the daemon's log; it has no answer.
 //   noise       to be skipped: blank, not a message, or a message that nobody waits for.
-//   violation   the child broke its turn: it answered another action than it was asked. Nothing can be trusted after
-//               that, for its next status might mean any batch; so all that follows is noise, and `ask` throws.
+//   violation   the child answered another action than the requested one. No later status can be
+//               trusted, because it might belong to any batch: all later lines are noise, and
+//               `request` throws.
 //
-// Three things differ from the Java daemon, which reads a child's lines only while it waits for a status:
+// Three things differ from the Java daemon, which reads a child's lines only while it waits for a
+// status:
 //
-// - A status that comes while it is our turn, or before the child can have read its action to the end, is dropped. Java
-//   takes it for the answer to the *next* action: a batch would count as processed before the child has seen it.
-// - A checkpoint that comes then is answered then. Java answers it during the next action, when "the end of what was
-//   delivered" already covers the batch that the child has yet to read. `upTo` tells the two apart.
-// - A word that is odd but harmless (unknown properties, unknown actions) is told once and does not hang the shard.
+// - A status that arrives during our turn, or before the child can have read the whole action, is
+//   dropped. Java takes it as the answer to the *next* action: a batch would count as processed
+//   before the child has seen it.
+// - A checkpoint that arrives then is answered then. Java answers it during the next action, when
+//   "the end of what was delivered" already includes a batch that the child has not read. `upTo`
+//   tells the two cases apart.
+// - A harmless irregularity (unknown properties, unknown actions) is reported once per kind, and
+//   does
+//   not block the shard.
 //
-// To add a message of the child: its schema in messages.ts, its coercions in readLine.ts, its meaning in `#understand`.
+// To add a message of the child: its schema in messages.ts, its coercions in readLine.ts, its
+// meaning in `#interpret`.
 
 import type { Action, ChildMessage, LOG_LEVELS } from "./messages.ts";
 import { readLine } from "./readLine.ts";
 import type { CheckpointRequest } from "./recordProcessor.ts";
 
-export type Heard =
-  /** `last`: nothing may be asked any more. */
-  | { readonly type: "done"; readonly last: boolean }
+export type Received =
+  /** `isLast`: no action may follow. */
+  | { readonly type: "done"; readonly isLast: boolean }
   | {
       readonly type: "checkpoint";
       readonly request: CheckpointRequest;
       readonly may: "store" | "refuse";
-      /** What a request without a number means: the end of the batch at hand, or of what came before it. */
+      /**
+       * What a request without a number means: the end of the current batch, or of the one before.
+       */
       readonly upTo: "current" | "previous";
-      /** The sequence number was called `checkpoint`, as before KCL 1.7.2. */
+      /** The request names its sequence number `checkpoint`, as clients before KCL 1.7.2 do. */
       readonly byFirstName: boolean;
     }
   | { readonly type: "log"; readonly level: (typeof LOG_LEVELS)[number]; readonly message: string }
-  | { readonly type: "noise"; readonly blank: boolean }
+  | { readonly type: "noise"; readonly isBlank: boolean }
   | { readonly type: "violation"; readonly answered: string };
 
-/** What was heard, and what a person should be told about it, once per kind. */
-export type HeardLine = Heard & { readonly warning?: string };
+/** What a line means, with a warning for the log the first time a kind of irregularity occurs. */
+export type ReceivedLine = Received & { readonly warning?: string };
 
-interface Asked {
+interface Requested {
   readonly action: Action;
-  /** The name of its message in the dialect of the child, which the status repeats. */
+  /** The name of its message in the child's dialect. The status repeats it. */
   readonly message: string;
 }
 
 type State =
   | { readonly type: "ours"; readonly last: Action | undefined }
-  | (Asked & { readonly type: "delivering"; readonly last: Action | undefined })
-  | (Asked & { readonly type: "theirs" })
+  | (Requested & { readonly type: "delivering"; readonly last: Action | undefined })
+  | (Requested & { readonly type: "theirs" })
   | { readonly type: "over" }
   | { readonly type: "broken"; readonly why: string };
 
 const WORK: readonly Action[] = ["processRecords", "shutdownRequested", "leaseLost", "shardEnded"];
 
-/** Per action: whether it may be answered with checkpoints first, the same once it is answered, and what may follow. */
+/**
+ * For each action: whether the child may checkpoint before its status, whether it may after, and
+ * which actions may follow.
+ */
 const RULES = {
   initialize: { mayCheckpoint: false, mayAfter: true, next: WORK },
   processRecords: { mayCheckpoint: true, mayAfter: true, next: WORK },
@@ -75,7 +90,7 @@ const RULES = {
   shardEnded: { mayCheckpoint: true, mayAfter: false, next: [] },
 } satisfies Record<Action, { mayCheckpoint: boolean; mayAfter: boolean; next: readonly Action[] }>;
 
-/** Kinds of oddities that one child is warned about; what it makes up beyond them goes untold. */
+/** Kinds of irregularities that are reported for one child. Further kinds are not reported. */
 const WARNINGS_MAX = 32;
 
 export class Conversation {
@@ -85,19 +100,21 @@ export class Conversation {
   /**
    * Takes the turn.
    *
-   * @param message the name under which the child gets the action, if its dialect has one of its own.
-   * @throws Error when it is not ours, or the action has no place here: a mistake of the caller.
+   * @param message the name of the action's message, if the child's dialect has a name of its own.
+   * @throws Error when it is the child's turn, or the action may not follow: a bug of the caller.
    */
-  ask(action: Action, message: string = action): void {
+  request(action: Action, message: string = action): void {
     const state = this.#state;
     const next: readonly Action[] = state.type !== "ours" ? [] : nextAfter(state.last);
     if (state.type !== "ours" || !next.includes(action)) {
-      throw new Error(`"${action}" cannot be asked now: ${describe(state)}`);
+      throw new Error(`"${action}" cannot be requested now: ${describe(state)}`);
     }
     this.#state = { type: "delivering", action, message, last: state.last };
   }
 
-  /** The line of the action has left us to its last byte, so what is heard from now on may be the answer. */
+  /**
+   * The action's last byte is in the pipe, so a status that arrives from now on can be its answer.
+   */
   delivered(): void {
     if (this.#state.type === "delivering") {
       const { action, message } = this.#state;
@@ -105,33 +122,33 @@ export class Conversation {
     }
   }
 
-  /** Understands one line, without its end. It never throws. */
-  hear(line: string): HeardLine {
+  /** Interprets one line, given without its line end. Never throws. */
+  receive(line: string): ReceivedLine {
     const read = readLine(line);
     switch (read.type) {
       case "blank":
-        return { type: "noise", blank: true };
+        return { type: "noise", isBlank: true };
       case "junk": {
         const { looksLike } = read;
         if (looksLike === undefined) return NOISE;
-        return { ...NOISE, ...this.#once(`a line was skipped that looks like ${looksLike}`) };
+        return { ...NOISE, ...this.#once(`skipped a line that looks like ${looksLike}`) };
       }
       case "notForUs":
-        return { ...NOISE, ...this.#once(`a message was skipped: ${read.why}`) };
+        return { ...NOISE, ...this.#once(`skipped a message: ${read.why}`) };
       case "message": {
-        const heard = this.#understand(read.message);
-        if (read.unknownKeys.length === 0 || heard.warning !== undefined) return heard;
-        return { ...heard, ...this.#once(ignoredKeys(read.message.action, read.unknownKeys)) };
+        const received = this.#interpret(read.message);
+        if (read.unknownKeys.length === 0 || received.warning !== undefined) return received;
+        return { ...received, ...this.#once(ignoredKeys(read.message.action, read.unknownKeys)) };
       }
     }
   }
 
-  #understand(message: ChildMessage): HeardLine {
+  #interpret(message: ChildMessage): ReceivedLine {
     switch (message.action) {
       case "log":
         return { type: "log", level: message.level ?? "info", message: message.message };
       case "checkpoint":
-        return this.#understandCheckpoint(
+        return this.#interpretCheckpoint(
           {
             sequenceNumber: message.sequenceNumber ?? null,
             subSequenceNumber: message.subSequenceNumber ?? null,
@@ -139,14 +156,14 @@ export class Conversation {
           message.checkpoint !== undefined,
         );
       case "status":
-        return this.#understandStatus(message.responseFor);
+        return this.#interpretStatus(message.responseFor);
     }
   }
 
-  #understandStatus(responseFor: string): HeardLine {
+  #interpretStatus(responseFor: string): ReceivedLine {
     const state = this.#state;
     if (state.type !== "theirs") {
-      const why = `a status for "${clip(responseFor)}" came while no answer was due, and was dropped; is it sent twice?`;
+      const why = `dropped a status for "${clip(responseFor)}", because no answer was due. Check whether the processor sends it twice`;
       return { ...NOISE, ...this.#once(why) };
     }
     if (responseFor !== state.message) {
@@ -154,12 +171,12 @@ export class Conversation {
       this.#state = { type: "broken", why: `it answered "${answered}" to "${state.message}"` };
       return { type: "violation", answered };
     }
-    const last = RULES[state.action].next.length === 0;
-    this.#state = last ? { type: "over" } : { type: "ours", last: state.action };
-    return { type: "done", last };
+    const isLast = RULES[state.action].next.length === 0;
+    this.#state = isLast ? { type: "over" } : { type: "ours", last: state.action };
+    return { type: "done", isLast };
   }
 
-  #understandCheckpoint(request: CheckpointRequest, byFirstName: boolean): HeardLine {
+  #interpretCheckpoint(request: CheckpointRequest, byFirstName: boolean): ReceivedLine {
     const state = this.#state;
     switch (state.type) {
       case "theirs": {
@@ -169,7 +186,9 @@ export class Conversation {
       case "ours":
       case "delivering": {
         const may = state.last !== undefined && RULES[state.last].mayAfter ? "store" : "refuse";
-        const warning = this.#once("a checkpoint came while no action was being answered");
+        const warning = this.#once(
+          "the processor requested a checkpoint while no action was under way",
+        );
         return { type: "checkpoint", request, may, upTo: "previous", byFirstName, ...warning };
       }
       case "over":
@@ -186,7 +205,7 @@ export class Conversation {
   }
 }
 
-const NOISE = { type: "noise", blank: false } as const;
+const NOISE = { type: "noise", isBlank: false } as const;
 
 function nextAfter(last: Action | undefined): readonly Action[] {
   return last === undefined ? ["initialize"] : RULES[last].next;
@@ -195,19 +214,19 @@ function nextAfter(last: Action | undefined): readonly Action[] {
 function describe(state: State): string {
   switch (state.type) {
     case "ours":
-      return state.last ? `the last action was "${state.last}"` : "nothing was said yet";
+      return state.last ? `the last action was "${state.last}"` : "no action was requested yet";
     case "delivering":
     case "theirs":
       return `"${state.message}" is not answered yet`;
     case "over":
-      return "the talk is over";
+      return "the conversation is over";
     case "broken":
       return state.why;
   }
 }
 
 function ignoredKeys(action: string, keys: readonly string[]): string {
-  return clip(`unknown properties of a ${action} are ignored: ${keys.join(", ")}`);
+  return clip(`ignored unknown properties of a ${action} message: ${keys.join(", ")}`);
 }
 
 function clip(text: string): string {

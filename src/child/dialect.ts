@@ -1,11 +1,13 @@
-// How a child is told that its work ends, in two dialects: that of KCL 2.x (since 2.1) and that of KCL 1.x. Everything
-// else is the same in both. A dialect is a table; `ChildDialect` is what a run knows about the one its children speak.
+// The messages at the end of a child's work, in two dialects: that of KCL 2.x (since 2.1) and that
+// of KCL 1.x. All other messages are the same in both. A dialect is a table; `ChildDialect` holds
+// what the application knows about the dialect of its children.
 //
-// With `auto` a run begins with KCL 2.x. A child that fails at an ending that no child has understood yet may not know
-// that message, so the next dialect that does not have it is tried: see `misunderstood`. All children run the same
-// program, so what is learned from one holds for all, also for those that run already: before their ending, the two
-// dialects do not differ. If the guess was wrong (a 2.x child that crashed), the child fails at the other dialect's
-// message too, and the first is back.
+// With `auto` the application starts with KCL 2.x. A child that fails at an ending's message which
+// no child has understood yet may not know that message. The daemon then tries the next dialect
+// without it: see `misunderstood`. All children run the same program, so what one child shows holds
+// for all of them, including those that are running: the dialects differ only in the endings. If
+// the guess was wrong (a 2.x child that crashed), the child fails at the other dialect's message as
+// well, and the daemon returns to the first dialect.
 
 import type { DialectChoice, DialectName } from "../model/dialect.ts";
 import type { CheckpointErrorName } from "../model/errors.ts";
@@ -19,9 +21,9 @@ export interface Dialect {
   readonly name: DialectName;
   readonly shardEnded: EndingMessage;
   readonly leaseLost: EndingMessage;
-  /** `undefined`: nothing comes before `leaseLost`. */
+  /** `undefined`: the dialect has no message before `leaseLost`. */
   readonly shutdownRequested: EndingMessage | undefined;
-  /** What a checkpoint is answered once the lease is gone. */
+  /** The error for a checkpoint after the lease is lost. */
   readonly errorWithoutLease: CheckpointErrorName;
 }
 
@@ -33,7 +35,7 @@ const KCL2: Dialect = {
   errorWithoutLease: "InvalidStateException",
 };
 
-/** Before 1.7.6. */
+/** KCL before 1.7.6. */
 const KCL1_WITHOUT_NOTICE: Dialect = {
   name: "kcl1",
   shardEnded: { action: "shutdown", reason: "TERMINATE" },
@@ -52,7 +54,7 @@ const CANDIDATES: Readonly<Record<DialectChoice, readonly [Dialect, ...Dialect[]
   auto: [KCL2, KCL1, KCL1_WITHOUT_NOTICE],
 };
 
-/** Which version of KCL does not have an ending's message. */
+/** Which versions of KCL do not have the message. */
 const UNKNOWN_TO: Readonly<Record<EndingMessage["action"], string>> = {
   shardEnded: "KCL 1.x",
   leaseLost: "KCL 1.x",
@@ -62,7 +64,7 @@ const UNKNOWN_TO: Readonly<Record<EndingMessage["action"], string>> = {
 
 export interface OtherDialect {
   readonly dialect: Dialect;
-  /** The first try with it: a new child is worth it at once. */
+  /** It has not been tried before, so a new child should start at once. */
   readonly isNew: boolean;
 }
 
@@ -73,7 +75,7 @@ export class ChildDialect {
   readonly #tried: Set<Dialect>;
   #current: Dialect;
 
-  /** @param setting how a user sets it, for advice: `childDialect = `. */
+  /** @param setting how the user sets the dialect, for error messages: `childDialect = `. */
   constructor(choice: DialectChoice, setting = "childDialect = ") {
     const candidates = CANDIDATES[choice];
     this.#candidates = candidates;
@@ -86,49 +88,53 @@ export class ChildDialect {
     return this.#current;
   }
 
-  /** A child did what the message asks for, or began to. */
+  /** A child has done what the message requests, or has begun to. */
   understood(message: string): void {
     if (isEndingMessage(message)) this.#understood.add(message);
   }
 
   /**
-   * A child failed at an ending's message. Changes to the first dialect that does not have the message, unless a child has
-   * understood it before.
+   * A child failed at an ending's message. Changes to the first dialect without the message, unless
+   * a child has understood the message before.
    *
-   * @returns the dialect for the next child; `undefined` when the failure says nothing about the dialect.
+   * @returns the dialect for the next child; `undefined` when the dialect is not the cause.
    */
   misunderstood(message: string): OtherDialect | undefined {
     if (!isEndingMessage(message)) return undefined;
-    // Another child's failure was faster.
+    // Another child has failed at it before, and the dialect has changed already.
     if (!has(this.#current, message)) return { dialect: this.#current, isNew: true };
     const other = this.#otherThan(message);
     return other && { dialect: other, isNew: this.#changeTo(other) };
   }
 
   /**
-   * A child called the sequence number of its checkpoint `checkpoint`, as clients did before KCL 1.7.2.
+   * A child named the sequence number of its checkpoint `checkpoint`, as clients before KCL 1.7.2
+   * do.
    *
-   * @returns whether that is news, and the dialect has changed.
+   * @returns whether the dialect has changed.
    */
-  heardCheckpointMember(): boolean {
+  sawCheckpointMember(): boolean {
     const first = this.#candidates.find((dialect) => dialect === KCL1_WITHOUT_NOTICE);
     if (!first || this.#current === first || this.#understood.size > 0) return false;
     return this.#changeTo(first);
   }
 
-  /** Whether silence after this message may mean that the child does not know it, and another dialect is worth a try. */
+  /**
+   * Whether a child that does not answer may not know the message, and another dialect is left to
+   * try.
+   */
   isInDoubt(ending: Ending): boolean {
     const message = this.#current[ending]?.action;
     const other = message && this.#otherThan(message);
     return other !== undefined && !this.#tried.has(other);
   }
 
-  /** What to tell the user whose child failed at this message, when nothing else is tried. */
+  /** Advice for the user whose child failed at this message, when no other dialect is tried. */
   adviceAt(message: string): string | undefined {
     if (!isEndingMessage(message) || this.#understood.has(message)) return undefined;
     if (this.#otherThan(message)) return undefined;
     const name = this.#current.name === "kcl2" ? "kcl1" : "kcl2";
-    return `${UNKNOWN_TO[message]} has no "${message}": if the processor was written for it, set ${this.#setting}${name}.`;
+    return `${UNKNOWN_TO[message]} has no message "${message}". If the processor was written for that version, set ${this.#setting}${name}.`;
   }
 
   #otherThan(message: string): Dialect | undefined {
@@ -136,7 +142,7 @@ export class ChildDialect {
     return this.#candidates.find((dialect) => !has(dialect, message));
   }
 
-  /** @returns whether it is tried for the first time. */
+  /** @returns whether the dialect is tried for the first time. */
   #changeTo(dialect: Dialect): boolean {
     const isNew = !this.#tried.has(dialect);
     this.#current = dialect;
@@ -154,5 +160,5 @@ function isEndingMessage(message: string): message is EndingMessage["action"] {
 }
 
 function has({ shardEnded, leaseLost, shutdownRequested }: Dialect, message: string): boolean {
-  return [shardEnded, leaseLost, shutdownRequested].some((said) => said?.action === message);
+  return [shardEnded, leaseLost, shutdownRequested].some((each) => each?.action === message);
 }

@@ -1,15 +1,16 @@
-// What the daemon and a child may say to each other, declared once: the schemas below are published as JSON Schemas,
-// and the outgoing text is made here, byte for byte as the Java daemon writes it (key order, nulls, no spaces).
+// The messages between the daemon and a child, declared once. The schemas below are published as
+// JSON Schemas. The lines to the child are made here, byte for byte as the Java daemon writes them
+// (order of keys, nulls, no spaces).
 
 import { z } from "zod";
 import { escapeSeparators } from "../lines.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 
-/** Told to each child in KINESIS_MULTILANG_PROTOCOL_VERSION. */
+/** Each child receives it in KINESIS_MULTILANG_PROTOCOL_VERSION. */
 export const PROTOCOL_VERSION = 1;
 
-// ---- from the daemon to the child --------------------------------------------------------------------------------
+// ---- from the daemon to the child ---------------------------------------------------------------
 
 export const initializeMessage = z
   .object({
@@ -78,10 +79,10 @@ export const daemonMessage = z.discriminatedUnion("action", [
 
 export type DaemonMessage = z.infer<typeof daemonMessage>;
 
-/** What a child answers with a status, by its name in KCL 2.x: see dialect.ts. */
+/** The messages that a child answers with a status, by their names in KCL 2.x: see dialect.ts. */
 export type Action = Exclude<DaemonMessage["action"], "checkpoint" | "shutdown">;
 
-// ---- from the child to the daemon --------------------------------------------------------------------------------
+// ---- from the child to the daemon ---------------------------------------------------------------
 
 export const statusMessage = z
   .looseObject({
@@ -127,9 +128,9 @@ export const childMessage = z.discriminatedUnion("action", [
 
 export type ChildMessage = z.infer<typeof childMessage>;
 
-// ---- lines -------------------------------------------------------------------------------------------------------
+// ---- lines --------------------------------------------------------------------------------------
 
-/** A message as one line. The order of its keys is the order in which they were written down. */
+/** A message as one line. The keys keep the order of the object. */
 export function toLine(message: DaemonMessage): Buffer {
   return Buffer.from(`${escapeSeparators(JSON.stringify(message))}\n`);
 }
@@ -141,7 +142,7 @@ export function initializeLine(shardId: string, position: Position): Buffer {
 
 const RECORDS_BEFORE = Buffer.from('{"action":"processRecords","records":[');
 
-/** A batch in pieces that make one line; the records are not copied. */
+/** A batch as the pieces of one line. The records are not copied. */
 export function processRecordsLine(
   records: RecordBatch,
   millisBehindLatest: number | undefined,

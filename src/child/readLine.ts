@@ -1,5 +1,6 @@
-// Decides what a line on a child's STDOUT says, as tolerantly as the Java daemon: a child may print what is no message,
-// write numbers where text is due, or go on after the message. Beyond it, unknown properties do no harm.
+// Decides what a line on a child's STDOUT means. It accepts everything that the Java daemon
+// accepts: lines that are no message, numbers in place of text, and text after the message. Unlike
+// Java, it also accepts unknown properties.
 
 import { type ChildMessage, childMessage, LOG_LEVELS } from "./messages.ts";
 
@@ -11,19 +12,19 @@ export type ReadLine =
       readonly unknownKeys: readonly string[];
     }
   | { readonly type: "blank" }
-  /** JSON with an action that is none of a child's, or that lacks what the action needs. */
+  /** JSON with an action that no child sends, or without a property that the action needs. */
   | { readonly type: "notForUs"; readonly why: string }
-  /** `looksLike`: the line holds a message that does not count, because it is not what the line begins with. */
+  /** `looksLike`: the line contains a message that does not count, and this describes why. */
   | { readonly type: "junk"; readonly looksLike?: string };
 
 const KNOWN_KEYS: Record<ChildMessage["action"], readonly string[]> = {
   status: ["action", "responseFor"],
-  // `error` belongs to the answer, `checkpoint` is what KCL before 1.7.2 called the sequence number.
+  // `error` belongs to the answer; `checkpoint` is the sequence number in KCL before 1.7.2.
   checkpoint: ["action", "sequenceNumber", "subSequenceNumber", "error", "checkpoint"],
   log: ["action", "level", "message"],
 };
 
-/** What of a message is looked at, before it is known to be one. */
+/** The properties that are read before the object is known to be a message. */
 interface Raw {
   readonly action?: unknown;
   readonly responseFor?: unknown;
@@ -42,7 +43,7 @@ export function readLine(line: string): ReadLine {
   const action = raw.action;
   if (typeof action !== "string") return { type: "notForUs", why: "it has no action" };
   if (!Object.hasOwn(KNOWN_KEYS, action)) {
-    return { type: "notForUs", why: `a child does not say "${shorten(action)}"` };
+    return { type: "notForUs", why: `no child sends the action "${shorten(action)}"` };
   }
   const parsed = childMessage.safeParse(coerced(raw, text));
   if (!parsed.success) {
@@ -53,17 +54,19 @@ export function readLine(line: string): ReadLine {
   return { type: "message", message: parsed.data, unknownKeys };
 }
 
-/** Some libraries begin what they write with a byte order mark; it means nothing. */
+/** Some libraries begin their output with a byte order mark, which has no meaning here. */
 function withoutMark(line: string): string {
   return line.charCodeAt(0) === BYTE_ORDER_MARK ? line.slice(1) : line;
 }
 
 const BYTE_ORDER_MARK = 0xfeff;
 
-/** In double, single or escaped quotes: as a logger, Python's `print` of a dict or a second encoding would write it. */
+/**
+ * In double, single or escaped quotes, as a logger, Python's `print(dict)` or double encoding write
+ * it.
+ */
 const ACTION = /\\?["']action\\?["']\s*:\s*\\?["'](status|checkpoint)\b/;
 
-/** What makes of a message no message. */
 function junk(line: string): ReadLine {
   if (!ACTION.test(line)) return { type: "junk" };
   return { type: "junk", looksLike: whatIsWrong(line) };
@@ -72,20 +75,20 @@ function junk(line: string): ReadLine {
 function whatIsWrong(line: string): string {
   const brace = line.indexOf("{");
   const before = brace < 0 ? "" : withoutMark(line.slice(0, brace)).trim();
-  if (brace < 0) return "a message that is spread over several lines; write it on one";
+  if (brace < 0) return "a message that is spread over several lines; write it on one line";
   if (/^["']$/.test(before))
-    return "a message that was encoded twice; write the object, not its text";
-  if (before === "[") return "a list of messages; write each on a line of its own";
+    return "a message that was encoded twice; write the JSON object, not a JSON string of it";
+  if (before === "[") return "a list of messages; write each message on a line of its own";
   if (before !== "") {
-    return `a message behind other text (${JSON.stringify(shorten(before))}), as a logger writes it; a message begins its line: write it to STDOUT itself`;
+    return `a message after other text (${JSON.stringify(shorten(before))}), as a logger writes it; a message must begin its line, so write it to STDOUT directly`;
   }
   if (/['"]action['"]/.exec(line)?.[0].startsWith("'")) {
-    return "a message in single quotes, which is no JSON; print it with a JSON encoder";
+    return "a message in single quotes, which is not JSON; write it with a JSON encoder";
   }
-  return "a message that is no valid JSON; write it whole on one line";
+  return "a message that is not valid JSON; write the whole message on one line";
 }
 
-/** The object that a line begins with, without what follows it; `undefined` when there is none. */
+/** The object at the start of a line, without the text after it; `undefined` when there is none. */
 function objectAtStart(line: string): string | undefined {
   const start = /^[ \t]*\{/.exec(line)?.[0].length;
   if (start === undefined) return undefined;
@@ -116,15 +119,18 @@ function parseObject(text: string): Raw | undefined {
   }
 }
 
-/** The properties as Jackson would turn them into the types of the Java daemon's messages. */
+/**
+ * The properties, converted as Jackson converts them to the types of the Java daemon's messages.
+ */
 function coerced(raw: Raw, text: string): object {
   switch (raw.action) {
     case "status":
-      // Without a name it answers nothing; "null" is no action either.
+      // A status without a name answers no action, and no action is called "null".
       return { ...raw, responseFor: toText(raw.responseFor ?? "null") };
     case "checkpoint": {
       const key = Object.hasOwn(raw, "sequenceNumber") ? "sequenceNumber" : "checkpoint";
-      // A sequence number has more digits than a double, so a bare number is taken as it was written.
+      // A sequence number has more digits than a double can hold, so a bare number is taken as
+      // text.
       const value = typeof raw[key] === "number" ? withNumbersAsText(text)[key] : raw[key];
       const sequenceNumber = toText(value);
       const subSequenceNumber = toInteger(raw.subSequenceNumber);
@@ -164,7 +170,7 @@ function toLogText(value: unknown): string {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }
 
-/** Parses valid JSON once more, with every number in quotes. */
+/** Parses valid JSON again, with every number as a string. */
 function withNumbersAsText(text: string): Raw {
   const quoted = text.replace(STRING_OR_NUMBER, (token) =>
     token[0] === '"' ? token : `"${token}"`,

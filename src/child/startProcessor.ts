@@ -1,4 +1,5 @@
-// Starts record processors: from the settings to a child, and from each call of the port to one action of the talk.
+// Starts record processors: turns settings into a child process, and each call of the port into one
+// action of the protocol.
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
@@ -8,33 +9,35 @@ import type { ChildExit } from "./childFailed.ts";
 import type { Counterpart } from "./counterpart.ts";
 import { ChildDialect, type Ending } from "./dialect.ts";
 import { initializeLine, PROTOCOL_VERSION, processRecordsLine, toLine } from "./messages.ts";
+import { ChildProcess } from "./process/childProcess.ts";
 import { groupCpuMs } from "./process/cpuTime.ts";
 import { childEnvironment, type EnvironmentRules } from "./process/environment.ts";
 import { limitOutput } from "./process/outputLimit.ts";
-import { ChildProcess } from "./process/process.ts";
 import type { Command } from "./process/spawn.ts";
 import { Watchdog } from "./process/watchdog.ts";
-import type { RecordProcessor, SignsOfLife, StartProcessor } from "./recordProcessor.ts";
-import { Talk } from "./talk.ts";
+import type { Activity, RecordProcessor, StartProcessor } from "./recordProcessor.ts";
+import { Session } from "./session.ts";
 
 export interface ProcessorOptions {
   readonly command: Command;
   readonly workerId: string;
   /** Working directory of the children; that of the daemon when absent. */
   readonly cwd?: string;
-  /** Program and arguments as they may be shown to people; as they are when absent. */
+  /** Program and arguments for logs and errors, with secrets masked; the real ones when absent. */
   readonly shownArgv?: readonly string[];
-  /** What children inherit of the daemon's environment; all when absent. */
+  /** What children inherit of the daemon's environment; everything when absent. */
   readonly inherit?: EnvironmentRules;
-  /** Added to it, like the four KINESIS_MULTILANG_… variables that each child gets. */
+  /** Added to the environment, beside the four KINESIS_MULTILANG_… variables of each child. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What the children of the run speak; KCL 2.x when absent. */
+  /** The dialect of the application's children; KCL 2.x when absent. */
   readonly dialect?: ChildDialect;
-  /** How long to wait for each message of a child that was asked something; for ever when absent. */
+  /**
+   * Longest wait for each message of a child that has an action to answer; no limit when absent.
+   */
   readonly timeoutMs?: number;
-  /** How long a child may take to exit after its STDIN was closed. */
+  /** How long a child may take to exit after its STDIN was closed, in milliseconds. */
   readonly closeGraceMs: number;
-  /** How long it may take after SIGTERM, before SIGKILL. */
+  /** How long it may take to exit after SIGTERM, before SIGKILL, in milliseconds. */
   readonly terminateGraceMs: number;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -57,20 +60,20 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
     const emit = limitOutput(options);
     const own = { ...options, shardId, emit };
     const child = await ChildProcess.start({ ...own, argv, env, watchdog });
-    const talk = new Talk(child, { ...own, answerCheckpoint, dialect });
-    return new SpokenProcessor(child, talk, dialect);
+    const session = new Session(child, { ...own, answerCheckpoint, dialect });
+    return new ProtocolProcessor(child, session, dialect);
   };
 }
 
-/** The port of the record processor, spoken as the protocol. */
-export class SpokenProcessor implements RecordProcessor {
+/** A record processor behind the protocol. */
+export class ProtocolProcessor implements RecordProcessor {
   readonly #child: Counterpart;
-  readonly #talk: Talk;
+  readonly #session: Session;
   readonly #dialect: ChildDialect;
 
-  constructor(child: Counterpart, talk: Talk, dialect: ChildDialect) {
+  constructor(child: Counterpart, session: Session, dialect: ChildDialect) {
     this.#child = child;
-    this.#talk = talk;
+    this.#session = session;
     this.#dialect = dialect;
   }
 
@@ -79,7 +82,7 @@ export class SpokenProcessor implements RecordProcessor {
   }
 
   get failed(): AbortSignal {
-    return this.#talk.failed;
+    return this.#session.failed;
   }
 
   get exited(): Promise<ChildExit> {
@@ -87,7 +90,7 @@ export class SpokenProcessor implements RecordProcessor {
   }
 
   initialize(position: Position): Promise<void> {
-    return this.#talk.act("initialize", [initializeLine(this.#child.shardId, position)]);
+    return this.#session.act("initialize", [initializeLine(this.#child.shardId, position)]);
   }
 
   async processRecords(
@@ -96,7 +99,7 @@ export class SpokenProcessor implements RecordProcessor {
     written?: () => void,
   ) {
     const line = processRecordsLine(records, millisBehindLatest);
-    await this.#talk.act("processRecords", line, { delivers: records.last, written });
+    await this.#session.act("processRecords", line, { delivers: records.last, written });
   }
 
   async shutdownRequested(): Promise<void> {
@@ -109,20 +112,20 @@ export class SpokenProcessor implements RecordProcessor {
     this.#dialect.understood(message);
   }
 
-  /** Its status alone does not show that it was understood: it has to checkpoint. */
+  /** The status alone does not show that the child understood the message: it has to checkpoint. */
   shardEnded(): Promise<string> {
     return this.#end("shardEnded");
   }
 
-  async signsOfLife(): Promise<SignsOfLife> {
+  async activity(): Promise<Activity> {
     const { writtenBytes, pid } = this.#child;
-    const waitsForUs = this.#talk.isAnswering;
+    const waitsForDaemon = this.#session.isAnswering;
     const cpuMs = pid === 0 ? undefined : await groupCpuMs(pid);
-    return { writtenBytes, waitsForUs, cpuMs };
+    return { writtenBytes, waitsForDaemon, cpuMs };
   }
 
   giveUp(what: string): void {
-    this.#talk.giveUp(what);
+    this.#session.giveUp(what);
   }
 
   stop(): Promise<void> {
@@ -133,11 +136,11 @@ export class SpokenProcessor implements RecordProcessor {
     this.#child.kill();
   }
 
-  /** @returns the name of the message, empty when the dialect has none. */
+  /** @returns the name of the message; empty when the dialect has no message for the ending. */
   async #end(ending: Ending): Promise<string> {
     const message = this.#dialect.current[ending];
     if (!message) return "";
-    await this.#talk.act(ending, [toLine(message)], { message: message.action });
+    await this.#session.act(ending, [toLine(message)], { message: message.action });
     return message.action;
   }
 }

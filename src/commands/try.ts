@@ -179,7 +179,7 @@ async function tryOn(
     clock: systemClock,
     emit: (event) => {
       tally.add(event);
-      seen.hear(event);
+      seen.saw(event);
       const needed = !options.quiet || event.type === "waitingForAttachment";
       const line = needed ? eventLine(event) : undefined;
       if (line !== undefined) console.log(line);

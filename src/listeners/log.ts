@@ -1,9 +1,10 @@
-// Events as log lines on STDERR: JSON for machines, short text for a terminal. One line per change of state;
-// what happens with every batch is `debug`.
+// Writes events as log lines to STDERR: JSON for machines, short text for a terminal. One line for
+// each change of state; events of every batch are `debug`.
 
 import type { Emit, Event } from "../events.ts";
 import { redact } from "../redact.ts";
-import { describe, type Level } from "./logLines.ts";
+import type { Level } from "./lines/line.ts";
+import { describe } from "./logLines.ts";
 import { SeenOutput } from "./seenOutput.ts";
 
 export type LogLevel = Level | "silent";
@@ -30,14 +31,14 @@ export function logEvents({ level, format, now, write }: LogOptions): Emit {
   const seen = new SeenOutput();
   const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
   return (happened) => {
-    seen.hear(happened);
+    seen.saw(happened);
     const event = showsOutput ? unquoted(happened, seen) : happened;
     const line = describe(event);
     if (ORDER[line.level] >= lowest) write(render(event, line, now()));
   };
 }
 
-/** As logLines.ts has it. */
+/** The level of `childOutput` in lines/childLines.ts. */
 const CHILD_OUTPUT_LEVEL = "info" satisfies Level;
 
 function unquoted(event: Event, seen: SeenOutput): Event {
@@ -54,13 +55,14 @@ interface Described {
 function jsonLine(event: Event, { level, message }: Described, now: number): string {
   const { type, ...fields } = event;
   const line = { time: new Date(now).toISOString(), level, event: type, message };
-  // The line comes first, and its sentence stays where an event has a message of its own, which the sentence contains.
+  // The fields of the line come first. `line` is repeated because an event may have a `message` of
+  // its own, which the message of the line already contains.
   return `${JSON.stringify({ ...line, ...fields, ...line }, plain)}\n`;
 }
 
 /**
- * Every value of a line as it may be written. Errors have no enumerable properties of their own; their name, message
- * and causes are what counts.
+ * A value as it may be written, without secrets. Errors have no enumerable properties, so their
+ * name, message and cause are written.
  */
 function plain(_key: string, value: unknown): unknown {
   if (typeof value === "string") return redact(value);

@@ -1,24 +1,24 @@
-// Remembers whose STDERR was shown line by line as it came. An error about such a child does not quote
-// it again: users read a traceback that appears twice as two failures.
+// Remembers which children's output on STDERR was logged line by line. An error about such a child
+// does not quote it again, because users read a traceback that appears twice as two failures.
 
 import type { Event } from "../events.ts";
 
-/** An error that quotes what a child wrote on STDERR, and has a message that does not. */
+/** An error that quotes a child's STDERR, and has another message that does not. */
 interface Quoting extends Error {
   readonly shardId: string;
   readonly withoutStderr: string;
 }
 
 export class SeenOutput {
-  /** Shards whose child wrote faster than its lines are passed on. */
+  /** Shards whose child wrote too fast, so that not all lines were logged. */
   readonly #incomplete = new Set<string>();
 
-  hear(event: Event): void {
+  saw(event: Event): void {
     if (event.type === "childStarted") this.#incomplete.delete(event.shardId);
     if (event.type === "childOutputDropped") this.#incomplete.add(event.shardId);
   }
 
-  /** The error as it is to be shown where the lines were shown before. */
+  /** The error in the form for a log that already contains the child's output. */
   unquoted(error: unknown): unknown {
     if (!isQuoting(error) || this.#incomplete.has(error.shardId)) return error;
     const { name, withoutStderr, cause } = error;

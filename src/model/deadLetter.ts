@@ -42,5 +42,5 @@ export interface DeadLetterDestination {
   send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
 }
 
-/** Why records become letters. */
-export type Verdict = Pick<DeadLetter, "attempts" | "condition" | "cause">;
+/** Why records become dead letters. */
+export type DeadLetterReason = Pick<DeadLetter, "attempts" | "condition" | "cause">;

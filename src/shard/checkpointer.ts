@@ -1,6 +1,7 @@
-// Decides what a child's checkpoint means, and stores it: the range that is allowed, the end of a shard,
-// and which name an error has for the child. One per child; the rules are KCL's, and one more: what would be refused when the
-// shard is read on is not stored.
+// Decides what a child's checkpoint request means, and stores it: the allowed range, the end of a
+// shard, and the name of the error that the child receives. One instance per child. The rules are
+// KCL's, plus one: it does not store a sequence number that Kinesis would refuse as a start
+// position.
 
 import type { CheckpointRequest } from "../child/recordProcessor.ts";
 import { CheckpointError } from "../model/errors.ts";
@@ -15,33 +16,35 @@ import {
 } from "../model/position.ts";
 import { isOfShard } from "../model/shard.ts";
 
-/** Stores a position in the lease table; `"lost"` when the lease is no longer ours. */
+/**
+ * Stores a position in the lease table; `"lost"` when this worker does not hold the lease any more.
+ */
 export type StorePosition = (position: Position) => Promise<"stored" | "lost">;
 
 export class Checkpointer {
   readonly #shardId: string;
   readonly #store: StorePosition;
   #stored: Position;
-  /** The last that the child itself has checkpointed: what we stored beyond it is none of its business. */
-  #askedFor: Position;
-  /** The first record that the child was given. */
+  /** The last position that the child itself requested; the stored position may be ahead of it. */
+  #requested: Position;
+  /** The first record that the child received. */
   #first: Position | undefined;
-  /** The last record that the child was given, or where it was told to begin. */
-  #given: Position;
-  /** The same, or the last record behind it that was left out. */
+  /** The last record that the child received; before the first one, its start position. */
+  #received: Position;
+  /** The same, or the last record after it that was left out. */
   #delivered: Position;
   #shardEnded = false;
 
   constructor(shardId: string, start: Position, store: StorePosition) {
     this.#shardId = shardId;
     this.#stored = start;
-    this.#askedFor = start;
-    this.#given = start;
+    this.#requested = start;
+    this.#received = start;
     this.#delivered = start;
     this.#store = store;
   }
 
-  /** What the lease table holds. */
+  /** The position in the lease table. */
   get stored(): Position {
     return this.#stored;
   }
@@ -51,42 +54,45 @@ export class Checkpointer {
     return this.#stored.sequenceNumber === "SHARD_END";
   }
 
-  /** To be called before the records are handed over: a child may checkpoint while it works on them. */
+  /** To be called before the child gets the records, because it may checkpoint while it works. */
   delivering(last: Position, first: Position = last): void {
     this.#first ??= first;
-    this.#given = last;
+    this.#received = last;
     this.#delivered = last;
   }
 
   /**
-   * Goes past records that are left out. Nobody else would checkpoint them: where all before them is checkpointed it is
-   * done now, else with the child's next checkpoint.
+   * Advances past records that are left out, which no child will ever checkpoint. If everything
+   * before them is checkpointed, stores their end now; otherwise the child's next checkpoint
+   * includes them.
    *
-   * @throws CheckpointError
+   * @throws CheckpointError when the position cannot be stored.
    */
   async pass(last: Position): Promise<void> {
-    const isSettled = comparePositions(this.#stored, this.#delivered) === 0;
+    const isUpToDate = comparePositions(this.#stored, this.#delivered) === 0;
     this.#delivered = last;
-    if (isSettled) await this.#write(last);
+    if (isUpToDate) await this.#write(last);
   }
 
-  /** To be called before `shardEnded` is sent: from now on a checkpoint without arguments means SHARD_END. */
+  /**
+   * To be called before `shardEnded` is sent: a checkpoint without arguments now means SHARD_END.
+   */
   endShard(): void {
     this.#shardEnded = true;
   }
 
-  /** @throws CheckpointError whose name the child is told. */
+  /** @throws CheckpointError whose `name` the child receives. */
   async checkpoint(request: CheckpointRequest): Promise<void> {
     const position = this.#resolve(request);
     if (comparePositions(position, this.#stored) > 0) await this.#write(position);
-    this.#askedFor = position;
+    this.#requested = position;
   }
 
   async #write(position: Position): Promise<void> {
     if ((await this.#store(position)) === "lost") {
       throw new CheckpointError(
         "ShutdownException",
-        "the lease is held by another worker or has run out",
+        "this worker does not hold the lease any more: it expired, or another worker took it",
       );
     }
     this.#stored = position;
@@ -101,34 +107,34 @@ export class Checkpointer {
     }
     if (sub < 0) throw illegal(`the sub-sequence number ${sub} is negative`);
     if (!Number.isSafeInteger(sub)) throw illegal(`the sub-sequence number ${sub} is too large`);
-    if (!isOfShard(this.#shardId, sequenceNumber, this.#given.sequenceNumber)) {
-      throw illegal(`${sequenceNumber} is a number of another shard, not of ${this.#shardId}`);
+    if (!isOfShard(this.#shardId, sequenceNumber, this.#received.sequenceNumber)) {
+      throw illegal(`${sequenceNumber} belongs to another shard, not to ${this.#shardId}`);
     }
     return this.#inRange({ sequenceNumber, subSequenceNumber: sub });
   }
 
   #inRange(position: Position): Position {
-    // Java compares the last record's number with the one stored first, and so ignores a child that repeats it at
-    // the end of its shard; here it always means the end.
-    const isLast = comparePositions(position, this.#given) === 0;
+    // Java first compares the number with the stored one, and so ignores a child that repeats the
+    // last record's number at the end of its shard. Here that number always means the end.
+    const isLast = comparePositions(position, this.#received) === 0;
     if (isLast) return this.#shardEnded ? SHARD_END : this.#delivered;
-    if (comparePositions(position, this.#askedFor) < 0) {
+    if (comparePositions(position, this.#requested) < 0) {
       throw illegal(
-        `${formatPosition(position)} comes before the last checkpoint, ${formatPosition(this.#askedFor)}`,
+        `${formatPosition(position)} is before the last checkpoint, ${formatPosition(this.#requested)}`,
       );
     }
-    // Where no number was stored yet, the records that were delivered are the only ones known to be in the shard.
+    // Before the first stored number, only the delivered records are known to be in the shard.
     const first = this.#first?.sequenceNumber;
-    if (first !== undefined && isSentinel(this.#askedFor.sequenceNumber)) {
+    if (first !== undefined && isSentinel(this.#requested.sequenceNumber)) {
       if (compareSequenceNumbers(position.sequenceNumber, first) < 0) {
         throw illegal(
-          `${formatPosition(position)} comes before ${first}, the first record delivered of ${this.#shardId}`,
+          `${formatPosition(position)} is before ${first}, the first record delivered from ${this.#shardId}`,
         );
       }
     }
     if (comparePositions(position, this.#delivered) > 0) {
       throw illegal(
-        `${formatPosition(position)} comes after the last record delivered, ${formatPosition(this.#delivered)}`,
+        `${formatPosition(position)} is after the last record delivered, ${formatPosition(this.#delivered)}`,
       );
     }
     return position;

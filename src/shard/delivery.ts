@@ -1,50 +1,41 @@
-// One batch on its way into the child: whole, or in the parts that an investigation asks for.
+// Delivers one batch to the child: whole, or in the parts that the settings and the isolation of
+// failures require. Checkpoints past the records that are not delivered.
 
 import { underAny } from "../anySignal.ts";
-import type { RecordProcessor } from "../child/recordProcessor.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";
 import { comparePositions, type Position } from "../model/position.ts";
-import { bury } from "./burial.ts";
 import type { Checkpointer } from "./checkpointer.ts";
-import type { Life, ShardParts } from "./consumer.ts";
-import { MISPLACED } from "./deadLetter.ts";
+import { MISPLACED, sendToDeadLetters } from "./deadLetters.ts";
+import type { Delivery, ShardParts } from "./life.ts";
 import { limited } from "./shape.ts";
 
-/** A child at work, and all that its deliveries touch. */
-export interface Delivery {
-  readonly processor: RecordProcessor;
-  readonly checkpointer: Checkpointer;
-  readonly lease: HeldLease;
-  readonly parts: ShardParts;
-  readonly life: Life;
-}
-
 /**
- * Returns when the child has answered for every part; or between two parts, when the lease went or a stop is requested.
+ * Returns when the child has answered every part. Returns earlier, between two parts, when the
+ * lease is lost or a stop is requested.
  *
- * @returns whether all of the batch was delivered.
+ * @returns whether the whole batch was delivered.
  */
 export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean> {
   const { lease, parts, life } = delivery;
   const { records, millisBehindLatest, misplaced = [] } = batch;
-  for (const each of misplaced) if (!(await save(each, delivery))) return false;
+  for (const each of misplaced) if (!(await saveMisplaced(each, lease, parts))) return false;
   const { last } = records;
   const lastMisplaced = misplaced.at(-1)?.last;
   if (!last) {
     if (lastMisplaced) await pass(lastMisplaced, delivery);
-    // As with Java, the end of a shard brings no empty call of its own.
+    // Like Java, the daemon makes no call without records for the end of a shard.
     if (!batch.shardEnd && parts.settings.callProcessRecordsEvenForEmptyRecordList) {
       await handOver(records, undefined, millisBehindLatest, delivery);
     }
     return true;
   }
   const wanted = limited(records, parts.settings);
-  const cut = wanted.flatMap((part) => life.suspects.cut(part));
-  for (const [index, { records: part, buried }] of cut.entries()) {
+  const cut = wanted.flatMap((part) => life.isolation.cut(part));
+  for (const [index, { records: part, deadLettered }] of cut.entries()) {
     if (!lease.trusted || (index > 0 && lease.stopRequested.aborted)) return false;
-    if (buried) await pass(part.last ?? last, delivery);
+    if (deadLettered) await pass(part.last ?? last, delivery);
     else await handOver(part, part.last, millisBehindLatest, delivery);
   }
   if (lastMisplaced && comparePositions(lastMisplaced, last) > 0)
@@ -52,13 +43,16 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean
   return true;
 }
 
-/** Brings records that are not delivered into safety. @returns false when the lease went or a stop is requested before. */
-async function save(records: RecordBatch, { lease, parts }: Delivery): Promise<boolean> {
+/** @returns false when the lease was lost or a stop was requested before the records were safe. */
+async function saveMisplaced(
+  records: RecordBatch,
+  { shardId, lost, stopRequested }: HeldLease,
+  parts: ShardParts,
+): Promise<boolean> {
   const { deadLetters: place } = parts;
   if (!place) return true;
-  const { shardId, lost, stopRequested } = lease;
   return underAny([lost, stopRequested], (over) =>
-    bury({ records, shardId, place }, MISPLACED, parts, over),
+    sendToDeadLetters({ records, shardId, place, reason: MISPLACED }, parts, over),
   );
 }
 
@@ -71,15 +65,16 @@ async function handOver(
   const { settings, clock, emit } = parts;
   const bytes = records.json.length;
   if (last) checkpointer.delivering(last, records.first);
-  const begunMs = clock.monotonicMs();
-  life.inHand = records;
-  // The child has them, and where it fails they are read again: so their memory is not held while it works.
-  const written = life.suspects.needRecords ? undefined : () => records.free();
+  const startedMs = clock.monotonicMs();
+  life.inFlight = records;
+  // After a failure the records are read again, so their memory can be freed as soon as the child
+  // has them, unless the isolation of failures looks at them.
+  const written = life.isolation.needsRecords ? undefined : () => records.free();
   await processor.processRecords(records, millisBehindLatest, written);
-  life.inHand = undefined;
-  life.moved = true;
+  life.inFlight = undefined;
+  life.madeProgress = true;
   lease.delivered(bytes);
-  life.suspects.acquit(records);
+  life.isolation.processed(records);
   emit({
     type: "batchProcessed",
     shardId: lease.shardId,
@@ -88,22 +83,25 @@ async function handOver(
     bytes,
     position: last,
     millisBehindLatest,
-    elapsedMs: clock.monotonicMs() - begunMs,
+    elapsedMs: clock.monotonicMs() - startedMs,
   });
   if (settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);
 }
 
-/** Goes past buried records, so that they are not investigated again after a restart. */
+/**
+ * Checkpoints past records that are not delivered, so that a restart does not isolate them again.
+ */
 async function pass(last: Position, { checkpointer }: Delivery): Promise<void> {
-  await unlessRefused(checkpointer.pass(last));
+  await ignoringRefusal(checkpointer.pass(last));
 }
 
+/** Stores the end of what was delivered, without a request of the child. */
 export async function checkpointForChild(checkpointer: Checkpointer): Promise<void> {
-  await unlessRefused(checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null }));
+  await ignoringRefusal(checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null }));
 }
 
-/** A checkpoint that no child asked for: one that fails is made up for by the next. */
-async function unlessRefused(checkpoint: Promise<void>): Promise<void> {
+/** For checkpoints that no child requested: the next one replaces one that fails. */
+async function ignoringRefusal(checkpoint: Promise<void>): Promise<void> {
   try {
     await checkpoint;
   } catch (error) {

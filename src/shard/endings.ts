@@ -1,23 +1,50 @@
-// The three ways in which a child is told that its work is over, and what it may still do in each.
+// The three ways in which a child's work on a shard ends: which messages the daemon sends, and what
+// the child may still do after each.
 
 import type { HeldLease } from "../leases/heldLease.ts";
+import { formatPosition, type Position } from "../model/position.ts";
 import type { ChildShard } from "../model/shard.ts";
-import type { Ending, ShardParts } from "./consumer.ts";
-import { checkpointForChild, type Delivery } from "./delivery.ts";
-import { ShardEndNotCheckpointed } from "./shardEndNotCheckpointed.ts";
+import { checkpointForChild } from "./delivery.ts";
+import type { Delivery, Ending, ShardParts } from "./life.ts";
 
-export async function sayGoodbye(ending: Ending, farewell: Delivery): Promise<void> {
-  const { processor, lease, parts } = farewell;
+/**
+ * The child answered the end of its shard without a checkpoint, so the child shards cannot start.
+ */
+export class ShardEndNotCheckpointed extends Error {
+  override readonly name = "ShardEndNotCheckpointed";
+
+  readonly shardId: string;
+  /** The name of the message that the child answered. */
+  readonly answered: string;
+
+  constructor(shardId: string, stored: Position, answered: string) {
+    super(
+      `${shardId}: the processor answered "${answered}" without a checkpoint. Its last checkpoint is ${formatPosition(stored)}. ` +
+        "The daemon cannot finish the shard, nor start its child shards, until the processor calls checkpoint without arguments before it answers.",
+    );
+    this.shardId = shardId;
+    this.answered = answered;
+  }
+}
+
+/**
+ * Tells the child that its work ends, and why.
+ *
+ * @throws ChildFailed when the child fails at it.
+ * @throws ShardEndNotCheckpointed
+ */
+export async function endProcessor(ending: Ending, delivery: Delivery): Promise<void> {
+  const { processor, lease, parts } = delivery;
   switch (ending.why) {
     case "shardEnded":
-      await endShard(ending.children, farewell);
+      await endShard(ending.children, delivery);
       break;
     case "leaseLost":
       await processor.leaseLost();
       break;
     case "stopRequested":
     case "stuck":
-      // The child may checkpoint while it answers. After it, Java drops the lease and says `leaseLost`.
+      // The child may checkpoint while it answers the first. Java, too, sends `leaseLost` after it.
       await processor.shutdownRequested();
       await processor.leaseLost();
       break;
@@ -25,9 +52,12 @@ export async function sayGoodbye(ending: Ending, farewell: Delivery): Promise<vo
   parts.emit({ type: "shardStopped", shardId: lease.shardId, reason: ending.why });
 }
 
-/** Children's leases first, so that nothing can be missed between a parent and its children; then the child's word. */
-async function endShard(children: readonly ChildShard[], farewell: Delivery): Promise<void> {
-  const { processor, checkpointer, lease, parts } = farewell;
+/**
+ * Creates the leases of the child shards before the processor can checkpoint the end of this one:
+ * a shard that is finished in the lease table always has successors there.
+ */
+async function endShard(children: readonly ChildShard[], delivery: Delivery): Promise<void> {
+  const { processor, checkpointer, lease, parts } = delivery;
   if (!(await addChildren(children, lease, parts))) return processor.leaseLost();
   checkpointer.endShard();
   const answered = await processor.shardEnded();
@@ -37,7 +67,7 @@ async function endShard(children: readonly ChildShard[], farewell: Delivery): Pr
   }
 }
 
-/** @returns false when the lease was lost meanwhile. */
+/** @returns false when the lease was lost in the meantime. */
 async function addChildren(
   children: readonly ChildShard[],
   lease: HeldLease,

@@ -1,10 +1,10 @@
-// Ranges of positions in one shard, in order and without overlaps. A search takes a number of comparisons that grows with the
-// logarithm of what is known: batches have up to 10,000 records, and each may be asked about.
+// Ranges of positions in one shard, in order and without overlaps. A search is binary, because
+// batches have up to 10,000 records and each of them may be looked up.
 
 import type { RecordBatch } from "../model/batch.ts";
 import { comparePositions, type Position } from "../model/position.ts";
 
-/** Positions, both included. */
+/** From `first` to `last`, both included. */
 export interface Range {
   readonly first: Position;
   readonly last: Position;
@@ -17,34 +17,34 @@ export class Ranges<T extends Range> {
     return this.#sorted.length;
   }
 
-  /** Those that overlap a range, in order. */
+  /** The ranges that overlap this one, in order. */
   touching(range: Range): readonly T[] {
     return this.#sorted.slice(...this.#bounds(range));
   }
 
-  /** Puts one in. What it overlaps makes way. */
+  /** Adds a range, and removes those that it overlaps. */
   add(range: T): void {
     const [from, to] = this.#bounds(range);
     this.#sorted = this.#sorted.toSpliced(from, to - from, range);
   }
 
-  /** Takes out what overlaps a range. */
+  /** Removes the ranges that overlap this one. */
   remove(range: Range): void {
     const [from, to] = this.#bounds(range);
     if (to > from) this.#sorted = this.#sorted.toSpliced(from, to - from);
   }
 
-  /** Takes out what ends at or before a position. */
+  /** Removes the ranges that end at or before a position. */
   removeUpTo(position: Position): void {
-    const from = firstIndex(this.#sorted.length, (i) => this.#endsBehind(i, position));
+    const from = firstIndex(this.#sorted.length, (i) => this.#endsAfter(i, position));
     if (from > 0) this.#sorted = this.#sorted.slice(from);
   }
 
-  /** Where those begin and end that overlap a range. */
+  /** The indexes of the ranges that overlap this one: `from` included, `to` excluded. */
   #bounds({ first, last }: Range): readonly [from: number, to: number] {
     const { length } = this.#sorted;
     const from = firstIndex(length, (i) => !this.#endsBefore(i, first));
-    const to = firstIndex(length, (i) => this.#beginsBehind(i, last));
+    const to = firstIndex(length, (i) => this.#beginsAfter(i, last));
     return [from, Math.max(from, to)];
   }
 
@@ -53,18 +53,18 @@ export class Ranges<T extends Range> {
     return range !== undefined && comparePositions(range.last, position) < 0;
   }
 
-  #endsBehind(index: number, position: Position): boolean {
+  #endsAfter(index: number, position: Position): boolean {
     const range = this.#sorted[index];
     return range !== undefined && comparePositions(range.last, position) > 0;
   }
 
-  #beginsBehind(index: number, position: Position): boolean {
+  #beginsAfter(index: number, position: Position): boolean {
     const range = this.#sorted[index];
     return range !== undefined && comparePositions(range.first, position) > 0;
   }
 }
 
-/** Which records of a batch lie in a range: from the first index up to but without the second. */
+/** The indexes of the records in a range: the first included, the second excluded. */
 export function indexesIn(records: RecordBatch, { first, last }: Range): readonly [number, number] {
   const { count } = records;
   const from = firstIndex(count, (i) => comparePositions(records.position(i), first) >= 0);
@@ -72,7 +72,10 @@ export function indexesIn(records: RecordBatch, { first, last }: Range): readonl
   return [from, to];
 }
 
-/** The lowest index for which `holds` is true, where it is true for all above; `count` when it is for none. */
+/**
+ * The lowest index for which `holds` is true; `count` when there is none. `holds` must be true for
+ * every index above one for which it is true.
+ */
 function firstIndex(count: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = count;

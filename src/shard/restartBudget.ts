@@ -1,4 +1,5 @@
-// How many new children a shard may have before its lease is given to another worker, and how long to wait for each.
+// How often a shard's child is replaced before the worker releases the lease, and how long it waits
+// before each new child.
 
 import { backoffMs } from "../retry.ts";
 
@@ -17,7 +18,11 @@ export class RestartBudget {
     this.#settings = settings;
   }
 
-  /** Takes one restart. @returns how long to wait before it; `undefined` when the window's restarts are used up. */
+  /**
+   * Uses up one restart.
+   *
+   * @returns the wait before it, in milliseconds; `undefined` when the window has no restart left.
+   */
   spend(nowMs: number, random: () => number): number | undefined {
     const { maxChildRestarts, childRestartWindowMillis } = this.#settings;
     const windowStartMs = nowMs - childRestartWindowMillis;

@@ -1,5 +1,5 @@
-// What a child gets in one call, where the person has a say in it: not more records or bytes than wanted, and small
-// batches gathered for a while. The names are those of Lambda's event source mapping.
+// Shapes the batches of one call by the user's settings: it limits their records and bytes, and
+// gathers small batches for a while. The setting names are those of Lambda's event source mapping.
 
 import { underAny } from "../anySignal.ts";
 import type { Clock } from "../clock.ts";
@@ -7,16 +7,18 @@ import { type Batch, RecordBatch } from "../model/batch.ts";
 
 export interface ShapeSettings {
   readonly maxBatchRecords?: number | undefined;
-  /** Of the records as the child reads them: base64 and names included. */
+  /** Size of the records as the child reads them, base64 and property names included. */
   readonly maxBatchBytes?: number | undefined;
-  /** How long to gather records before a child is called; 0 = not at all. */
+  /** How long to gather records before a call, in milliseconds; 0 = not at all. */
   readonly maxBatchWindowMs: number;
 }
 
-/** What is gathered in a window ends with so much, whatever the settings allow: it is outside of the byte budget. */
+/** Gathering stops at this size, whatever the settings say: the byte budget does not count it. */
 const GATHER_LIMIT_BYTES = 6 * 1024 * 1024;
 
-/** The records in order, in parts that keep to the limits; a record that is too large alone is a part of its own. */
+/**
+ * The records in order, in parts within the limits. A record above the limit is a part of its own.
+ */
 export function limited(records: RecordBatch, settings: ShapeSettings): readonly RecordBatch[] {
   const maxRecords = settings.maxBatchRecords ?? Number.POSITIVE_INFINITY;
   const maxBytes = settings.maxBatchBytes ?? Number.POSITIVE_INFINITY;
@@ -36,7 +38,7 @@ export function limited(records: RecordBatch, settings: ShapeSettings): readonly
   return [...parts, records.slice(from)];
 }
 
-/** Batches put together until the window is over or enough is there; the shard's end never waits. */
+/** Joins batches until the window ends or the joined batch is full. The shard's end never waits. */
 export async function* gathered(
   batches: AsyncIterable<Batch>,
   settings: ShapeSettings,
@@ -67,7 +69,10 @@ export async function* gathered(
   }
 }
 
-/** What comes next. Nobody awaits it while the child is at work: its failure waits until somebody does. */
+/**
+ * The next batch. While the child works nobody awaits it, so a failure is handled when somebody
+ * does.
+ */
 function next(source: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
   const coming = source.next();
   coming.catch(() => undefined);
@@ -89,7 +94,7 @@ function isFull({ records, shardEnd }: Batch, settings: ShapeSettings): boolean 
   return shardEnd !== undefined || records.count >= maxRecords || records.json.length >= maxBytes;
 }
 
-/** What comes in time; `undefined` when nothing does. The promise is still there to be waited for. */
+/** What `coming` resolves to in time; else `undefined`, and the caller can still await `coming`. */
 async function within<T>(
   coming: Promise<T>,
   leftMs: number,

@@ -1,13 +1,14 @@
-// Children start a few at a time. A daemon that comes by two hundred shards at once would else start as many programs at
-// once; they would share the processors with it, and its leases would run out before the last one is up.
+// Limits how many children start at the same time. A daemon that takes two hundred leases at once
+// would otherwise start two hundred programs at once. They would take the CPU time that the daemon
+// needs to renew its leases, and the leases would expire before the last child is up.
 
 import { availableParallelism } from "node:os";
 import type { Clock } from "../clock.ts";
 
-/** Each is mostly busy with loading what it is written in. */
-const FOR_EACH_PROCESSOR = 4;
-const AT_LEAST = 8;
-/** One that takes its time holds up nobody for longer than this. */
+/** A starting child mostly loads its runtime, and waits for the disk in between. */
+const TURNS_PER_CPU = 4;
+const TURNS_MIN = 8;
+/** A turn ends after this time, so that a child that starts slowly does not block the others. */
 const TURN_MS = 1_000;
 
 export class StartTurns {
@@ -15,10 +16,7 @@ export class StartTurns {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  constructor(
-    clock: Clock,
-    atOnce = Math.max(AT_LEAST, FOR_EACH_PROCESSOR * availableParallelism()),
-  ) {
+  constructor(clock: Clock, atOnce = Math.max(TURNS_MIN, TURNS_PER_CPU * availableParallelism())) {
     this.#clock = clock;
     this.#free = atOnce;
   }
@@ -26,7 +24,8 @@ export class StartTurns {
   /**
    * Waits for a turn.
    *
-   * @returns what ends the turn; it also ends by itself. `undefined` when a signal was aborted before.
+   * @returns a function that ends the turn, which also ends by itself; `undefined` when a signal
+   * was aborted first.
    */
   async take(...signals: readonly AbortSignal[]): Promise<(() => void) | undefined> {
     if (signals.some((signal) => signal.aborted)) return undefined;
@@ -37,17 +36,19 @@ export class StartTurns {
     return () => over.abort();
   }
 
-  /** Resolves with true when the caller has a turn, with false when a signal was aborted before. */
+  /**
+   * Resolves with true when the caller's turn has come, with false when a signal was aborted first.
+   */
   #comes(signals: readonly AbortSignal[]): Promise<boolean> {
     return new Promise((resolve) => {
-      const settle = (comes: boolean) => {
+      const finish = (comes: boolean) => {
         for (const signal of signals) signal.removeEventListener("abort", leave);
         resolve(comes);
       };
-      const go = () => settle(true);
+      const go = () => finish(true);
       const leave = () => {
         this.#waiting.splice(this.#waiting.indexOf(go), 1);
-        settle(false);
+        finish(false);
       };
       this.#waiting.push(go);
       for (const signal of signals) signal.addEventListener("abort", leave, { once: true });

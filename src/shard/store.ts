@@ -1,5 +1,5 @@
-// How a position gets into the lease table: with patience when the table asks for it, and, where the person chose so,
-// not more often than an interval. In between, the last position waits here.
+// How a position gets into the lease table: with retries while the table is throttled, and, if the
+// user has set an interval, at most once in it. In between, the last position waits here.
 
 import type { Clock } from "../clock.ts";
 import { CheckpointError } from "../model/errors.ts";
@@ -11,7 +11,9 @@ const BACKOFF = { baseMs: 200, capMs: 2_000 };
 /** A throttled table is asked again for so long before the child hears of it. */
 const PATIENCE_MS = 10_000;
 
-/** Tries again while the table is throttled or does not answer, until patience or the lease is lost. */
+/**
+ * Tries again while the table is throttled or does not answer, until patience or the lease is lost.
+ */
 export function patiently(store: StorePosition, clock: Clock, lost: AbortSignal): StorePosition {
   return async (position) => {
     const untilMs = clock.monotonicMs() + PATIENCE_MS;
@@ -35,16 +37,17 @@ function mayPass(error: unknown): boolean {
 
 export interface CoalescedStoreParts {
   readonly store: StorePosition;
-  /** 0 = every position is stored before it is acknowledged. */
+  /** In milliseconds; 0 = every position is stored before it is acknowledged. */
   readonly intervalMs: number;
   readonly clock: Clock;
-  /** A position that was acknowledged could not be stored yet; it is tried again. */
-  readonly told: (error: unknown) => void;
+  /** A position that was already acknowledged could not be stored. The store retries it. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * Stores at most once an interval, and a position not later than an interval after it was acknowledged. What waits
- * here when the daemon is killed is delivered again; nothing is lost by it.
+ * Stores at most one position in an interval, and each position at most one interval after it was
+ * acknowledged. If the daemon is killed in between, the records after the stored position are
+ * delivered again; no record is lost.
  */
 export class CoalescedStore {
   readonly #parts: CoalescedStoreParts;
@@ -52,8 +55,10 @@ export class CoalescedStore {
   #waiting: Position | undefined;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #lost = false;
-  /** Writes stand in line, so that an older position never follows a newer one. */
-  #line: Promise<unknown> = Promise.resolve();
+  /**
+   * The end of the last write: writes run one after another, so no older position follows a newer.
+   */
+  #lastWrite: Promise<unknown> = Promise.resolve();
   #timer: Promise<void> | undefined;
 
   constructor(parts: CoalescedStoreParts) {
@@ -70,11 +75,11 @@ export class CoalescedStore {
     return "stored";
   }
 
-  /** Writes what waits. To be called at every goodbye, and when a child died. */
+  /** Stores the waiting position. To be called whenever a child's work ends, failures included. */
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#timer;
-    await this.#flush().catch(this.#parts.told);
+    await this.#flush().catch(this.#parts.onFailure);
   }
 
   #leftMs(): number {
@@ -83,25 +88,25 @@ export class CoalescedStore {
   }
 
   async #writeInTime(): Promise<void> {
-    const { clock, told } = this.#parts;
+    const { clock, onFailure } = this.#parts;
     const { signal } = this.#closed;
     while (this.#waiting && !this.#lost && !signal.aborted) {
       await clock.sleep(Math.max(0, this.#leftMs()), signal);
-      if (!signal.aborted) await this.#flush().catch(told);
+      if (!signal.aborted) await this.#flush().catch(onFailure);
     }
     this.#timer = undefined;
   }
 
   #flush(): Promise<"stored" | "lost"> {
-    const written = this.#line.then(() => this.#write());
-    this.#line = written.catch(() => undefined);
+    const written = this.#lastWrite.then(() => this.#write());
+    this.#lastWrite = written.catch(() => undefined);
     return written;
   }
 
   async #write(): Promise<"stored" | "lost"> {
     const position = this.#waiting;
     if (!position) return this.#lost ? "lost" : "stored";
-    // Also when it fails: the next attempt has an interval's time.
+    // A write that fails counts too: the next attempt is due one interval later.
     this.#writtenAtMs = this.#parts.clock.monotonicMs();
     const result = await this.#parts.store(position);
     this.#lost = result === "lost";

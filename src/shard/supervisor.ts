@@ -1,5 +1,6 @@
-// Keeps a shard alive: when its child fails, decides what comes next and whether this worker is the one to try it.
-// Other shards do not notice. Nothing is skipped, unless the person named a destination for what cannot be processed.
+// Keeps a shard running: when its child fails, decides what comes next, and whether this worker
+// goes on or releases the lease. Other shards are not affected. No record is skipped, unless the
+// user has set a destination for the records that cannot be processed.
 
 import { anySignal } from "../anySignal.ts";
 import { ChildFailed } from "../child/childFailed.ts";
@@ -7,57 +8,66 @@ import { type ChildDialect, isEnding } from "../child/dialect.ts";
 import type { Action } from "../child/messages.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
-import { type Burial, buryRecords } from "./burial.ts";
-import { consumeShard, type Life, type ShardParts } from "./consumer.ts";
-import { heedful, type Limit } from "./heedChild.ts";
-import { heedfulReader } from "./heedReader.ts";
-import { LatestMoment } from "./latest.ts";
+import { consumeShard } from "./consumer.ts";
+import { causeOf, type DeadLettering, sendToDeadLetters } from "./deadLetters.ts";
+import { ShardEndNotCheckpointed } from "./endings.ts";
+import { FailureIsolation, type NextStep } from "./failureIsolation.ts";
+import { LatestStart } from "./latestStart.ts";
+import type { Life, ShardParts, SupervisionSettings } from "./life.ts";
 import { RESTART_BACKOFF, RestartBudget } from "./restartBudget.ts";
-import type { SupervisionSettings } from "./settings.ts";
-import { ShardEndNotCheckpointed } from "./shardEndNotCheckpointed.ts";
-import { type Sentence, Suspects } from "./suspects.ts";
+import { type ProgressLimit, watchedProcessors } from "./watchChild.ts";
+import { watchedReader } from "./watchReader.ts";
 
 export interface SupervisedParts extends ShardParts {
   readonly settings: SupervisionSettings;
-  /** What the children of the run speak. */
+  /** The dialect of the protocol that the application's children use. */
   readonly dialect: ChildDialect;
   readonly random: () => number;
 }
 
-/** A failure of a child; anything else is a fault of ours and ends the daemon. */
+/** A failure of a child. Any other error is a bug in the daemon, and ends it. */
 type Failure = ChildFailed | ShardEndNotCheckpointed;
 
-/** What comes after a failure. */
+/** What follows a failure. */
 type Next =
-  | { readonly next: "restart"; readonly retryInMs: number; readonly bury?: Burial }
+  | {
+      readonly next: "restart";
+      readonly retryInMs: number;
+      /** Before the restart these records go to the dead letters. */
+      readonly deadLetter?: DeadLettering;
+    }
   | { readonly next: "releaseLease" | "exit" | "stop" };
 
-/** A second child that shows no sign of life has not been unlucky: another worker may do better. */
+/** When two children in a row are stuck, the cause is not chance: another worker may do better. */
 const STUCK_CHILDREN_MAX = 2;
 
 /**
- * Returns when the shard ended, the lease was lost, a stop was requested, or the lease should go to another worker.
+ * Returns when the shard has ended, the lease is lost, a stop is requested, or another worker
+ * should take the lease.
  *
- * @throws the child's failure when the person wants that to end the daemon (`onChildFailure = exit`).
+ * @throws the child's failure when the user wants it to end the daemon (`onChildFailure = exit`).
  */
 export async function superviseShard(lease: HeldLease, given: SupervisedParts): Promise<void> {
-  const parts = heeding(given);
+  const parts = withWatches(given);
   const { signal: over, release } = anySignal(lease.lost, lease.stopRequested);
+  const isolation = new FailureIsolation(parts.settings);
   const failures = new Failures(lease, parts, over);
-  const suspects = new Suspects(parts.settings);
-  const latest = new LatestMoment(parts.clock.now());
+  const latest = new LatestStart(parts.clock.now());
   try {
     for (let attempt = 1; ; attempt += 1) {
-      const life: Life = { attempt, suspects, latest, inHand: undefined, moved: false };
+      const life: Life = { attempt, isolation, latest, inFlight: undefined, madeProgress: false };
       const error = await failureOf(consumeShard(lease, parts, life));
-      if (!error || !(await failures.goOnAfter(error, life))) return;
+      if (!error || !(await failures.recover(error, life))) return;
     }
   } finally {
     release();
   }
 }
 
-/** How a child's life failed; `undefined` when it ended in order. @throws anything else, which ends the daemon. */
+/**
+ * @returns how the child failed; `undefined` when its work ended in order.
+ * @throws any other error, which ends the daemon.
+ */
 async function failureOf(life: Promise<void>): Promise<Failure | undefined> {
   try {
     await life;
@@ -68,7 +78,7 @@ async function failureOf(life: Promise<void>): Promise<Failure | undefined> {
   }
 }
 
-/** What one worker remembers of a shard's failures while it holds the lease. */
+/** The failures of a shard's children while this worker holds the lease. */
 class Failures {
   readonly #lease: HeldLease;
   readonly #parts: SupervisedParts;
@@ -84,39 +94,34 @@ class Failures {
     this.#over = over;
   }
 
-  /** Does what the failure calls for. @returns whether a new child should try. */
-  async goOnAfter(error: Failure, life: Life): Promise<boolean> {
-    const misread = this.#mayHaveMisread(error);
-    const after = this.#decide(error, life, misread);
-    this.#tell(error, life, after);
+  /** Does what the failure requires. @returns whether a new child should start. */
+  async recover(error: Failure, life: Life): Promise<boolean> {
+    const mayHaveMisread = this.#mayHaveMisread(error);
+    const after = this.#decide(error, life, mayHaveMisread);
+    this.#report(error, life, after);
     if (after.next === "exit") throw error;
     if (after.next !== "restart") return false;
-    const { clock } = this.#parts;
-    if (after.bury) await buryRecords(after.bury, life.suspects, this.#parts, this.#over);
-    await clock.sleep(after.retryInMs, this.#over);
+    if (after.deadLetter) await this.#sendToDeadLetters(after.deadLetter, life.isolation);
+    await this.#parts.clock.sleep(after.retryInMs, this.#over);
     return !this.#over.aborted;
   }
 
-  #decide(error: Failure, life: Life, misread: boolean): Next {
+  #decide(error: Failure, life: Life, mayHaveMisread: boolean): Next {
     const { settings, random } = this.#parts;
     if (this.#over.aborted) return { next: "stop" };
-    if (misread) return { next: "restart", retryInMs: 0 };
+    if (mayHaveMisread) return { next: "restart", retryInMs: 0 };
     if (error instanceof ShardEndNotCheckpointed) return this.#restartWithinBudget();
     if (settings.onChildFailure !== "restart") return { next: settings.onChildFailure };
-    const sentence = this.#judge(life);
-    if (sentence?.verdict === "split") return { next: "restart", retryInMs: 0 };
-    const place = this.#parts.deadLetters;
-    if (sentence?.verdict === "condemn" && place && life.inHand) {
-      const { shardId } = this.#lease;
-      const bury = { records: life.inHand, shardId, place, error, sentence };
-      return { next: "restart", retryInMs: 0, bury };
-    }
-    if (sentence && this.#isLimited(life)) {
-      const retryInMs = backoffMs(sentence.failures - 1, RESTART_BACKOFF, random);
+    const isolated = this.#isolate(life);
+    if (isolated?.step === "split") return { next: "restart", retryInMs: 0 };
+    const deadLetter = this.#deadLetteringOf(error, life, isolated);
+    if (deadLetter) return { next: "restart", retryInMs: 0, deadLetter };
+    if (isolated && this.#isLimited(life)) {
+      const retryInMs = backoffMs(isolated.failures - 1, RESTART_BACKOFF, random);
       return { next: "restart", retryInMs };
     }
     if (error.reason === "stuck") {
-      this.#stuckInARow = life.moved ? 1 : this.#stuckInARow + 1;
+      this.#stuckInARow = life.madeProgress ? 1 : this.#stuckInARow + 1;
       if (this.#stuckInARow >= STUCK_CHILDREN_MAX) return { next: "releaseLease" };
     } else {
       this.#stuckInARow = 0;
@@ -124,7 +129,10 @@ class Failures {
     return this.#restartWithinBudget();
   }
 
-  /** Whether the child may only have lacked the message that it failed at, and one that gets another should try at once. */
+  /**
+   * Whether the child may have failed only because it does not know the message, and a new child
+   * that gets another dialect's message should start at once.
+   */
   #mayHaveMisread(error: Failure): boolean {
     const { dialect, emit } = this.#parts;
     const sign = error instanceof ChildFailed ? error.waitingFor : error.answered;
@@ -137,10 +145,35 @@ class Failures {
     return other?.isNew ?? false;
   }
 
-  /** Retries that come to an end by themselves, since a suspect is to be halved or condemned, are not counted. */
-  #isLimited({ inHand }: Life): boolean {
+  #isolate({ inFlight, isolation }: Life): NextStep | undefined {
+    return inFlight && isolation.failed(inFlight, this.#parts.clock.now());
+  }
+
+  /** `undefined` while the records are retried, or where there is no destination for them. */
+  #deadLetteringOf(
+    error: ChildFailed,
+    { inFlight: records }: Life,
+    isolated: NextStep | undefined,
+  ): DeadLettering | undefined {
+    const { deadLetters: place } = this.#parts;
+    if (isolated?.step !== "deadLetter" || !place || !records) return undefined;
+    const { failures: attempts, why: condition } = isolated;
+    const reason = { attempts, condition, cause: causeOf(error) };
+    return { records, shardId: this.#lease.shardId, place, reason };
+  }
+
+  async #sendToDeadLetters(letters: DeadLettering, isolation: FailureIsolation): Promise<void> {
+    const sent = await sendToDeadLetters(letters, this.#parts, this.#over);
+    if (sent) isolation.deadLettered(letters.records);
+  }
+
+  /**
+   * Whether the retries come to an end by themselves, because the records are split or
+   * dead-lettered in the end. Such retries do not use up the restart budget.
+   */
+  #isLimited({ inFlight }: Life): boolean {
     const { settings, deadLetters } = this.#parts;
-    if (settings.bisectBatchOnFunctionError && inHand && inHand.count > 1) return true;
+    if (settings.bisectBatchOnFunctionError && inFlight && inFlight.count > 1) return true;
     return deadLetters !== undefined && settings.maximumRetryAttempts >= 0;
   }
 
@@ -150,11 +183,7 @@ class Failures {
     return retryInMs === undefined ? { next: "releaseLease" } : { next: "restart", retryInMs };
   }
 
-  #judge({ inHand, suspects }: Life): Sentence | undefined {
-    return inHand && suspects.accuse(inHand, this.#parts.clock.now());
-  }
-
-  #tell(error: Failure, { attempt, inHand }: Life, after: Next): void {
+  #report(error: Failure, { attempt, inFlight }: Life, after: Next): void {
     const { emit, settings } = this.#parts;
     const { shardId } = this.#lease;
     emit({
@@ -162,9 +191,9 @@ class Failures {
       shardId,
       attempt,
       error,
-      records: inHand?.count ?? 0,
-      first: inHand?.first,
-      last: inHand?.last,
+      records: inFlight?.count ?? 0,
+      first: inFlight?.first,
+      last: inFlight?.last,
       next: after.next,
       retryInMs: after.next === "restart" ? after.retryInMs : undefined,
     });
@@ -176,25 +205,27 @@ class Failures {
   }
 }
 
-/** Idle for so long at an ending that it may not know, a child is taken not to know it. */
-const IDLE_AT_ENDING: Limit = { timeoutMs: 60_000, needsCpuTime: true };
+/**
+ * A child that is idle for this time after an ending's message is assumed not to know the message.
+ */
+const IDLE_AT_ENDING: ProgressLimit = { timeoutMs: 60_000, needsCpuTime: true };
 
-/** Where the person wants that, nothing is waited for without end. */
-function heeding(parts: SupervisedParts): SupervisedParts {
+/** Limits the time without progress of the child and of the reader, as far as the user wants it. */
+function withWatches(parts: SupervisedParts): SupervisedParts {
   const { settings, clock, emit, read, dialect } = parts;
   const { progressTimeoutSeconds: seconds } = settings;
   const always =
     seconds === undefined ? undefined : { timeoutMs: seconds * 1000, needsCpuTime: false };
-  const limitFor = (call: Action): Limit | undefined => {
+  const limitFor = (call: Action): ProgressLimit | undefined => {
     if (!isEnding(call) || !dialect.isInDoubt(call)) return always;
     return always && always.timeoutMs <= IDLE_AT_ENDING.timeoutMs ? always : IDLE_AT_ENDING;
   };
-  const startProcessor = heedful(parts.startProcessor, { limitFor, clock, emit });
+  const startProcessor = watchedProcessors(parts.startProcessor, { limitFor, clock, emit });
   if (!always) return { ...parts, startProcessor };
   const idleMs = Math.max(
     settings.idleTimeBetweenReadsInMillis,
     settings.millisBehindLatestThresholdForReducedTps,
   );
   const timeoutMs = always.timeoutMs + idleMs;
-  return { ...parts, read: heedfulReader(read, { timeoutMs, clock, emit }), startProcessor };
+  return { ...parts, read: watchedReader(read, { timeoutMs, clock, emit }), startProcessor };
 }

@@ -5,11 +5,11 @@ import type { AnswerCheckpoint, StartProcessor } from "../child/recordProcessor.
 import type { Emit } from "../events.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { CheckpointError, type CheckpointErrorName } from "../model/errors.ts";
-import { consumeShard, type ShardParts } from "../shard/consumer.ts";
-import { LatestMoment } from "../shard/latest.ts";
-import type { ShardSettings } from "../shard/settings.ts";
+import { consumeShard } from "../shard/consumer.ts";
+import { FailureIsolation } from "../shard/failureIsolation.ts";
+import { LatestStart } from "../shard/latestStart.ts";
+import type { ShardParts, ShardSettings } from "../shard/life.ts";
 import { StartTurns } from "../shard/startTurns.ts";
-import { Suspects } from "../shard/suspects.ts";
 
 export const STRICT: ShardSettings = {
   parentShardPollIntervalMillis: 1_000,
@@ -33,8 +33,13 @@ export function consumeOnce(
   settings: Partial<ShardSettings> = {},
 ): Promise<void> {
   const all = { ...STRICT, ...settings };
-  const latest = new LatestMoment(parts.clock.now());
-  const life = { attempt: 1, suspects: new Suspects(all), inHand: undefined, latest, moved: false };
+  const life = {
+    attempt: 1,
+    isolation: new FailureIsolation(all),
+    latest: new LatestStart(parts.clock.now()),
+    inFlight: undefined,
+    madeProgress: false,
+  };
   return consumeShard(
     lease,
     { ...parts, startTurns: new StartTurns(parts.clock), settings: all },

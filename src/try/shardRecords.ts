@@ -36,8 +36,8 @@ export class Sharder {
       sequenceNumber: this.#place(given, shard),
       approximateArrivalTimestamp: given.approximateArrivalTimestamp ?? now,
       subSequenceNumber: given.subSequenceNumber ?? 0,
-    };
-    return { shard, json: recordJson(record) };
+    });
+    return { shard, json };
   }
 
   #shardOf(partitionKey: string): number {

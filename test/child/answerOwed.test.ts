@@ -1,4 +1,4 @@
-// A child that owes an answer is mentioned, whatever it was asked, and less and less often.
+// The daemon reports a child that does not answer, whatever the action, and less and less often.
 
 import { describe, expect, it } from "vitest";
 import type { RecordProcessor } from "../../src/child/recordProcessor.ts";
@@ -8,7 +8,7 @@ const BATCH = batchOf([record(1)]);
 
 const turn = () => new Promise(setImmediate);
 
-/** Time passes second by second. @returns after how many seconds the child was mentioned. */
+/** Advances the time second by second. @returns the seconds after which the child was reported. */
 async function mentionedIn(seconds: number, clock: HandClock, events: Events): Promise<number[]> {
   const found: number[] = [];
   for (let second = 1; second <= seconds; second += 1) {
@@ -42,7 +42,7 @@ describe("a child that does not answer", () => {
     },
   );
 
-  it("is mentioned no more when it has ended", async () => {
+  it("is not reported any more once it has ended", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("falls-silent.js", ["initialize"], { clock });
     processor.initialize(START).catch(() => {});
@@ -54,7 +54,7 @@ describe("a child that does not answer", () => {
 });
 
 describe("a child that answers", () => {
-  it("is not mentioned, however long it is at work and between its batches", async () => {
+  it("is not reported, however long its work and the gaps between its batches take", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("well-behaved.js", [], { clock });
     await processor.initialize(START);
@@ -65,7 +65,7 @@ describe("a child that answers", () => {
     expect(await mentionedIn(300, clock, events)).toEqual([]);
   });
 
-  it("is not mentioned for the time in which its checkpoint is stored", async () => {
+  it("is not reported for the time in which its checkpoint is stored", async () => {
     const clock = new HandClock();
     let stored = () => {};
     let ask = () => {};

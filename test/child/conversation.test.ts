@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Conversation, type Heard } from "../../src/child/conversation.ts";
+import { Conversation, type Received } from "../../src/child/conversation.ts";
 import type { Action } from "../../src/child/messages.ts";
 
 const ACTIONS: readonly Action[] = [
@@ -16,22 +16,25 @@ const ACTIONS: readonly Action[] = [
 const status = (responseFor: string) => JSON.stringify({ action: "status", responseFor });
 const CHECKPOINT = '{"action":"checkpoint","sequenceNumber":"5"}';
 
-/** A conversation in which these actions were answered; `asked` waits for its answer, `half` is not yet delivered. */
+/**
+ * A conversation in which these actions were answered; `asked` waits for its answer, `half` is not
+ * yet delivered.
+ */
 function talk(answered: readonly Action[], asked?: Action, half = false): Conversation {
   const conversation = new Conversation();
   for (const action of answered) {
-    conversation.ask(action);
+    conversation.request(action);
     conversation.delivered();
-    expect(conversation.hear(status(action)).type).toBe("done");
+    expect(conversation.receive(status(action)).type).toBe("done");
   }
-  if (asked) conversation.ask(asked);
+  if (asked) conversation.request(asked);
   if (asked && !half) conversation.delivered();
   return conversation;
 }
 
 function broken(): Conversation {
   const conversation = talk(["initialize"], "processRecords");
-  conversation.hear(status("initialize"));
+  conversation.receive(status("initialize"));
   return conversation;
 }
 
@@ -43,7 +46,7 @@ interface Row {
   readonly checkpoint: "store" | "refuse" | "noise";
   readonly upTo?: "current" | "previous";
   /** What each status means; `noise` for those not named. */
-  readonly statuses?: Partial<Record<Action, Heard["type"]>>;
+  readonly statuses?: Partial<Record<Action, Received["type"]>>;
 }
 
 const violationExcept = (action: Action) =>
@@ -141,40 +144,41 @@ describe.each(Object.entries(TURNS))(
   (_name, { turn, mayAsk, checkpoint, upTo, statuses = {} }) => {
     it.each(ACTIONS)("ask %s", (action) => {
       const conversation = turn();
-      if (mayAsk.includes(action)) conversation.ask(action);
-      else expect(() => conversation.ask(action)).toThrow(`"${action}" cannot be asked now`);
+      if (mayAsk.includes(action)) conversation.request(action);
+      else
+        expect(() => conversation.request(action)).toThrow(`"${action}" cannot be requested now`);
     });
 
     it.each(ACTIONS)("a status for %s", (action) => {
-      const heard = turn().hear(status(action));
-      expect(heard.type).toBe(statuses[action] ?? "noise");
+      const received = turn().receive(status(action));
+      expect(received.type).toBe(statuses[action] ?? "noise");
       const last = action === "leaseLost" || action === "shardEnded";
-      if (heard.type === "done") expect(heard.last).toBe(last);
+      if (received.type === "done") expect(received.isLast).toBe(last);
     });
 
     it("a checkpoint", () => {
-      const heard = turn().hear(CHECKPOINT);
+      const received = turn().receive(CHECKPOINT);
       const request = { sequenceNumber: "5", subSequenceNumber: null };
-      if (checkpoint === "noise") expect(heard).toMatchObject({ type: "noise" });
-      else expect(heard).toMatchObject({ type: "checkpoint", request, may: checkpoint, upTo });
+      if (checkpoint === "noise") expect(received).toMatchObject({ type: "noise" });
+      else expect(received).toMatchObject({ type: "checkpoint", request, may: checkpoint, upTo });
     });
 
     it("what is no message changes nothing", () => {
       const conversation = turn();
-      expect(conversation.hear("")).toEqual({ type: "noise", blank: true });
-      expect(conversation.hear("null")).toEqual({ type: "noise", blank: false });
-      expect(conversation.hear(status("dance").replace("status", "x"))).toMatchObject({
+      expect(conversation.receive("")).toEqual({ type: "noise", isBlank: true });
+      expect(conversation.receive("null")).toEqual({ type: "noise", isBlank: false });
+      expect(conversation.receive(status("dance").replace("status", "x"))).toMatchObject({
         type: "noise",
       });
-      expect(conversation.hear('{"action":"log","message":"m"}')).toMatchObject({
+      expect(conversation.receive('{"action":"log","message":"m"}')).toMatchObject({
         type: "log",
         message: "m",
       });
       for (const action of ACTIONS) {
-        if (!mayAsk.includes(action)) expect(() => conversation.ask(action)).toThrow();
+        if (!mayAsk.includes(action)) expect(() => conversation.request(action)).toThrow();
       }
       const [first] = mayAsk;
-      if (first) conversation.ask(first);
+      if (first) conversation.request(first);
     });
   },
 );
@@ -182,19 +186,21 @@ describe.each(Object.entries(TURNS))(
 describe("warnings", () => {
   it("are given once for each kind", () => {
     const conversation = talk(["initialize"]);
-    expect(conversation.hear(status("initialize")).warning).toContain("no answer was due");
-    expect(conversation.hear(status("initialize")).warning).toBeUndefined();
-    expect(conversation.hear(status("shardEnded")).warning).toContain('"shardEnded"');
+    expect(conversation.receive(status("initialize")).warning).toContain("no answer was due");
+    expect(conversation.receive(status("initialize")).warning).toBeUndefined();
+    expect(conversation.receive(status("shardEnded")).warning).toContain('"shardEnded"');
     const odd = '{"action":"log","message":"m","colour":1}';
-    expect(conversation.hear(odd).warning).toBe("unknown properties of a log are ignored: colour");
-    expect(conversation.hear(odd).warning).toBeUndefined();
+    expect(conversation.receive(odd).warning).toBe(
+      "ignored unknown properties of a log message: colour",
+    );
+    expect(conversation.receive(odd).warning).toBeUndefined();
   });
 
   it("end some time, whatever a child makes up", () => {
     const conversation = talk(["initialize"]);
     const warnings = Array.from(
       { length: 1_000 },
-      (_, i) => conversation.hear(status(`${i}`)).warning,
+      (_, i) => conversation.receive(status(`${i}`)).warning,
     );
     expect(warnings.filter((warning) => warning !== undefined)).toHaveLength(32);
   });
@@ -235,13 +241,13 @@ describe("any talk", () => {
         for (const one of steps) {
           if ("ask" in one) {
             try {
-              conversation.ask(one.ask);
+              conversation.request(one.ask);
               [asked, delivered] = [one.ask, false];
             } catch {}
           } else if ("delivered" in one) {
             conversation.delivered();
             delivered = true;
-          } else if (conversation.hear(one.hear).type === "done") {
+          } else if (conversation.receive(one.hear).type === "done") {
             expect(delivered && one.hear.includes(String(asked))).toBe(true);
             asked = undefined;
           }

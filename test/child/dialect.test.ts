@@ -1,4 +1,4 @@
-// What a run learns about the dialect of its children, step by step.
+// What an application learns about the dialect of its children, step by step.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -27,14 +27,14 @@ describe("auto", () => {
     expect(endings(dialect)).toEqual(expected);
   });
 
-  it("has every child that failed with the first get the second at once", () => {
+  it("gives each child that failed with the first dialect the second at once", () => {
     const dialect = new ChildDialect("auto");
     dialect.misunderstood("shardEnded");
     expect(dialect.misunderstood("shardEnded")).toMatchObject({ isNew: true });
     expect(endings(dialect)).toEqual(KCL1);
   });
 
-  it("comes back when the second fails too, and that is no news", () => {
+  it("returns to the first dialect when the second fails too, which is not a change", () => {
     const dialect = new ChildDialect("auto");
     dialect.misunderstood("shardEnded");
     expect(dialect.misunderstood("shutdown")).toMatchObject({ isNew: false });
@@ -42,25 +42,25 @@ describe("auto", () => {
     expect(dialect.isInDoubt("shardEnded")).toBe(false);
   });
 
-  it("stays with what was understood", () => {
+  it("keeps a dialect that a child has understood", () => {
     const dialect = new ChildDialect("auto");
     expect(dialect.isInDoubt("shardEnded")).toBe(true);
     dialect.understood("shardEnded");
     expect(dialect.isInDoubt("shardEnded")).toBe(false);
     expect(dialect.misunderstood("shardEnded")).toBeUndefined();
-    expect(dialect.heardCheckpointMember()).toBe(false);
+    expect(dialect.sawCheckpointMember()).toBe(false);
     expect(endings(dialect)).toEqual(KCL2);
   });
 
-  it("knows a client of the first years by its checkpoints, once", () => {
+  it("recognizes a client before KCL 1.7.2 by its checkpoints, once", () => {
     const dialect = new ChildDialect("auto");
     dialect.understood("processRecords");
-    expect(dialect.heardCheckpointMember()).toBe(true);
-    expect(dialect.heardCheckpointMember()).toBe(false);
+    expect(dialect.sawCheckpointMember()).toBe(true);
+    expect(dialect.sawCheckpointMember()).toBe(false);
     expect(endings(dialect)).toEqual(FIRST);
   });
 
-  it("takes a failure elsewhere for what it is", () => {
+  it("ignores failures at other messages", () => {
     const dialect = new ChildDialect("auto");
     for (const message of ["initialize", "processRecords", "nothing", "start"]) {
       expect(dialect.misunderstood(message)).toBeUndefined();
@@ -69,10 +69,10 @@ describe("auto", () => {
   });
 });
 
-it("a dialect that was chosen is kept, and advice says what else there is", () => {
+it("a dialect that the user chose is kept, and the advice names the other one", () => {
   const dialect = new ChildDialect("kcl2");
   expect(dialect.misunderstood("shardEnded")).toBeUndefined();
-  expect(dialect.heardCheckpointMember()).toBe(false);
+  expect(dialect.sawCheckpointMember()).toBe(false);
   expect(dialect.isInDoubt("shardEnded")).toBe(false);
   expect(endings(dialect)).toEqual(KCL2);
   expect(dialect.adviceAt("shardEnded")).toContain("set childDialect = kcl1");
@@ -82,17 +82,17 @@ it("a dialect that was chosen is kept, and advice says what else there is", () =
   expect(new ChildDialect("kcl1", "--dialect ").adviceAt("shutdown")).toContain("--dialect kcl2");
 });
 
-it("kcl1 learns that its children are older than shutdownRequested", () => {
+it("kcl1 detects children that are older than shutdownRequested", () => {
   const dialect = new ChildDialect("kcl1");
   expect(endings(dialect)).toEqual(KCL1);
   expect(dialect.misunderstood("shutdownRequested")).toMatchObject({ isNew: true });
   expect(endings(dialect)).toEqual(FIRST);
 });
 
-/** A processor by the messages that it knows; it fails at every other. */
+/** A processor, described by the messages that it knows; it fails at every other message. */
 const PROCESSORS = { kcl2: KCL2, kcl1: KCL1, first: FIRST } as const;
 
-it("whatever ends when, a processor fails at most twice before auto speaks its dialect", () => {
+it("in any order of endings, a processor fails at most twice before auto uses its dialect", () => {
   const processor = fc.constantFrom(...Object.values(PROCESSORS));
   const several = fc.array(fc.constantFrom(...ENDINGS), { minLength: 1, maxLength: 20 });
   fc.assert(
@@ -100,7 +100,7 @@ it("whatever ends when, a processor fails at most twice before auto speaks its d
       const dialect = new ChildDialect("auto" satisfies DialectChoice);
       let failures = 0;
       for (const ending of ends) {
-        // The child is started again for as long as it fails at its shard's end.
+        // A new child starts until one does not fail at the end of its shard.
         for (;;) {
           const message = dialect.current[ending]?.action;
           if (message === undefined) break;

@@ -1,4 +1,4 @@
-// What a child finds in its environment.
+// The environment variables of a child.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -22,11 +22,11 @@ const WHOLE = {
 };
 
 describe("the environment of a child", () => {
-  it("is the daemon's own when nothing is said", () => {
+  it("is the daemon's own when nothing is configured", () => {
     expect(childEnvironment(WHOLE, { passCredentials: true })).toEqual(WHOLE);
   });
 
-  it("holds no credentials when they do not pass", () => {
+  it("contains no credentials when passCredentials is false", () => {
     expect(childEnvironment(WHOLE, { passCredentials: false })).toEqual({
       PATH: "/bin",
       HOME: "/home/me",
@@ -40,7 +40,7 @@ describe("the environment of a child", () => {
     });
   });
 
-  it("holds what is named, what begins as named, and what every program needs", () => {
+  it("contains the named variables, those with a named prefix, and what every program needs", () => {
     const childEnv = ["APP_*", "AWS_REGION"];
     expect(childEnvironment(WHOLE, { childEnv, passCredentials: true })).toEqual({
       PATH: "/bin",
@@ -53,7 +53,7 @@ describe("the environment of a child", () => {
     });
   });
 
-  it("holds credentials that are named, unless none are to pass", () => {
+  it("contains credentials that are named, unless passCredentials is false", () => {
     const childEnv = ["AWS_*", "AWS_PROFILE"];
     expect(childEnvironment(WHOLE, { childEnv, passCredentials: true })).toMatchObject({
       AWS_SECRET_ACCESS_KEY: "secret",
@@ -68,7 +68,7 @@ describe("the environment of a child", () => {
     });
   });
 
-  it("never holds more than the daemon's own, nor other values", () => {
+  it("never contains more than the daemon's own, nor other values", () => {
     const names = fc.stringMatching(/^[A-Z_]{1,12}\*?$/);
     fc.assert(
       fc.property(fc.dictionary(names, fc.string()), fc.array(names), (whole, childEnv) => {

@@ -1,4 +1,5 @@
-// Children that end, keep silent or break the rules while they are needed: what the caller is told.
+// Children that end, do not answer or break the protocol while they are needed: the error that the
+// caller receives.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -16,7 +17,7 @@ import {
 const BATCH = batchOf([record(1), record(2)]);
 
 describe("a child that exits", () => {
-  it("at start: the error tells code, command and last words", async () => {
+  it("at start: the error contains its exit code, command and last output", async () => {
     const { processor } = await startChild("exits-at-start.js");
     const failure = await failureOf(processor.initialize(START));
     expect(failure).toMatchObject({
@@ -31,31 +32,31 @@ describe("a child that exits", () => {
       lastStderr: ["no configuration found"],
     });
     expect(failure.message.split("\n")).toEqual([
-      `${SHARD}: the child process exited with code 3 while we waited for it to answer "initialize".`,
+      `${SHARD}: the child process exited with code 3 while the daemon waited for its answer to "initialize".`,
       `It was started as: ${process.execPath} ${fixture("exits-at-start.js")} (pid ${processor.pid})`,
-      "Its last words on STDERR were:",
+      "Its last lines on STDERR:",
       "  no configuration found",
-      "It wrote nothing on STDOUT.",
-      "Its last words usually say why; if not, run the command by hand.",
+      "It wrote nothing to STDOUT.",
+      "The last lines of its output usually show the cause. If they do not, run the command by hand.",
     ]);
   });
 
   it.each([
     ["0", { exitCode: 0, signal: undefined }, "exited with code 0"],
     ["137", { exitCode: 137, signal: undefined }, "exited with code 137 (perhaps SIGKILL)"],
-    ["SIGKILL", { exitCode: undefined, signal: "SIGKILL" }, "was ended by SIGKILL (killed, "],
+    ["SIGKILL", { exitCode: undefined, signal: "SIGKILL" }, "was ended by SIGKILL (killed by "],
     ["SIGSEGV", { exitCode: undefined, signal: "SIGSEGV" }, "SIGSEGV (a segmentation fault)"],
-  ])("while processing, by %s", async (how, facts, told) => {
+  ])("while processing, by %s", async (how, facts, what) => {
     const { processor, events } = await startChild("exits-while-processing.js", [how]);
     await processor.initialize(START);
     const failure = await failureOf(processor.processRecords(BATCH, 0));
     expect(failure).toMatchObject({ reason: "exit", waitingFor: "processRecords", ...facts });
-    expect(failure.message).toContain(told);
+    expect(failure.message).toContain(what);
     expect(processor.failed.reason).toBe(failure);
     expect(events.of("childExited")).toMatchObject([{ expected: false }]);
   });
 
-  it("while nothing is asked: the signal tells at once, and so does the next call", async () => {
+  it("between two actions: the signal is aborted at once, and the next call fails", async () => {
     const { processor } = await startChild("exits-after-initialize.js");
     await processor.initialize(START);
     await new Promise((resolve) => processor.failed.addEventListener("abort", resolve));
@@ -68,7 +69,7 @@ describe("a child that exits", () => {
     await processor.stop();
   });
 
-  it("because it is stopped in the middle of an action: the action fails, the child does not", async () => {
+  it("because it is stopped in the middle of an action: the action fails, `failed` stays unset", async () => {
     const { processor } = await startChild("never-answers.js");
     const action = failureOf(processor.initialize(START));
     await processor.stop();
@@ -78,7 +79,7 @@ describe("a child that exits", () => {
 });
 
 describe("a child that does not answer", () => {
-  it("fails when its time is over, and can then be stopped", async () => {
+  it("fails at the time limit, and can then be stopped", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("never-answers.js", [], {
       clock,
@@ -94,7 +95,7 @@ describe("a child that does not answer", () => {
       lastStderr: ["thinking"],
     });
     expect(failure.message).toContain(
-      'said nothing for 30 s while we waited for it to answer "initialize"',
+      'sent nothing for 30 s while the daemon waited for its answer to "initialize"',
     );
     expect(failure.message).toContain("timeoutInSeconds");
     expect(processor.failed.reason).toBe(failure);
@@ -102,7 +103,7 @@ describe("a child that does not answer", () => {
     expect(await processor.exited).toEqual({ exitCode: 0 });
   });
 
-  it("has its time again after each checkpoint, whose storing does not count", async () => {
+  it("gets the full time again after each checkpoint, and storing does not count", async () => {
     const clock = new HandClock();
     const { processor } = await startChild("checkpoints-for-ever.js", [5], {
       clock,
@@ -113,7 +114,7 @@ describe("a child that does not answer", () => {
     await processor.processRecords(BATCH, 0);
   });
 
-  it("is not listened to for ever because it keeps logging", async () => {
+  it("exceeds the time limit even while it logs", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("logs-for-ever.js", [], {
       clock,
@@ -125,7 +126,7 @@ describe("a child that does not answer", () => {
     expect(await action).toMatchObject({ reason: "timeout" });
   });
 
-  it("is shown with the line that it never ended", async () => {
+  it("is reported with its unfinished last line", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("prints-without-end.js", [], {
       clock,
@@ -141,7 +142,7 @@ describe("a child that does not answer", () => {
   });
 });
 
-describe("a child that breaks the rules", () => {
+describe("a child that breaks the protocol", () => {
   it("by answering another action", async () => {
     const { processor } = await startChild("answers-wrong-action.js");
     await processor.initialize(START);
@@ -151,7 +152,7 @@ describe("a child that breaks the rules", () => {
       lastStdout: Array(2).fill('{"action":"status","responseFor":"initialize"}'),
     });
     expect(failure.message).toContain(
-      'answered "initialize" while we waited for it to answer "processRecords"',
+      'answered "initialize" while the daemon waited for its answer to "processRecords"',
     );
     expect(await failureOf(processor.leaseLost())).toBe(failure);
   });
@@ -182,7 +183,7 @@ describe("a child that cannot be started", () => {
     name: string,
     file: string,
     cwd: string | undefined,
-    told: RegExp,
+    what: RegExp,
     advice: RegExp,
   ][] = [
     [
@@ -190,7 +191,7 @@ describe("a child that cannot be started", () => {
       "no-such-program",
       undefined,
       /no program "no-such-program"/,
-      /Looked in .*\/bin/,
+      /looked in .*\/bin/,
     ],
     [
       "does not exist",
@@ -201,18 +202,18 @@ describe("a child that cannot be started", () => {
     ],
     ["does not exist here", "./program", "/tmp", /no file \/tmp\/program/, /relative path/],
     [
-      "may not be executed",
+      "is not executable",
       fixture("not-executable.sh"),
       undefined,
-      /may not be executed/,
+      /is not executable/,
       /chmod \+x/,
     ],
-    ["is a directory", fixture(""), undefined, /is a directory/, /has to name a program/],
+    ["is a directory", fixture(""), undefined, /is a directory/, /Set executableName to a program/],
     [
       "has no interpreter",
       fixture("bad-interpreter.sh"),
       undefined,
-      /not the interpreter/,
+      /its interpreter does not/,
       /first line/,
     ],
     [
@@ -224,11 +225,11 @@ describe("a child that cannot be started", () => {
     ],
   ];
 
-  it.each(cases)("because the program %s", async (_name, file, cwd, told, advice) => {
+  it.each(cases)("because the program %s", async (_name, file, cwd, what, advice) => {
     const { start, events } = starter(file, ["an argument"], cwd === undefined ? {} : { cwd });
     const failure = await failureOf(start());
     expect(failure).toMatchObject({ reason: "spawn", pid: undefined, argv: [file, "an argument"] });
-    expect(failure.message.split("\n")[0]).toMatch(told);
+    expect(failure.message.split("\n")[0]).toMatch(what);
     expect(failure.message.split("\n")[1]).toContain('"an argument"');
     expect(failure.message.split("\n")[2]).toMatch(advice);
     expect(failure.cause).toBeInstanceOf(Error);

@@ -1,10 +1,11 @@
-// Children that print too much, read too little or do not want to end: the daemon gets through, and leaves nothing behind.
+// Children that print too much, read too little or refuse to end: the daemon goes on, and leaves no
+// process or descriptor behind.
 
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { STDOUT_LINE_LIMIT_BYTES } from "../../src/child/process/process.ts";
+import { STDOUT_LINE_LIMIT_BYTES } from "../../src/child/process/childProcess.ts";
 import {
   batchOf,
   type Events,
@@ -17,7 +18,7 @@ import {
   startChild,
 } from "./support.ts";
 
-/** Those that were passed on, and those that were only counted. */
+/** The lines that were passed on, and the number of those that were only counted. */
 function linesIn(events: Events, stream: "stdout" | "stderr"): number {
   const dropped = events.of("childOutputDropped").filter((event) => event.stream === stream);
   return events.lines(stream).length + dropped.reduce((sum, { lines }) => sum + lines, 0);
@@ -39,9 +40,9 @@ describe("what a child prints besides its messages", () => {
       '{"action":"status"',
     ]);
     expect(events.of("protocolWarning").map((event) => event.message)).toEqual([
-      'a message was skipped: a child does not say "dance"',
-      "a message was skipped: it has no action",
-      "a line was skipped that looks like a message that is no valid JSON; write it whole on one line",
+      'skipped a message: no child sends the action "dance"',
+      "skipped a message: it has no action",
+      "skipped a line that looks like a message that is not valid JSON; write the whole message on one line",
     ]);
     await processor.shardEnded();
     expect(events.lines("stdout")).toHaveLength(14);
@@ -58,7 +59,7 @@ describe("what a child prints besides its messages", () => {
     expect(STDOUT_LINE_LIMIT_BYTES).toBe(1_048_576);
   });
 
-  it("never fills our memory", async () => {
+  it("does not grow the daemon's memory", async () => {
     const before = process.memoryUsage().rss;
     const { processor } = await startChild("prints-long-line.js", [256]);
     await processor.initialize(START);
@@ -95,23 +96,23 @@ describe("what a child prints besides its messages", () => {
     await lines(64 * 1024);
   });
 
-  it("may be a second status, which answers nothing", async () => {
+  it("may be a second status, which answers no action", async () => {
     const { processor, events } = await startChild("answers-twice.js");
     await processor.initialize(START);
     await processor.processRecords(BATCH, 0);
     await processor.processRecords(BATCH, 0);
     await processor.shardEnded();
     expect(events.of("protocolWarning").map((event) => event.message)).toEqual([
-      expect.stringContaining('a status for "initialize" came while no answer was due'),
-      expect.stringContaining('a status for "processRecords" came'),
-      expect.stringContaining('a status for "shardEnded" came'),
+      expect.stringContaining('dropped a status for "initialize", because no answer was due'),
+      expect.stringContaining('dropped a status for "processRecords"'),
+      expect.stringContaining('dropped a status for "shardEnded"'),
     ]);
     expect(events.lines("stdout")).toHaveLength(4);
   });
 });
 
 describe("a child that does not read", () => {
-  it("gets a batch of 24 MiB piece by piece when it begins to", async () => {
+  it("receives a batch of 24 MiB in pieces once it begins to read", async () => {
     const records = Array.from({ length: 24 }, (_, i) => record(1_000 + i, 786_432));
     const { processor, events } = await startChild("reads-slowly.js");
     await processor.initialize(START);
@@ -119,7 +120,7 @@ describe("a child that does not read", () => {
     expect(events.lines("stderr").at(-1)).toBe("processRecords: 24, 1023");
   });
 
-  it("runs out of time like one that does not answer, and is ended", async () => {
+  it("exceeds the time limit like one that does not answer, and is ended", async () => {
     const clock = new HandClock();
     const { processor } = await startChild("never-reads.js", [], {
       clock,
@@ -136,7 +137,7 @@ describe("a child that does not read", () => {
   });
 });
 
-it("a child that does not read the answers to its checkpoints is not listened to for ever", async () => {
+it("the daemon stops reading from a child that does not read the answers to its checkpoints", async () => {
   let asked = 0;
   const { processor } = await startChild("checkpoints-without-reading.js", [], {
     timeoutMs: 1_000,
@@ -148,8 +149,8 @@ it("a child that does not read the answers to its checkpoints is not listened to
   expect(asked).toBeLessThan(50_000);
 });
 
-describe("a child that does not want to end", () => {
-  it("gets SIGTERM when the end of its STDIN was not enough", async () => {
+describe("a child that refuses to end", () => {
+  it("receives SIGTERM when the end of its STDIN was not enough", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("ignores-end-of-input.js", [], {
       clock,
@@ -165,7 +166,7 @@ describe("a child that does not want to end", () => {
     expect(events.of("childExited")).toMatchObject([{ signal: "SIGTERM", expected: true }]);
   });
 
-  it("gets SIGKILL when SIGTERM was not enough", async () => {
+  it("receives SIGKILL when SIGTERM was not enough", async () => {
     const clock = new HandClock();
     const { processor, events } = await startChild("ignores-the-end.js", [], {
       clock,
@@ -181,7 +182,7 @@ describe("a child that does not want to end", () => {
     expect(await processor.exited).toEqual({ signal: "SIGKILL" });
   });
 
-  it("is ended even when it was stopped like by Ctrl-Z", async () => {
+  it("is ended even when it was suspended, as by Ctrl-Z", async () => {
     const { processor } = await startChild("well-behaved.js", [], {
       closeGraceMs: 20,
       terminateGraceMs: 20,
@@ -194,7 +195,7 @@ describe("a child that does not want to end", () => {
 });
 
 describe("a grandchild that keeps the pipes", () => {
-  it("does not keep us waiting, and does not outlive its group", async () => {
+  it("does not delay the daemon, and does not outlive its group", async () => {
     const { processor, events } = await startChild("leaves-grandchild.js");
     await processor.initialize(START);
     const grandchild = await grandchildOf(events);
@@ -204,7 +205,7 @@ describe("a grandchild that keeps the pipes", () => {
     await goneSoon(grandchild);
   });
 
-  it("does not keep us waiting in a group of its own either", async () => {
+  it("does not delay the daemon in a process group of its own either", async () => {
     const before = openDescriptors();
     const { processor, events } = await startChild("leaves-grandchild.js", ["detached"]);
     await processor.initialize(START);
@@ -212,7 +213,7 @@ describe("a grandchild that keeps the pipes", () => {
     try {
       await processor.stop();
       expect(await processor.exited).toEqual({ exitCode: 0 });
-      // Its end of the pipes is still open, ours is not.
+      // Its end of the pipes is still open; the daemon's end is not.
       await expect.poll(openDescriptors).toBeLessThanOrEqual(before);
     } finally {
       process.kill(grandchild, "SIGKILL");
@@ -229,7 +230,7 @@ describe("a grandchild that keeps the pipes", () => {
   });
 });
 
-it("a daemon that fails in a hurry takes its children with it", async () => {
+it("a daemon that exits abruptly ends its children", async () => {
   const host = fileURLToPath(new URL("hosts/fails-in-a-hurry.js", import.meta.url));
   const { code, stdout, stderr } = await new Promise<{
     code: unknown;
@@ -245,11 +246,11 @@ it("a daemon that fails in a hurry takes its children with it", async () => {
   await goneSoon(Number(stdout));
 });
 
-// Where the system does not tell, nothing is compared.
+// On a system that does not list descriptors, nothing is compared.
 const openDescriptors = () =>
   existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
 
-it("thirty children later no descriptor is left open", async () => {
+it("no descriptor is left open after thirty children", async () => {
   const cycle = async (name: string) => {
     const { processor } = await startChild(name);
     await processor.initialize(START).catch(() => {});
@@ -273,7 +274,7 @@ async function grandchildOf(events: Events): Promise<number> {
   });
 }
 
-/** The kernel ends a process a little after it was signalled. */
+/** The kernel ends a process shortly after the signal. */
 async function goneSoon(pid: number): Promise<void> {
   await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
 }

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LAST_LINES, LastWords } from "../../src/child/process/lastWords.ts";
+import { LAST_LINES_MAX, LastLines } from "../../src/child/process/lastLines.ts";
 import { LineSplitter } from "../../src/lines.ts";
 
-/** All lines of some chunks; those that were cut end in "…". */
+/** All lines of these chunks. A line that was cut ends in "…". */
 function linesOf(chunks: readonly Buffer[], limitBytes: number): string[] {
   const splitter = new LineSplitter(limitBytes);
   const lines: string[] = [];
@@ -18,7 +18,7 @@ function linesOf(chunks: readonly Buffer[], limitBytes: number): string[] {
   return lines;
 }
 
-/** The same by the book: all at once, with a regular expression. */
+/** The reference result: all text at once, with a regular expression. */
 function expectedLines(text: string, limitBytes: number): string[] {
   const lines = text.split(/\r\n|\r|\n/);
   if (lines.at(-1) === "") lines.pop();
@@ -43,7 +43,7 @@ describe("LineSplitter", () => {
     ).toEqual(lines);
   });
 
-  it("finds the same lines however the bytes arrive", () => {
+  it("finds the same lines in whatever chunks the bytes arrive", () => {
     const pieces = fc.array(
       fc.string({ unit: fc.constantFrom("a", "b", "\n", "\r"), maxLength: 12 }),
       { maxLength: 12 },
@@ -59,7 +59,7 @@ describe("LineSplitter", () => {
     );
   });
 
-  it("shows the line that has no end yet", () => {
+  it("returns the line that has no end yet", () => {
     const splitter = new LineSplitter(100);
     expect([...splitter.push(Buffer.from("a\nbc"))]).toHaveLength(1);
     expect(splitter.unfinished.toString()).toBe("bc");
@@ -70,13 +70,13 @@ describe("LineSplitter", () => {
   });
 });
 
-describe("LastWords", () => {
-  it("keeps the last fifty lines, and of each the beginning", () => {
-    const words = new LastWords();
+describe("LastLines", () => {
+  it("keeps the last fifty lines, and the beginning of each long one", () => {
+    const words = new LastLines();
     words.add(Buffer.from("first"));
     expect(words.lines()).toEqual(["first"]);
     for (let i = 0; i < 70; i++) words.add(Buffer.from(`line ${i}`));
-    expect(words.lines()).toHaveLength(LAST_LINES);
+    expect(words.lines()).toHaveLength(LAST_LINES_MAX);
     expect(words.lines()[0]).toBe("line 20");
     words.add(Buffer.alloc(5_000, "x"));
     expect(words.lines().at(-1)).toBe(`${"x".repeat(1024)}… (5000 bytes)`);

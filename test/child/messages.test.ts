@@ -1,4 +1,4 @@
-// The text that goes to a child, and what a line from it is taken for.
+// The lines to a child, and the interpretation of its lines.
 
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -19,7 +19,7 @@ const text = (pieces: readonly Buffer[]) => Buffer.concat(pieces).toString();
 describe("lines to a child", () => {
   const at = { sequenceNumber: "42" as SequenceNumber, subSequenceNumber: 7 };
 
-  // As the Java daemon writes them, character for character.
+  // Character for character as the Java daemon writes them.
   it.each([
     [
       initializeLine("shardId-000000000000", {
@@ -66,7 +66,7 @@ describe("lines to a child", () => {
     );
   });
 
-  it("never hold a line separator of Unicode", () => {
+  it("never contain a Unicode line separator", () => {
     const line = toLine({
       action: "checkpoint",
       sequenceNumber: "a\u2028b\u2029c\n",
@@ -184,14 +184,14 @@ describe("lines from a child", () => {
 
   it.each([
     ['INFO root: {"action": "status", "responseFor": "initialize"}', /"INFO root:".*a logger/],
-    ['\ufeffINFO {"action":"checkpoint"}', /behind other text \("INFO"\)/],
+    ['\ufeffINFO {"action":"checkpoint"}', /after other text \("INFO"\)/],
     ["{'action':'status'}", /single quotes/],
     ['"{\\"action\\":\\"status\\",\\"responseFor\\":\\"initialize\\"}"', /encoded twice/],
     ['[{"action":"status","responseFor":"initialize"}]', /a list of messages/],
     ['  "action": "status",', /spread over several lines/],
-    ['{"action":"status","responseFor":"x"', /no valid JSON/],
-    ['{"action":"status",}', /no valid JSON/],
-  ])("%s is none, and looks like one", (line, looksLike) => {
+    ['{"action":"status","responseFor":"x"', /not valid JSON/],
+    ['{"action":"status",}', /not valid JSON/],
+  ])("%s is no message, but looks like one", (line, looksLike) => {
     expect(readLine(line)).toEqual({ type: "junk", looksLike: expect.stringMatching(looksLike) });
   });
 
@@ -203,9 +203,9 @@ describe("lines from a child", () => {
     ["{}", "it has no action"],
     ["\ufeff{}", "it has no action"],
     ['{"action":null}', "it has no action"],
-    ['{"action":"Status","responseFor":"x"}', 'a child does not say "Status"'],
-    ['{"action":"initialize"}', 'a child does not say "initialize"'],
-    ['{"action":"__proto__"}', 'a child does not say "__proto__"'],
+    ['{"action":"Status","responseFor":"x"}', 'no child sends the action "Status"'],
+    ['{"action":"initialize"}', 'no child sends the action "initialize"'],
+    ['{"action":"__proto__"}', 'no child sends the action "__proto__"'],
     ['{"action":"status","responseFor":{}}', "responseFor: "],
     ['{"action":"checkpoint","sequenceNumber":[]}', "sequenceNumber: "],
     ['{"action":"checkpoint","subSequenceNumber":"abc"}', "subSequenceNumber: "],

@@ -1,4 +1,4 @@
-// How much of a flood is passed on, and what is said of the rest.
+// How many lines of a child are passed on, and how the others are reported.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -25,7 +25,7 @@ function limited() {
   const write = (count: number, event: Event = output("stderr")) => {
     for (let left = count; left > 0; left--) emit(event);
   };
-  /** Lets the second pass after which the dropped lines are told. */
+  /** Lets the second pass after which the dropped lines are reported. */
   const second = async () => {
     clock.advance(1_000);
     await Promise.resolve();
@@ -35,7 +35,7 @@ function limited() {
 }
 
 describe("the lines of a child", () => {
-  it("pass, as long as they come in bursts", async () => {
+  it("pass as long as they arrive in bursts", async () => {
     const { events, write, second } = limited();
     write(BURST_LINES_MAX);
     expect(events.lines("stderr")).toHaveLength(BURST_LINES_MAX);
@@ -47,7 +47,7 @@ describe("the lines of a child", () => {
     expect(events.of("childOutputDropped")).toEqual([]);
   });
 
-  it("are counted when they come too fast, and the count is told each second", async () => {
+  it("are counted when they arrive too fast, and the count is reported each second", async () => {
     const { events, write, second } = limited();
     write(100_000);
     expect(events.all).toHaveLength(BURST_LINES_MAX);
@@ -61,7 +61,7 @@ describe("the lines of a child", () => {
     expect(events.of("childOutputDropped")).toHaveLength(2);
   });
 
-  it("on STDOUT and on STDERR are counted apart, and so are its log messages", () => {
+  it("are counted separately on STDOUT and STDERR, log messages included", () => {
     const { events, write } = limited();
     write(BURST_LINES_MAX + 5, output("stderr"));
     write(BURST_LINES_MAX, output("stdout"));
@@ -70,7 +70,7 @@ describe("the lines of a child", () => {
     expect(events.of("childLog")).toEqual([]);
   });
 
-  it("that were dropped are told before the end of the child", () => {
+  it("that were dropped are reported before the end of the child", () => {
     const { events, write, emit } = limited();
     write(BURST_LINES_MAX + 5);
     emit(exited);
@@ -80,7 +80,7 @@ describe("the lines of a child", () => {
     ]);
   });
 
-  it("do not hold up anything else that happens", () => {
+  it("do not delay other events", () => {
     const { events, write, emit } = limited();
     write(BURST_LINES_MAX + 5);
     emit({ type: "protocolWarning", ...who, message: "odd" });

@@ -1,12 +1,12 @@
-// What a well-behaved child sees and says, through the port.
+// A well-behaved child, observed through the port.
 
 import { describe, expect, it } from "vitest";
 import type { CheckpointRequest } from "../../src/child/recordProcessor.ts";
 import { CheckpointError } from "../../src/model/errors.ts";
 import { batchOf, record, SHARD, START, startChild } from "./support.ts";
 
-describe("a child that does what it is told", () => {
-  it("is led from initialize to shardEnded, and ends when its STDIN does", async () => {
+describe("a child that follows the protocol", () => {
+  it("runs from initialize to shardEnded, and ends when its STDIN ends", async () => {
     const { processor, events } = await startChild("well-behaved.js");
     await processor.initialize({ ...START, subSequenceNumber: 0 });
     await processor.processRecords(batchOf([record(1), record(2)]), 12);
@@ -27,7 +27,7 @@ describe("a child that does what it is told", () => {
     ]);
   });
 
-  it("is told that the worker stops, and then that the lease is gone", async () => {
+  it("receives shutdownRequested, and then leaseLost", async () => {
     const { processor, events } = await startChild("well-behaved.js");
     await processor.initialize(START);
     await processor.shutdownRequested();
@@ -39,19 +39,19 @@ describe("a child that does what it is told", () => {
     ]);
   });
 
-  it("cannot be asked out of turn", async () => {
+  it("rejects an action out of turn", async () => {
     const { processor } = await startChild("well-behaved.js");
-    await expect(processor.shardEnded()).rejects.toThrow("nothing was said yet");
+    await expect(processor.shardEnded()).rejects.toThrow("no action was requested yet");
     const first = processor.initialize(START);
     await expect(processor.shardEnded()).rejects.toThrow('"initialize" is not answered yet');
     await first;
     await processor.leaseLost();
-    await expect(processor.shardEnded()).rejects.toThrow("the talk is over");
+    await expect(processor.shardEnded()).rejects.toThrow("the conversation is over");
   });
 });
 
-describe("a child that asks for checkpoints", () => {
-  it("gets them in every phase that allows them, and its request back", async () => {
+describe("a child that requests checkpoints", () => {
+  it("gets them in every phase that allows them, and each answer repeats the request", async () => {
     const asked: unknown[] = [];
     const request = '{"action":"checkpoint","sequenceNumber":"12","subSequenceNumber":3}';
     const { processor, events } = await startChild("checkpoints.js", [request], {
@@ -76,7 +76,7 @@ describe("a child that asks for checkpoints", () => {
     expect(asked).toEqual(Array(2).fill({ sequenceNumber: "12", subSequenceNumber: 3 }));
   });
 
-  it("may do so at the shard's end", async () => {
+  it("may do so at the end of the shard", async () => {
     const asked: unknown[] = [];
     const { processor, events } = await startChild("checkpoints.js", [], {
       answer: async (r) => void asked.push(r),
@@ -107,7 +107,7 @@ describe("a child that asks for checkpoints", () => {
     );
   });
 
-  it("means the batch that it has done when it asks between two, whatever comes next", async () => {
+  it("means the batch that it has answered when it requests one between two batches", async () => {
     const asked: CheckpointRequest[] = [];
     let store = () => {};
     const { processor, events } = await startChild("checkpoints-late.js", [], {
@@ -125,7 +125,7 @@ describe("a child that asks for checkpoints", () => {
     store();
     await next;
     expect(asked[0]).toEqual({ sequenceNumber: "8", subSequenceNumber: 0 });
-    // The answer came before the next batch, and repeats what was asked.
+    // The answer arrives before the next batch, and repeats the request.
     const heard = await events.until(() => {
       const lines = events.lines("stderr");
       return lines.length >= 4 && lines;
@@ -137,8 +137,8 @@ describe("a child that asks for checkpoints", () => {
   });
 });
 
-describe("a child that speaks the extended protocol", () => {
-  it("finds itself in its environment, logs, and may add properties", async () => {
+describe("a child that uses the extended protocol", () => {
+  it("gets its environment variables, logs, and may add properties", async () => {
     const { processor, events } = await startChild("speaks-extended.js");
     await processor.initialize(START);
     await processor.shardEnded();
@@ -151,9 +151,9 @@ describe("a child that speaks the extended protocol", () => {
       message: `${SHARD} 3 worker-1 1`,
     };
     expect(events.of("childLog")).toEqual([log, log]);
-    // Told once, though it was done twice.
+    // Reported once, although it happened twice.
     expect(events.of("protocolWarning").map((event) => event.message)).toEqual([
-      "unknown properties of a status are ignored: mood",
+      "ignored unknown properties of a status message: mood",
     ]);
   });
 });

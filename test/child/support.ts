@@ -1,4 +1,5 @@
-// Starts the children of test/fixtures/children, keeps what happened, and sees to it that none outlives its test.
+// Starts the children of test/fixtures/children, records the events, and ends every child with its
+// test.
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -19,7 +20,7 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`../fixtures/children/${name}`, import.meta.url));
 }
 
-/** A record with a sequence number and, where size matters, so many bytes of payload. */
+/** A record with a sequence number and, where size matters, a payload of `dataBytes` bytes. */
 export function record(sequenceNumber: number | string, dataBytes = 5): string {
   const data = Buffer.alloc(dataBytes, "hello").toString("base64");
   return `{"data":"${data}","partitionKey":"pk","sequenceNumber":"${sequenceNumber}","approximateArrivalTimestamp":1700000000123,"subSequenceNumber":0,"action":"record"}`;
@@ -49,7 +50,7 @@ export class Events {
     return this.of("childOutput").flatMap((event) => (event.stream === stream ? [event.line] : []));
   }
 
-  /** Fulfilled when `sought` finds something in what happened. */
+  /** Resolves when `sought` finds something in the events. */
   async until<T>(sought: () => T | undefined | false): Promise<T> {
     for (;;) {
       const found = sought();
@@ -65,7 +66,7 @@ export class Events {
   }
 }
 
-/** Time that passes only when it is told to. */
+/** A clock that only the test advances. */
 export class HandClock implements Clock {
   #nowMs = 0;
   readonly #sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
@@ -142,7 +143,7 @@ export async function failureOf(action: Promise<unknown>): Promise<ChildFailed> 
   return error as ChildFailed;
 }
 
-/** Whether a process runs; one that has ended but was not yet waited for counts as ended. */
+/** Whether a process runs. A zombie counts as ended. */
 export function isRunning(pid: number): boolean {
   if (!existsSync("/proc/self/stat")) return isThere(pid);
   const file = `/proc/${pid}/stat`;

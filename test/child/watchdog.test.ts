@@ -1,4 +1,4 @@
-// What becomes of the children when the daemon is killed without a chance to do anything about them.
+// What happens to the children when the daemon is killed and cannot end them itself.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ interface Host {
   readonly grandchildren: readonly number[];
 }
 
-/** A program of its own with these children. All of them are ended with the test. */
+/** A separate process with these children. The test ends all of them. */
 async function startHost(names: readonly string[]): Promise<Host> {
   const child = spawn(process.execPath, [HOST, ...names.map(fixture)], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -38,19 +38,19 @@ async function startHost(names: readonly string[]): Promise<Host> {
 }
 
 function kill(pid: number | undefined, signal: NodeJS.Signals = "SIGKILL"): void {
-  // To the system 0 and less mean many processes.
+  // For kill(), numbers up to 0 address several processes.
   if (pid === undefined || pid <= 1) throw new Error("there is no such process");
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended, as it should.
+    // It has ended, as expected.
   }
 }
 
 const goneSoon = (pids: readonly number[]) =>
   expect.poll(() => pids.filter(isRunning), { timeout: 20_000 }).toEqual([]);
 
-/** The guards of the children of a process: shells that it has started. Linux only. */
+/** The watchdogs of a process: shells that it has started. Linux only. */
 function guardsOf({ pid }: ChildProcess): readonly number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -67,14 +67,14 @@ function guardsOf({ pid }: ChildProcess): readonly number[] {
     .map(Number);
 }
 
-/** A shell needs a moment before it has read so far. */
+/** The shell needs a moment to read its input. */
 function ignoresSigterm(pid: number | undefined): boolean {
   const mask = /SigIgn:\t([0-9a-f]+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
   return (BigInt(`0x${mask}`) & (1n << 14n)) !== 0n;
 }
 
 describe("when the daemon is killed", () => {
-  it("no child survives, not even one that ignores every hint, nor what it has started", async () => {
+  it("no child survives, nor its own children, even if it ignores the end of STDIN and SIGTERM", async () => {
     const names = ["stays-with-grandchild.js", "ignores-the-end.js", "well-behaved.js"];
     const { process: host, children, grandchildren } = await startHost(names);
     expect(children).toHaveLength(3);
@@ -86,14 +86,14 @@ describe("when the daemon is killed", () => {
     await goneSoon([...children, ...grandchildren, ...guards]);
   });
 
-  it("a child that was stopped like by Ctrl-Z does not survive either", async () => {
+  it("a suspended child, as by Ctrl-Z, does not survive either", async () => {
     const { process: host, children } = await startHost(["well-behaved.js"]);
     kill(children[0], "SIGSTOP");
     host.kill("SIGKILL");
     await goneSoon(children);
   });
 
-  it("none survives though the guard was killed before", async () => {
+  it("no child survives even if the watchdog was killed before", async () => {
     const { process: host, children } = await startHost(["ignores-the-end.js"]);
     const [guard] = guardsOf(host);
     kill(guard);
@@ -103,7 +103,7 @@ describe("when the daemon is killed", () => {
     await goneSoon(children);
   });
 
-  it("the guard outlives the signals of a terminal and of a service manager", async () => {
+  it("the watchdog survives the signals of a terminal and of a service manager", async () => {
     const { process: host, children } = await startHost(["ignores-the-end.js"]);
     const [guard] = guardsOf(host);
     await expect.poll(() => ignoresSigterm(guard)).toBe(true);
@@ -113,14 +113,14 @@ describe("when the daemon is killed", () => {
   });
 });
 
-describe("the guard", () => {
+describe("the watchdog", () => {
   const options = (events: Events) => ({
     closeGraceMs: 60_000,
     terminateGraceMs: 60_000,
     emit: events.emit,
   });
 
-  it("costs one small process, only while there is something to guard", async () => {
+  it("is one small process, which runs only while there are children", async () => {
     const watchdog = new Watchdog(options(new Events()));
     expect(watchdog.pid).toBeUndefined();
     watchdog.guard(2 ** 22 + 1);
@@ -136,7 +136,7 @@ describe("the guard", () => {
     await goneSoon([pid]);
   });
 
-  it("ends what it guards, and leaves alone what was released", async () => {
+  it("ends the groups that it guards, and no released group", async () => {
     const [guarded, released] = [0, 1].map(() =>
       spawn("sleep", ["600"], { detached: true, stdio: "ignore" }),
     );
@@ -150,7 +150,7 @@ describe("the guard", () => {
     expect(isRunning(released.pid)).toBe(true);
   });
 
-  it("that does not stay is replaced, and told of", async () => {
+  it("that exits is replaced and reported", async () => {
     const events = new Events();
     const watchdog = new Watchdog(options(events));
     watchdog.guard(2 ** 22 + 1);

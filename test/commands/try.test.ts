@@ -84,7 +84,7 @@ describe("a trial of a processor that fails", () => {
 
   it("ends a processor that does not answer", async () => {
     const { out, exitCode } = await tryOn(FIVE, ["--timeout", "2"], "silent");
-    expect(out).toContain('while we waited for it to answer "processRecords"');
+    expect(out).toContain('while the daemon waited for its answer to "processRecords"');
     expect(exitCode).toBe(1);
   });
 });

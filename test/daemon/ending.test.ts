@@ -101,7 +101,7 @@ describe("a child that is to stop", () => {
     });
     const stopped = daemon.events.at(-1);
     expect(stopped).toMatchObject({ event: "daemonStopped", exitCode: 1, goodbyesMissed: 1 });
-    expect(stopped?.message).toContain("goodbye: 1");
+    expect(stopped?.message).toContain("1 child failed while stopping");
   });
 
   it("and dies at the end of its shard meanwhile does, too", async () => {

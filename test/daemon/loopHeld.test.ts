@@ -19,6 +19,6 @@ it("says that its loop was held up for longer than leases can wait", async () =>
     event === "eventLoopHeld" && Number(longestMs) >= 1_000;
   const held = await daemon.waitFor(isTold);
   expect(held).toMatchObject({ level: "warn", endangers: "leases" });
-  expect(held.message).toContain("the event loop was held up");
+  expect(held.message).toContain("The event loop was blocked");
   expect(await daemon.stop()).toBe(0);
 });

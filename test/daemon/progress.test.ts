@@ -25,7 +25,7 @@ describe("a child without a sign of life", () => {
     expect(of(daemon, "shardStuck")).toMatchObject([
       { waitingFor: "child", step: "restartChild", level: "error" },
     ]);
-    expect(of(daemon, "childFailed")[0]?.message).toContain("showed no sign of life for 1 s");
+    expect(of(daemon, "childFailed")[0]?.message).toContain("showed no activity for 1 s");
     expect(of(daemon, "childExited")).toMatchObject([{ pid, signal: "SIGKILL" }]);
     expect(await daemon.stop()).toBe(0);
   });

@@ -30,7 +30,7 @@ describe("a child that fails", () => {
     ["exits as if it were done", "vanish-1", {}, "exited with code 0"],
     ["closes its STDOUT", "shut-1", {}, "closed its STDOUT"],
     ["answers what was not asked", "babble-1", {}, 'answered "shutdownRequested"'],
-    ["does not answer in time", "hang-1", { timeoutInSeconds: 1 }, "said nothing for 1 s"],
+    ["does not answer in time", "hang-1", { timeoutInSeconds: 1 }, "sent nothing for 1 s"],
   ])(
     "because it %s is replaced at the last checkpoint, and no other shard notices",
     async (_how, word, properties, message) => {

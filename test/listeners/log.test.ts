@@ -12,18 +12,18 @@ function lineOf(event: Event): Record<string, unknown> {
   return JSON.parse(lines.join("")) as Record<string, unknown>;
 }
 
-test("an event that has a message of its own still reads as a sentence", () => {
+test("an event that has a message of its own still has a line with a full sentence", () => {
   const refused = { type: "checkpointRefused", shardId: "s", error: "X", message: "why" } as const;
   expect(lineOf(refused)).toEqual({
     time: "1970-01-01T00:00:00.000Z",
     level: "warn",
     event: "checkpointRefused",
-    message: "checkpoint refused with X: why",
+    message: "Refused a checkpoint with X: why",
     shardId: "s",
     error: "X",
   });
   const warning = { type: "protocolWarning", shardId: "s", pid: 7, message: "odd" } as const;
-  expect(lineOf(warning)["message"]).toBe("child 7: odd");
+  expect(lineOf(warning)["message"]).toBe("Child 7 deviates from the protocol: odd");
 });
 
 test("a line begins with its time, level, event and message", () => {

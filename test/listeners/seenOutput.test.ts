@@ -49,7 +49,7 @@ describe.each(["json", "text"] as const)("in %s", (format) => {
       const text = logged(level, format);
       expect(times(text, "ValueError: cat")).toBe(1);
       expect(text).toContain("exited with code 1");
-      expect(text).toContain("What it wrote on STDERR stands above.");
+      expect(text).toContain("Its output on STDERR is logged above.");
       expect(text).toContain("junk");
     },
   );
@@ -62,5 +62,5 @@ describe.each(["json", "text"] as const)("in %s", (format) => {
 
 it("a child that wrote nothing is said to have written nothing", () => {
   expect(failure([]).withoutStderr).toBe(failure([]).message);
-  expect(failure([]).withoutStderr).toContain("It wrote nothing on STDERR.");
+  expect(failure([]).withoutStderr).toContain("It wrote nothing to STDERR.");
 });

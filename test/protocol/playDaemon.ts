@@ -11,7 +11,7 @@ import type { Batch } from "../../src/model/batch.ts";
 import { batchOf } from "../../src/model/batch.ts";
 import type { CheckpointErrorName } from "../../src/model/errors.ts";
 import { parsePosition } from "../../src/model/position.ts";
-import { ShardEndNotCheckpointed } from "../../src/shard/shardEndNotCheckpointed.ts";
+import { ShardEndNotCheckpointed } from "../../src/shard/endings.ts";
 import type { ReadShard } from "../../src/stream/reader.ts";
 import {
   lineOf,

@@ -38,7 +38,7 @@ describe("a checkpoint while records are processed", () => {
     expect(stored).toEqual([at("20", 0)]);
   });
 
-  it("of the position that is stored already succeeds without a write", async () => {
+  it("of the stored position succeeds without a write", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("20"));
     await ask("10");
@@ -79,7 +79,7 @@ describe("a checkpoint while records are processed", () => {
     expect(stored).toEqual([at("10")]);
   });
 
-  it("whose lease is gone is a ShutdownException, and what is stored stays known", async () => {
+  it("without the lease is a ShutdownException, and the stored position stays known", async () => {
     const checkpointer = new Checkpointer(SHARD, at("10"), async () => "lost");
     checkpointer.delivering(at("20"));
     const asked = checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null });
@@ -122,7 +122,7 @@ describe("a checkpoint at the end of a shard", () => {
   });
 });
 
-describe("what would be refused when the shard is read on is refused when it is stored:", () => {
+describe("a position from which Kinesis would not read is refused:", () => {
   /** Numbers as the service gives them: of its version 2, with the shard's number in them. */
   const numberOf = (shard: bigint, count: bigint) =>
     String((2n << 184n) + (count << 64n) + (shard << 4n) + 2n);
@@ -141,7 +141,7 @@ describe("what would be refused when the shard is read on is refused when it is 
     expect(stored).toEqual([at("20")]);
   });
 
-  it("a number of another shard, though it lies between those of this one", async () => {
+  it("a number of another shard, although it lies between the numbers of this one", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("TRIM_HORIZON"));
     checkpointer.delivering(at(numberOf(0n, 9n)), at(numberOf(0n, 1n)));
     await expect(ask(numberOf(1n, 5n))).rejects.toMatchObject({ name: "IllegalArgumentException" });
@@ -149,7 +149,7 @@ describe("what would be refused when the shard is read on is refused when it is 
     expect(stored).toEqual([at(numberOf(0n, 5n))]);
   });
 
-  it("a number behind the last record, also at the end of the shard", async () => {
+  it("a number after the last record, also at the end of the shard", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("20"));
     checkpointer.endShard();
@@ -159,7 +159,7 @@ describe("what would be refused when the shard is read on is refused when it is 
 });
 
 describe("records that are left out", () => {
-  it("are checkpointed as they are passed, where all before them is", async () => {
+  it("are checkpointed at once when everything before them is", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     await checkpointer.pass(at("11"));
     checkpointer.delivering(at("12"));
@@ -168,7 +168,7 @@ describe("records that are left out", () => {
     expect(stored).toEqual([at("11"), at("12"), at("14")]);
   });
 
-  it("are else checkpointed with the child's next checkpoint of its last record", async () => {
+  it("are otherwise checkpointed with the child's next checkpoint of its last record", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("12"));
     await checkpointer.pass(at("14"));
@@ -189,7 +189,7 @@ describe("records that are left out", () => {
     expect(stored).toEqual([at("12"), at("14")]);
   });
 
-  it("at the end of a shard do not stand in the way of SHARD_END", async () => {
+  it("at the end of a shard do not prevent SHARD_END", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("12"));
     await ask("12");

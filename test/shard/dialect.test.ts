@@ -1,5 +1,5 @@
-// Children that neither answer their ending nor fail: one that is idle is taken not to know it, one that works is not. A
-// minute is six seconds here.
+// Children that neither answer their ending nor fail: one that is idle is taken not to know it, one
+// that works is not. A minute is six seconds here.
 
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -25,7 +25,9 @@ const fast: Clock = {
 
 const fixture = fileURLToPath(new URL("../fixtures/processors/kcl1.py", import.meta.url));
 
-/** Runs a shard of one record to its end, with a processor that does this at what it does not know. */
+/**
+ * Runs a shard of one record to its end, with a processor that does this at what it does not know.
+ */
 async function runShard(unknown: string, choice: DialectChoice, env = {}) {
   const events = new Events();
   const lease = new MemoryLease("shardId-000000000000", START);
@@ -60,7 +62,7 @@ async function runShard(unknown: string, choice: DialectChoice, env = {}) {
   return { events, lease, told };
 }
 
-it("one that is idle gets a successor with the messages of KCL 1.x", async () => {
+it("a child that is idle at an ending is replaced by one with the messages of KCL 1.x", async () => {
   const { events, lease, told } = await runShard("hang", "auto");
   expect(told).toEqual([
     "kcl1 initialize TRIM_HORIZON",
@@ -77,7 +79,7 @@ it("one that is idle gets a successor with the messages of KCL 1.x", async () =>
   expect(events.of("shardStuck")).toEqual([]);
 });
 
-it("one that works for longer than a minute is left alone", async () => {
+it("a child that uses CPU time for more than a minute is not replaced", async () => {
   const { events, lease, told } = await runShard("work", "auto", { WORK_SECONDS: "9" });
   expect(told.filter((line) => line.includes("initialize"))).toHaveLength(1);
   expect(lease.stored.sequenceNumber).toBe("SHARD_END");

@@ -25,12 +25,12 @@ async function all(batches: AsyncIterable<Batch>): Promise<readonly (readonly st
 const never = new AbortController().signal;
 
 describe("a limit", () => {
-  it("on records cuts a batch into parts of that many", () => {
+  it("on records cuts a batch into parts of that size", () => {
     const parts = limited(numbered(1, 5), { maxBatchRecords: 2, maxBatchWindowMs: 0 });
     expect(parts.map(sequenceNumbers)).toEqual([["1", "2"], ["3", "4"], ["5"]]);
   });
 
-  it("on bytes or records loses and reorders nothing, and is kept by every part of two or more", () => {
+  it("on bytes or records keeps all records in order, and every part of two or more is within it", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
@@ -51,7 +51,7 @@ describe("a limit", () => {
 });
 
 describe("gathering", () => {
-  it("puts small batches together", async () => {
+  it("joins small batches", async () => {
     const settings = { maxBatchWindowMs: 60_000 };
     const end: Batch = { ...batch(5, 5), shardEnd: { children: [] } };
     const found = await all(
@@ -60,14 +60,14 @@ describe("gathering", () => {
     expect(found).toEqual([["1", "2", "3", "4", "5"]]);
   });
 
-  it("ends when enough is there", async () => {
+  it("ends when the joined batch is full", async () => {
     const settings = { maxBatchWindowMs: 60_000, maxBatchRecords: 3 };
     const source = stream(batch(1, 2), batch(3, 4), batch(5, 8), batch(9, 9));
     const found = await all(gathered(source, settings, systemClock, never));
     expect(found).toEqual([["1", "2", "3", "4"], ["5", "6", "7", "8"], ["9"]]);
   });
 
-  it("ends with its window, and what comes later is in the next batch", async () => {
+  it("ends with its window, and later records are in the next batch", async () => {
     let release: () => void = () => {};
     const gate = new Promise<void>((resolve) => {
       release = resolve;
@@ -97,7 +97,7 @@ describe("a source that fails", () => {
     throw error;
   }
 
-  it("fails for whoever takes the next batch, however long the child worked on the last", async () => {
+  it("throws where the next batch is read, however long the child worked on the last one", async () => {
     const property = fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 }),
       fc.integer({ min: 1, max: 8 }),
@@ -113,7 +113,7 @@ describe("a source that fails", () => {
             never,
           )) {
             found.push(...sequenceNumbers(records));
-            // The child works: the loop turns, and rejections that nobody handles come up.
+            // While the child works, the event loop reports unhandled rejections.
             await new Promise(setImmediate);
             await new Promise(setImmediate);
           }
@@ -131,7 +131,7 @@ describe("a source that fails", () => {
 });
 
 describe("many windows", () => {
-  it("leave nothing behind in a signal that lives longer than they", async () => {
+  it("leave no listener in a signal that outlives them", async () => {
     const { signal } = new AbortController();
     async function* slow(): AsyncGenerator<Batch> {
       for (let number = 1; number <= 20; number += 1) {
@@ -145,8 +145,8 @@ describe("many windows", () => {
   });
 });
 
-describe("batches put together", () => {
-  it("read like one that was always whole", () => {
+describe("joined batches", () => {
+  it("equal one batch that was never split", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 6 }), (sizes) => {
         let next = 1;

@@ -1,4 +1,4 @@
-// Who starts a child when many want to.
+// How many children start at the same time.
 
 import { expect, test } from "vitest";
 import { StartTurns } from "../../src/shard/startTurns.ts";
@@ -38,7 +38,7 @@ test("one that takes its time holds up nobody for longer than a second", async (
   clock.advance(1);
   await settled();
   expect(begun).toHaveLength(3);
-  // Ending late gives no second turn away: one is free, the third has the other.
+  // A turn that ends late frees no second one: one is free, the third caller has the other.
   (await first)?.();
   void want("fourth");
   void want("fifth");

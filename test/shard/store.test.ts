@@ -30,7 +30,7 @@ describe("patience with the table", () => {
     return { clock, outcome, attempts: () => attempts };
   }
 
-  it("ends: then the child hears of the throttling", async () => {
+  it("ends, and the child then receives the throttling error", async () => {
     const error = throttled();
     const { clock, outcome, attempts } = failing(error);
     let over = false;
@@ -50,14 +50,14 @@ describe("patience with the table", () => {
     expect(await outcome).toBe(error);
   });
 
-  it("is not for what will not pass", async () => {
+  it("does not retry an error that retries cannot help", async () => {
     const error = new CheckpointError("InvalidStateException", "no table");
     const { outcome, attempts } = failing(error);
     expect(await outcome).toBe(error);
     expect(attempts()).toBe(1);
   });
 
-  it("is over when the lease is lost", async () => {
+  it("ends when the lease is lost", async () => {
     const lost = new AbortController();
     const { outcome } = failing(throttled(), lost.signal);
     lost.abort();
@@ -73,7 +73,7 @@ describe("storing at most once an interval", () => {
     const coalesced = new CoalescedStore({
       intervalMs: 1_000,
       clock,
-      told: (error) => troubles.push(error),
+      onFailure: (error) => troubles.push(error),
       store: async (position) => {
         const result = await store(position);
         written.push(position);
@@ -83,7 +83,7 @@ describe("storing at most once an interval", () => {
     return { clock, coalesced, written, troubles };
   }
 
-  it("stores the first at once, then the last of each interval", async () => {
+  it("stores the first position at once, then the last one of each interval", async () => {
     const { clock, coalesced: store, written } = coalesced(async () => "stored");
     for (const number of [1, 2, 3]) expect(await store.store(at(number))).toBe("stored");
     expect(written).toEqual([at(1)]);
@@ -104,7 +104,7 @@ describe("storing at most once an interval", () => {
     expect(written).toHaveLength(2);
   });
 
-  it("tells of what it could not store, and tries again an interval later", async () => {
+  it("reports a position that it could not store, and retries it an interval later", async () => {
     let fails = false;
     const {
       clock,
@@ -150,7 +150,7 @@ describe("storing at most once an interval", () => {
     await store.close();
   });
 
-  it("says so from then on when the lease is lost", async () => {
+  it('returns "lost" from the moment the lease is lost', async () => {
     let owner = true;
     const { clock, coalesced: store, written } = coalesced(async () => (owner ? "stored" : "lost"));
     await store.store(at(1));

@@ -1,5 +1,6 @@
-// Record processors that a person starts, under a debugger say, and that connect to us: instead of starting a child we
-// wait for one. One shard at a time has a processor, the others wait in line; nobody is hurried.
+// Record processors that a user starts, for example in a debugger, and that connect to the daemon.
+// The daemon waits for a connection instead of starting a child. One shard at a time has a
+// processor, and the others wait for their turn. No time limit applies.
 
 import { createServer, type Server, type Socket } from "node:net";
 import { unlessAborted } from "../../anySignal.ts";
@@ -8,35 +9,35 @@ import type { Emit } from "../../events.ts";
 import { ChildFailed } from "../childFailed.ts";
 import type { ChildDialect } from "../dialect.ts";
 import type { RecordProcessor, StartProcessor } from "../recordProcessor.ts";
-import { SpokenProcessor } from "../startProcessor.ts";
-import { Talk } from "../talk.ts";
+import { Session } from "../session.ts";
+import { ProtocolProcessor } from "../startProcessor.ts";
 import { type AttachAddress, listenAt } from "./attachAddress.ts";
 import { AttachedProcess } from "./attached.ts";
 
 export interface AttachOptions {
-  /** Ends the wait for a processor: the shard is not ours any more, or we stop. */
+  /** Ends the wait for a processor: the lease is lost, or the daemon stops. */
   readonly over: AbortSignal;
   readonly dialect: ChildDialect;
   readonly clock: Clock;
   readonly emit: Emit;
 }
 
-/** Connections that came before a shard wanted them; more are hung up on. */
+/** Connections that may wait for a shard. Further ones are closed. */
 const EARLY_CONNECTIONS_MAX = 10;
 
 export class AttachPoint {
-  /** As people write it, with the port that was found free. */
+  /** In the form of `--attach`, with the actual port. */
   readonly address: string;
   readonly #server: Server;
   readonly #early: Socket[] = [];
   #wanted: ((socket: Socket) => void) | undefined;
-  /** Fulfilled when the shard that came last has had its turn. */
+  /** Resolves when the last shard in line has had its turn. */
   #lastTurn: Promise<void> = Promise.resolve();
   #inLine = 0;
 
-  /** @throws UserError when nobody can listen there. */
+  /** @throws UserError when the daemon cannot listen at the address. */
   static async open(address: AttachAddress): Promise<AttachPoint> {
-    // Half open, for its input ends before it has said its last.
+    // Half open, because the processor's input ends before its output.
     const server = createServer({ allowHalfOpen: true });
     return new AttachPoint(server, await listenAt(server, address));
   }
@@ -47,21 +48,26 @@ export class AttachPoint {
     server.on("connection", (socket) => this.#connected(socket));
   }
 
-  /** A `StartProcessor` that waits for a connection. Its processors have no time limit. */
+  /** A `StartProcessor` that waits for a connection. */
   processors(options: AttachOptions): StartProcessor {
     return async (shardId, answerCheckpoint) => {
       const turn = await this.#takeTurn(shardId, options);
       try {
         const socket = await this.#connection(options.over);
-        if (!socket) throw nobodyCame(shardId, this.address);
+        if (!socket) throw notConnected(shardId, this.address);
         const attached = new AttachedProcess(socket, {
           ...options,
           shardId,
           address: this.address,
         });
         void attached.exited.then(turn.end);
-        const talk = new Talk(attached, { ...options, shardId, answerCheckpoint, unhurried: true });
-        return new SpokenProcessor(attached, talk, options.dialect) satisfies RecordProcessor;
+        const session = new Session(attached, {
+          ...options,
+          shardId,
+          answerCheckpoint,
+          isDebugged: true,
+        });
+        return new ProtocolProcessor(attached, session, options.dialect) satisfies RecordProcessor;
       } catch (error) {
         turn.end();
         throw error;
@@ -69,13 +75,13 @@ export class AttachPoint {
     };
   }
 
-  /** Nobody connects any more; who is attached stays. */
+  /** Accepts no further connections. The attached processor stays. */
   close(): void {
     this.#server.close();
     for (const socket of this.#early.splice(0)) socket.destroy();
   }
 
-  /** @throws ChildFailed when it is over before our turn comes. */
+  /** @throws ChildFailed when `over` is aborted before the shard's turn. */
   async #takeTurn(
     shardId: string,
     { over, emit }: AttachOptions,
@@ -95,7 +101,7 @@ export class AttachPoint {
     await unlessAborted(before, over);
     if (over.aborted) {
       end();
-      throw nobodyCame(shardId, address);
+      throw notConnected(shardId, address);
     }
     if (place > 1) emit({ type: "waitingForAttachment", shardId, address, before: 0 });
     return { end };
@@ -113,7 +119,7 @@ export class AttachPoint {
   }
 
   #connected(socket: Socket): void {
-    // What breaks shows itself as the end of what it says.
+    // A connection that breaks also ends its output, which is handled there.
     socket.on("error", () => {});
     const take = this.#wanted;
     this.#wanted = undefined;
@@ -123,7 +129,7 @@ export class AttachPoint {
   }
 }
 
-function nobodyCame(shardId: string, address: string): ChildFailed {
+function notConnected(shardId: string, address: string): ChildFailed {
   return new ChildFailed(
     {
       shardId,
@@ -134,7 +140,7 @@ function nobodyCame(shardId: string, address: string): ChildFailed {
       lastStdout: [],
       lastStderr: [],
     },
-    "was waited for until the shard was to be given up: it did not connect",
-    `Start it so that it reads from and writes to ${address}.`,
+    "did not connect before the daemon gave up the shard",
+    `Start the processor so that it reads from and writes to ${address}.`,
   );
 }

@@ -1,4 +1,5 @@
-// Where a person's processor attaches itself: a Unix socket, or a port on this machine alone.
+// The address at which a user's processor connects: a Unix socket, or a port on the loopback
+// interface.
 
 import { once } from "node:events";
 import { unlink } from "node:fs/promises";
@@ -8,11 +9,11 @@ import { UserError } from "../../model/errors.ts";
 
 export type AttachAddress =
   | { readonly type: "unix"; readonly path: string }
-  /** 0: any free one. Always on 127.0.0.1, for who connects gets the records. */
+  /** 0: any free port. Always on 127.0.0.1, because whoever connects receives the records. */
   | { readonly type: "tcp"; readonly port: number };
 
 const MAX_PORT = 65_535;
-/** Its owner's alone, as the records are. */
+/** Only the socket's owner may connect and so receive the records. */
 const PRIVATE = 0o177;
 
 /** `unix:/tmp/x.sock` or `tcp:9999`. @throws UserError */
@@ -24,11 +25,16 @@ export function parseAttachAddress(text: string): AttachAddress {
     return { type, port: Number(port) };
   }
   throw new UserError(
-    `--attach ${text}: say unix:PATH (a socket, as in unix:/tmp/processor.sock) or tcp:PORT (on 127.0.0.1; 0 takes a free port).`,
+    `--attach ${text} is not an address. Write unix:PATH (a socket, as in unix:/tmp/processor.sock) or tcp:PORT (on 127.0.0.1; 0 selects a free port).`,
   );
 }
 
-/** Has the server listen there. @returns the address as people write it. @throws UserError */
+/**
+ * Makes the server listen at the address.
+ *
+ * @returns the address in the form of `--attach`, with the actual port.
+ * @throws UserError when the daemon cannot listen there.
+ */
 export async function listenAt(server: Server, address: AttachAddress): Promise<string> {
   if (address.type === "unix") await removeLeftover(address.path);
   const shown = address.type === "unix" ? `unix:${address.path}` : `tcp:${address.port}`;
@@ -40,7 +46,7 @@ export async function listenAt(server: Server, address: AttachAddress): Promise<
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : cause;
     throw new UserError(
-      `--attach ${shown}: cannot listen there (${code}). Is another daemon attached to it, or may we not write there? Name another.`,
+      `--attach ${shown}: the daemon cannot listen there (${code}). Check that no other daemon uses the address and that the daemon may write there, or use another address.`,
       { cause },
     );
   }
@@ -48,7 +54,7 @@ export async function listenAt(server: Server, address: AttachAddress): Promise<
   return typeof found === "object" && found ? `tcp:${found.address}:${found.port}` : shown;
 }
 
-/** The socket is made within the call, so nothing else of ours is made with this mask. */
+/** The socket is created within the call, so the mask applies to no other file. */
 function listenPrivately(server: Server, path: string): void {
   const before = process.umask(PRIVATE);
   try {
@@ -58,7 +64,9 @@ function listenPrivately(server: Server, path: string): void {
   }
 }
 
-/** A socket that a killed process left behind: nobody listens on it. Anything else stays. */
+/**
+ * Removes a socket on which nobody listens, because its process was killed. Any other file stays.
+ */
 async function removeLeftover(path: string): Promise<void> {
   const probe = connect(path);
   try {

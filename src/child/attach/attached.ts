@@ -1,12 +1,13 @@
-// A processor that a person started, at the other end of a socket: nothing of it is ours but the conversation.
+// A processor that a user started, at the other end of a socket. The daemon does not own the
+// process: it can only exchange messages and close the connection.
 
 import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import type { ChildExit } from "../childFailed.ts";
 import type { Counterpart } from "../counterpart.ts";
+import { STDOUT_LINE_LIMIT_BYTES } from "../process/childProcess.ts";
 import { Output } from "../process/output.ts";
-import { STDOUT_LINE_LIMIT_BYTES } from "../process/process.ts";
 
 export interface AttachedOptions {
   readonly shardId: string;
@@ -15,8 +16,8 @@ export interface AttachedOptions {
   readonly emit: Emit;
 }
 
-/** How long it may take to hang up after its input ended. It has nothing more to say then, and is not ours to end. */
-const HANG_UP_MS = 2_000;
+/** How long it may take to close the connection after its input has ended. */
+const CLOSE_GRACE_MS = 2_000;
 
 export class AttachedProcess implements Counterpart {
   readonly pid = 0;
@@ -26,9 +27,9 @@ export class AttachedProcess implements Counterpart {
   readonly #socket: Socket;
   readonly #options: AttachedOptions;
   readonly #output: Output;
-  #toldToEnd = false;
+  #endRequested = false;
   #hasEnded = false;
-  #hear: (line: string) => Promise<void> | void = () => {};
+  #receive: (line: string) => Promise<void> | void = () => {};
 
   constructor(socket: Socket, options: AttachedOptions) {
     const { shardId, address, emit, clock } = options;
@@ -42,7 +43,7 @@ export class AttachedProcess implements Counterpart {
       take: (line, cut) =>
         cut
           ? emit({ type: "childOutput", shardId, pid: this.pid, stream: "stdout", line })
-          : this.#hear(line),
+          : this.#receive(line),
     });
     this.exited = this.#output.ended.then(() => this.#ended());
   }
@@ -55,7 +56,7 @@ export class AttachedProcess implements Counterpart {
     return this.#options.address;
   }
 
-  /** One socket is both pipes: the end of the one is the end of all. */
+  /** The socket is the only pipe, so the end of the output is the end of the processor. */
   get stdoutEnded(): Promise<void> {
     return this.exited.then(() => {});
   }
@@ -64,16 +65,16 @@ export class AttachedProcess implements Counterpart {
     return this.#output.bytes;
   }
 
-  get toldToEnd(): boolean {
-    return this.#toldToEnd;
+  get endRequested(): boolean {
+    return this.#endRequested;
   }
 
-  listen(hear: (line: string) => Promise<void> | void): void {
-    this.#hear = hear;
+  onLine(receive: (line: string) => Promise<void> | void): void {
+    this.#receive = receive;
   }
 
-  /** Its STDERR is in the person's own terminal. */
-  lastWords() {
+  /** Its STDERR goes to the user's terminal, so none of it is known here. */
+  lastOutput() {
     return { lastStdout: this.#output.lastLines(), lastStderr: [] };
   }
 
@@ -87,7 +88,7 @@ export class AttachedProcess implements Counterpart {
   }
 
   closeStdin(): void {
-    this.#toldToEnd = true;
+    this.#endRequested = true;
     this.#socket.end();
   }
 
@@ -100,13 +101,13 @@ export class AttachedProcess implements Counterpart {
 
   async stop(): Promise<void> {
     this.closeStdin();
-    if (await this.exitsWithin(HANG_UP_MS)) return;
+    if (await this.exitsWithin(CLOSE_GRACE_MS)) return;
     this.kill();
     await this.exited;
   }
 
   kill(): void {
-    this.#toldToEnd = true;
+    this.#endRequested = true;
     this.#socket.destroy();
   }
 
@@ -114,7 +115,7 @@ export class AttachedProcess implements Counterpart {
     this.#hasEnded = true;
     this.#socket.destroy();
     const { shardId, address, emit } = this.#options;
-    emit({ type: "detached", shardId, address, expected: this.#toldToEnd });
+    emit({ type: "detached", shardId, address, expected: this.#endRequested });
     return {};
   }
 }

@@ -1,19 +1,23 @@
-// Which of the daemon's environment variables a child gets. All of them, as under Java, unless the person said less.
-// This keeps secrets out of logs, crash reports and careless code; it is no sandbox: a child that runs as the same
-// user can read what the daemon can.
+// Which of the daemon's environment variables a child inherits: all of them, as under Java, unless
+// the user restricts them. This keeps secrets out of logs, crash reports and careless code. It is
+// not a sandbox: a child that runs as the same user can read everything that the daemon can read.
 
 export interface EnvironmentRules {
-  /** Names, or beginnings of names such as `APP_*`, that pass beside `ALWAYS`; absent = all pass. */
+  /** Names, or prefixes such as `APP_*`, that pass in addition to `ALWAYS`. Absent: all pass. */
   readonly childEnv?: readonly string[] | undefined;
-  /** False: nothing passes that an AWS SDK takes credentials from, even if it is named in `childEnv`. */
+  /**
+   * False: no variable passes from which an AWS SDK takes credentials, even if `childEnv` names it.
+   */
   readonly passCredentials: boolean;
 }
 
-/** Without these hardly a program runs as one expects. */
+/** Most programs need these to run as expected. */
 const ALWAYS = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_*", "TZ", "TMPDIR"];
 const ALWAYS_ON_WINDOWS = ["SYSTEMROOT", "COMSPEC", "PATHEXT", "TEMP", "TMP", "USERPROFILE"];
 
-/** Where AWS's SDKs and command line look for credentials, old names included, and where this daemon is told of them. */
+/**
+ * Where AWS SDKs, the AWS command line and this daemon look for credentials, old names included.
+ */
 const CREDENTIALS = [
   "AWS_ACCESS_KEY_ID",
   "AWS_ACCESS_KEY",
@@ -34,12 +38,14 @@ const CREDENTIALS = [
   "KINESIS_MULTILANG_AWS_CREDENTIALS_PROVIDER*",
 ];
 
-/** Set where credentials do not pass, lest an SDK in the child quietly takes the instance's role instead. */
+/**
+ * Set where credentials do not pass. Otherwise an SDK in the child would use the instance's role.
+ */
 const NO_INSTANCE_ROLE = { AWS_EC2_METADATA_DISABLED: "true" };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What is left of an environment under the rules. */
+/** The variables of an environment that pass the rules. */
 export function childEnvironment(whole: Environment, rules: EnvironmentRules): Environment {
   const always = process.platform === "win32" ? [...ALWAYS, ...ALWAYS_ON_WINDOWS] : ALWAYS;
   const allowed = rules.childEnv && matcher([...always, ...rules.childEnv]);
@@ -50,7 +56,7 @@ export function childEnvironment(whole: Environment, rules: EnvironmentRules): E
   return { ...Object.fromEntries(passed), ...(rules.passCredentials ? {} : NO_INSTANCE_ROLE) };
 }
 
-/** On Windows names have no case. */
+/** On Windows, names are not case-sensitive. */
 function matcher(patterns: readonly string[]): (name: string) => boolean {
   const fold = (text: string) => (process.platform === "win32" ? text.toUpperCase() : text);
   const folded = patterns.map(fold);

@@ -1,42 +1,45 @@
-// One of a child's two output streams: read to its end whatever comes, cut into lines, the last of them remembered.
+// One of a child's two output streams: reads it to its end whatever it contains, cuts it into
+// lines, and keeps the last of them.
 
 import type { Clock } from "../../clock.ts";
 import { type Line, LineSplitter } from "../../lines.ts";
-import { LastWords } from "./lastWords.ts";
+import { LastLines } from "./lastLines.ts";
 
-/** Of a line that is too long, or has no end. */
+/** How much is shown of a line that is too long or has no end. */
 const SHOWN_BYTES = 1024;
-/** After this time a line without an end is passed on: a prompt, a progress bar, a message whose end was forgotten. */
+/**
+ * A line without an end (a prompt, a progress bar, an incomplete message) is shown after this time.
+ */
 const UNFINISHED_MS = 1_000;
 
 /**
- * Takes a line without its end; of one that is too long it gets the beginning, with `cut` set, and a remark. The same of one
- * that has no end yet, where lines are messages.
- * No more is read until the promise, if there is one, is fulfilled.
+ * Receives a line without its line end. `cut`: the line is too long, or it is a message that has no
+ * end yet; the receiver gets its beginning and a remark. Reading continues when the returned
+ * promise, if there is one, is fulfilled.
  */
 export type TakeLine = (line: string, cut: boolean) => Promise<void> | void;
 
 export interface OutputOptions {
   readonly limitBytes: number;
-  /** Lines are messages, which are never taken in pieces. */
+  /** Lines are messages, which are never passed on in pieces. */
   readonly hasMessages: boolean;
   readonly clock: Clock;
   readonly take: TakeLine;
 }
 
 export class Output {
-  /** The end of the stream, every line before it having been taken. Never rejects. */
+  /** Resolves when the stream has ended and every line has been received. Never rejects. */
   readonly ended: Promise<void>;
 
   readonly #options: OutputOptions;
   readonly #lines: LineSplitter;
-  readonly #lastWords = new LastWords();
+  readonly #lastLines = new LastLines();
   readonly #over = new AbortController();
   #bytes = 0;
-  /** Lines that have been passed on. */
+  /** How many lines have been passed on. */
   #count = 0;
   #isWaiting = false;
-  /** The unfinished line that was shown, by the number of those before it. */
+  /** The unfinished line that was shown, identified by the number of lines before it. */
   #shown: number | undefined;
 
   constructor(stream: AsyncIterable<Buffer>, options: OutputOptions) {
@@ -45,14 +48,14 @@ export class Output {
     this.ended = this.#read(stream);
   }
 
-  /** How much has been read. */
+  /** Read so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The last 50 lines, oldest first, and what stands after the last line end. */
+  /** The last 50 lines, oldest first, and the text after the last line end. */
   lastLines(): readonly string[] {
-    const lines = this.#lastWords.lines();
+    const lines = this.#lastLines.lines();
     const { unfinished } = this.#lines;
     if (unfinished.length === 0) return lines;
     return [...lines, `${unfinished.toString("utf8", 0, SHOWN_BYTES)} (without a line end)`];
@@ -63,21 +66,22 @@ export class Output {
       for await (const chunk of stream) {
         this.#bytes += chunk.length;
         for (const line of this.#lines.push(chunk)) {
-          // Only for what takes time: nobody gets a turn between two lines that came together.
-          const busy = this.#hear(line);
+          // Without a promise the next line follows at once, so lines that arrive together stay
+          // together.
+          const busy = this.#receive(line);
           if (busy !== undefined) await busy;
         }
         if (!this.#isWaiting && this.#isUnfinished) void this.#waitForEnd();
       }
     } catch {
-      // A pipe that breaks, or that we closed, has ended.
+      // A pipe that breaks or is closed has ended.
     }
     if (this.#isWaiting) this.#over.abort();
     const last = this.#lines.end();
-    if (last) await this.#hear(last);
+    if (last) await this.#receive(last);
   }
 
-  /** Passes on the line that is unfinished now if its end does not come, and whatever stands there after it. */
+  /** Shows each line whose end does not arrive in time. */
   async #waitForEnd(): Promise<void> {
     const { signal } = this.#over;
     this.#isWaiting = true;
@@ -90,31 +94,34 @@ export class Output {
     this.#isWaiting = false;
   }
 
-  /** Something that was not passed on stands after the last line end. */
+  /** Whether there is text after the last line end that was not shown. */
   get #isUnfinished(): boolean {
     return this.#lines.unfinished.length > 0 && this.#shown !== this.#count;
   }
 
-  /** Passes on what stands after the last line end: for good, or for a person to see. */
+  /** Shows a message that has no end yet, and reads on; passes on any other text as a line. */
   async #pass(): Promise<void> {
     const { hasMessages, take } = this.#options;
     if (hasMessages) {
       this.#shown = this.#count;
       const shown = this.#lines.unfinished.toString("utf8", 0, SHOWN_BYTES);
-      await take(`${shown} (without a line end: it is read when that comes)`, true);
+      await take(
+        `${shown} (without a line end; the daemon reads the message when its line ends)`,
+        true,
+      );
       return;
     }
     const line = this.#lines.flush();
-    if (line) await this.#hear(line);
+    if (line) await this.#receive(line);
   }
 
-  #hear({ bytes, cut }: Line): Promise<void> | void {
+  #receive({ bytes, cut }: Line): Promise<void> | void {
     const { take, limitBytes } = this.#options;
     this.#count += 1;
-    this.#lastWords.add(bytes);
+    this.#lastLines.add(bytes);
     if (!cut) return take(bytes.toString(), false);
     const shown = bytes.toString("utf8", 0, SHOWN_BYTES);
-    const remark = `(more than ${limitBytes} bytes without a line end: the rest is skipped)`;
+    const remark = `(more than ${limitBytes} bytes without a line end; the daemon skips the rest)`;
     return take(`${shown}… ${remark}`, true);
   }
 }

@@ -1,21 +1,21 @@
-// Keeps a flood of a child's lines from becoming a flood of ours: what comes in bursts is passed on, what comes faster
-// for longer is counted, and the count is told once a second. Nothing else is touched, and the last lines are still
-// at hand when the child fails.
+// Limits how many of a child's lines reach the log. Bursts pass. Lines that arrive too fast for
+// longer are dropped and counted, and the count is reported once a second. Other events always
+// pass, and the last lines are kept for the error if the child fails.
 
 import type { Clock } from "../../clock.ts";
 import type { Emit, Event } from "../../events.ts";
 
-/** What may come at once: a start-up's chatter, a few stack traces. */
+/** Lines that may arrive at once: the output of a start, a few stack traces. */
 export const BURST_LINES_MAX = 1_000;
-/** What may come all the time, per child and stream: at 100 bytes a line nearly a gigabyte a day. */
+/** Sustained rate per child and stream: at 100 bytes a line, nearly a gigabyte a day. */
 export const LINES_PER_SECOND_MAX = 100;
-/** Between two counts of what was dropped. */
+/** Interval between two reports of dropped lines. */
 const REPORT_EVERY_MS = 1_000;
 
 type Output = Extract<Event, { type: "childOutput" | "childLog" }>;
 type Stream = "stdout" | "stderr";
 
-/** A listener for one child, before the one given. */
+/** A listener for the events of one child, which passes them on to the given one. */
 export function limitOutput({ emit, clock }: { readonly emit: Emit; readonly clock: Clock }): Emit {
   const gates = { stdout: new Gate(clock), stderr: new Gate(clock) };
   const ended = new AbortController();
@@ -33,12 +33,12 @@ export function limitOutput({ emit, clock }: { readonly emit: Emit; readonly clo
   return (event) => {
     if (event.type === "childOutput" || event.type === "childLog") {
       const stream = event.type === "childOutput" ? event.stream : "stdout";
-      if (gates[stream].lets()) emit(event);
+      if (gates[stream].admits()) emit(event);
       else if (!pending[stream]) void reportLater(stream, event);
       return;
     }
     if (event.type === "childExited") {
-      for (const tell of Object.values(pending)) tell();
+      for (const reportNow of Object.values(pending)) reportNow();
       ended.abort();
     }
     emit(event);
@@ -56,8 +56,8 @@ class Gate {
     this.#filledMs = clock.monotonicMs();
   }
 
-  /** Whether the next line may pass; if not, it is counted. */
-  lets(): boolean {
+  /** Whether the next line may pass. If not, it is counted. */
+  admits(): boolean {
     const nowMs = this.#clock.monotonicMs();
     const earned = ((nowMs - this.#filledMs) * LINES_PER_SECOND_MAX) / 1000;
     this.#allowance = Math.min(BURST_LINES_MAX, this.#allowance + earned);

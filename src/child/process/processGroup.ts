@@ -1,8 +1,9 @@
-// Signals for whole process groups, and the certainty that none outlives the daemon when it ends in a hurry.
+// Sends signals to whole process groups, and kills all of them when the daemon exits without having
+// stopped its children.
 
 const groups = new Set<number>();
 
-/** From now on the group is killed when this process exits, however it comes to exit by itself. */
+/** From now on the group is killed when this process exits, unless a signal kills this process. */
 export function rememberGroup(pid: number): void {
   if (groups.size === 0) process.on("exit", killGroups);
   groups.add(pid);
@@ -13,14 +14,15 @@ export function forgetGroup(pid: number): void {
   if (groups.size === 0) process.off("exit", killGroups);
 }
 
-/** Signals all processes in the group that `pid` leads or led; nobody being there is fine. */
+/** Signals all processes in the group that `pid` leads or led. An empty group is no error. */
 export function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL"): void {
-  // Once forgotten, the number may belong to somebody else.
+  // The number of a group that was removed may belong to another group.
   if (!groups.has(pid)) return;
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    // ESRCH: gone. EPERM: all that is left has changed its user, or (on macOS) is a zombie.
+    // ESRCH: the group is empty. EPERM: its processes have changed their user or (macOS) are
+    // zombies.
     if (!isCode(error, "ESRCH") && !isCode(error, "EPERM")) throw error;
   }
 }

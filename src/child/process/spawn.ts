@@ -1,10 +1,10 @@
-// Starts a program with three pipes in a process group of its own, or says why it cannot be started.
+// Starts a program with three pipes in its own process group, or explains why it cannot be started.
 
 import { execa } from "execa";
 import { ChildFailed } from "../childFailed.ts";
-import { diagnose } from "./notStarted.ts";
+import { diagnose } from "./startFailure.ts";
 
-/** A program and its arguments, handed to the system as they are: no shell takes part. */
+/** A program and its arguments, passed to the system unchanged and without a shell. */
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
@@ -13,11 +13,11 @@ export interface Command {
 export interface SpawnOptions {
   readonly shardId: string;
   readonly command: Command;
-  /** Working directory; that of the daemon when absent. */
+  /** Working directory; the daemon's when absent. */
   readonly cwd?: string;
-  /** All of it: nothing is inherited. */
+  /** The whole environment: nothing is inherited. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Program and arguments as they may be shown to people, without secrets. */
+  /** Program and arguments for logs and errors, with secrets masked. */
   readonly argv: readonly string[];
 }
 
@@ -44,7 +44,7 @@ function execute({ command, cwd, env }: SpawnOptions) {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "pipe",
-    // A session and a process group of its own: a Ctrl-C in the terminal reaches the daemon alone.
+    // Its own session and process group: a Ctrl-C in the terminal reaches only the daemon.
     detached: true,
     buffer: false,
     reject: false,

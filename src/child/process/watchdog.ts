@@ -1,14 +1,16 @@
-// Ends the children of a daemon that is killed without a chance to do it itself (SIGKILL, out of memory): one tiny
-// shell, in a session of its own, that knows the process groups of the children and reads from a pipe which the kernel
-// closes with the daemon. Then each child has seen the end of its STDIN too, and gets the time to end by itself that
-// it always gets; what is left after that is killed before another worker can have its shard.
+// Ends the children of a daemon that was killed and could not end them itself (SIGKILL, out of
+// memory). The watchdog is one small shell in its own session. It knows the process groups of the
+// children and reads from a pipe that the kernel closes when the daemon ends. The end of the daemon
+// also closes each child's STDIN, so the shell gives the children the usual time to exit, and then
+// kills what is left, before another worker can take the shards.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Emit } from "../../events.ts";
 
 /**
- * The whole program of the shell. It interprets nothing but the two words below and numbers of ours. While it waits
- * it asks once a second which groups are left, so that a number that has been used again is not killed by mistake.
+ * The whole program of the shell. Its input consists only of the two commands below and process
+ * ids. While it waits, it checks once a second which groups are left, so that it does not kill a
+ * new group that reuses a number.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM
@@ -36,12 +38,13 @@ wait_for "$2"
 for group in $left; do kill -s KILL -- "-$group"; done
 `;
 
-/** A shell that does not stay is tried again so often in a daemon's life. */
+/** How often one daemon replaces a shell that exits. */
 const RESTARTS_MAX = 100;
 
 export interface WatchdogOptions {
-  /** How long children may take after the end of their STDIN, and again after SIGTERM. */
+  /** How long children may take after the end of their STDIN, in milliseconds. */
   readonly closeGraceMs: number;
+  /** How long they may take after SIGTERM, in milliseconds. */
   readonly terminateGraceMs: number;
   readonly emit: Emit;
 }
@@ -56,7 +59,9 @@ export class Watchdog {
     this.#options = options;
   }
 
-  /** The shell's process id; `undefined` while there is nothing to guard, or where it is not needed. */
+  /**
+   * The shell's process id; `undefined` while there are no children, or where no shell is needed.
+   */
   get pid(): number | undefined {
     return this.#shell?.pid;
   }
@@ -68,7 +73,7 @@ export class Watchdog {
     else this.#start();
   }
 
-  /** Nothing is left of the group; its number may belong to somebody else. */
+  /** The group is empty, and the kernel may reuse its number. */
   release(pid: number): void {
     this.#groups.delete(pid);
     this.#shell?.stdin?.write(`del ${pid}\n`);
@@ -78,19 +83,19 @@ export class Watchdog {
   }
 
   #start(): void {
-    // Where we are process 1 the kernel ends all others with us. Windows has no process groups.
+    // The kernel ends all processes of a container with process 1. Windows has no process groups.
     if (process.pid === 1 || process.platform === "win32" || this.#restartsLeft < 0) return;
     const { closeGraceMs, terminateGraceMs } = this.#options;
     const graces = [closeGraceMs, terminateGraceMs].map((ms) => String(Math.ceil(ms / 1000)));
     const shell = spawn("/bin/sh", ["-c", SCRIPT, "kinesis-multilang-watchdog", ...graces], {
       detached: true,
       cwd: "/",
-      // For `sleep`; nothing else of ours is its business.
+      // The shell needs PATH to find `sleep`, and nothing else.
       env: { PATH: process.env["PATH"] || "/usr/bin:/bin" },
       stdio: ["pipe", "ignore", "ignore"],
     });
     this.#shell = shell;
-    // Neither keeps this process from ending: its end is what they wait for.
+    // Neither the shell nor its pipe may keep this process alive.
     shell.unref();
     if ("unref" in shell.stdin && typeof shell.stdin.unref === "function") shell.stdin.unref();
     shell.stdin.on("error", () => {});
@@ -102,7 +107,7 @@ export class Watchdog {
   #ended(shell: ChildProcess, reason: string): void {
     if (this.#shell !== shell) return;
     this.#shell = undefined;
-    // A shell that cannot even be started will not be started by asking again.
+    // If the shell cannot be started at all, a retry does not help.
     this.#restartsLeft = shell.pid === undefined ? -1 : this.#restartsLeft - 1;
     const replaced = this.#restartsLeft >= 0;
     this.#options.emit({ type: "watchdogEnded", reason, replaced });

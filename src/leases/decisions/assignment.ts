@@ -21,7 +21,7 @@
 // Rest:               stealing needs a victim above the target, or a lack of two or more. So once everybody is
 //                     within one of everybody else nobody moves, and there is no oscillation.
 
-import type { TakenHow } from "../../events.ts";
+import type { TakenHow } from "../../model/events/leaseEvent.ts";
 import { actualOwner, hasEnded, type Lease } from "../lease.ts";
 import type { Observation, ObservedLease } from "./leaseAges.ts";
 import { byPreference } from "./preference.ts";

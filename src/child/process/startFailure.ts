@@ -1,4 +1,5 @@
-// Why a program could not be started, in words: the system only says ENOENT for four different mistakes.
+// Explains why a program could not be started: the system reports ENOENT for four different
+// mistakes.
 
 import { existsSync, statSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
@@ -12,7 +13,7 @@ export interface Attempt {
 }
 
 export interface Diagnosis {
-  /** The end of a sentence whose subject is the child. */
+  /** What happened: the end of a sentence whose subject is the child. */
   readonly what: string;
   readonly advice: string;
 }
@@ -21,7 +22,7 @@ export function diagnose({ file, cwd, path, code }: Attempt): Diagnosis {
   if (!isDirectory(cwd)) {
     return {
       what: `could not be started: its working directory ${cwd} does not exist (${code ?? "ENOENT"})`,
-      advice: "Create the directory, or name another.",
+      advice: "Create the directory, or set another one.",
     };
   }
   if (file.includes("/")) return diagnoseFile(resolve(cwd, file), code);
@@ -30,7 +31,7 @@ export function diagnose({ file, cwd, path, code }: Attempt): Diagnosis {
   if (found !== undefined) return diagnoseFile(found, code);
   return {
     what: `could not be started: there is no program "${file}" (${code ?? "ENOENT"})`,
-    advice: `Looked in ${places.join(", ") || "nowhere, for PATH is empty"}. Install it, correct executableName, or give the whole path.`,
+    advice: `The daemon looked in ${places.join(", ") || "no directory, because PATH is empty"}. Install the program, correct executableName, or write the whole path.`,
   };
 }
 
@@ -38,33 +39,33 @@ function diagnoseFile(file: string, code: string | undefined): Diagnosis {
   if (isDirectory(file)) {
     return {
       what: `could not be started: ${file} is a directory`,
-      advice: "executableName has to name a program.",
+      advice: "Set executableName to a program.",
     };
   }
   if (!existsSync(file) && code === "ENOENT") {
     return {
       what: `could not be started: there is no file ${file} (ENOENT)`,
       advice:
-        "Correct executableName; a relative path starts from the directory that the daemon runs in.",
+        "Correct executableName. A relative path starts from the directory in which the daemon runs.",
     };
   }
   if (code === "ENOENT") {
     return {
-      what: `could not be started: ${file} exists, but not the interpreter that it asks for (ENOENT)`,
+      what: `could not be started: ${file} exists, but its interpreter does not (ENOENT)`,
       advice:
-        "Look at its first line (#!…): that program has to be installed, and the line must not end with a carriage return.",
+        "Check its first line (#!…): install the program that it names, and make sure that the line does not end with a carriage return.",
     };
   }
   if (code === "EACCES") {
     return {
-      what: `could not be started: ${file} may not be executed (EACCES)`,
-      advice: `Run: chmod +x ${file} — or put its interpreter before it in executableName, as in "python3 ${file}".`,
+      what: `could not be started: ${file} is not executable (EACCES)`,
+      advice: `Run: chmod +x ${file}. Or write its interpreter before it in executableName, as in "python3 ${file}".`,
     };
   }
   return {
-    what: `could not be started: ${file} (${code ?? "no reason given"})`,
+    what: `could not be started: ${file} (${code ?? "the system gave no reason"})`,
     advice:
-      "If it is a script, its first line has to name the interpreter, as in: #!/usr/bin/env python3",
+      "If it is a script, name its interpreter in its first line, as in: #!/usr/bin/env python3",
   };
 }
 

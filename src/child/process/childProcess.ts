@@ -1,5 +1,5 @@
-// One child process and its three pipes: started in a process group of its own, read to the end whatever it writes,
-// and ended in steps. Knows bytes and lines, and nothing of what they mean.
+// One child process and its three pipes: starts it in its own process group, reads its output to
+// the end, and ends it in steps. Knows bytes and lines, but not what they mean.
 
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
@@ -11,39 +11,41 @@ import { type Spawned, type SpawnOptions, spawn } from "./spawn.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface ChildOptions extends SpawnOptions {
-  /** How long it may take to exit after its STDIN was closed. */
+  /** How long it may take to exit after its STDIN was closed, in milliseconds. */
   readonly closeGraceMs: number;
-  /** How long it may take to exit after SIGTERM. */
+  /** How long it may take to exit after SIGTERM, in milliseconds. */
   readonly terminateGraceMs: number;
   readonly watchdog: Watchdog;
   readonly clock: Clock;
   readonly emit: Emit;
 }
 
-/** A message of a child is a few hundred bytes; this leaves room for its log lines, and bounds our memory. */
+/** A child's message is a few hundred bytes. The limit allows long log lines, and bounds memory. */
 export const STDOUT_LINE_LIMIT_BYTES = 1024 * 1024;
 export const STDERR_LINE_LIMIT_BYTES = 256 * 1024;
 
-/** How long we go on reading after the child has exited, in case a grandchild keeps its pipes open. */
-export const LAST_WORDS_MS = 1_000;
+/** How long the daemon reads after the child's exit, in case a grandchild keeps the pipes open. */
+export const OUTPUT_AFTER_EXIT_MS = 1_000;
 
-/** How long the kernel may take to end a process after SIGKILL: longer only when it hangs in a driver or a file system. */
+/**
+ * How long to wait after SIGKILL. A process ends later only if it hangs in a driver or file system.
+ */
 const KILL_WAIT_MS = 10_000;
 
 export class ChildProcess implements Counterpart {
   readonly pid: number;
   readonly argv: readonly string[];
-  /** Its end, all that it wrote having been read. Nothing of its process group is left then. */
+  /** Resolves when it has ended, its output is read, and no process of its group is left. */
   readonly exited: Promise<ChildExit>;
 
   readonly #options: ChildOptions;
   readonly #subprocess: Spawned["subprocess"];
   readonly #stdout: Output;
   readonly #stderr: Output;
-  #toldToEnd = false;
+  #endRequested = false;
   #hasExited = false;
   #stopped: Promise<void> | undefined;
-  #hear: (line: string) => Promise<void> | void = () => {};
+  #receive: (line: string) => Promise<void> | void = () => {};
 
   /** @throws ChildFailed `spawn`. */
   static async start(options: ChildOptions): Promise<ChildProcess> {
@@ -57,7 +59,7 @@ export class ChildProcess implements Counterpart {
     this.#subprocess = subprocess;
     this.pid = pid;
     this.argv = argv;
-    // A write into a pipe that the child has closed fails by its callback; the event has nothing to add.
+    // A write to a pipe that the child has closed reports its failure to its callback.
     for (const pipe of [stdin, stdout, stderr]) pipe.on("error", () => {});
     rememberGroup(pid);
     options.watchdog.guard(pid);
@@ -66,23 +68,23 @@ export class ChildProcess implements Counterpart {
       limitBytes: STDOUT_LINE_LIMIT_BYTES,
       hasMessages: true,
       clock,
-      take: (line, cut) => (cut ? this.#tell("stdout", line) : this.#hear(line)),
+      take: (line, cut) => (cut ? this.#emitOutput("stdout", line) : this.#receive(line)),
     });
     this.#stderr = new Output(stderr, {
       limitBytes: STDERR_LINE_LIMIT_BYTES,
       hasMessages: false,
       clock,
-      take: (line) => this.#tell("stderr", line),
+      take: (line) => this.#emitOutput("stderr", line),
     });
     this.exited = this.#watchExit();
   }
 
-  /** The end of its STDOUT, every line before it having been heard. */
+  /** Resolves when its STDOUT has ended and every line has been processed. */
   get stdoutEnded(): Promise<void> {
     return this.#stdout.ended;
   }
 
-  /** On both streams, since its start. */
+  /** Written to STDOUT and STDERR since its start. */
   get writtenBytes(): number {
     return this.#stdout.bytes + this.#stderr.bytes;
   }
@@ -91,24 +93,25 @@ export class ChildProcess implements Counterpart {
     return this.#options.shardId;
   }
 
-  /** We closed its STDIN or killed it. */
-  get toldToEnd(): boolean {
-    return this.#toldToEnd;
+  /** The daemon has closed its STDIN or killed it. */
+  get endRequested(): boolean {
+    return this.#endRequested;
   }
 
-  /** Who takes the lines of STDOUT. To be called in the same tick as `start` came back, or lines are missed. */
-  listen(hear: (line: string) => Promise<void> | void): void {
-    this.#hear = hear;
+  /** To be called in the same tick in which `start` resolves; otherwise lines are missed. */
+  onLine(receive: (line: string) => Promise<void> | void): void {
+    this.#receive = receive;
   }
 
   /** Up to 50 lines of each stream, oldest first. */
-  lastWords(): { readonly lastStdout: readonly string[]; readonly lastStderr: readonly string[] } {
+  lastOutput(): { readonly lastStdout: readonly string[]; readonly lastStderr: readonly string[] } {
     return { lastStdout: this.#stdout.lastLines(), lastStderr: this.#stderr.lastLines() };
   }
 
   /**
-   * Writes one line, given in pieces that are not copied. Fulfilled when the last byte is in the pipe, which is
-   * when the child can have read it at the earliest; rejects when the child has closed its STDIN.
+   * Writes one line, given in pieces that are not copied. Resolves when the last byte is in the
+   * pipe: the child cannot have read the whole line before. Rejects when the child has closed its
+   * STDIN.
    */
   write(pieces: readonly Buffer[]): Promise<void> {
     const { stdin } = this.#subprocess;
@@ -123,21 +126,21 @@ export class ChildProcess implements Counterpart {
     });
   }
 
-  /** The end of its STDIN tells a child to exit. */
+  /** A child exits at the end of its STDIN. */
   closeStdin(): void {
-    this.#toldToEnd = true;
+    this.#endRequested = true;
     this.#subprocess.stdin.end();
   }
 
-  /** Closes STDIN, waits, SIGTERM to the group, waits, SIGKILL to the group. Safe to call again. */
+  /** Closes STDIN, then sends SIGTERM, then SIGKILL to the group. May be called repeatedly. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stopInSteps();
     return this.#stopped;
   }
 
-  /** SIGKILL to the group. Whoever needs to know awaits `exited`. */
+  /** Sends SIGKILL to the group, and does not wait; await `exited` for its end. */
   kill(): void {
-    this.#toldToEnd = true;
+    this.#endRequested = true;
     signalGroup(this.pid, "SIGKILL");
   }
 
@@ -152,13 +155,13 @@ export class ChildProcess implements Counterpart {
     this.#closePipes();
   }
 
-  /** Waits for the exit, not much longer than `ms`. */
+  /** Waits for the exit, for about `ms` milliseconds at most. @returns whether it has exited. */
   async exitsWithin(ms: number): Promise<boolean> {
     const enough = new AbortController();
     const slept = this.#options.clock.sleep(ms, enough.signal);
     await Promise.race([this.exited, slept]);
     enough.abort();
-    // Once the process is gone, its pipes follow in a bounded time.
+    // After the process has exited, its pipes are closed in a bounded time.
     if (this.#hasExited) await this.exited;
     return this.#hasExited;
   }
@@ -173,14 +176,14 @@ export class ChildProcess implements Counterpart {
     this.#hasExited = true;
     const pipesEnded = Promise.all([this.#stdout.ended, this.#stderr.ended]);
     const enough = new AbortController();
-    await Promise.race([pipesEnded, clock.sleep(LAST_WORDS_MS, enough.signal)]);
+    await Promise.race([pipesEnded, clock.sleep(OUTPUT_AFTER_EXIT_MS, enough.signal)]);
     enough.abort();
-    // Grandchildren that outlived it: whoever still had something to say has had the time.
+    // Ends grandchildren that outlive it. They have had the time to finish their output.
     signalGroup(this.pid, "SIGKILL");
     forgetGroup(this.pid);
     this.#options.watchdog.release(this.pid);
     this.#closePipes();
-    emit({ type: "childExited", shardId, pid: this.pid, ...exit, expected: this.#toldToEnd });
+    emit({ type: "childExited", shardId, pid: this.pid, ...exit, expected: this.#endRequested });
     return exit;
   }
 
@@ -189,7 +192,7 @@ export class ChildProcess implements Counterpart {
     for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
   }
 
-  #tell(stream: "stdout" | "stderr", line: string): void {
+  #emitOutput(stream: "stdout" | "stderr", line: string): void {
     const { shardId, emit } = this.#options;
     emit({ type: "childOutput", shardId, pid: this.pid, stream, line });
   }

@@ -1,0 +1,66 @@
+// The log lines of consuming a shard.
+
+import type { ShardEvent } from "../../model/events/shardEvent.ts";
+import { formatPosition } from "../../model/position.ts";
+import { counted } from "../../plural.ts";
+import { type LinesOf, milliseconds, range, reason, seconds } from "./line.ts";
+
+export const SHARD_LINES: LinesOf<ShardEvent> = {
+  waitingForParents: ["info", () => "The shard waits until its parent shards have ended."],
+  shardStarted: ["info", (e) => `Reading starts at ${formatPosition(e.position)}.`],
+  batchProcessed: [
+    "debug",
+    (e) => `The child processed ${counted(e.records, "record")} in ${milliseconds(e.elapsedMs)}.`,
+  ],
+  checkpointed: ["debug", (e) => `Stored the checkpoint ${formatPosition(e.position)}.`],
+  checkpointRefused: ["warn", (e) => `Refused a checkpoint with ${e.error}: ${e.message}`],
+  childFailed: [
+    (e) => (e.next === "stop" ? "warn" : "error"),
+    (e) =>
+      `${e.error.message}\n${
+        e.records > 0 ? `${counted(e.records, "record")} in flight: ${range(e)}. ` : ""
+      }${NEXT[e.next]}${e.retryInMs ? ` in ${(e.retryInMs / 1000).toFixed(1)} s` : ""}.`,
+  ],
+  shardStuck: [
+    "error",
+    (e) =>
+      `${e.waitingFor === "records" ? "The stream delivered no records and no progress" : "The child did not answer and showed no activity"} for ${seconds(e.quietMs)} (progressTimeoutSeconds): ${STEPS[e.step]}.`,
+  ],
+  childSlow: [
+    "warn",
+    (e) =>
+      `Child ${e.pid} has worked on its action for ${seconds(e.elapsedMs)} and is active, so the daemon waits. Set timeoutInSeconds to limit that time.`,
+  ],
+  recordsBuried: [
+    "error",
+    (e) =>
+      `${counted(e.records, "record")} that ${e.condition === "hashRange" ? "the shard does not own" : "no child could process"} went to the dead letters (${e.condition}): ${range(e)}. kinesis-multilang redrive delivers them again.`,
+  ],
+  destinationTrouble: [
+    "error",
+    (e) =>
+      `The dead-letter destination did not accept records (${counted(e.attempt, "failure")}); the shard waits, and the daemon retries in ${milliseconds(e.retryInMs)}. Check onFailureDestination. ${reason(e.error)}`,
+  ],
+  shardStopped: ["info", (e) => `Reading stopped: ${STOPPED[e.reason]}.`],
+};
+
+const NEXT = {
+  restart: "A new child continues after the last checkpoint",
+  releaseLease: "The daemon releases the lease, so that another worker can take it",
+  exit: "The daemon ends",
+  stop: "The shard is stopping, so no new child starts",
+} as const;
+
+const STEPS = {
+  restartFetcher: "the daemon restarts the reading",
+  restartChild: "the daemon replaces the child",
+  releaseLease: "the daemon releases the lease, so that another worker can take it",
+} as const;
+
+const STOPPED = {
+  shardEnded: "the shard has ended",
+  leaseLost: "the lease is lost",
+  stopRequested: "a stop or handover was requested",
+  stuck: "the stream delivered nothing",
+  failed: "its child failed",
+} as const;

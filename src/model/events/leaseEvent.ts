@@ -1,0 +1,64 @@
+// Events of the leases and of the coordination between workers.
+
+import type { Position } from "../position.ts";
+
+/**
+ * Why a worker took a lease: it had no owner (`unowned`); its owner stopped renewing it
+ * (`expired`); a worker with more leases lost it (`stolen`, from KCL 2.x) or handed it over
+ * (`handedOver`); the leader of a 3.x fleet assigned it (`assigned`); or the worker owned it before
+ * (`resumed`).
+ */
+export type TakenHow = "unowned" | "expired" | "stolen" | "handedOver" | "assigned" | "resumed";
+
+export type LeaseEvent =
+  | { readonly type: "leaseTableCreated"; readonly tableName: string }
+  | { readonly type: "leaseCreated"; readonly shardId: string; readonly checkpoint: Position }
+  | {
+      readonly type: "leaseTaken";
+      readonly shardId: string;
+      readonly how: TakenHow;
+      readonly from?: string;
+    }
+  | { readonly type: "leaseRenewed"; readonly shardId: string }
+  | { readonly type: "leaseLost"; readonly shardId: string; readonly reason: string }
+  /** `to`: the worker to which the lease was handed over. */
+  | { readonly type: "leaseReleased"; readonly shardId: string; readonly to?: string }
+  /**
+   * Another worker requested the lease. It is handed over after the child has finished its batch.
+   */
+  | { readonly type: "handoverRequested"; readonly shardId: string; readonly to: string }
+  | { readonly type: "leaseDeleted"; readonly shardId: string; readonly reason: string }
+  /** No worker reads these shards, and this one already holds `maxLeasesForWorker` leases. */
+  | {
+      readonly type: "leasesBeyondLimit";
+      readonly shardIds: readonly string[];
+      readonly maxLeasesForWorker: number;
+    }
+  /** Rows of the lease table contradict the stream as it is now. */
+  | {
+      readonly type: "leasesContradicted";
+      readonly shardIds: readonly string[];
+      readonly message: string;
+    }
+  /** The audit found hash keys that no lease covers, and could not create a lease for them. */
+  | {
+      readonly type: "shardsUnread";
+      /** Empty: the stream lists no open shard for these hash keys. */
+      readonly shardIds: readonly string[];
+      readonly fromHashKey: string;
+      readonly toHashKey: string;
+    }
+  /** How leases are distributed: reported at the start and at each change. */
+  | {
+      readonly type: "fleetModeChosen";
+      readonly version: "2x" | "3x";
+      /** A Java worker leads a fleet of KCL 3.x. */
+      readonly led: boolean;
+      readonly found: string;
+    }
+  /**
+   * How this worker finds the leases that a leader assigns to it: reported at the start and at each
+   * change. `why`: the reason why it does not use the index.
+   */
+  | { readonly type: "discoveryChosen"; readonly by: "index" | "scan"; readonly why?: string }
+  | { readonly type: "shardsSynced"; readonly shards: number; readonly created: number };

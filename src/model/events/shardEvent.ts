@@ -1,0 +1,81 @@
+// Events of consuming a shard.
+
+import type { Position } from "../position.ts";
+
+export type ShardEvent =
+  | {
+      readonly type: "waitingForParents";
+      readonly shardId: string;
+    }
+  | { readonly type: "shardStarted"; readonly shardId: string; readonly position: Position }
+  | {
+      readonly type: "batchProcessed";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly records: number;
+      readonly bytes: number;
+      /** Of the last record; `undefined` for an empty batch. */
+      readonly position: Position | undefined;
+      readonly millisBehindLatest: number | undefined;
+      readonly elapsedMs: number;
+    }
+  | { readonly type: "checkpointed"; readonly shardId: string; readonly position: Position }
+  | {
+      readonly type: "checkpointRefused";
+      readonly shardId: string;
+      readonly error: string;
+      readonly message: string;
+    }
+  /** A child failed; `next` is what the daemon does about it. */
+  | {
+      readonly type: "childFailed";
+      readonly shardId: string;
+      /** 1 for the first child since this worker took the lease. */
+      readonly attempt: number;
+      /** A ChildFailed or a ShardEndNotCheckpointed. */
+      readonly error: Error;
+      /** The records in flight: their number, and the first and last position. */
+      readonly records: number;
+      readonly first: Position | undefined;
+      readonly last: Position | undefined;
+      readonly next: "restart" | "releaseLease" | "exit" | "stop";
+      readonly retryInMs: number | undefined;
+    }
+  /** No progress for `progressTimeoutSeconds`; `step` is what the daemon does about it. */
+  | {
+      readonly type: "shardStuck";
+      readonly shardId: string;
+      /** What is missing: records from the stream, or the child's answer. */
+      readonly waitingFor: "records" | "child";
+      readonly step: "restartFetcher" | "restartChild" | "releaseLease";
+      readonly quietMs: number;
+    }
+  /** A child works for a long time, but is active. Reported once for each action. */
+  | {
+      readonly type: "childSlow";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly elapsedMs: number;
+    }
+  /** The dead-letter destination has these records, and they are left out from now on. */
+  | {
+      readonly type: "recordsBuried";
+      readonly shardId: string;
+      readonly records: number;
+      readonly first: Position | undefined;
+      readonly last: Position | undefined;
+      readonly condition: "attempts" | "age" | "hashRange";
+    }
+  /** The dead-letter destination did not accept records; the shard waits. */
+  | {
+      readonly type: "destinationTrouble";
+      readonly shardId: string;
+      readonly error: unknown;
+      readonly attempt: number;
+      readonly retryInMs: number;
+    }
+  | {
+      readonly type: "shardStopped";
+      readonly shardId: string;
+      readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "stuck" | "failed";
+    };
