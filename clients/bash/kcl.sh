@@ -11,7 +11,7 @@
 #     # Optional. $1 is the shard id. $2 is the sequence number, or TRIM_HORIZON, LATEST or
 #     # AT_TIMESTAMP. $3 is the sub-sequence number.
 #     initialize() { ... }
-#     lease_lost() { ... }                  # optional: another worker holds the shard; no checkpoints
+#     lease_lost() { ... }                  # optional: another worker holds the shard
 #     shutdown_requested() { checkpoint; }  # optional: the last chance to checkpoint
 #     kcl_run
 #
