@@ -1,15 +1,15 @@
-// Judges the writes to leases that the witnesses saw. Pure.
+// Checks the recorded writes to leases. Pure.
 
 import { isBefore } from "../chaos/places.ts";
 import type { LeaseWrite } from "./writeWitness.ts";
 
 /**
- * A checkpoint raises its lease's counter, and so does every change of the owner but one: a leader that begins a handover,
- * and a peer that asks for one, leave it. So the history of a lease is in the order of its counters, and a tenure is
- * what lies between two owners.
+ * A checkpoint raises the lease's counter. So does every change of the owner, except when a leader
+ * begins a handover or a peer requests one. The order of the counters is therefore the history of
+ * the lease, and a tenure lies between two changes of the owner.
  *
- * @returns what should not be: a checkpoint by somebody who was not the owner, two checkpoints under one counter, a
- *   checkpoint that went back.
+ * @returns the errors: a checkpoint by a worker that was not the owner, two checkpoints under one
+ *   counter, a checkpoint that went back.
  */
 export function findForeignWrites(writes: readonly LeaseWrite[]): readonly string[] {
   const leases = new Set(writes.map(({ leaseKey }) => leaseKey));
@@ -24,7 +24,7 @@ export function findForeignWrites(writes: readonly LeaseWrite[]): readonly strin
   });
 }
 
-/** @param write moved the checkpoint. */
+/** @param write the write that moved the checkpoint. */
 function judge(before: LeaseWrite, write: LeaseWrite): readonly string[] {
   const { writer, leaseKey, counter, checkpoint } = write;
   const what = `${writer} wrote ${checkpoint} to ${leaseKey} at ${counter}`;

@@ -1,5 +1,6 @@
-// Plays a transcript's child to a Java daemon. The sequence numbers of the transcript become those that Kinesis gave;
-// times are the daemon's own. Everything else must come byte by byte.
+// Plays a transcript's child to a Java daemon. The transcript's sequence numbers are replaced by
+// those that Kinesis assigned, and times are the daemon's own. Everything else must match byte by
+// byte.
 
 import { expect } from "vitest";
 import {
@@ -16,9 +17,9 @@ const HEAR_LIMIT_MS = 90_000;
 export interface JavaStage {
   readonly puppets: Puppets;
   readonly world: World;
-  /** Resolves when the daemon was asked to stop, which concerns all transcripts at once. */
+  /** Resolves when the daemon was asked to stop, which affects all transcripts at once. */
   requestStop(): Promise<void>;
-  /** All that the daemon has logged. */
+  /** The whole log of the daemon. */
   log(): string;
   /** How the daemon ended. */
   readonly ended: Promise<string>;
@@ -46,7 +47,10 @@ class Player {
     this.#stage = stage;
   }
 
-  /** Waits for the child; where the transcript begins at a checkpoint, for the one after the lease was moved there. */
+  /**
+   * Waits for the child. If the transcript starts at a checkpoint, waits for the child after the
+   * lease was moved there.
+   */
   async enter({ steps }: Transcript): Promise<void> {
     const { puppets, world } = this.#stage;
     const first = await within(puppets.next(world.shardId), "the first child");
@@ -61,7 +65,7 @@ class Player {
     void first.obey().catch(() => {});
     if (/^\d/.test(sequenceNumber)) {
       const done = { data: "Y2F0", partitionKey: "before", sequenceNumber };
-      // The first batch is there before its child is, or it would come in parts.
+      // The first batch must exist before the child, or it would arrive in parts.
       await this.#put([
         ...Array.from({ length: subSequenceNumber + 1 }, () => done),
         ...firstBatch(steps),
@@ -109,7 +113,7 @@ class Player {
         expect(await within(ended, "the daemon's end")).toBe("exit code 1");
         return;
       default:
-        throw new Error(`"${event.type}" cannot be steered here`);
+        throw new Error(`"${event.type}" cannot be caused here`);
     }
   }
 
@@ -129,7 +133,7 @@ class Player {
     return within(this.#puppet.hear(), "a line of the daemon");
   }
 
-  /** A line other than a batch, as this daemon should say it. */
+  /** A line other than a batch, as this daemon should write it. */
   #plain(expected: string): string {
     return this.#real(expected).replace("shardId-000000000000", this.#stage.world.shardId);
   }
@@ -144,7 +148,7 @@ class Player {
     return JSON.stringify({ ...ours, records, millisBehindLatest: theirs.millisBehindLatest });
   }
 
-  /** Numbers that no record has lie as far beyond or before the known ones as in the transcript. */
+  /** Numbers without a record lie as far before or beyond the known ones as in the transcript. */
   #real(text: string): string {
     return text.replace(
       /\d{20,}/g,
@@ -174,7 +178,7 @@ function firstBatch(steps: readonly Step[]): readonly SpokenRecord[] {
 export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    const text = `waited ${HEAR_LIMIT_MS / 1000} s in vain for ${what}`;
+    const text = `timed out after ${HEAR_LIMIT_MS / 1000} s waiting for ${what}`;
     timer = setTimeout(() => reject(new Error(text)), HEAR_LIMIT_MS);
   });
   try {
@@ -187,7 +191,7 @@ export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
 async function waitUntil(holds: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + HEAR_LIMIT_MS;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    if (performance.now() > deadline) throw new Error(`timed out waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }

@@ -1,5 +1,6 @@
-// The children of a daemon that starts them all by one command: each connects to us and is known by the shard in its
-// first line. Who nobody has asked for does what every record processor does.
+// The children of a daemon that starts all of them with one command. Each connects to the test and
+// is identified by the shard in its first line. A child that no test has requested behaves like an
+// ordinary record processor.
 
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -36,7 +37,7 @@ export class Puppet {
     this.#socket.write(`${JSON.stringify(order)}\n`);
   }
 
-  /** The next line of the daemon; null at the end of its input. */
+  /** The daemon's next line, or null at the end of its input. */
   async hear(): Promise<string | null> {
     const first = this.#first;
     this.#first = undefined;
@@ -74,7 +75,7 @@ export class Puppets {
     server.on("connection", (socket) => void this.#welcome(socket).catch(() => {}));
   }
 
-  /** The next child for a shard. To be asked before it is started. */
+  /** The next child for a shard. Call this before the child is started. */
   next(shardId: string): Promise<Puppet> {
     return new Promise((resolve) => this.#wanted.set(shardId, resolve));
   }
