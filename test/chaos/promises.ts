@@ -15,7 +15,8 @@ export function findBrokenPromises(
 
 /**
  * The processes of each shard that received records, in the order in which they started. A process
- * that was stopped may start long after its time, without any effect on the others. It is left out.
+ * that was stopped before its first record is left out: it may start long after its time, and its
+ * writes have no effect.
  */
 function byShard(lives: readonly Life[], faults: readonly FaultEntry[]) {
   const shards = new Map<string, Life[]>();

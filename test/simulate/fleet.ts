@@ -1,4 +1,5 @@
-// The workers: each is the real coordinator in a process of its own, on the one table and stream.
+// The workers: each is the real coordinator in its own simulated process, on one shared table and
+// stream.
 
 import type { Event } from "../../src/events.ts";
 import { Coordinator } from "../../src/leases/coordinator.ts";
@@ -38,7 +39,7 @@ export class Fleet extends Crew {
       emit: (event) => {
         if (event.type === "leaseTaken") {
           taken.set(event.shardId, event.how);
-          // All hear when they are asked.
+          // All workers support handover requests, so a lease must never be stolen.
           if (event.how === "stolen") invariants.violated(`${event.shardId} was stolen`);
         }
         this.#heard(process, event);

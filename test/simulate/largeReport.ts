@@ -1,4 +1,5 @@
-// `npm run simulate -- --scale`: what a large fleet asks of its table, how soon it heals, and what its decisions cost.
+// `npm run simulate -- --scale`: reports a large fleet's load on its table, its recovery times and
+// the cost of its decisions.
 
 import { on } from "node:events";
 import { Worker } from "node:worker_threads";
@@ -9,7 +10,7 @@ import type { LargeSize, Step } from "./large.ts";
 import { type Chapter, STORIES, type Told } from "./largeStories.ts";
 import { PARTITIONS } from "./units.ts";
 
-/** Of each story. */
+/** The heap limit of each scenario. */
 const HEAP_MB = 2_000;
 
 const COLUMNS = [

@@ -1,4 +1,4 @@
-// What becomes of a large fleet, in two stories that run side by side.
+// Two scenarios of a large fleet that run in parallel.
 
 import type { Lease } from "../../src/leases/lease.ts";
 import { LargeFleet, type LargeSize, type Step } from "./large.ts";

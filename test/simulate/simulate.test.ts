@@ -1,4 +1,4 @@
-// A few dozen small fleets; `npm run simulate` runs as many as one likes. See README.md beside this file.
+// Simulates a few dozen small fleets. `npm run simulate` runs any number. See README.md.
 
 import { expect, test } from "vitest";
 import { STORIES, tell } from "./largeStories.ts";

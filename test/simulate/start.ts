@@ -1,4 +1,5 @@
-// What it costs to start a whole fleet at once on an empty table: leases are made, and everybody wants them.
+// What it costs to start a whole fleet at once on an empty table, where leases are created and all
+// workers want them.
 
 import { actualOwner } from "../../src/leases/lease.ts";
 import { calmFleet, printRow, told } from "./calm.ts";
@@ -12,7 +13,7 @@ const SIZES: readonly Size[] = [
   [100, 10_000],
 ];
 
-/** All have joined after this. */
+/** The time in which all workers have joined. */
 const JOINED_MS = 500;
 const GIVE_UP_MS = 600_000;
 
@@ -28,7 +29,7 @@ export async function printStarts(sizes: readonly Size[] = SIZES): Promise<void>
   }
 }
 
-/** In the order of the table. */
+/** In the order of the table's columns. */
 interface StartCost {
   readonly made: number;
   readonly madeInVain: number;

@@ -1,5 +1,5 @@
-// One of the threads of `npm run simulate`: it is sent runs, one at a time, and answers with their outcomes; or the story of a
-// large fleet, and answers with each step.
+// One of the threads of `npm run simulate`. It receives runs one at a time and replies with their
+// results. It can also receive a scenario of a large fleet, and replies with each step.
 
 import { parentPort } from "node:worker_threads";
 import { type Chapter, tell } from "./largeStories.ts";

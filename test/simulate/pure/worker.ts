@@ -1,5 +1,6 @@
-// One worker: what src/leases/coordinator.ts and holdings.ts do with their decisions, in callbacks. It scans, asks what to take,
-// takes it, asks others for theirs, and lets a consumer work on each lease that it holds.
+// One worker: what src/leases/coordinator.ts and holdings.ts do with their decisions, with
+// callbacks. It scans, decides what to take, takes it, requests leases from others, and lets a
+// consumer work on each lease that it holds.
 
 import { accept, assign, type Take } from "../../../src/leases/decisions/assignment.ts";
 import { observe } from "../../../src/leases/decisions/leaseAges.ts";
@@ -50,12 +51,12 @@ export class PureWorker {
   #atOnce = AT_ONCE;
   #lastFilledMs = Number.NEGATIVE_INFINITY;
   #stopping = false;
-  /** Takes and requests that have no answer yet. */
+  /** Takes and requests without a response so far. */
   #underWay = 0;
-  /** The wait for the next scan, and whether it is worthwhile to look at once. */
+  /** The wait for the next scan, and whether an early scan may be useful. */
   #rest: Event | undefined;
   #news = false;
-  /** Not before then, whatever news there is. */
+  /** No scan before this time, whatever happens. */
   #nextScanMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ServiceParts) {
@@ -159,7 +160,7 @@ export class PureWorker {
     return tenure?.trusted && tenure.lease.counter > scanned.counter ? tenure.lease : scanned;
   }
 
-  /** What a scan means for those who hold leases. */
+  /** Passes the scan's information to the holders of leases. */
   #tell(byId: (shardId: string) => Lease | undefined): void {
     const { workerId } = this.#parts;
     for (const [shardId, { tenure, consumer }] of this.#held) {
@@ -201,7 +202,7 @@ export class PureWorker {
     });
   }
 
-  /** As src/leases/holding/takeLease.ts. */
+  /** As in src/leases/holding/takeLease.ts. */
   #write(
     lease: Lease,
     attempts: number,
@@ -266,7 +267,7 @@ export class PureWorker {
     this.#endIfDone();
   }
 
-  /** Asks for the lease of a live worker, and takes it when it is given. */
+  /** Requests the lease of a live worker, and takes it once it is offered. */
   #ask(asked: Lease): void {
     const { shardId } = asked;
     const { failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = this.#service.settings;
