@@ -1,5 +1,5 @@
-// What a second daemon brings when one is at the limit of its core: the same full shards, drained by one daemon or by
-// several that share them.
+// The benefit of a second daemon when one has reached the limit of its core: the same full shards
+// are drained by one daemon, or by several that share them.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { DaemonRun, patientWith } from "./daemonRun.ts";
@@ -15,7 +15,7 @@ export interface WorkersOptions {
   readonly workers: readonly number[];
   readonly shards: readonly number[];
   readonly sizes: readonly number[];
-  /** In all shards together. */
+  /** The total of all shards. */
   readonly records: number;
   readonly child: Command;
   readonly properties: Readonly<Record<string, string>>;
@@ -70,7 +70,7 @@ async function measure(
         workerId: `worker-${i + 1}`,
         properties: {
           ...patientWith(shards),
-          // Each takes its share and no more: no lease moves while it is measured.
+          // Each takes only its share, so no lease moves during the measurement.
           maxLeasesForWorker: String(Math.ceil(shards / workers)),
           ...daemon.fastest,
           ...options.properties,

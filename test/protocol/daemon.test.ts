@@ -1,4 +1,5 @@
-// Our daemon keeps to the protocol: every transcript that applies to a daemon, played with a real child.
+// Our daemon follows the protocol: every transcript that applies to a daemon is played with a real
+// child.
 
 import { describe, it } from "vitest";
 import { loadTranscripts } from "../../src/transcript/library.ts";

@@ -1,5 +1,5 @@
-// Plays the child's part of a transcript against our real consumer and a real child process. Here every line of the
-// daemon must come exactly as it is written, and what the events say must come true.
+// Plays the child's part of a transcript to our real consumer with a real child process. Every line
+// of the daemon must match exactly, and every event must occur.
 
 import { expect } from "vitest";
 import { ChildFailed } from "../../src/child/childFailed.ts";
@@ -94,7 +94,7 @@ class Stage {
     expect(error).toBeUndefined();
   }
 
-  /** Whatever happened, the child and the consumer end. */
+  /** The child and the consumer always end. */
   async close(): Promise<void> {
     for (const { pid } of this.#events.of("childStarted")) {
       if (this.#events.of("childExited").every((exited) => exited.pid !== pid)) {
@@ -110,7 +110,7 @@ class Stage {
     const message = JSON.parse(expected) as { action: string; millisBehindLatest?: number | null };
     if (message.action === "processRecords") this.#batches.put(batchIn(expected));
     const heard = await this.#strings.hear();
-    // A difference in 16 MiB is not worth a diff.
+    // A diff of 16 MiB is not useful.
     if (expected.length > 100_000) expect(heard === expected).toBe(true);
     else expect(heard).toBe(expected);
   }
@@ -177,7 +177,7 @@ function leaseFor({ steps }: Transcript): MemoryLease {
   return new MemoryLease(fields.shardId, position);
 }
 
-/** The batch that makes a daemon say this line, without looking into its records. */
+/** The batch for which a daemon writes this line, read without decoding its records. */
 function batchIn(line: string): Batch {
   const { records, millisBehindLatest } = JSON.parse(line) as {
     records: unknown[];
@@ -203,7 +203,7 @@ function storedText({ stored }: MemoryLease): string {
   return `${stored.sequenceNumber} ${stored.subSequenceNumber}`;
 }
 
-/** What the shard brings, when the script comes to it. */
+/** What the shard delivers, when the transcript reaches it. */
 class Queue<T> {
   readonly #items: T[] = [];
   #wake = (): void => {};

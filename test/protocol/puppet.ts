@@ -1,4 +1,5 @@
-// The test's hand in the puppet (test/fixtures/processors/puppet.mjs): a real child process that does as it is told.
+// The test's control of the puppet (test/fixtures/processors/puppet.mjs), a real child process that
+// does what the test requests.
 
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -10,7 +11,7 @@ import { linesOf } from "../../src/transcript/lines.ts";
 
 const PUPPET = fileURLToPath(new URL("../fixtures/processors/puppet.mjs", import.meta.url));
 
-/** A line of 16 MiB as JSON in JSON. */
+/** A line of 16 MiB, as JSON inside JSON. */
 const MAX_REPLY_CHARACTERS = 64 * 1024 * 1024;
 
 export class Strings {

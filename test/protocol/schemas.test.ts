@@ -1,4 +1,4 @@
-// The published JSON Schemas are those of the code, and what the transcripts say keeps to them.
+// The published JSON Schemas match the code, and the transcripts' messages match the schemas.
 
 import { readdir, readFile } from "node:fs/promises";
 import { expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { spoken } from "../../src/transcript/transcript.ts";
 
 const folder = new URL("../../protocol/schemas/", import.meta.url);
 
-it("publishes exactly what the code has (npm run schemas writes it)", async () => {
+it("publishes exactly the code's schemas (npm run schemas writes them)", async () => {
   const published = (await readdir(folder)).sort();
   expect(published).toEqual([...jsonSchemas().keys()].sort());
   for (const [name, text] of jsonSchemas()) {
@@ -22,7 +22,7 @@ it.each((await loadTranscripts()).map((transcript) => [transcript.name, transcri
   (_name, { applies, steps }) => {
     for (const step of steps) {
       if (step.from === "daemon") daemonMessage.parse(JSON.parse(spoken(step)));
-      // Against a daemon alone, a child may say anything.
+      // In a transcript that only checks the daemon, a child may send anything.
       if (step.from === "child" && applies.includes("client")) {
         childMessage.parse(JSON.parse(spoken(step)));
       }

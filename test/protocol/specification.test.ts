@@ -1,4 +1,5 @@
-// The specification and its transcripts know each other: no sentence without its proof, no transcript without its sentence.
+// Checks that the specification and its transcripts refer to each other: each sentence has a
+// transcript, and each transcript a sentence.
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
@@ -16,7 +17,7 @@ const sentences = new Map(
 const java = text.slice(text.indexOf("## Where the Java daemon differs"));
 
 describe("the specification", () => {
-  it("has a version from the first line on", () => {
+  it("states its version", () => {
     expect(text).toContain("**Protocol version 1**");
   });
 
@@ -43,7 +44,7 @@ describe("the specification", () => {
 describe.each(transcripts.map((transcript) => [transcript.name, transcript] as const))(
   "the transcript %s",
   (name, { title, applies, sentences: shown, java: said, steps }) => {
-    it("says what it shows, for whom, and which sentence that is", () => {
+    it("states what it shows, for which side, and which sentence that is", () => {
       expect(title).toMatch(/^[A-Z].*\.$/);
       expect(applies.length).toBeGreaterThan(0);
       expect(shown.length).toBeGreaterThan(0);
@@ -51,11 +52,11 @@ describe.each(transcripts.map((transcript) => [transcript.name, transcript] as c
       expect(steps.length).toBeGreaterThan(0);
     });
 
-    it("stands behind the sentence that it shows", () => {
+    it("is named after the sentence that it shows", () => {
       expect(sentences.get(shown[0] ?? "")).toContain(`\`${name}\``);
     });
 
-    it("says what the Java daemon does, and the table says it too", () => {
+    it("states what the Java daemon does, and so does the table", () => {
       if (applies.includes("daemon")) expect(said).toMatch(/^(same|deviation: .+)/);
       if (said?.startsWith("deviation")) expect(java).toContain(`\`${name}\``);
     });

@@ -1,4 +1,4 @@
-// Transcripts as text: what is read, what is refused, and the compact notation.
+// Transcripts as text: what is accepted, what is refused, and the compact notation.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -46,7 +46,7 @@ describe("parseTranscript", () => {
 });
 
 describe("the compact notation", () => {
-  it("stands for a text repeated", () => {
+  it("represents a repeated text", () => {
     const [step] = parseTranscript('> {"data":"{{repeat "QUJD" 3}}"}', "f").steps;
     expect(step && spoken(step)).toBe('{"data":"QUJDQUJDQUJD"}');
     expect(expand('a{{repeat "\\r\\n" 2}}b')).toBe("a\r\n\r\nb");
@@ -63,7 +63,7 @@ describe("the compact notation", () => {
     },
   );
 
-  it("is found by compact, and expands to the same again", () => {
+  it("is produced by compact, and expands to the same text", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("A", "eHh4", "=", "/", '"', "ab"), fc.nat(3000)), {
@@ -82,7 +82,7 @@ describe("the compact notation", () => {
 });
 
 describe("linesOf", () => {
-  it("finds the same lines however the bytes are cut", async () => {
+  it("finds the same lines however the bytes are split", async () => {
     const bytes = Buffer.from("eins\r\nzwei\n\n  drei ✓\u2028ü\nohne Ende");
     const expected = ["eins", "zwei", "", "  drei ✓\u2028ü", "ohne Ende"];
     for (const size of [1, 2, 3, 7, bytes.length]) {
@@ -90,7 +90,7 @@ describe("linesOf", () => {
     }
   });
 
-  it("cuts a line that is too long, and goes on after it", async () => {
+  it("truncates a line that is too long, and continues after it", async () => {
     const bytes = Buffer.from(`${"x".repeat(100)}\nshort\n`);
     expect(await collect(bytes, 9, 20)).toEqual(["x".repeat(20), "short"]);
   });
