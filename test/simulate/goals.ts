@@ -85,7 +85,7 @@ export class Goals {
         continue;
       }
       if (!row) return `${shardId} has no lease`;
-      if (!invariants.serving(shardId)) return `${shardId} is served by nobody (${row.owner})`;
+      if (!invariants.serving(shardId)) return `${shardId} has no consumer (owner ${row.owner})`;
     }
     return "";
   }

@@ -91,7 +91,7 @@ export class Incidents {
   #pause({ process }: Worker, ms: number): void {
     const { trace, schedule } = this.#parts;
     if (process.paused) return;
-    trace(process.name, `stands still for ${Math.round(ms)} ms`);
+    trace(process.name, `is paused for ${Math.round(ms)} ms`);
     process.pause();
     schedule.in(ms, () => {
       if (process.paused) trace(process.name, "goes on");

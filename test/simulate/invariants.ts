@@ -87,7 +87,7 @@ export class Invariants {
     // A process that restarts with its old worker id may believe that it took the lease itself.
     const isHeir = taker?.dead && before.owner === after.owner;
     if ((operation === "renew" || operation === "checkpoint") && taker && taker !== by && !isHeir) {
-      this.violated(`${by.name} wrote (${operation}) to ${shardId}, which is not his`);
+      this.violated(`${by.name} wrote (${operation}) to ${shardId}, which it does not hold`);
     }
     if (comparePositions(after.checkpoint, before.checkpoint) < 0) {
       this.violated(
@@ -106,7 +106,7 @@ export class Invariants {
     const before = this.#asked.get(by);
     const times = before?.atMs === nowMs ? before.times + 1 : 1;
     this.#asked.set(by, { atMs: nowMs, times });
-    if (times > mostAtOneTime) this.violated(`${by.name} asks for ${times} leases at a time`);
+    if (times > mostAtOneTime) this.violated(`${by.name} requests ${times} leases at a time`);
   }
 
   /** All records of the parents have been consumed, and no consumer reads them any more. */
@@ -114,7 +114,7 @@ export class Invariants {
     for (const parent of shard.parents) {
       if (parent.consumed < this.#total(parent)) {
         this.violated(
-          `${by.name} begins ${shard.shardId} while its parent ${parent.shardId} is at ${parent.consumed} of ${this.#total(parent)}`,
+          `${by.name} starts ${shard.shardId} while its parent ${parent.shardId} is at ${parent.consumed} of ${this.#total(parent)}`,
         );
       }
     }

@@ -98,7 +98,7 @@ export class LargeFleet {
   /** All at once; they return with their worker ids. */
   restartAll(): Step {
     const { active } = this.#fleet;
-    return this.#step(`all ${active.length} killed and started again`, () => {
+    return this.#step(`all ${active.length} killed and restarted`, () => {
       for (const worker of active) {
         this.#fleet.kill(worker);
         this.#joinWithin(JOINING_MS, worker.workerId);

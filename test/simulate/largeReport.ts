@@ -14,7 +14,7 @@ import { PARTITIONS } from "./units.ts";
 const HEAP_MB = 2_000;
 
 const COLUMNS = [
-  ...["what befalls the fleet", "served after s", "even after s", "leases taken", "scans/s"],
+  ...["incident", "served after s", "even after s", "leases taken", "scans/s"],
   ...["read units/s", "busiest second", "writes/s", "busiest second", "busiest partition"],
 ];
 
@@ -23,10 +23,10 @@ export async function printScale(size: LargeSize): Promise<void> {
   printRow(...COLUMNS.map((_, i) => (i === 0 ? "---" : "---:")));
   const ends = await Promise.all(STORIES.map((story) => follow({ story, ...size })));
   const rows = ends.flatMap(({ rows }) => rows);
-  console.log(`\nOne look at ${told(rows.length)} leases, in ms of one processor:`);
+  console.log(`\nOne scan of ${told(rows.length)} leases, in ms of CPU time:`);
   for (const { what, cpuMs } of decisionCosts(rows)) console.log(`  ${what}: ${cpuMs.toFixed(1)}`);
   console.log(
-    `\nA partition takes 1,000 writes and 3,000 read units a second; a new table made on demand has ${PARTITIONS}.`,
+    `\nA partition takes 1,000 writes and 3,000 read units per second; a new on-demand table has ${PARTITIONS}.`,
   );
   for (const { failed } of ends) {
     if (failed === undefined) continue;

@@ -80,8 +80,8 @@ async function simulateAll(): Promise<void> {
   });
   const seconds = (performance.now() - began) / 1000;
   console.log(
-    `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} held, ${failed} failed; ` +
-      `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} a second); ` +
+    `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} passed, ${failed} failed; ` +
+      `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} per second); ` +
       `all served after at most ${servedAfter.toFixed(2)} lease times without incidents`,
   );
   process.exitCode = failed > 0 ? 1 : 0;

@@ -34,7 +34,7 @@ test(
 );
 
 test.each(STORIES)(
-  "a fleet that %s is served, even and at rest after whatever befalls it",
+  "a fleet that %s is served, even and at rest after every incident",
   (story) => {
     const told = [...tell({ story, workers: 20, shards: 200 })];
     expect(told.filter((each) => "failed" in each)).toEqual([]);

@@ -19,7 +19,15 @@ const GIVE_UP_MS = 600_000;
 
 export async function printStarts(sizes: readonly Size[] = SIZES): Promise<void> {
   printRow(
-    ...["workers", "shards", "made", "made in vain", "taken", "taken in vain", "read units"],
+    ...[
+      "workers",
+      "shards",
+      "made",
+      "made without effect",
+      "taken",
+      "taken without effect",
+      "read units",
+    ],
     ...["all owned after s", "even after s"],
   );
   printRow(...Array.from({ length: 9 }, () => "---:"));

@@ -155,14 +155,14 @@ export class World {
     const before = moves();
     yield this.#after(ms);
     if (moves() > before) {
-      this.#invariants.violated(`${moves() - before} leases changed hands while all was at rest`);
+      this.#invariants.violated(`${moves() - before} leases changed owners at rest`);
     }
   }
 
   #checkEnd(calmSinceMs: number): void {
     const lack = this.#goals.unserved() || this.#goals.uneven();
     if (lack !== "") {
-      this.#invariants.violated(`${lack}, though all was well at ${Math.round(calmSinceMs)}`);
+      this.#invariants.violated(`${lack}, though the fleet was even at ${Math.round(calmSinceMs)}`);
     }
     for (const shard of this.#stream.open) {
       const total = this.#stream.tip(shard, this.schedule.nowMs);

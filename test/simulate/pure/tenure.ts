@@ -243,7 +243,7 @@ export class PureTenure {
     // The lease may have been lost before and taken again.
     if (!this.trusted) return;
     if (lost.why === "duplicate") {
-      invariants.violated(`${process.name} believes that ${this.shardId} has a double`);
+      invariants.violated(`${process.name} assumes a duplicate worker at ${this.shardId}`);
     }
     this.lose("reason" in lost ? lost.reason : lost.why);
   }

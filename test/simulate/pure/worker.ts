@@ -186,7 +186,7 @@ export class PureWorker {
     this.#strangers = watchStrangers(this.#strangers, leases, workerId, held, ours);
     for (const [shardId, { moves }] of this.#strangers) {
       if (moves > this.#strangerMovesTolerated) {
-        invariants.violated(`${process.name} sees a double at ${shardId}`);
+        invariants.violated(`${process.name} sees a duplicate worker at ${shardId}`);
       }
     }
   }
