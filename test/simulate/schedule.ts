@@ -2,13 +2,18 @@
 // promises that can settle without time passing do so before the next event starts. A run is thus a
 // function of its seed.
 
-import type { Process } from "./process.ts";
+/** What the queue needs to know of the process whose code an event runs (process.ts). */
+export interface EventOwner {
+  readonly dead: boolean;
+  readonly paused: boolean;
+  defer(event: Event): void;
+}
 
 export interface Event {
   readonly atMs: number;
   readonly order: number;
   /** The process whose code the event runs; none for events in the services and in the world. */
-  readonly process: Process | undefined;
+  readonly process: EventOwner | undefined;
   run: (() => void) | undefined;
 }
 
@@ -19,13 +24,13 @@ export class Schedule {
   #order = 0;
   readonly #heap: Event[] = [];
 
-  at(atMs: number, run: () => void, process?: Process): Event {
+  at(atMs: number, run: () => void, process?: EventOwner): Event {
     const event = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, process, run };
     this.#push(event);
     return event;
   }
 
-  in(ms: number, run: () => void, process?: Process): Event {
+  in(ms: number, run: () => void, process?: EventOwner): Event {
     return this.at(this.nowMs + ms, run, process);
   }
 

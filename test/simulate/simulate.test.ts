@@ -12,7 +12,7 @@ const PURE_SEEDS = 400;
 const LIMIT_MS = 300_000;
 
 test(
-  "fleets of every kind keep the promises of leases",
+  "fleets of every kind keep the invariants of leases",
   async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { violation } = await run({ seed });
@@ -23,7 +23,7 @@ test(
 );
 
 test(
-  "hundreds of small fleets keep them by their decisions alone",
+  "hundreds of small fleets keep them with decisions only",
   () => {
     for (let seed = 1; seed <= PURE_SEEDS; seed++) {
       const { violation } = runPure({ seed });
@@ -45,7 +45,7 @@ test.each(STORIES)(
 );
 
 test.each([false, true])(
-  "the same seed is the same run (decisions alone: %s)",
+  "the same seed gives the same run (decisions only: %s)",
   async (pure) => {
     const traces = await Promise.all(
       [1, 2].map(async () => {
@@ -61,7 +61,7 @@ test.each([false, true])(
 );
 
 test(
-  "a fleet that starts at once on an empty table makes its leases once, and seldom races for them",
+  "a fleet that starts at once on an empty table creates its leases once, with few races",
   async () => {
     const workers = 10;
     const shards = 100;
