@@ -123,7 +123,7 @@ class LambdaTest(unittest.TestCase):
     def test_the_lowest_failed_item_is_delivered_again(self):
         written, raised = play(failing("3", "2"), INITIALIZE, THREE, ACK)
         self.assertIsInstance(raised, InvocationError)
-        self.assertIn("comes again from 2", str(raised))
+        self.assertIn("will be delivered again from 2", str(raised))
         self.assertEqual(written, [status("initialize"), checkpoint("1", 0)])
 
     def test_the_records_of_an_aggregate_stay_together(self):

@@ -44,12 +44,12 @@ const MANY_SHARDS = 16;
  * KCL's own failover time, if the shortened one would lose leases. An explicit setting takes
  * precedence.
  */
-export function patientWith(shards: number): Readonly<Record<string, string>> {
+export function failoverTimeFor(shards: number): Readonly<Record<string, string>> {
   return shards > MANY_SHARDS ? { failoverTimeMillis: "10000" } : {};
 }
 
 /** The Java daemon with its defaults takes 90 s until its first `initialize`. */
-const PATIENCE_MS = 240_000;
+const START_LIMIT_MS = 240_000;
 const STOP_PATIENCE_MS = 25_000;
 
 export class DaemonRun {
@@ -71,7 +71,7 @@ export class DaemonRun {
 
   /** Waits until the processors have made this number of notes of a kind. */
   waitFor<What extends Note["what"]>(what: What, count = 1) {
-    return waitFor(`${count} × ${what}, noted by record processors`, PATIENCE_MS, () => {
+    return waitFor(`${count} × ${what}, noted by record processors`, START_LIMIT_MS, () => {
       this.notes.poll();
       const found = this.notes.of(what);
       if (found.length >= count) return found;

@@ -162,8 +162,8 @@ async function readBarely(
   const fake = await startFakeKinesis({ shards, recordsPerShard, bytes });
   try {
     const limit = Math.min(10_000, Math.floor(ANSWER_BYTES / ((bytes * 4) / 3 + FRAME_BYTES)));
-    const said = await runNode("read.mjs", fake.url, String(shards), String(limit), ...pipe);
-    const { cpu, seconds } = said as { readonly cpu: number; readonly seconds: number };
+    const output = await runNode("read.mjs", fake.url, String(shards), String(limit), ...pipe);
+    const { cpu, seconds } = output as { readonly cpu: number; readonly seconds: number };
     const read = recordsPerShard * shards;
     return { cpuPerMillion: (cpu / read) * 1e6, recordsPerSecond: read / seconds, seconds };
   } finally {

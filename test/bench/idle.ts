@@ -1,7 +1,7 @@
 // The cost of a daemon without traffic: all shards are empty and every child has been initialized.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith } from "./daemonRun.ts";
+import { DaemonRun, failoverTimeFor } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { uniqueName } from "./paths.ts";
 import type { Command } from "./processes.ts";
@@ -39,7 +39,7 @@ async function measure(daemon: Daemon, shards: number, options: IdleOptions): Pr
   const fake = await startFakeKinesis({ shards, recordsPerShard: 0, bytes: 100 });
   const run = new DaemonRun(daemon, {
     ...options,
-    properties: { ...patientWith(shards), ...options.properties },
+    properties: { ...failoverTimeFor(shards), ...options.properties },
     kinesisUrl: fake.url,
     streamName: "bench",
     applicationName: uniqueName(),

@@ -56,8 +56,8 @@ const NEAR_MS = 1_000;
 /**
  * A daemon has not caught up if it takes longer than this multiple of the shortest possible time.
  */
-const PATIENCE = 2;
-const PATIENCE_MS = 15_000;
+const CATCH_UP_FACTOR = 2;
+const START_LIMIT_MS = 15_000;
 /** "Behind" is the mean over the last seconds of the run. */
 const LAST_MS = 10_000;
 
@@ -144,7 +144,7 @@ async function catchUp(
 ): Promise<Figures> {
   const nearMs = NEAR_MS + workMs + (idleMs === "default" ? 0 : idleMs);
   const shortest = (backlogSeconds * WRITTEN_PER_SECOND) / (READ_PER_SECOND - WRITTEN_PER_SECOND);
-  const untilMs = preciseNowMs() + shortest * 1000 * PATIENCE + PATIENCE_MS;
+  const untilMs = preciseNowMs() + shortest * 1000 * CATCH_UP_FACTOR + START_LIMIT_MS;
   for (;;) {
     run.notes.poll();
     const read = byShard(run.notes.of("upto"));

@@ -73,14 +73,14 @@ export class Program {
     this.#child.kill(signal);
   }
 
-  /** Sends SIGTERM, and SIGKILL if that takes longer than `patienceMs`. */
-  async stop(patienceMs: number): Promise<void> {
+  /** Sends SIGTERM, and SIGKILL if that takes longer than `limitMs`. */
+  async stop(limitMs: number): Promise<void> {
     if (this.#how !== undefined) return;
     this.#child.kill("SIGTERM");
-    const patience = new AbortController();
-    const tooLong = sleep(patienceMs, "late", { signal: patience.signal }).catch(() => "ended");
+    const timeout = new AbortController();
+    const tooLong = sleep(limitMs, "late", { signal: timeout.signal }).catch(() => "ended");
     if ((await Promise.race([this.#ended, tooLong])) === "late") this.#child.kill("SIGKILL");
-    patience.abort();
+    timeout.abort();
     await this.#ended;
   }
 }

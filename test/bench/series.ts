@@ -49,7 +49,7 @@ export async function runSeries<Measured extends Rival>({
         const outcome = await attempt(() => measure(daemon));
         const result = { mode, labels, daemon: daemon.label, ...outcome };
         results.push(result);
-        tell({ time: new Date().toISOString(), ...result });
+        append({ time: new Date().toISOString(), ...result });
       }
     }
   }
@@ -66,7 +66,7 @@ async function attempt(measure: () => Promise<Figures>) {
   }
 }
 
-function tell(result: object): void {
+function append(result: object): void {
   const line = JSON.stringify(result, (_, value: unknown) =>
     typeof value === "number" ? Number(value.toPrecision(6)) : value,
   );

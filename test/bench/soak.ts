@@ -33,7 +33,7 @@ interface Options {
 
 export const RETAINED_PER_HOUR_MAX_MIB = 5;
 /** In a shorter run compiled code still grows. Its slope is shown but does not decide. */
-const JUDGED_FROM_MS = 20 * 60_000;
+const CHECKED_FROM_MS = 20 * 60_000;
 const SAMPLE_EVERY_MS = 10_000;
 const RECORDS_A_PUT = 10;
 const DELIVERY_LIMIT_MS = 60_000;
@@ -83,7 +83,7 @@ async function soak(options: Options, scope: Scope): Promise<boolean> {
     console.log(
       `${put * RECORDS_A_PUT} records, ${replaced} children killed, ${resharded} reshards`,
     );
-    return judge(retainedMib(probeFile), rss);
+    return report(retainedMib(probeFile), rss);
   } finally {
     await run.stop();
     stream.close();
@@ -148,17 +148,17 @@ async function allDelivered(run: DaemonRun, put: number): Promise<void> {
   });
 }
 
-function judge(retained: readonly Sample[], rss: readonly Sample[]): boolean {
+function report(retained: readonly Sample[], rss: readonly Sample[]): boolean {
   const trend = trendOf(retained);
-  tell("retained after garbage collection", trend);
-  tell("RSS", trendOf(rss));
-  const isJudged = lengthMs(retained) >= JUDGED_FROM_MS;
+  print("retained after garbage collection", trend);
+  print("RSS", trendOf(rss));
+  const isChecked = lengthMs(retained) >= CHECKED_FROM_MS;
   const isFlat = trend.perHour <= RETAINED_PER_HOUR_MAX_MIB;
-  const result = isJudged ? (isFlat ? "PASSED" : "FAILED") : "not checked: the run is too short";
+  const result = isChecked ? (isFlat ? "PASSED" : "FAILED") : "not checked: the run is too short";
   console.log(`at most ${RETAINED_PER_HOUR_MAX_MIB} MiB per hour retained: ${result}`);
-  return isFlat || !isJudged;
+  return isFlat || !isChecked;
 }
 
-function tell(what: string, { first, last, max, perHour }: Trend): void {
+function print(what: string, { first, last, max, perHour }: Trend): void {
   console.log(`${what}, MiB: first ${first}, last ${last}, max ${max}, +${perHour} per hour`);
 }

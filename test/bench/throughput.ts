@@ -2,7 +2,7 @@
 // and the record processors do nothing. README.md describes how each figure is measured.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith } from "./daemonRun.ts";
+import { DaemonRun, failoverTimeFor } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { uniqueName } from "./paths.ts";
 import { cpuSeconds } from "./proc.ts";
@@ -97,7 +97,7 @@ async function measure(
     applicationName: uniqueName(),
     properties: {
       ...retrievalProperties(retrieval),
-      ...patientWith(shards),
+      ...failoverTimeFor(shards),
       ...(retrieval === "polling" && daemon.fastest),
       ...options.properties,
     },

@@ -2,7 +2,7 @@
 // are drained by one daemon, or by several that share them.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith } from "./daemonRun.ts";
+import { DaemonRun, failoverTimeFor } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { uniqueName } from "./paths.ts";
 import { cpuSeconds } from "./proc.ts";
@@ -69,7 +69,7 @@ async function measure(
         applicationName,
         workerId: `worker-${i + 1}`,
         properties: {
-          ...patientWith(shards),
+          ...failoverTimeFor(shards),
           // Each takes only its share, so no lease moves during the measurement.
           maxLeasesForWorker: String(Math.ceil(shards / workers)),
           ...daemon.fastest,

@@ -42,7 +42,7 @@ function life(
       poison: false,
     })),
     checkpoints: [],
-    told: [],
+    received: [],
     ended: false,
     ...more,
   };
@@ -137,7 +137,7 @@ describe("a record that was delivered twice", () => {
 
   it("has no reason if its first child ended in order with a checkpoint", () => {
     const parted = {
-      told: ["shutdownRequested", "leaseLost"],
+      received: ["shutdownRequested", "leaseLost"],
       checkpoints: [checkpoint("1", 30)],
       ended: true,
     };
@@ -151,8 +151,8 @@ describe("a record that was delivered twice", () => {
 
   it("has a reason if the lease went to a worker that joined, and the child received leaseLost", () => {
     const joined = fault({ who: "daemon", worker: "b", pid: 2 });
-    expect(problems(THREE, [{ ...one, told: ["leaseLost"] }, two], [joined])).toEqual([]);
-    expect(problems(THREE, [{ ...one, told: ["leaseLost"] }, two])).toEqual(unexplained);
+    expect(problems(THREE, [{ ...one, received: ["leaseLost"] }, two], [joined])).toEqual([]);
+    expect(problems(THREE, [{ ...one, received: ["leaseLost"] }, two])).toEqual(unexplained);
   });
 });
 
@@ -219,14 +219,14 @@ describe("poison", () => {
 
   it("must have a dead letter", () => {
     expect(problems(poisoned, lives)).toEqual([
-      "POISON: k#2 kills its processors, and is not among the dead letters",
+      "POISON: k#2 kills its processors, and has no dead letter",
     ]);
     expect(problems(poisoned, lives, [], [{ key: "k", n: 2 }])).toEqual([]);
   });
 
   it("is the only kind of record with a dead letter", () => {
     expect(problems(THREE, lives, [], [{ key: "k", n: 3 }])).toEqual([
-      "BURIED: k#3 is among the dead letters, and nothing is wrong with it",
+      "HARMLESS: k#3 has a dead letter, and nothing is wrong with it",
     ]);
   });
 });

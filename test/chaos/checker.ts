@@ -45,14 +45,14 @@ export function check(
   delayBoundMs: number,
 ): Findings {
   const made = deliveriesByRecord(lives);
-  const duplicates = judgeDuplicates(made, faults);
+  const duplicates = explainDuplicates(made, faults);
   const delays = delaysOf(ledger, made);
   return {
     problems: [
       ...findLost(ledger, made),
       ...findInvented(ledger, made),
       ...findDisorder(made),
-      ...judgeLetters(ledger, letters),
+      ...findLetterFaults(ledger, letters),
       ...duplicates.problems,
       ...findBrokenPromises(lives, faults),
       ...findSlow(delays, delayBoundMs),
@@ -98,14 +98,14 @@ function findInvented(ledger: readonly PutRecord[], made: Deliveries): string[] 
     .map((name) => `INVENTED: ${name} was delivered and never put`);
 }
 
-function judgeLetters(ledger: readonly PutRecord[], letters: readonly Letter[]): string[] {
-  const buried = new Set(letters.map(({ key, n }) => nameOf(key, n)));
+function findLetterFaults(ledger: readonly PutRecord[], letters: readonly Letter[]): string[] {
+  const deadLettered = new Set(letters.map(({ key, n }) => nameOf(key, n)));
   return ledger.flatMap(({ key, n, poison }) => {
     const name = nameOf(key, n);
-    if (poison === buried.has(name)) return [];
+    if (poison === deadLettered.has(name)) return [];
     return poison
-      ? [`POISON: ${name} kills its processors, and is not among the dead letters`]
-      : [`BURIED: ${name} is among the dead letters, and nothing is wrong with it`];
+      ? [`POISON: ${name} kills its processors, and has no dead letter`]
+      : [`HARMLESS: ${name} has a dead letter, and nothing is wrong with it`];
   });
 }
 
@@ -125,7 +125,7 @@ function findDisorder(made: Deliveries): string[] {
   });
 }
 
-function judgeDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
+function explainDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
   const problems: string[] = [];
   const causes: Record<string, number> = {};
   let count = 0;

@@ -34,8 +34,8 @@ export async function endFleet({ fleet, journal, disk, ledger, dynamoUrl, id }: 
     const lives = await readJournals(journal);
     const name = ({ key, n }: { readonly key: string; readonly n: number }) => `${key} ${n}`;
     const seen = new Set(lives.flatMap(({ deliveries }) => deliveries.map(name)));
-    const buried = new Set(disk.read().map(name));
-    return ledger.every((put) => (put.poison ? buried : seen).has(name(put)));
+    const deadLettered = new Set(disk.read().map(name));
+    return ledger.every((put) => (put.poison ? deadLettered : seen).has(name(put)));
   });
   for (const member of fleet) {
     const how = await member.end("SIGTERM");

@@ -26,7 +26,7 @@ export function explain(
   const before = one.startedMs < other.startedMs ? one : other;
   // The child ended in order, with a checkpoint at the end: its successor has no reason to start
   // earlier.
-  if (partedInOrder(before)) return undefined;
+  if (endedInOrder(before)) return undefined;
   // The most recent fault counts first.
   const during = faults
     .filter(
@@ -45,12 +45,12 @@ export function explain(
   );
 }
 
-function partedInOrder({ told, checkpoints, deliveries, ended }: Life): boolean {
+function endedInOrder({ received, checkpoints, deliveries, ended }: Life): boolean {
   const last = checkpoints.at(-1);
   const lastDelivery = deliveries.at(-1);
   return (
     ended &&
-    (told[0] === "shutdownRequested" || told[0] === "shardEnded") &&
+    (received[0] === "shutdownRequested" || received[0] === "shardEnded") &&
     last?.error === null &&
     last.askedMs >= (lastDelivery?.atMs ?? 0)
   );
@@ -59,8 +59,8 @@ function partedInOrder({ told, checkpoints, deliveries, ended }: Life): boolean 
 const diedOfPoison = (life: Life) => !life.ended && life.deliveries.at(-1)?.poison === true;
 
 /** It received leaseLost, or a checkpoint was refused for that reason. */
-const lostItsLease = ({ told, checkpoints }: Life) =>
-  told[0] === "leaseLost" || checkpoints.some(({ error }) => error === "ShutdownException");
+const lostItsLease = ({ received, checkpoints }: Life) =>
+  received[0] === "leaseLost" || checkpoints.some(({ error }) => error === "ShutdownException");
 
 /** A worker joined, left, or was unreachable for long enough to count as dead. */
 function sharedAnew(againMs: number, faults: readonly FaultEntry[]): string | undefined {

@@ -35,7 +35,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "child stopped", weight: 5, run: stopChild },
   { name: "daemon killed", weight: 5, run: (field, name) => endDaemon(field, name, "SIGKILL") },
   {
-    name: "daemon told to end",
+    name: "daemon asked to end",
     weight: 3,
     run: (field, name) => endDaemon(field, name, "SIGTERM"),
   },

@@ -34,7 +34,7 @@ export interface Life {
   readonly deliveries: readonly Delivery[];
   readonly checkpoints: readonly AskedCheckpoint[];
   /** leaseLost, shardEnded and shutdownRequested, in the order in which it received them. */
-  readonly told: readonly string[];
+  readonly received: readonly string[];
   /** Whether it saw the end of its STDIN. */
   readonly ended: boolean;
 }
@@ -65,7 +65,7 @@ type Line =
       readonly upTo?: string;
       readonly error: string | null;
     }
-  | { readonly is: "told"; readonly t: number; readonly action: string }
+  | { readonly is: "received"; readonly t: number; readonly action: string }
   | { readonly is: "end"; readonly t: number };
 
 /** All processes, in the order in which they started. */
@@ -107,7 +107,7 @@ export function parseLife(file: string, text: string): Life | undefined {
     checkpoints: of("checkpoint").flatMap(({ asked, t, upTo, error }) =>
       upTo === undefined ? [] : [{ askedMs: asked, answeredMs: t, upTo, error }],
     ),
-    told: of("told").map(({ action }) => action),
+    received: of("received").map(({ action }) => action),
     ended: of("end").length > 0,
   };
 }

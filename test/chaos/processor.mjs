@@ -18,7 +18,7 @@ const note = (entry) => writeSync(file, `${JSON.stringify({ t: now(), ...entry }
 const send = (message) => process.stdout.write(`\n${JSON.stringify(message)}\n`);
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const hear = async () => {
+const readMessage = async () => {
   const { value, done } = await lines.next();
   return done ? undefined : JSON.parse(value);
 };
@@ -29,7 +29,7 @@ const hear = async () => {
 async function checkpoint({ sequenceNumber = null, subSequenceNumber = null } = {}) {
   const asked = now();
   send({ action: "checkpoint", sequenceNumber, subSequenceNumber });
-  const answer = await hear();
+  const answer = await readMessage();
   if (answer) note({ is: "checkpoint", asked, upTo: last, error: answer.error });
   return answer?.error;
 }
@@ -54,7 +54,7 @@ function work(record) {
   if (chance(0.3)) pause(1);
 }
 
-for (let message = await hear(); message; message = await hear()) {
+for (let message = await readMessage(); message; message = await readMessage()) {
   const { action } = message;
   if (action === "initialize") {
     const { shardId } = message;
@@ -71,7 +71,7 @@ for (let message = await hear(); message; message = await hear()) {
     // Sometimes a batch has no checkpoint, as with processors that checkpoint once per minute.
     if (chance(0.8)) await checkpoint();
   } else {
-    note({ is: "told", action });
+    note({ is: "received", action });
     ended = action === "shardEnded";
     if (ended) last = "SHARD_END#0";
     if (action !== "leaseLost") await checkpoint();

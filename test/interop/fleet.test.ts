@@ -70,13 +70,16 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
     took.push(`${name}: ${what}`);
     console.log(took.at(-1));
   };
-  const tell = (what: string, seconds: number) => note(`${what}: ${seconds.toFixed(1)} s`);
+  const noteTime = (what: string, seconds: number) => note(`${what}: ${seconds.toFixed(1)} s`);
   const expectNoProblems = async () => {
     const { problems } = await fleet.findings();
     // Records that are still in flight are not lost.
-    judge([...problems.filter((problem) => !problem.startsWith("LOST")), ...fleet.foreignWrites()]);
+    expectNone([
+      ...problems.filter((problem) => !problem.startsWith("LOST")),
+      ...fleet.foreignWrites(),
+    ]);
   };
-  const judge = (problems: readonly string[]) => {
+  const expectNone = (problems: readonly string[]) => {
     if (!alone) expect(problems).toEqual([]);
     else if (problems.length > 0) note(`${problems.length} problems, the first: ${problems[0]}`);
   };
@@ -93,7 +96,7 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   const allOf = (owner: string) => (shares: Readonly<Record<string, number>>) =>
     sum(shares) > 0 && shares[owner] === sum(shares);
   const tellShares = async (what: string, holds: Parameters<typeof fleet.untilShares>[1]) =>
-    tell(what, await fleet.untilShares(what, holds));
+    noteTime(what, await fleet.untilShares(what, holds));
 
   const first = await fleet.start(theirs, "theirs-1");
   await tellShares("a new application, until theirs has all leases", allOf("theirs-1"));
@@ -106,7 +109,10 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   const began = performance.now();
   await fleet.untilShares("the children to be read", (shares) => shares["nobody"] === undefined);
   while (!(await fleet.isThrough())) await new Promise((resolve) => setTimeout(resolve, 100));
-  tell("a split and a merge, until only children are left", (performance.now() - began) / 1000);
+  noteTime(
+    "a split and a merge, until only child shards are left",
+    (performance.now() - began) / 1000,
+  );
   await expectNoProblems();
 
   fleet.kill(node);
@@ -119,15 +125,15 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   await tellShares("ours joins a third time, until its share", shared("ours-3", "theirs-1"));
   await expectNoProblems();
 
-  const asleep = await fleet.pause(third, "theirs to have all", allOf("theirs-1"));
-  tell("ours asleep, until theirs has all", asleep.seconds);
-  const late = await asleep.resume();
+  const paused = await fleet.pause(third, "theirs to have all", allOf("theirs-1"));
+  noteTime("ours paused, until theirs holds all", paused.seconds);
+  const late = await paused.resume();
   note(`ours awake again: ${late} records to children whose leases were gone`);
   if (ours === "node") expect(late).toBe(0);
   await fleet.untilShares("ours to have a share again", shared("ours-3", "theirs-1"));
   await expectNoProblems();
   const other = await fleet.pause(first, "ours to have all", allOf("ours-3"));
-  tell("theirs asleep, until ours has all", other.seconds);
+  noteTime("theirs paused, until ours holds all", other.seconds);
   note(`theirs awake again: ${await other.resume()} records to children whose leases were gone`);
   await fleet.untilShares("theirs to have a share again", shared("theirs-1", "ours-3"));
   await expectNoProblems();
@@ -153,7 +159,7 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   const { problems, records, duplicates, causes } = await fleet.findings();
   const again = `${duplicates} delivered again (${JSON.stringify(causes)})`;
   note(`${records} records, ${again}, ${fleet.writes.length} writes to leases`);
-  judge([...problems, ...fleet.foreignWrites()]);
+  expectNone([...problems, ...fleet.foreignWrites()]);
 }
 
 function sum(shares: Readonly<Record<string, number>>): number {

@@ -19,13 +19,13 @@ export function findForeignWrites(writes: readonly LeaseWrite[]): readonly strin
       .toSorted((a, b) => a.counter - b.counter);
     return history.flatMap((write, index) => {
       const before = history[index - 1];
-      return before && write.checkpoint !== before.checkpoint ? judge(before, write) : [];
+      return before && write.checkpoint !== before.checkpoint ? findErrors(before, write) : [];
     });
   });
 }
 
 /** @param write the write that moved the checkpoint. */
-function judge(before: LeaseWrite, write: LeaseWrite): readonly string[] {
+function findErrors(before: LeaseWrite, write: LeaseWrite): readonly string[] {
   const { writer, leaseKey, counter, checkpoint } = write;
   const what = `${writer} wrote ${checkpoint} to ${leaseKey} at ${counter}`;
   if (before.counter === counter) return [`TWICE: ${what}, and ${before.writer} another`];

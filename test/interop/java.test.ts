@@ -71,12 +71,12 @@ async function playWith(used: Scope, transcripts: readonly Transcript[]): Promis
   });
   const plays = transcripts.map(async (transcript, index) => {
     const play = playJava(transcript, { ...stageFor(shards[index]), log, ended });
-    const told = play.then(
+    const played = play.then(
       () => outcomes.set(transcript.name, undefined),
       (error) => outcomes.set(transcript.name, brief(error)),
     );
-    if (!hasStop(transcript)) others.push(told);
-    await told;
+    if (!hasStop(transcript)) others.push(played);
+    await played;
   });
   const java = startJava(table, {
     executableName: puppets.command,

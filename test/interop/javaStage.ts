@@ -62,7 +62,7 @@ class Player {
       this.#puppet = first;
       return;
     }
-    void first.obey().catch(() => {});
+    void first.answerAll().catch(() => {});
     if (/^\d/.test(sequenceNumber)) {
       const done = { data: "Y2F0", partitionKey: "before", sequenceNumber };
       // The first batch must exist before the child, or it would arrive in parts.
@@ -77,13 +77,13 @@ class Player {
   }
 
   async perform(step: Step): Promise<void> {
-    if (step.from === "child") return this.#say({ say: this.#real(spoken(step)) });
+    if (step.from === "child") return this.#send({ say: this.#real(spoken(step)) });
     if (step.from === "event") return this.#happen(step.event);
     const expected = spoken(step);
     const { records } = JSON.parse(expected) as Line;
     if (records) await this.#put(records);
-    const heard = await this.#hear();
-    expect(heard).toBe(records ? this.#batch(expected, heard ?? "{}") : this.#plain(expected));
+    const line = await this.#readLine();
+    expect(line).toBe(records ? this.#batch(expected, line ?? "{}") : this.#plain(expected));
   }
 
   async #happen(event: TranscriptEvent): Promise<void> {
@@ -99,17 +99,17 @@ class Player {
         expect(await world.stored()).toBe(this.#real(event.text));
         return;
       case "stderr":
-        this.#say({ warn: event.text });
+        this.#send({ warn: event.text });
         return waitUntil(() => log().includes(event.text), `the log to have ${event.text}`);
       case "stdin closes":
-        expect(await this.#hear()).toBeNull();
+        expect(await this.#readLine()).toBeNull();
         return;
       case "stdout closes":
-        return this.#say({ hangUp: true });
+        return this.#send({ hangUp: true });
       case "child exits":
-        return this.#say({ exit: Number(event.text) });
+        return this.#send({ exit: Number(event.text) });
       case "child fails":
-        this.#say({ leave: true });
+        this.#send({ leave: true });
         expect(await within(ended, "the daemon's end")).toBe("exit code 1");
         return;
       default:
@@ -124,13 +124,13 @@ class Player {
       this.#numbers.set(ours, theirs);
   }
 
-  #say(order: Readonly<Record<string, unknown>>): void {
-    this.#puppet?.tell(order);
+  #send(order: Readonly<Record<string, unknown>>): void {
+    this.#puppet?.send(order);
   }
 
-  async #hear(): Promise<string | null> {
+  async #readLine(): Promise<string | null> {
     if (!this.#puppet) throw new Error("there is no child");
-    return within(this.#puppet.hear(), "a line of the daemon");
+    return within(this.#puppet.readLine(), "a line of the daemon");
   }
 
   /** A line other than a batch, as this daemon should write it. */
@@ -138,8 +138,8 @@ class Player {
     return this.#real(expected).replace("shardId-000000000000", this.#stage.world.shardId);
   }
 
-  #batch(expected: string, heard: string): string {
-    const theirs = JSON.parse(heard) as Line & { readonly millisBehindLatest?: unknown };
+  #batch(expected: string, line: string): string {
+    const theirs = JSON.parse(line) as Line & { readonly millisBehindLatest?: unknown };
     const ours = JSON.parse(this.#real(expected)) as Line;
     const records = ours.records?.map((record, index) => ({
       ...record,

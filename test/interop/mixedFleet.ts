@@ -147,7 +147,7 @@ export class MixedFleet {
   async terminate(member: Member): Promise<void> {
     const { kind, name, program } = member;
     this.#living.delete(member);
-    const over = this.#faults.begin(`${kind} told to end`, {
+    const over = this.#faults.begin(`${kind} asked to end`, {
       who: "daemon",
       worker: name,
       pid: program.pid,

@@ -82,7 +82,7 @@ class Stage {
       case "daemon":
         return this.#expectFromDaemon(step);
       case "child":
-        return this.#strings.tell({ say: spoken(step) });
+        return this.#strings.send({ say: spoken(step) });
       case "event":
         return this.#happen(step.event);
     }
@@ -109,10 +109,10 @@ class Stage {
     const expected = spoken(step);
     const message = JSON.parse(expected) as { action: string; millisBehindLatest?: number | null };
     if (message.action === "processRecords") this.#batches.put(batchIn(expected));
-    const heard = await this.#strings.hear();
+    const line = await this.#strings.readLine();
     // A diff of 16 MiB is not useful.
-    if (expected.length > 100_000) expect(heard === expected).toBe(true);
-    else expect(heard).toBe(expected);
+    if (expected.length > 100_000) expect(line === expected).toBe(true);
+    else expect(line).toBe(expected);
   }
 
   async #happen(event: TranscriptEvent): Promise<void> {
@@ -134,14 +134,14 @@ class Stage {
         expect(storedText(this.#lease)).toBe(event.text);
         return;
       case "child fails": {
-        await this.#strings.tell({ leave: true });
+        await this.#strings.send({ leave: true });
         const error = await this.#consumed;
         expect([ChildFailed, ShardEndNotCheckpointed]).toContain(error?.constructor);
         this.#failed = true;
         return;
       }
       case "stderr":
-        await this.#strings.tell({ warn: event.text });
+        await this.#strings.send({ warn: event.text });
         await this.#events.until(() => this.#events.lines("stderr").includes(event.text));
         return;
       case "log":
@@ -150,12 +150,12 @@ class Stage {
         );
         return;
       case "stdin closes":
-        expect(await this.#strings.hear()).toBeNull();
+        expect(await this.#strings.readLine()).toBeNull();
         return;
       case "stdout closes":
-        return this.#strings.tell({ hangUp: true });
+        return this.#strings.send({ hangUp: true });
       case "child exits": {
-        await this.#strings.tell({ exit: Number(event.text) });
+        await this.#strings.send({ exit: Number(event.text) });
         const exited = await this.#events.until(() => this.#events.of("childExited")[0]);
         expect(exited.exitCode).toBe(Number(event.text));
         return;

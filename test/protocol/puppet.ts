@@ -39,7 +39,7 @@ export class Strings {
     });
   }
 
-  async tell(order: {
+  async send(order: {
     readonly say?: string;
     readonly warn?: string;
     readonly hangUp?: true;
@@ -52,12 +52,12 @@ export class Strings {
   }
 
   /** The next line that the daemon wrote, or `null` at the end of input. */
-  async hear(): Promise<string | null> {
+  async readLine(): Promise<string | null> {
     const { socket, replies } = await this.#puppet;
     socket.write(`${JSON.stringify({ listen: true })}\n`);
     const reply = await replies.next();
     if (reply.done) throw new Error("the puppet is gone");
-    return (JSON.parse(reply.value) as { heard: string | null }).heard;
+    return (JSON.parse(reply.value) as { line: string | null }).line;
   }
 
   async release(): Promise<void> {

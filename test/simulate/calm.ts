@@ -59,7 +59,7 @@ export function calmFleet(
   return { scenario, schedule, stream, table, fleet, random, advance };
 }
 
-export function told(number: number): string {
+export function formatted(number: number): string {
   return Number.isInteger(number) || number >= 100
     ? Math.round(number).toLocaleString("en")
     : number.toFixed(1);

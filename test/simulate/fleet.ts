@@ -42,7 +42,7 @@ export class Fleet extends Crew {
           // All workers support handover requests, so a lease must never be stolen.
           if (event.how === "stolen") invariants.violated(`${event.shardId} was stolen`);
         }
-        this.#heard(process, event);
+        this.#count(process, event);
       },
       consume: (lease) => this.#consume(lease, taken.get(lease.shardId) ?? "", process),
       random: process.random.next,
@@ -86,7 +86,7 @@ export class Fleet extends Crew {
     });
   }
 
-  #heard({ name }: Process, event: Event): void {
+  #count({ name }: Process, event: Event): void {
     this.count(event.type === "leaseTaken" ? `${event.type} (${event.how})` : event.type);
     if (event.type === "leaseRenewed") return;
     const { type, ...facts } = event;

@@ -62,10 +62,10 @@ export class Invariants {
     for (const shardId of this.#contested) {
       const trusting = [...(this.holdings.get(shardId) ?? [])].filter(isTrusted);
       if (trusting.length < 2) continue;
-      const told = trusting.map(
+      const workers = trusting.map(
         ({ process, how, counter }) => `${process.name} (${how} at ${counter})`,
       );
-      this.violated(`${shardId} is trusted by ${told.join(" and ")}`);
+      this.violated(`${shardId} is trusted by ${workers.join(" and ")}`);
     }
   }
 

@@ -152,12 +152,12 @@ export class LargeFleet {
     return step;
   }
 
-  #step(what: string, befall: () => void): Step {
+  #step(what: string, cause: () => void): Step {
     const { meter, requests } = this.table;
     const taken = () => (requests.get("take") ?? 0) - (this.table.refused.get("take") ?? 0);
     const before = { taken: taken(), pages: requests.get("scan") ?? 0 };
     const sinceMs = this.#schedule.nowMs;
-    befall();
+    cause();
     const lastMs = this.#schedule.nowMs;
     const { servedWithinMs, evenWithinMs } = this.#goals;
     this.#until("served", lastMs + servedWithinMs, () => this.#goals.unserved());

@@ -4,10 +4,10 @@
 import { on } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Lease } from "../../src/leases/lease.ts";
-import { printRow, told } from "./calm.ts";
+import { formatted, printRow } from "./calm.ts";
 import { decisionCosts } from "./decisionCost.ts";
 import type { LargeSize, Step } from "./large.ts";
-import { type Chapter, STORIES, type Told } from "./largeStories.ts";
+import { type Chapter, type Progress, STORIES } from "./largeStories.ts";
 import { PARTITIONS } from "./units.ts";
 
 /** The heap limit of each scenario. */
@@ -23,7 +23,7 @@ export async function printScale(size: LargeSize): Promise<void> {
   printRow(...COLUMNS.map((_, i) => (i === 0 ? "---" : "---:")));
   const ends = await Promise.all(STORIES.map((story) => follow({ story, ...size })));
   const rows = ends.flatMap(({ rows }) => rows);
-  console.log(`\nOne scan of ${told(rows.length)} leases, in ms of CPU time:`);
+  console.log(`\nOne scan of ${formatted(rows.length)} leases, in ms of CPU time:`);
   for (const { what, cpuMs } of decisionCosts(rows)) console.log(`  ${what}: ${cpuMs.toFixed(1)}`);
   console.log(
     `\nA partition takes 1,000 writes and 3,000 read units per second; a new on-demand table has ${PARTITIONS}.`,
@@ -46,12 +46,12 @@ async function follow(chapter: Chapter): Promise<End> {
   try {
     thread.postMessage(chapter);
     let rows: readonly Lease[] = [];
-    for await (const [news] of on(thread, "message") as AsyncIterable<[Told]>) {
-      if ("end" in news) break;
-      if ("failed" in news)
-        return { rows, failed: `the fleet that ${chapter.story}: ${news.failed}` };
-      if ("rows" in news) rows = news.rows;
-      else print(news.step);
+    for await (const [progress] of on(thread, "message") as AsyncIterable<[Progress]>) {
+      if ("end" in progress) break;
+      if ("failed" in progress)
+        return { rows, failed: `the fleet that ${chapter.story}: ${progress.failed}` };
+      if ("rows" in progress) rows = progress.rows;
+      else print(progress.step);
     }
     return { rows, failed: undefined };
   } finally {
@@ -67,8 +67,8 @@ function print({ what, servedAfterMs, evenAfterMs, taken, scansPerSecond, loads 
   const partitions = loads.flatMap((load) => load.partitions.filter((units) => units > 0));
   printRow(
     what,
-    ...[servedAfterMs / 1_000, evenAfterMs / 1_000, taken, scansPerSecond].map(told),
-    ...[mean(reads), Math.max(...reads)].map(told),
-    ...[mean(writes), Math.max(...writes), Math.max(...partitions)].map(told),
+    ...[servedAfterMs / 1_000, evenAfterMs / 1_000, taken, scansPerSecond].map(formatted),
+    ...[mean(reads), Math.max(...reads)].map(formatted),
+    ...[mean(writes), Math.max(...writes), Math.max(...partitions)].map(formatted),
   );
 }

@@ -43,7 +43,7 @@ function tellFailure({ seed, violation }: Outcome): void {
   console.log(`  to repeat it with a trace: npm run simulate --${again}`);
 }
 
-function told(counts: ReadonlyMap<string, number>): string {
+function formatted(counts: ReadonlyMap<string, number>): string {
   return [...counts].map(([what, count]) => `${what} ${count}`).join(", ");
 }
 
@@ -52,7 +52,9 @@ async function simulateOne(seed: number): Promise<void> {
   const outcome = await run({ seed, ...asked, ...trace });
   tellFailure(outcome);
   const { requests, refused, counts } = outcome;
-  console.log(`requests ${told(requests)}; refused ${told(refused)}; ${told(counts)}`);
+  console.log(
+    `requests ${formatted(requests)}; refused ${formatted(refused)}; ${formatted(counts)}`,
+  );
   process.exitCode = outcome.violation === undefined ? 0 : 1;
 }
 

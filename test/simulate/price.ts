@@ -1,7 +1,7 @@
 // What a fleet costs at rest: requests and units counted in the simulation, next to those of a Java
 // fleet.
 
-import { calmFleet, printRow, ROWS_PER_PAGE, told } from "./calm.ts";
+import { calmFleet, formatted, printRow, ROWS_PER_PAGE } from "./calm.ts";
 import { java2, java3, type UnitsPerHour } from "./java.ts";
 import { asChild } from "./stream.ts";
 import { rowBytes } from "./units.ts";
@@ -92,6 +92,6 @@ export async function printPrice(sizes: readonly Size[] = PRICED): Promise<void>
     const reference = [java2, java3].map((java) => java(workers, shards, ours.tableBytes));
     const reads = [ours, led, ...reference].map(({ readUnits }) => readUnits);
     const writes = [ours, led, ...reference].map(({ writeUnits }) => writeUnits);
-    printRow(...[workers, shards, ...reads, ...writes].map(told));
+    printRow(...[workers, shards, ...reads, ...writes].map(formatted));
   }
 }

@@ -1,7 +1,7 @@
 // Simulates a few dozen small fleets. `npm run simulate` runs any number. See README.md.
 
 import { expect, test } from "vitest";
-import { STORIES, tell } from "./largeStories.ts";
+import { runStory, STORIES } from "./largeStories.ts";
 import { runPure } from "./pure/run.ts";
 import { run } from "./run.ts";
 import { startTogether } from "./start.ts";
@@ -36,9 +36,9 @@ test(
 test.each(STORIES)(
   "a fleet that %s is served, even and at rest after every incident",
   (story) => {
-    const told = [...tell({ story, workers: 20, shards: 200 })];
-    expect(told.filter((each) => "failed" in each)).toEqual([]);
-    const steps = told.flatMap((each) => ("step" in each ? each.step : []));
+    const progress = [...runStory({ story, workers: 20, shards: 200 })];
+    expect(progress.filter((each) => "failed" in each)).toEqual([]);
+    const steps = progress.flatMap((each) => ("step" in each ? each.step : []));
     expect(steps.at(0)?.taken).toBeGreaterThanOrEqual(200);
   },
   LIMIT_MS,

@@ -2,7 +2,7 @@
 // workers want them.
 
 import { actualOwner } from "../../src/leases/lease.ts";
-import { calmFleet, printRow, told } from "./calm.ts";
+import { calmFleet, formatted, printRow } from "./calm.ts";
 
 type Size = readonly [workers: number, shards: number];
 
@@ -33,7 +33,7 @@ export async function printStarts(sizes: readonly Size[] = SIZES): Promise<void>
   printRow(...Array.from({ length: 9 }, () => "---:"));
   for (const [workers, shards] of sizes) {
     const cost = await startTogether(workers, shards);
-    printRow(...[workers, shards, ...Object.values(cost)].map(told));
+    printRow(...[workers, shards, ...Object.values(cost)].map(formatted));
   }
 }
 

@@ -151,7 +151,7 @@ test("failed items: checkpoint before the lowest, then the process ends", async 
     [INITIALIZE, process3, ACK],
   );
   assert.ok(failure instanceof InvocationError);
-  assert.match(failure.message, /comes again from 2/);
+  assert.match(failure.message, /will be delivered again from 2/);
   assert.deepEqual(written, [status("initialize"), checkpoint("1", 0)]);
 });
 

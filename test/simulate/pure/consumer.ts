@@ -21,7 +21,9 @@ export class PureConsumer {
   readonly #service: Service;
   readonly #leasesAdded: () => void;
   readonly #returned: () => void;
-  #nap: { readonly timer: Event; readonly wake: () => void; readonly news: boolean } | undefined;
+  #nap:
+    | { readonly timer: Event; readonly wake: () => void; readonly endsEarly: boolean }
+    | undefined;
   /** Whether it waits for a response of the table, while it holds the lease. */
   #isAsking = false;
   #done = 0;
@@ -57,7 +59,7 @@ export class PureConsumer {
 
   /** A parent of the shard may have ended. */
   ring(): void {
-    if (this.#nap?.news) this.interrupt();
+    if (this.#nap?.endsEarly) this.interrupt();
   }
 
   waitForParents(): void {
@@ -219,12 +221,12 @@ export class PureConsumer {
     return this.#service.parts.scenario.pace;
   }
 
-  /** @param news whether an event of a parent ends the pause. */
-  #sleep(ms: number, wake: () => void, news = false): void {
+  /** @param endsEarly whether an event of a parent ends the pause. */
+  #sleep(ms: number, wake: () => void, endsEarly = false): void {
     const timer = this.#service.parts.process.timer(this.#isOver() ? 0 : ms, () => {
       this.#nap = undefined;
       wake();
     });
-    this.#nap = { timer, wake, news };
+    this.#nap = { timer, wake, endsEarly };
   }
 }

@@ -15,7 +15,7 @@ export class PureFleet extends Crew {
       ...this.parts,
       workerId: worker.workerId,
       process: worker.process,
-      heard: (what, about) => {
+      count: (what, about) => {
         this.count(what);
         this.parts.trace(worker.process.name, `${what} ${about}`);
       },

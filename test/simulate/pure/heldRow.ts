@@ -22,7 +22,7 @@ export class PureRow {
   /** Monotonic time at which the last successful write began. */
   writtenMs: number;
   /** The row after a write whose response never arrived, if the write took effect. */
-  #doubtful: Lease | undefined;
+  #unconfirmed: Lease | undefined;
   #busy = false;
   #inFlight: { readonly answer: Event; readonly fail: () => void } | undefined;
   readonly #line: (() => void)[] = [];
@@ -73,12 +73,12 @@ export class PureRow {
       (answer) => {
         this.#inFlight = undefined;
         if ("trouble" in answer) {
-          if (answer.trouble === "unavailable") this.#doubtful = next;
+          if (answer.trouble === "unavailable") this.#unconfirmed = next;
           return done("trouble");
         }
         if (answer.value === "written") {
           this.lease = next;
-          this.#doubtful = undefined;
+          this.#unconfirmed = undefined;
           this.writtenMs = startMs;
           return done("written");
         }
@@ -100,9 +100,9 @@ export class PureRow {
     const answer = table.request(process, "read", apply, (answer) => {
       this.#inFlight = undefined;
       if ("trouble" in answer) return done("trouble");
-      const conflict = explain(this.lease, this.#doubtful, answer.value, workerId);
+      const conflict = explain(this.lease, this.#unconfirmed, answer.value, workerId);
       if (conflict.why === "ours") {
-        if (conflict.lease.counter > this.lease.counter) this.#doubtful = undefined;
+        if (conflict.lease.counter > this.lease.counter) this.#unconfirmed = undefined;
         this.lease = conflict.lease;
       }
       done(conflict);

@@ -13,7 +13,7 @@ import type { Operation } from "../table.ts";
 export interface ServiceParts extends CrewParts {
   readonly workerId: string;
   readonly process: Process;
-  readonly heard: (what: string, about: string) => void;
+  readonly count: (what: string, about: string) => void;
   readonly ended: () => void;
 }
 

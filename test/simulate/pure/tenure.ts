@@ -81,7 +81,7 @@ export class PureTenure {
   lose(reason: string): void {
     if (this.#lost) return;
     this.#lost = true;
-    this.#service.parts.heard("leaseLost", `${this.shardId}: ${reason}`);
+    this.#service.parts.count("leaseLost", `${this.shardId}: ${reason}`);
     this.#row.abort();
     this.#ears.interrupted();
   }
@@ -157,7 +157,7 @@ export class PureTenure {
   }
 
   #releaseRow(done: (result: "written" | "trouble" | RowLost) => void): void {
-    const { workerId, heard } = this.#service.parts;
+    const { workerId, count } = this.#service.parts;
     const recipient = (lease: Lease) => {
       const to = nextOwner(lease);
       return to === workerId ? undefined : to;
@@ -180,7 +180,7 @@ export class PureTenure {
     this.#row.write(asked, (result) => {
       if (result === "written" || (result !== "trouble" && result.why === "released")) {
         this.#lost = true;
-        heard("leaseReleased", this.shardId);
+        count("leaseReleased", this.shardId);
       } else if (result !== "trouble") this.#loseRow(result);
       done(result);
     });
@@ -227,10 +227,10 @@ export class PureTenure {
 
   /** The row may show that another worker requests the lease. Then the consumer must finish. */
   #noticeHandover(): void {
-    const { workerId, heard, process } = this.#service.parts;
+    const { workerId, count, process } = this.#service.parts;
     const to = nextOwner(this.lease);
     if (to === undefined || to === workerId || this.#handingOver || !this.trusted) return;
-    heard("handoverRequested", `${this.shardId} by ${to}`);
+    count("handoverRequested", `${this.shardId} by ${to}`);
     this.#handingOver = true;
     this.requestStop();
     if (!this.#renewal || !owesAnswer(this.lease)) return;

@@ -55,7 +55,7 @@ export class PureWorker {
   #underWay = 0;
   /** The wait for the next scan, and whether an early scan may be useful. */
   #rest: Event | undefined;
-  #news = false;
+  #scansEarly = false;
   /** No scan before this time, whatever happens. */
   #nextScanMs = Number.NEGATIVE_INFINITY;
 
@@ -67,14 +67,14 @@ export class PureWorker {
   }
 
   scan(): void {
-    this.#news = false;
+    this.#scansEarly = false;
     this.#rest = undefined;
     this.#service.scan(this.#wish, (leases) => {
       if (this.#stopping) return;
       if (leases.length > 0) return this.#pass(leases);
       const { process } = this.#parts;
       const again = () => this.#scanIn(EMPTY_RESCAN_MS);
-      this.#tell(() => undefined);
+      this.#inform(() => undefined);
       const emptyMs = process.monotonicMs() - this.#lastFilledMs;
       if (emptyMs > this.#service.settings.failoverTimeMillis) this.#housekeeping.fill(again);
       else again();
@@ -100,7 +100,7 @@ export class PureWorker {
     const leases = scanned.map((lease) => this.#latest(lease));
     const observation = observe(this.#memory, leases, nowMs);
     this.#memory.remember(observation);
-    this.#tell((shardId) => observation.get(shardId)?.lease);
+    this.#inform((shardId) => observation.get(shardId)?.lease);
     this.#lookForDuplicate(leases);
     for (const [shardId, untilMs] of this.#expectedUntilMs) {
       if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
@@ -145,11 +145,11 @@ export class PureWorker {
     }
     const { process } = this.#parts;
     const leastMs = this.#nextScanMs - process.monotonicMs();
-    this.#rest = process.timer(Math.max(leastMs, this.#news ? 0 : ms), () => this.scan());
+    this.#rest = process.timer(Math.max(leastMs, this.#scansEarly ? 0 : ms), () => this.scan());
   }
 
   #ring(): void {
-    this.#news = true;
+    this.#scansEarly = true;
     if (!this.#rest) return;
     this.#rest.run = undefined;
     this.#scanIn(0);
@@ -161,7 +161,7 @@ export class PureWorker {
   }
 
   /** Passes the scan's information to the holders of leases. */
-  #tell(byId: (shardId: string) => Lease | undefined): void {
+  #inform(byId: (shardId: string) => Lease | undefined): void {
     const { workerId } = this.#parts;
     for (const [shardId, { tenure, consumer }] of this.#held) {
       if (tenure.isReleasing) continue;
@@ -228,14 +228,14 @@ export class PureWorker {
   }
 
   #hold(lease: Lease, takenMs: number, how: Take["how"]): void {
-    const { invariants, process, stream, heard } = this.#parts;
+    const { invariants, process, stream, count } = this.#parts;
     const { shardId, counter } = lease;
     const shard = stream.shards.get(shardId);
     if (!shard) {
       invariants.violated(`a lease of ${shardId}, which does not exist`);
       return;
     }
-    heard(`leaseTaken (${how})`, shardId);
+    count(`leaseTaken (${how})`, shardId);
     if (how === "stolen") invariants.violated(`${shardId} was stolen`);
     this.#expectedUntilMs.delete(shardId);
     const tenure = new PureTenure(lease, takenMs, this.#service, {
