@@ -1,24 +1,29 @@
 # shellcheck shell=bash
-# Kinesis record processors in Bash (4.1 or newer) with jq: speaks the MultiLangDaemon protocol for one shard. To be sourced:
+# Runs a Kinesis record processor in Bash (4.1 or later) with jq, for one shard. It speaks the
+# MultiLangDaemon protocol. Source it:
 #
 #     source kcl.sh
-#     process_records() { ... checkpoint; }   # $1 is millisBehindLatest; STDIN has a line for each record, its fields
-#                                             # apart by tabs: sequence number, sub-sequence number, arrival (ms since
-#                                             # 1970), partition key, data in base64 (empty for an empty record)
-#     shard_ended() { checkpoint; }           # must checkpoint, or the children of the shard never start
-#     initialize() { ... }                    # optional: $1 shard id, $2 sequence number or TRIM_HORIZON, LATEST,
-#                                             # AT_TIMESTAMP, $3 sub-sequence number
-#     lease_lost() { ... }                    # optional: another worker has the shard; no more checkpoints
-#     shutdown_requested() { checkpoint; }    # optional: the last chance to checkpoint
+#     # $1 is millisBehindLatest. STDIN has one line per record, with fields separated by tabs:
+#     # sequence number, sub-sequence number, arrival (ms since 1970), partition key, data in
+#     # base64 (empty for an empty record).
+#     process_records() { ... checkpoint; }
+#     shard_ended() { checkpoint; }         # must checkpoint, or the child shards never start
+#     # Optional. $1 is the shard id. $2 is the sequence number, or TRIM_HORIZON, LATEST or
+#     # AT_TIMESTAMP. $3 is the sub-sequence number.
+#     initialize() { ... }
+#     lease_lost() { ... }                  # optional: another worker holds the shard
+#     shutdown_requested() { checkpoint; }  # optional: the last chance to checkpoint
 #     kcl_run
 #
-# An action is read, its function is run, its status is written; the only thing in between are checkpoints. From
-# kcl_run on `set -e` holds: a command that fails, in a function too, ends the process with an error and without a
-# status, so that the records come again. (Call kcl_run by itself, not behind `if` or before `||`: there Bash switches
-# `set -e` off.) STDOUT is STDERR for everything that the functions start, and STDIN is empty or the records. Tabs,
-# line breaks and backslashes in partition keys are written \t, \n, \r and \\.
+# The client reads an action, calls its function and writes its status. Only checkpoints come in
+# between. kcl_run sets `set -e`: if a command fails, in a function too, the process ends with an
+# error and without a status, so the daemon delivers the records again. (Call kcl_run alone, not
+# after `if` or before `||`, because there Bash disables `set -e`.) For everything that the
+# functions start, STDOUT is STDERR, and STDIN is empty or contains the records. Tabs, line breaks
+# and backslashes in partition keys are written \t, \n, \r and \\.
 
-# A message as lines of fields apart by tabs: first the action and what belongs to it, then the records, if any.
+# A message as lines of fields separated by tabs: first the action and its fields, then the records,
+# if any.
 KCL_DECODE='
   if type != "object" then error("not a message") else . end
   | (.action | tostring) as $action
@@ -34,12 +39,13 @@ KCL_DECODE='
 KCL_ATTEMPTS=8
 KCL_FIRST_WAIT_MS=200
 KCL_LONGEST_WAIT_MS=5000
-KCL_LINES=()   # read and not answered yet
-KCL_UNENDED='' # the beginning of a line whose end is still to come
+KCL_LINES=()   # read but not handled yet
+KCL_UNENDED='' # the start of a line whose end has not arrived yet
 
-# checkpoint [SEQUENCE_NUMBER [SUB_SEQUENCE_NUMBER]]: without arguments at the end of all records delivered so far.
-# Throttling and failures of the lease table are tried again for about 12 s. Where it fails, KCL_ERROR is the daemon's
-# word for why: with ShutdownException another worker has the lease, or the daemon has gone.
+# checkpoint [SEQUENCE_NUMBER [SUB_SEQUENCE_NUMBER]]: without arguments, stores the end of all
+# records delivered so far. Throttling and failures of the lease table are retried for about 12 s.
+# If it fails, KCL_ERROR is the daemon's error name. ShutdownException: another worker holds the
+# lease, or the daemon is gone.
 checkpoint() {
   local request attempt longest=$KCL_FIRST_WAIT_MS
   # shellcheck disable=SC2016
@@ -64,8 +70,8 @@ checkpoint() {
   done
 }
 
-# kcl_log LEVEL MESSAGE: to the daemon's log with shard and level (debug, info, warn, error), or to STDERR under a
-# daemon that cannot take it.
+# kcl_log LEVEL MESSAGE: writes to the daemon's log with shard and level (debug, info, warn, error),
+# or to STDERR if the daemon has no such log.
 kcl_log() {
   if [[ -n ${KINESIS_MULTILANG_PROTOCOL_VERSION+set} ]]; then
     # shellcheck disable=SC2016
@@ -75,7 +81,7 @@ kcl_log() {
   fi
 }
 
-# Answers one action after the other until the end of the input.
+# Handles one action after the other until the end of the input.
 kcl_run() {
   local action function
   for function in process_records shard_ended; do
@@ -101,14 +107,15 @@ kcl_run() {
   done
 }
 
-# ---- what follows is not for processors
+# ---- The rest is internal.
 
 kcl_call() {
   if ! declare -F "$1" >/dev/null; then return 0; fi
   "$@"
 }
 
-# Sets KCL_MESSAGE to the fields of the next message, with its records to be read from KCL_RECORDS; 1 at the end.
+# Sets KCL_MESSAGE to the fields of the next message. Its records can be read from KCL_RECORDS.
+# Returns 1 at the end of the input.
 kcl_read() {
   local decoded
   while kcl_read_line; do
@@ -119,15 +126,16 @@ kcl_read() {
     [[ -z ${KCL_RECORDS-} ]] || exec {KCL_RECORDS}<&-
     exec {KCL_RECORDS}<<<"$decoded"
     IFS=$'\t' read -r -a KCL_MESSAGE <&"$KCL_RECORDS"
-    # A batch without records would leave an empty line behind, as if there were one.
+    # A batch without records would produce an empty line, like a record.
     [[ $decoded == *$'\n'* ]] || exec {KCL_RECORDS}</dev/null
     return 0
   done
   return 1
 }
 
-# Sets KCL_LINE to the next line; 1 at the end. (`read` would take a byte at a time from a pipe, and seconds for a
-# batch of 10 MiB. Patterns that cut a string at a line break take the square of its length.)
+# Sets KCL_LINE to the next line. Returns 1 at the end of the input. (`read` would take one byte at
+# a time from a pipe, and seconds for a batch of 10 MiB. Patterns that cut a string at a line break
+# take time quadratic in its length.)
 kcl_read_line() {
   local LC_ALL=C piece last
   while ((${#KCL_LINES[@]} == 0)); do
@@ -138,7 +146,7 @@ kcl_read_line() {
       KCL_UNENDED=
       [[ -n $KCL_LINE ]]
       return
-    elif [[ ${piece:0:${#piece}-1} != *$'\n'* ]]; then # as a rule the only line break is at the end of a message
+    elif [[ ${piece:0:${#piece}-1} != *$'\n'* ]]; then # usually the only line break ends a message
       if [[ ${piece: -1} != $'\n' ]]; then
         KCL_UNENDED+=$piece
         continue
@@ -157,9 +165,9 @@ kcl_read_line() {
   KCL_LINES=("${KCL_LINES[@]:1}")
 }
 
-# Sets KCL_ERROR to the error of the answer, empty when there is none.
+# Sets KCL_ERROR to the error in the daemon's response, or to an empty string.
 kcl_read_answer() {
-  KCL_ERROR=ShutdownException # the daemon has gone
+  KCL_ERROR=ShutdownException # the daemon is gone
   while kcl_read; do
     case ${KCL_MESSAGE[0]} in
       checkpoint)
@@ -175,7 +183,7 @@ kcl_read_answer() {
   done
 }
 
-# A line break in front keeps the message whole behind anything that got onto STDOUT without one.
+# The line break in front protects the message from anything on STDOUT that has no line end.
 kcl_write() {
   printf '\n%s\n' "$1" >&"$KCL_OUT"
 }

@@ -1,4 +1,4 @@
-// The JSON of the protocol. .NET and Mono have no reader of it in common.
+// Reads and writes the protocol's JSON. .NET and Mono have no common JSON reader.
 
 using System.Collections.Generic;
 using System.Globalization;
@@ -6,9 +6,7 @@ using System.Text;
 
 namespace Amazon.Kinesis.ClientLibrary
 {
-    /// <summary>
-    /// JSON as dictionaries, lists, strings, longs, doubles, booleans and nulls.
-    /// </summary>
+    /// <summary>JSON as dictionaries, lists, strings, longs, doubles, booleans and nulls.</summary>
     public sealed class Json
     {
         private const int Deepest = 100;
@@ -24,7 +22,8 @@ namespace Amazon.Kinesis.ClientLibrary
             this.text = text;
         }
 
-        /// <exception cref="MalformedMessageException">The text is not exactly one value.</exception>
+        /// <exception cref="MalformedMessageException">The text is not exactly one
+        /// value.</exception>
         public static object Read(string text)
         {
             var json = new Json(text);
@@ -99,7 +98,7 @@ namespace Amazon.Kinesis.ClientLibrary
             const NumberStyles Whole = NumberStyles.AllowLeadingSign;
             if (long.TryParse(word, Whole, CultureInfo.InvariantCulture, out whole)) return whole;
             double number;
-            // Else NaN and Infinity would pass.
+            // Without this check, NaN and Infinity would be accepted.
             bool isNumber = word.Length > 0 && char.IsDigit(word[word.Length - 1]);
             const NumberStyles Fraction = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
             if (isNumber && double.TryParse(word, Fraction, CultureInfo.InvariantCulture, out number)) return number;
@@ -158,7 +157,7 @@ namespace Amazon.Kinesis.ClientLibrary
             }
         }
 
-        /// <summary>The character behind a backslash; leaves its last one to be passed.</summary>
+        /// <summary>Reads the character after a backslash, and stops at its last digit.</summary>
         private char Escaped()
         {
             char kind = ++at < text.Length ? text[at] : ' ';

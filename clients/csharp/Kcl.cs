@@ -1,7 +1,8 @@
-// Kinesis record processors in C#: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one shard.
-// The client reads an action, calls its method and writes its status; between the two there are only
-// checkpoints. An exception ends the process without a status, so that the daemon delivers the records
-// again. Names are those of Amazon's ClientLibrary for .NET. Runs under .NET and under Mono.
+// Runs a Kinesis record processor in C# for one shard. It speaks the MultiLangDaemon protocol on
+// STDIN and STDOUT. The client reads an action, calls its method and writes its status. Only
+// checkpoints come in between. An exception ends the process without a status, so the daemon
+// delivers the records again. The names are those of Amazon's ClientLibrary for .NET. It runs under
+// .NET and under Mono.
 
 using System;
 using System.Collections.Generic;
@@ -19,25 +20,25 @@ namespace Amazon.Kinesis.ClientLibrary
 
         void ProcessRecords(ProcessRecordsInput input);
 
-        /// <summary>Another worker has the shard: checkpoints are no longer possible.</summary>
+        /// <summary>Another worker holds the shard: checkpoints are no longer possible.</summary>
         void LeaseLost(LeaseLossInput input);
 
-        /// <summary>Must call input.Checkpointer.Checkpoint(), or the children of the shard never start.</summary>
+        /// <summary>Must call input.Checkpointer.Checkpoint(), or the shard's child shards never
+        /// start.</summary>
         void ShardEnded(ShardEndedInput input);
 
-        /// <summary>The last chance to checkpoint: the daemon stops or hands the shard over.</summary>
+        /// <summary>The daemon stops or hands the shard over: the last chance to
+        /// checkpoint.</summary>
         void ShutdownRequested(ShutdownRequestedInput input);
     }
 
-    /// <summary>What every method of a processor is given.</summary>
+    /// <summary>What every method of a processor receives.</summary>
     public abstract class Input
     {
         internal KclProcess Process;
 
-        /// <summary>
-        /// Writes to the daemon's log with shard and level (debug, info, warn, error), or to STDERR under a
-        /// daemon that cannot take it.
-        /// </summary>
+        /// <summary>Writes to the daemon's log with shard and level (debug, info, warn, error), or
+        /// to STDERR if the daemon has no such log.</summary>
         public void Log(string level, string message)
         {
             Process.Log(level, message);
@@ -61,7 +62,7 @@ namespace Amazon.Kinesis.ClientLibrary
 
         public Checkpointer Checkpointer { get; internal set; }
 
-        /// <summary>How far the tip of the shard is ahead, in milliseconds.</summary>
+        /// <summary>How far the batch is behind the tip of the shard, in milliseconds.</summary>
         public long? MillisBehindLatest { get; internal set; }
     }
 
@@ -85,20 +86,18 @@ namespace Amazon.Kinesis.ClientLibrary
 
         public string PartitionKey { get; internal set; }
 
-        /// <summary>Up to 128 digits: never a number of C#.</summary>
+        /// <summary>Up to 128 digits, more than a number in C# can hold.</summary>
         public string SequenceNumber { get; internal set; }
 
-        /// <summary>The place inside a KPL aggregate, or 0.</summary>
+        /// <summary>The position inside a KPL aggregate, or 0.</summary>
         public long? SubSequenceNumber { get; internal set; }
 
         /// <summary>Milliseconds since 1970.</summary>
         public double ApproximateArrivalTimestamp { get; internal set; }
     }
 
-    /// <summary>
-    /// A checkpoint that was not stored. Value is the daemon's word for why: with ShutdownException another
-    /// worker has the lease, or the daemon has gone.
-    /// </summary>
+    /// <summary>A checkpoint was not stored. Value is the daemon's error name. ShutdownException:
+    /// another worker holds the lease, or the daemon is gone.</summary>
     public sealed class CheckpointException : Exception
     {
         public CheckpointException(string value)
@@ -122,7 +121,8 @@ namespace Amazon.Kinesis.ClientLibrary
     /// <summary>Called in place of a CheckpointException.</summary>
     public delegate void CheckpointErrorHandler(string sequenceNumber, string errorMessage, Checkpointer checkpointer);
 
-    /// <summary>Stores how far the shard is processed. It works until the action that brought it is answered.</summary>
+    /// <summary>Stores how far the shard is processed. It is valid until its action is
+    /// answered.</summary>
     public sealed class Checkpointer
     {
         private const int Attempts = 8;
@@ -141,17 +141,17 @@ namespace Amazon.Kinesis.ClientLibrary
             this.sleep = sleep;
         }
 
-        /// <summary>
-        /// At the end of all records delivered so far; in ShardEnded that finishes the shard. Threads may call it
-        /// side by side: their checkpoints are sent one after the other.
-        /// </summary>
-        /// <exception cref="CheckpointException">After the retries, where those can help, and without a handler.</exception>
+        /// <summary>Stores the end of all records delivered so far. In ShardEnded that finishes the
+        /// shard. Several threads may call it; their checkpoints are sent one after the
+        /// other.</summary>
+        /// <exception cref="CheckpointException">Errors that can be retried have been retried, and
+        /// there is no handler.</exception>
         public void Checkpoint(CheckpointErrorHandler errorHandler = null)
         {
             Checkpoint(null, null, errorHandler);
         }
 
-        /// <summary>At a record, at its place inside a KPL aggregate.</summary>
+        /// <summary>Stores the position of a record, even inside a KPL aggregate.</summary>
         public void Checkpoint(Record record, CheckpointErrorHandler errorHandler = null)
         {
             Checkpoint(record.SequenceNumber, record.SubSequenceNumber, errorHandler);
@@ -165,13 +165,13 @@ namespace Amazon.Kinesis.ClientLibrary
             errorHandler(sequenceNumber, error, this);
         }
 
-        /// <summary>Waits for the checkpoint of another thread; no more after that.</summary>
+        /// <summary>Waits for another thread's checkpoint, then refuses further ones.</summary>
         internal void Finish()
         {
             lock (turn) isFinished = true;
         }
 
-        /// <returns>The daemon's word for what went wrong; null when the checkpoint is stored.</returns>
+        /// <returns>The daemon's error name, or null if the checkpoint is stored.</returns>
         private string Store(string sequenceNumber, long? subSequenceNumber)
         {
             string request = "{\"action\":\"checkpoint\",\"sequenceNumber\":" + Json.Quote(sequenceNumber)
@@ -186,7 +186,7 @@ namespace Amazon.Kinesis.ClientLibrary
                     bool canPass = error == "ThrottlingException" || error == "KinesisClientLibDependencyException";
                     if (!canPass || attempt == Attempts) return error;
                     double wait = Math.Min(FirstWaitMs * Math.Pow(2, attempt - 1), LongestWaitMs);
-                    // Workers that were throttled together must not come back together.
+                    // Workers that were throttled together must not retry together.
                     sleep(TimeSpan.FromMilliseconds(wait * (0.5 + random.NextDouble() / 2)));
                 }
             }
@@ -211,10 +211,9 @@ namespace Amazon.Kinesis.ClientLibrary
             this.ownsProcess = ownsProcess;
         }
 
-        /// <summary>
-        /// On STDIN and STDOUT, which belong to the protocol from now on: what the program prints with Console
-        /// goes to STDERR, and for it STDIN is empty. Run ends the process with 1 after an exception.
-        /// </summary>
+        /// <summary>Uses STDIN and STDOUT, which from now on belong to the protocol. Whatever the
+        /// program prints with Console goes to STDERR, and its STDIN is empty. After an exception,
+        /// Run ends the process with exit code 1.</summary>
         public static KclProcess Create(IShardRecordProcessor processor)
         {
             Stream input = Console.OpenStandardInput();
@@ -224,13 +223,13 @@ namespace Amazon.Kinesis.ClientLibrary
             return new KclProcess(processor, new Lines(input, output, Console.Error), Console.Error, null, true);
         }
 
-        /// <summary>On streams, for tests: Run throws what the processor throws.</summary>
+        /// <summary>Uses other streams, for tests: Run throws what the processor throws.</summary>
         public static KclProcess Create(IShardRecordProcessor processor, Stream input, Stream output, TextWriter error, Action<TimeSpan> sleep = null)
         {
             return new KclProcess(processor, new Lines(input, output, error), error, sleep, false);
         }
 
-        /// <summary>Answers one action after the other until the end of the input.</summary>
+        /// <summary>Handles one action after the other until the end of the input.</summary>
         public void Run()
         {
             if (!ownsProcess)
@@ -258,7 +257,8 @@ namespace Amazon.Kinesis.ClientLibrary
                 lines.Write("{\"action\":\"log\",\"level\":" + Json.Quote(level) + ",\"message\":" + Json.Quote(message) + "}");
         }
 
-        /// <summary>Nothing outside of this method holds a batch: its memory is free before the next one is read.</summary>
+        /// <summary>Only this method holds a batch, so its memory is free before the next one is
+        /// read.</summary>
         private bool AnswerNext()
         {
             Dictionary<string, object> action = lines.ReadAction();
@@ -304,7 +304,8 @@ namespace Amazon.Kinesis.ClientLibrary
             }
         }
 
-        /// <summary>Takes the records out of the message, so that their text is held no longer.</summary>
+        /// <summary>Takes the records out of the message, so that their text can be
+        /// freed.</summary>
         private static List<Record> RecordsOf(Dictionary<string, object> action)
         {
             object found;
@@ -342,7 +343,7 @@ namespace Amazon.Kinesis.ClientLibrary
         }
     }
 
-    /// <summary>Messages as lines of JSON. Lines may be of any length, and end with \n alone.</summary>
+    /// <summary>Messages as lines of JSON. A line may have any length. Only \n ends it.</summary>
     internal sealed class Lines
     {
         private const int ChunkBytes = 64 * 1024;
@@ -368,7 +369,8 @@ namespace Amazon.Kinesis.ClientLibrary
             this.error = error;
         }
 
-        /// <returns>The next action that this client knows; null at the end of the input.</returns>
+        /// <returns>The next action that this client knows, or null at the end of the
+        /// input.</returns>
         internal Dictionary<string, object> ReadAction()
         {
             for (;;)
@@ -379,20 +381,22 @@ namespace Amazon.Kinesis.ClientLibrary
             }
         }
 
-        /// <returns>The error that the daemon answers a checkpoint with; null when it is stored.</returns>
+        /// <returns>The error in the daemon's response, or null if the checkpoint is
+        /// stored.</returns>
         internal string ReadAnswer()
         {
             for (;;)
             {
                 Dictionary<string, object> message = Read();
-                if (message == null) return "ShutdownException"; // the daemon has gone
+                if (message == null) return "ShutdownException"; // the daemon is gone
                 if (NameOf(message) == "checkpoint") return Json.Text(message, "error");
                 if (IsAction(message)) return "InvalidStateException";
                 Ignore(message);
             }
         }
 
-        /// <summary>A line break in front keeps the message whole behind anything that got onto STDOUT.</summary>
+        /// <summary>The line break in front protects the message from anything else on
+        /// STDOUT.</summary>
         internal void Write(string message)
         {
             byte[] bytes = Utf8.GetBytes("\n" + message + "\n");

@@ -1,9 +1,10 @@
 package kcl
 
-// Reads the daemon's messages while they arrive: a batch is never held as text, only as records. encoding/json reads
-// a whole line before it looks at anything, and walks it byte by byte twice; nearly all of a batch is base64, of
-// which only the end must be found. What is not plain (escapes, other characters than ASCII, unexpected types) goes
-// to encoding/json, value by value, so it means the same here as there.
+// Reads the daemon's messages while they arrive: a batch is never in memory as text, only as
+// records. encoding/json buffers a whole line before it parses anything, then scans it byte by byte
+// twice. Nearly all of a batch is base64, where only the end must be found. Values that are not
+// plain (escapes, characters beyond ASCII, unexpected types) go to encoding/json one by one, so
+// they mean the same here as there.
 
 import (
 	"bytes"
@@ -16,7 +17,7 @@ import (
 
 const (
 	windowBytes = 128 << 10
-	// A window that a long string has made larger than this is given back after the message.
+	// If a long string has made the window larger than this, it is freed after the message.
 	keptWindowBytes = 1 << 20
 	shownBytes      = 200
 )
@@ -32,16 +33,17 @@ type message struct {
 	InitializeInput
 	ProcessRecordsInput
 	Error string
-	// wrongValue is the first field that is not what it should be; that matters only in actions we know.
+	// wrongValue is the first field that has a wrong type. It only matters in actions that the
+	// client knows.
 	wrongValue error
 }
 
 type scanner struct {
 	source io.Reader
-	// window is what has been read; it is scanned up to at, and kept from mark on.
+	// window is what has been read. It is scanned up to at, and kept from mark on.
 	window   []byte
 	mark, at int
-	// begun is how the line begins, for errors.
+	// begun is how the line starts, for error messages.
 	begun []byte
 }
 
@@ -160,7 +162,7 @@ func (s *scanner) record(m *message, record *Record) error {
 	})
 }
 
-// object calls member with each key, to read the value that follows.
+// object calls member with each key. member then reads the value.
 func (s *scanner) object(member func(key string) error) error {
 	if err := s.expect('{'); err != nil {
 		return err
@@ -194,7 +196,7 @@ func (s *scanner) object(member func(key string) error) error {
 	return s.expect('}')
 }
 
-// key returns a string that outlives the window, without a copy for those that we know.
+// key returns a string that outlives the window. Known keys are not copied.
 func (s *scanner) key() (string, error) {
 	quoted, err := s.quoted()
 	if err != nil {
@@ -230,7 +232,8 @@ func (s *scanner) data(m *message, key string, target *[]byte) error {
 	text := quoted[1 : len(quoted)-1]
 	data := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	size, err := base64.StdEncoding.Decode(data, text)
-	// The decoder skips line breaks, which may not stand in a string: then four digits are not three bytes.
+	// The decoder skips line breaks, which a string must not contain. If it skipped any, the
+	// lengths do not match.
 	padding := len(text) - len(bytes.TrimRight(text, "="))
 	if err != nil || len(text)%4 != 0 || size != len(data)-padding {
 		return m.decode(key, quoted, target)
@@ -275,7 +278,7 @@ func (s *scanner) integer(m *message, key string, target *int64) error {
 	return nil
 }
 
-// value reads any value the slow way.
+// value reads any value with encoding/json, which is slower.
 func (s *scanner) value(m *message, key string, target interface{}) error {
 	raw, err := s.raw()
 	if err != nil {
@@ -307,21 +310,22 @@ func (m *message) decode(key string, raw []byte, target interface{}) error {
 	return nil
 }
 
-// isWrongValue tells JSON that is not what its field needs from what is no JSON.
+// isWrongValue reports whether the text is JSON, but of the wrong type for its field.
 func isWrongValue(err error) bool {
 	var wrongType *json.UnmarshalTypeError
 	var notBase64 base64.CorruptInputError
 	return errors.As(err, &wrongType) || errors.As(err, &notBase64)
 }
 
-// quoted takes a string with its quotes, as it stands. The bytes are those of the window: valid until the next call.
+// quoted reads a string with its quotes, unchanged. The bytes belong to the window: they are valid
+// until the next call.
 func (s *scanner) quoted() ([]byte, error) {
 	s.mark = s.at
 	for seen := 1; ; {
 		end := bytes.IndexByte(s.window[s.mark+seen:], '"')
 		if end < 0 {
 			if bytes.IndexByte(s.window[s.mark+seen:], '\n') >= 0 {
-				return nil, errLineEnds // more may never come
+				return nil, errLineEnds // the input may never continue
 			}
 			seen = len(s.window) - s.mark
 			if err := s.fill(); err != nil {
@@ -341,7 +345,7 @@ func (s *scanner) quoted() ([]byte, error) {
 	}
 }
 
-// raw takes a value of any kind as it stands, by its brackets and quotes alone.
+// raw reads a value of any type, unchanged. It only matches brackets and quotes.
 func (s *scanner) raw() ([]byte, error) {
 	if _, err := s.peek(); err != nil {
 		return nil, err
@@ -393,7 +397,8 @@ func (s *scanner) expect(wanted byte) error {
 	return nil
 }
 
-// peek skips blanks and returns the byte behind them. A line break is none of them: it ends the message.
+// peek skips blanks and returns the byte after them. A line break is not a blank: it ends the
+// message.
 func (s *scanner) peek() (byte, error) {
 	for {
 		for ; s.at < len(s.window); s.at++ {
@@ -408,7 +413,7 @@ func (s *scanner) peek() (byte, error) {
 	}
 }
 
-// fill reads on, behind what is kept, which it moves to the front.
+// fill reads more, after moving the part that is kept to the front.
 func (s *scanner) fill() error {
 	if s.mark > 0 {
 		s.window = s.window[:copy(s.window, s.window[s.mark:])]

@@ -31,7 +31,7 @@ func obvious(line []byte) (*message, error) {
 	return m, err
 }
 
-// pieces is a pipe that gives a few bytes at a time.
+// pieces is a pipe that returns a few bytes at a time.
 type pieces struct {
 	text   []byte
 	random *rand.Rand
@@ -50,12 +50,12 @@ func (p *pieces) Read(into []byte) (int, error) {
 	return size, nil
 }
 
-// compare fails the test unless both readers agree: on what the line says, or that it is wrong.
+// compare fails the test unless both readers agree on the message, or both report an error.
 func compare(t *testing.T, line []byte, random *rand.Rand) bool {
 	t.Helper()
 	want, wrong := obvious(line)
 	s := newScanner(&pieces{append(append([]byte{}, line...), "\n{\"action\":\"leaseLost\"}\n"...), random})
-	s.window = make([]byte, 0, 1+random.Intn(64)) // grows in the middle of everything
+	s.window = make([]byte, 0, 1+random.Intn(64)) // forces growth in the middle of values
 	got, err := s.next()
 	if (err == nil) != (wrong == nil) {
 		t.Fatalf("%q: error %v, encoding/json says %v", line, err, wrong)
@@ -110,7 +110,7 @@ func (g generator) unknown(depth int) string {
 	return g.one("true", "false", "null", "[]", "{}", "1e400", "-0.5E+3", "1267650600228229401496703205376")
 }
 
-// object joins fields in any order, and now and then forgets one or adds one that nobody knows.
+// object joins fields in any order. Sometimes it omits one or adds an unknown one.
 func (g generator) object(fields map[string]string) string {
 	if g.Intn(3) == 0 {
 		fields["unknown"+g.one("", `\u0041`, "é")] = g.unknown(0)
@@ -148,7 +148,7 @@ func TestReadsAnyMessageAsEncodingJSONDoes(t *testing.T) {
 	defer func() { t.Logf("seed %d, %d lines understood", seed, understood) }()
 	for i := 0; i < 10_000; i++ {
 		line := generate.line()
-		for edits := random.Intn(8) - 4; edits > 0; edits-- { // half of them stay as they are
+		for edits := random.Intn(8) - 4; edits > 0; edits-- { // half of the lines stay unchanged
 			at := random.Intn(len(line))
 			switch random.Intn(3) {
 			case 0:
@@ -166,17 +166,17 @@ func TestReadsAnyMessageAsEncodingJSONDoes(t *testing.T) {
 	equal(t, understood > 1_000, true)
 }
 
-func TestAMessageThatBreaksOffIsAnErrorAtOnce(t *testing.T) {
+func TestATruncatedMessageIsAnErrorAtOnce(t *testing.T) {
 	for _, line := range []string{`{"action":"init`, `{"action":`, `{`, `{"records":[{"data":"Y2F`, `{"n":12`, `{"n":[1,`} {
 		read, write := io.Pipe()
-		go fmt.Fprintln(write, line) // and never anything more
+		go fmt.Fprintln(write, line) // and nothing more
 		_, err := newScanner(read).next()
 		equal(t, errors.Is(err, errLineEnds) || errors.Is(err, errNotJSON), true)
 		equal(t, strings.Contains(err.Error(), fmt.Sprintf("%q", line)), true)
 	}
 }
 
-func TestGivesBackTheMemoryOfALongString(t *testing.T) {
+func TestFreesTheMemoryOfALongString(t *testing.T) {
 	s := newScanner(strings.NewReader(strings.Replace(process, "Y2F0", strings.Repeat("AAAA", 1<<20), 1) + "\n" + process))
 	_, err := s.next()
 	equal(t, err, nil)

@@ -1,8 +1,9 @@
-// Package kcl runs Amazon Kinesis record processors written in Go: it speaks the MultiLangDaemon protocol on
-// STDIN and STDOUT for one shard.
+// Package kcl runs an Amazon Kinesis record processor written in Go for one shard. It speaks the
+// MultiLangDaemon protocol on STDIN and STDOUT.
 //
-// An action is read, its method is called, its status is written; the only thing in between are checkpoints. A
-// method that returns an error or panics ends the process without a status, so that its records come again.
+// The client reads an action, calls its method and writes its status. Only checkpoints come in
+// between. If a method returns an error or panics, the process ends without a status, so the daemon
+// delivers the records again.
 package kcl
 
 import (
@@ -16,52 +17,54 @@ import (
 	"time"
 )
 
-// A RecordProcessor answers the actions of the daemon for one shard; embed [Base] for those that do not matter.
-// Calls are made one at a time.
+// A RecordProcessor handles the actions of the daemon for one shard. Embed [Base] to omit optional
+// methods. The client makes one call at a time.
 type RecordProcessor interface {
-	// Initialize comes first, with the checkpoint to go on from.
+	// Initialize is called first, with the checkpoint to continue from.
 	Initialize(InitializeInput) error
 	ProcessRecords(ProcessRecordsInput) error
-	// LeaseLost says that another worker has the shard: checkpoints are no longer possible.
+	// LeaseLost is called when another worker holds the shard: checkpoints are no longer possible.
 	LeaseLost(LeaseLostInput) error
-	// ShardEnded must call Checkpoint, or the children of the shard never start.
+	// ShardEnded must call Checkpoint, or the shard's child shards never start.
 	ShardEnded(ShardEndedInput) error
 	// ShutdownRequested is the last chance to checkpoint: the daemon stops or hands the shard over.
 	ShutdownRequested(ShutdownRequestedInput) error
 }
 
-// Base does nothing for the actions that a processor may leave alone.
+// Base does nothing for the actions that are optional.
 type Base struct{}
 
 func (Base) Initialize(InitializeInput) error               { return nil }
 func (Base) LeaseLost(LeaseLostInput) error                 { return nil }
 func (Base) ShutdownRequested(ShutdownRequestedInput) error { return nil }
 
-// InitializeInput tells where the processor begins.
+// InitializeInput contains the position where the processor starts.
 type InitializeInput struct {
 	ShardID string `json:"shardId"`
-	// SequenceNumber is decimal, or TRIM_HORIZON, LATEST or AT_TIMESTAMP for a shard without a checkpoint.
+	// SequenceNumber is decimal, or TRIM_HORIZON, LATEST or AT_TIMESTAMP for a shard without a
+	// checkpoint.
 	SequenceNumber    string `json:"sequenceNumber"`
 	SubSequenceNumber int64  `json:"subSequenceNumber"`
 	Log               Log    `json:"-"`
 }
 
-// ProcessRecordsInput holds records in the order of the shard.
+// ProcessRecordsInput contains records in the order of the shard.
 type ProcessRecordsInput struct {
 	Records []Record `json:"records"`
-	// MillisBehindLatest says how far the tip of the shard is ahead; nil when the service did not tell.
+	// MillisBehindLatest is how far the batch is behind the tip of the shard; nil if the service
+	// did not report it.
 	MillisBehindLatest *int64        `json:"millisBehindLatest"`
 	Checkpointer       *Checkpointer `json:"-"`
 	Log                Log           `json:"-"`
 }
 
-// A Record is one user record; those of a KPL aggregate share their sequence number.
+// A Record is one user record. The records of a KPL aggregate share their sequence number.
 type Record struct {
 	Data              []byte `json:"data"`
 	PartitionKey      string `json:"partitionKey"`
 	SequenceNumber    string `json:"sequenceNumber"`
 	SubSequenceNumber int64  `json:"subSequenceNumber"`
-	// ApproximateArrivalTimestamp counts milliseconds since 1970.
+	// ApproximateArrivalTimestamp is in milliseconds since 1970.
 	ApproximateArrivalTimestamp int64 `json:"approximateArrivalTimestamp"`
 }
 
@@ -74,39 +77,41 @@ type ShardEndedInput struct {
 
 type ShutdownRequestedInput ShardEndedInput
 
-// Log writes to the daemon's log with shard and level, or to STDERR under a daemon that cannot take it.
+// Log writes to the daemon's log with shard and level, or to STDERR if the daemon has no such log.
 // Levels are debug, info, warn and error.
 type Log func(level, message string) error
 
-// Errors of a checkpoint, as CheckpointError.Value names them. There may be others.
+// Error names of a checkpoint, as in CheckpointError.Value. There may be others.
 const (
 	Throttling      = "ThrottlingException"
 	Dependency      = "KinesisClientLibDependencyException"
-	Shutdown        = "ShutdownException" // another worker has the lease, or the daemon has gone: stop
+	Shutdown        = "ShutdownException" // another worker holds the lease, or the daemon is gone: stop
 	InvalidState    = "InvalidStateException"
 	IllegalArgument = "IllegalArgumentException"
 )
 
-// CheckpointError is the reason why a checkpoint was not stored, after the retries where those could help.
+// CheckpointError is the reason why a checkpoint was not stored. Errors that can be retried have
+// been retried.
 type CheckpointError struct{ Value string }
 
 func (e *CheckpointError) Error() string { return "checkpoint not stored: " + e.Value }
 
-// IsShutdown reports whether a checkpoint failed because another worker has the lease, or the daemon has gone.
+// IsShutdown reports whether a checkpoint failed because another worker holds the lease, or because
+// the daemon is gone.
 func IsShutdown(err error) bool {
 	var failed *CheckpointError
 	return errors.As(err, &failed) && failed.Value == Shutdown
 }
 
-// Throttled checkpoints are tried again: 0.2 s doubling to 5 s, about 12 s in all.
+// Throttled checkpoints are retried: after 0.2 s, doubling to 5 s, about 12 s in all.
 const (
 	attempts    = 8
 	firstWait   = 200 * time.Millisecond
 	longestWait = 5 * time.Second
 )
 
-// A Checkpointer stores how far the shard is processed. It lives until its action is answered, and may be used
-// by several goroutines: their checkpoints are sent one after the other.
+// A Checkpointer stores how far the shard is processed. It is valid until its action is answered.
+// Several goroutines may use it; their checkpoints are sent one after the other.
 type Checkpointer struct {
 	driver   *Driver
 	mutex    sync.Mutex
@@ -116,7 +121,7 @@ type Checkpointer struct {
 // Checkpoint stores the end of all records delivered so far; in ShardEnded it finishes the shard.
 func (c *Checkpointer) Checkpoint() error { return c.store(checkpoint{Action: "checkpoint"}) }
 
-// CheckpointRecord stores that everything up to and with this record is processed.
+// CheckpointRecord stores that everything up to and including this record is processed.
 func (c *Checkpointer) CheckpointRecord(record Record) error {
 	return c.CheckpointAt(record.SequenceNumber, record.SubSequenceNumber)
 }
@@ -157,10 +162,10 @@ type checkpoint struct {
 	SubSequenceNumber *int64  `json:"subSequenceNumber"`
 }
 
-// Main runs a processor on STDIN and STDOUT until STDIN is closed, and ends the process with status 1 when that
-// fails. From then on os.Stdout is STDERR and os.Stdin is empty, so that nothing that the program prints gets between
-// the messages and nothing that it reads takes them away. (Code that uses file descriptors 0 and 1 by number, such as
-// C code, is not kept from them.)
+// Main runs a processor on STDIN and STDOUT until STDIN is closed, and ends the process with status
+// 1 on failure. From then on os.Stdout is STDERR and os.Stdin is empty, so the program can neither
+// print between the messages nor read them. (Code that uses file descriptors 0 and 1 by number,
+// such as C code, still can.)
 func Main(processor RecordProcessor) {
 	stdin, stdout := os.Stdin, os.Stdout
 	os.Stdout = os.Stderr
@@ -174,7 +179,7 @@ func Main(processor RecordProcessor) {
 	}
 }
 
-// A Driver plays the daemon's messages to a processor.
+// A Driver passes the daemon's messages to a processor.
 type Driver struct {
 	processor  RecordProcessor
 	in         *scanner
@@ -185,13 +190,14 @@ type Driver struct {
 	understood bool
 }
 
-// NewDriver binds a processor to streams; tests pass their own, [Main] those of the process.
+// NewDriver connects a processor to streams. Tests pass their own; [Main] passes those of the
+// process.
 func NewDriver(processor RecordProcessor, in io.Reader, out, errs io.Writer) *Driver {
 	_, understood := os.LookupEnv("KINESIS_MULTILANG_PROTOCOL_VERSION")
 	return &Driver{processor: processor, in: newScanner(in), out: out, errs: errs, sleep: time.Sleep, understood: understood}
 }
 
-// Run answers one action after the other until the end of the input.
+// Run handles one action after the other until the end of the input.
 func (d *Driver) Run() error {
 	for {
 		message, err := d.in.next()
@@ -209,7 +215,7 @@ func (d *Driver) Run() error {
 		if err := d.call(message, checkpointer); err != nil {
 			return fmt.Errorf("%s: %w", message.Action, err)
 		}
-		checkpointer.mutex.Lock() // waits for a checkpoint of another goroutine
+		checkpointer.mutex.Lock() // waits for another goroutine's checkpoint
 		checkpointer.finished = true
 		checkpointer.mutex.Unlock()
 		if err := d.write(map[string]string{"action": "status", "responseFor": message.Action}); err != nil {
@@ -243,7 +249,7 @@ func (d *Driver) call(message *message, checkpointer *Checkpointer) error {
 	}
 }
 
-// readAnswer returns the error that the answer to a checkpoint names, or nothing.
+// readAnswer returns the error in the daemon's response to a checkpoint, or an empty string.
 func (d *Driver) readAnswer() (string, error) {
 	for {
 		message, err := d.in.next()
@@ -261,7 +267,8 @@ func (d *Driver) readAnswer() (string, error) {
 	}
 }
 
-// write sends one message. A line break in front keeps it whole behind anything that got onto STDOUT without one.
+// write sends one message. The line break in front protects it from anything on STDOUT that has no
+// line end.
 func (d *Driver) write(message interface{}) error {
 	text, err := json.Marshal(message)
 	if err != nil {
@@ -273,7 +280,7 @@ func (d *Driver) write(message interface{}) error {
 	return err
 }
 
-// Log is what every input carries as Log.
+// Log is the function that every input carries as Log.
 func (d *Driver) Log(level, message string) error {
 	if !d.understood {
 		_, err := fmt.Fprintf(d.errs, "%s: %s\n", level, message)

@@ -61,7 +61,7 @@ type played struct {
 	err     error
 }
 
-// play runs a processor on the messages given and returns what came of it.
+// play passes the given messages to a processor and returns the result.
 func play(processor RecordProcessor, messages ...string) played {
 	var out, errs bytes.Buffer
 	result := played{}
@@ -136,7 +136,7 @@ func TestShardEndAndShutdownCheckpoint(t *testing.T) {
 	equal(t, len(result.written), 4)
 }
 
-func TestTriesThrottledCheckpointsAgain(t *testing.T) {
+func TestRetriesThrottledCheckpoints(t *testing.T) {
 	result := play(checkpointing(), process, failed(Throttling), failed(Dependency), failed(Throttling), ok)
 	equal(t, result.err, nil)
 	equal(t, len(result.written), 5)
@@ -160,7 +160,7 @@ func TestGivesUpAfterEightAttempts(t *testing.T) {
 	equal(t, errors.As(result.err, &reason) && reason.Value == Throttling, true)
 }
 
-func TestDoesNotTryAgainWhatCannotSucceed(t *testing.T) {
+func TestDoesNotRetryErrorsThatCannotSucceed(t *testing.T) {
 	for _, reason := range []string{Shutdown, InvalidState, IllegalArgument, "NullPointerException"} {
 		result := play(checkpointing(), process, failed(reason))
 		equal(t, len(result.written), 1)
@@ -170,7 +170,7 @@ func TestDoesNotTryAgainWhatCannotSucceed(t *testing.T) {
 	}
 }
 
-func TestAnotherMessageThanTheAnswerIsAnError(t *testing.T) {
+func TestAnyOtherMessageThanTheResponseIsAnError(t *testing.T) {
 	result := play(checkpointing(), process, process)
 	var reason *CheckpointError
 	equal(t, errors.As(result.err, &reason) && reason.Value == InvalidState, true)
@@ -179,7 +179,7 @@ func TestAnotherMessageThanTheAnswerIsAnError(t *testing.T) {
 	equal(t, play(checkpointing(), process, `{"action":"dance"}`, ok).err, nil)
 }
 
-func TestGoroutinesStandInLineAndTheStatusWaits(t *testing.T) {
+func TestGoroutinesQueueAndTheStatusWaits(t *testing.T) {
 	var kept *Checkpointer
 	started := make(chan bool)
 	processor := processing(func(input ProcessRecordsInput) error {
@@ -213,7 +213,7 @@ func TestIgnoresBlankLinesAndUnknownActions(t *testing.T) {
 	equal(t, strings.Contains(result.errors, `"dance"`), true)
 }
 
-func TestWhatIsNoMessageIsAnError(t *testing.T) {
+func TestALineThatIsNotAMessageIsAnError(t *testing.T) {
 	for _, line := range []string{"null", "7", "{", `{"action":"initialize"`, `{"action":"processRecords","records":[{"data":"?"}]}`} {
 		if result := play(&functions{}, line); result.err == nil {
 			t.Errorf("%s was taken for a message", line)
@@ -229,7 +229,7 @@ func TestALongLine(t *testing.T) {
 	equal(t, length, 12<<20)
 }
 
-func TestLogGoesToADaemonThatUnderstandsIt(t *testing.T) {
+func TestLogGoesToADaemonThatSupportsIt(t *testing.T) {
 	talking := processing(func(input ProcessRecordsInput) error { return input.Log("warn", "slow") })
 	without := play(talking, process)
 	equal(t, without.written, []string{processed})
@@ -238,7 +238,7 @@ func TestLogGoesToADaemonThatUnderstandsIt(t *testing.T) {
 	equal(t, play(talking, process).written, []string{`{"action":"log","level":"warn","message":"slow"}`, processed})
 }
 
-// TestMain is also the program that the tests of the process start.
+// TestMain is also the program that the process tests start.
 func TestMain(m *testing.M) {
 	switch os.Getenv("KCL_TEST_PROGRAM") {
 	case "prints":

@@ -1,4 +1,4 @@
-// Types of kcl.mjs: what a record processor is given and what it may ask for.
+// Types of kcl.mjs: what a record processor receives and what it may call.
 
 /** A record as the daemon sends it. */
 export interface KinesisRecord {
@@ -6,16 +6,18 @@ export interface KinesisRecord {
   readonly data: string;
   readonly partitionKey: string;
   readonly sequenceNumber: string;
-  /** Place inside a KPL aggregate, 0 for a plain record. */
+  /** Position inside a KPL aggregate, 0 for a plain record. */
   readonly subSequenceNumber: number;
   /** Milliseconds since 1970. */
   readonly approximateArrivalTimestamp: number;
 }
 
-/** Writes to the daemon's log with shard and level, or to STDERR under a daemon that cannot take it. */
+/**
+ * Writes to the daemon's log with shard and level, or to STDERR if the daemon has no such log.
+ */
 export type Log = (level: "debug" | "info" | "warn" | "error", message: string) => Promise<void>;
 
-/** The daemon's word for why a checkpoint was not stored. */
+/** The daemon's name for the reason why a checkpoint was not stored. */
 export type CheckpointErrorName =
   | "ThrottlingException"
   | "ShutdownException"
@@ -24,10 +26,10 @@ export type CheckpointErrorName =
   | "IllegalArgumentException"
   | (string & {});
 
-/** Rejects a checkpoint, after the retries where trying again could help. */
+/** A checkpoint was not stored. Errors that can be retried have been retried. */
 export declare class CheckpointError extends Error {
   constructor(value: CheckpointErrorName, message?: string);
-  /** `ShutdownException`: another worker has the lease, or the daemon has gone; stop. */
+  /** `ShutdownException`: another worker holds the lease, or the daemon is gone; stop. */
   readonly value: CheckpointErrorName;
 }
 
@@ -37,13 +39,16 @@ export type CheckpointCallback = (
 ) => void;
 
 /**
- * Valid until the action that brought it is answered. Throttling and failures of the lease table are retried
- * for about 12 s before a checkpoint is given up; several checkpoints at once are sent one after the other.
+ * Valid until its action is answered. Throttling and failures of the lease table are retried for
+ * about 12 s before the checkpoint fails. Concurrent checkpoints are sent one after the other.
  */
 export interface Checkpointer {
-  /** At the end of all records delivered so far; in `shardEnded` the only way to finish the shard. */
+  /**
+   * Stores the end of all records delivered so far. In `shardEnded` this is the only way to finish
+   * the shard.
+   */
   checkpoint(): Promise<void>;
-  /** After this record. */
+  /** Stores the position after this record. */
   checkpoint(record: Pick<KinesisRecord, "sequenceNumber" | "subSequenceNumber">): Promise<void>;
   checkpoint(sequenceNumber: string | null, subSequenceNumber?: number | null): Promise<void>;
   checkpoint(callback: CheckpointCallback): void;
@@ -52,7 +57,10 @@ export interface Checkpointer {
 
 export interface InitializeInput {
   readonly shardId: string;
-  /** The checkpoint to go on from: digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` when there is none. */
+  /**
+   * The checkpoint to continue from: digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` if there
+   * is none.
+   */
   readonly sequenceNumber: string | null;
   readonly subSequenceNumber: number | null;
   readonly log: Log;
@@ -60,7 +68,7 @@ export interface InitializeInput {
 
 export interface ProcessRecordsInput {
   readonly records: readonly KinesisRecord[];
-  /** How far behind the tip of the shard these records are. */
+  /** How far these records are behind the tip of the shard. */
   readonly millisBehindLatest: number | null;
   readonly checkpointer: Checkpointer;
   readonly log: Log;
@@ -78,8 +86,8 @@ export interface ShardEndedInput {
 export type ShutdownRequestedInput = ShardEndedInput;
 
 /**
- * Answers one action: when what it returns is settled or, if it declares both parameters, when it calls back
- * (with an `Error` the action fails).
+ * Handles one action. It is done when its return value is settled or, if it declares both
+ * parameters, when it calls back. An `Error` fails the action.
  */
 export type Answer<Input> = (
   input: Input,
@@ -89,15 +97,20 @@ export type Answer<Input> = (
 export interface RecordProcessor {
   initialize?: Answer<InitializeInput>;
   processRecords: Answer<ProcessRecordsInput>;
-  /** Another worker has the shard: checkpoints are no longer possible. */
+  /** Another worker holds the shard: checkpoints are no longer possible. */
   leaseLost?: Answer<LeaseLostInput>;
-  /** All records are processed: must call `checkpointer.checkpoint()`, or the shard's children never start. */
+  /**
+   * All records are processed. Must call `checkpointer.checkpoint()`, or the shard's child shards
+   * never start.
+   */
   shardEnded: Answer<ShardEndedInput>;
   /** The daemon stops or hands the shard over: the last chance to checkpoint. */
   shutdownRequested?: Answer<ShutdownRequestedInput>;
 }
 
-/** The processor of aws-kcl before version 2: `shutdown` stands for both `leaseLost` and `shardEnded`. */
+/**
+ * The processor of aws-kcl before version 2: `shutdown` replaces both `leaseLost` and `shardEnded`.
+ */
 export interface LegacyRecordProcessor extends Omit<RecordProcessor, "leaseLost" | "shardEnded"> {
   shutdown: Answer<
     | { readonly reason: "ZOMBIE"; readonly log: Log }
@@ -107,8 +120,9 @@ export interface LegacyRecordProcessor extends Omit<RecordProcessor, "leaseLost"
 
 export interface Driver {
   /**
-   * Resolves at the end of the input, when the daemon has closed STDIN. On STDIN and STDOUT a failure ends the
-   * process with exit code 1; on streams that were passed in it rejects.
+   * Resolves at the end of the input, when the daemon has closed STDIN. On STDIN and STDOUT, a
+   * failure ends the process with exit code 1. On streams that were passed in, the promise is
+   * rejected.
    */
   run(): Promise<void>;
   /** Stops reading. */
@@ -116,7 +130,7 @@ export interface Driver {
   readonly log: Log;
 }
 
-/** @throws TypeError when `processRecords` or `shardEnded` (or `shutdown`) is missing. */
+/** @throws TypeError if `processRecords` or `shardEnded` (or `shutdown`) is missing. */
 export declare function kcl(
   recordProcessor: RecordProcessor | LegacyRecordProcessor,
   input?: NodeJS.ReadableStream,

@@ -1,18 +1,23 @@
-// Kinesis record processors in Node: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one shard.
+// Runs a Kinesis record processor in Node for one shard. It speaks the MultiLangDaemon protocol on
+// STDIN and STDOUT.
 //
-// An action is read, its function is run, its status is written; the only thing in between are checkpoints.
-// A function that throws ends the process with an error and without a status, so that its records come again.
+// The client reads an action, calls its function and writes its status. Only checkpoints come in
+// between. If a function throws, the process ends with an error and without a status, so the daemon
+// delivers the records again.
 
 import { setTimeout as delay } from "node:timers/promises";
 import { format } from "node:util";
 
-/** Checkpoints that fail with these are tried again: 0.2 s doubling to 5 s, about 12 s in all. */
+/**
+ * Checkpoints that fail with these errors are retried: after 0.2 s, doubling to 5 s, about 12 s in
+ * all.
+ */
 const RETRYABLE = new Set(["ThrottlingException", "KinesisClientLibDependencyException"]);
 const ATTEMPTS = 8;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5000;
 
-/** A checkpoint that was not stored. `value` is the daemon's word for why, such as `ShutdownException`. */
+/** A checkpoint was not stored. `value` is the daemon's error name, such as `ShutdownException`. */
 export class CheckpointError extends Error {
   constructor(value, message = `checkpoint not stored: ${value}`) {
     super(message);
@@ -21,7 +26,10 @@ export class CheckpointError extends Error {
   }
 }
 
-/** Which function of the processor answers an action, and what it is given besides the message's fields. */
+/**
+ * Which function of the processor handles an action, and what it receives in addition to the
+ * message's fields.
+ */
 const ACTIONS = {
   initialize: { method: "initialize", checkpoints: false },
   processRecords: { method: "processRecords", checkpoints: true },
@@ -31,9 +39,9 @@ const ACTIONS = {
 };
 
 /**
- * Binds a processor to the daemon's pipes; nothing happens before `run()`. Types and meanings: kcl.d.mts.
- * With STDIN and STDOUT (the defaults), STDOUT belongs to the protocol from then on: what the program prints
- * there, with `console.log` too, goes to STDERR.
+ * Connects a processor to the daemon's pipes. Nothing happens before `run()`. kcl.d.mts has the
+ * types and their meaning. By default the protocol uses STDIN and STDOUT. From then on, whatever
+ * the program prints to STDOUT goes to STDERR, also through `console.log`.
  */
 export function kcl(recordProcessor, input, output, error, options = {}) {
   const legacy = typeof recordProcessor.shutdown === "function";
@@ -52,7 +60,7 @@ export function kcl(recordProcessor, input, output, error, options = {}) {
   return driver;
 }
 
-/** One action after the other until the end of the input. */
+/** Handles one action after the other until the end of the input. */
 async function answerAll(recordProcessor, legacy, protocol) {
   // No variable keeps a batch while the next one is read.
   while (await answer(recordProcessor, legacy, protocol, await protocol.read()));
@@ -79,8 +87,9 @@ async function answer(recordProcessor, legacy, protocol, message) {
 }
 
 /**
- * A function that declares `(input, completeCallback)` is done when it calls back; any other when what it
- * returns is settled. Calling back with an Error fails the action, as throwing does.
+ * A function that declares `(input, completeCallback)` is done when it calls back. Any other
+ * function is done when the value that it returns is settled. Calling back with an Error fails the
+ * action, like throwing.
  */
 function call(recordProcessor, method, given, protocol) {
   const fn = recordProcessor[method];
@@ -99,10 +108,10 @@ function call(recordProcessor, method, given, protocol) {
   });
 }
 
-/** Stores how far the shard is processed. It lives as long as the action that it was given to. */
+/** Stores how far the shard is processed. It is valid until its action is answered. */
 class Checkpointer {
   #protocol;
-  /** Checkpoints stand in line: the daemon answers one at a time. */
+  /** Checkpoints queue here, because the daemon answers one at a time. */
   #line = Promise.resolve();
   #finished = false;
 
@@ -111,8 +120,9 @@ class Checkpointer {
   }
 
   /**
-   * `checkpoint()`, `checkpoint(record)`, `checkpoint(sequenceNumber, subSequenceNumber)`; a function as last
-   * argument is called with (error name or null, sequence number) instead of returning a promise.
+   * `checkpoint()`, `checkpoint(record)`, `checkpoint(sequenceNumber, subSequenceNumber)`. If the
+   * last argument is a function, it is called with (error name or null, sequence number), and no
+   * promise is returned.
    */
   checkpoint(...args) {
     const callback = typeof args.at(-1) === "function" ? args.pop() : undefined;
@@ -147,19 +157,19 @@ class Checkpointer {
     }
   }
 
-  /** Waits for checkpoints that nobody waited for. */
+  /** Waits for checkpoints that the processor did not wait for. */
   async finish() {
     await this.#line;
     this.#finished = true;
   }
 }
 
-/** Lines of JSON in and out. */
+/** The protocol's input and output, as lines of JSON. */
 class Protocol {
   #messages;
   #send;
   #error;
-  /** How many messages were read. */
+  /** The number of messages read so far. */
   messages = 0;
   sleep;
 
@@ -170,7 +180,10 @@ class Protocol {
     this.sleep = sleep;
   }
 
-  /** The next message, or `undefined` at the end of the input. Throws when a line is not a JSON object. */
+  /**
+   * Returns the next message, or `undefined` at the end of the input. Throws if a line is not a
+   * JSON object.
+   */
   async read() {
     for (;;) {
       const { value, done } = await this.#messages.next();
@@ -193,14 +206,17 @@ class Protocol {
     }
   }
 
-  /** A line break in front keeps the message whole behind anything that got onto STDOUT without one. */
+  /** The line break in front protects the message from anything on STDOUT that has no line end. */
   write(message) {
     return new Promise((resolve, reject) => {
       this.#send(`\n${JSON.stringify(message)}\n`, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  /** To the daemon's log with shard and level when it understands that, to STDERR otherwise. */
+  /**
+   * Writes to the daemon's log with shard and level if the daemon supports that, and to STDERR
+   * otherwise.
+   */
   log(level, message) {
     if (process.env.KINESIS_MULTILANG_PROTOCOL_VERSION === undefined) {
       this.#error.write(`${level}: ${message}\n`);
@@ -223,9 +239,9 @@ class Protocol {
 }
 
 /**
- * One object a line, `undefined` for a blank one. Lines end at \n alone (readline would also cut at U+2028) and are of any
- * length: the records of a batch, which is one line of 14 MiB when it is full, are read as they arrive, so that their
- * text is never held at once.
+ * Yields one object per line, and `undefined` for a blank line. Only \n ends a line; readline would
+ * also split at U+2028. A line may have any length: a full batch is one line of 14 MiB. Its records
+ * are parsed as they arrive, so that their text is never in memory as a whole.
  */
 async function* messages(input) {
   const line = new Line();
@@ -241,19 +257,22 @@ async function* messages(input) {
   yield line.end();
 }
 
-/** How daemons begin a batch. */
+/** How daemons start a batch. */
 const BATCH = '{"action":"processRecords","records":[';
-/** Between two records, unless it is inside of one: then what stands before it is no JSON. */
+/**
+ * This text separates two records. Inside a record it can occur too, but then the text before it is
+ * not valid JSON.
+ */
 const BETWEEN = '},{"';
 const LONGEST_SHOWN = 200;
 
-/** A line on its way. */
+/** A line that is still arriving. */
 class Line {
-  /** What is not parsed yet. */
+  /** The text that is not parsed yet. */
   #parts = [];
-  /** The records that are, once the line has shown that it is a batch. */
+  /** The records parsed so far, once the line has turned out to be a batch. */
   #records;
-  /** The line is parsed when it is complete. */
+  /** Whether the line is parsed only when it is complete. */
   #whole = false;
 
   add(part) {
@@ -262,10 +281,10 @@ class Line {
     if (last < 0) return;
     this.#parts[this.#parts.length - 1] = part.subarray(0, last + 1);
     if (this.#parse(Buffer.concat(this.#parts).toString("utf8"))) {
-      // A copy, since what is only a part keeps the memory of all of it.
+      // A copy, because a subarray would keep the whole chunk in memory.
       this.#parts = [Buffer.from(part.subarray(last + 2))];
     } else {
-      // Not a batch, or not a place between two records.
+      // This is not a batch, or not the boundary between two records.
       this.#whole = true;
       this.#parts[this.#parts.length - 1] = part;
     }
@@ -282,7 +301,10 @@ class Line {
     }
   }
 
-  /** What the line says; `undefined` when it is blank. Throws when that is not an object. The next line may follow. */
+  /**
+   * Returns the message of the line, or `undefined` if the line is blank. Throws if it is not an
+   * object. Afterwards this object can read the next line.
+   */
   end() {
     const text = Buffer.concat(this.#parts).toString("utf8");
     const records = this.#records;
@@ -305,7 +327,10 @@ function appended(records = [], more) {
   return records;
 }
 
-/** The whole life of a child process: STDOUT set aside, and an end without an answer is never a success. */
+/**
+ * Runs a child process from start to end. STDOUT is reserved for the protocol. A process that ends
+ * without an answer never reports success.
+ */
 async function runProcess(driver, protocol) {
   process.stdout.write = process.stderr.write.bind(process.stderr);
   let idle;
@@ -314,7 +339,7 @@ async function runProcess(driver, protocol) {
       protocol.warn("nothing is left to do, but the last action was not answered");
       process.exit(1);
     }
-    // Others may have waited for this moment too: one more turn for them.
+    // Other listeners may use this event too, so give them one more turn.
     idle = protocol.messages;
     setImmediate(() => {});
   };

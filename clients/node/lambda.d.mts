@@ -1,8 +1,12 @@
-// Types of lambda.mjs: an AWS Lambda function for Kinesis, unchanged, as a record processor.
+// Types of lambda.mjs, which runs an unchanged AWS Lambda function for Kinesis as a record
+// processor.
 
 import type { RecordProcessor } from "./kcl.mjs";
 
-/** The event of Lambda's Kinesis trigger; field for field what `KinesisStreamEvent` of @types/aws-lambda says. */
+/**
+ * The event of Lambda's Kinesis trigger, with the fields of `KinesisStreamEvent` in
+ * @types/aws-lambda.
+ */
 export interface KinesisStreamEvent {
   Records: {
     kinesis: {
@@ -52,9 +56,12 @@ export type LambdaHandler = (
 ) => unknown;
 
 export interface LambdaOptions {
-  /** Records per invocation at most; 100 when absent, as in an event source mapping. */
+  /**
+   * The maximum number of records per invocation. The default is 100, as in an event source
+   * mapping.
+   */
   readonly batchSize?: number;
-  /** How long an invocation may take; 900,000 when absent, the longest that Lambda allows. */
+  /** How long an invocation may take. The default is 900,000, Lambda's maximum. */
   readonly timeoutMs?: number;
   readonly functionName?: string;
   /** `eventSourceARN` of the records; its region becomes `awsRegion`. */
@@ -65,13 +72,17 @@ export interface LambdaOptions {
 export declare class InvocationError extends Error {}
 
 /**
- * Each batch is one invocation or, above `batchSize`, several. What succeeded is checkpointed: after the last
- * one, and before the first failed record when one fails, which then rejects with an InvocationError.
+ * Each batch is one invocation, or several if it exceeds `batchSize`. A batch that succeeds is
+ * checkpointed at its end. If a record fails, the position before the first failed record is
+ * checkpointed, and the promise is rejected with an InvocationError.
  */
 export declare function lambdaProcessor(
   handler: LambdaHandler,
   options?: LambdaOptions,
 ): RecordProcessor;
 
-/** @param name as Lambda writes it, such as `src/index.handler`. @throws Error when there is no such function. */
+/**
+ * @param name the handler as Lambda writes it, such as `src/index.handler`.
+ * @throws Error if there is no such function.
+ */
 export declare function loadHandler(name: string): Promise<LambdaHandler>;

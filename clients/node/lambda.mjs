@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// Runs an AWS Lambda function for Kinesis, unchanged, as a record processor:
+// Runs an unchanged AWS Lambda function for Kinesis as a record processor:
 //
 //     executableName = node lambda.mjs [--batch-size 100] [--timeout 900] index.handler
 //
-// A batch that succeeds is checkpointed. One that fails ends the process after a checkpoint before its first
-// failed record, so that the daemon delivers from there again; like Lambda, that repeats until it succeeds.
+// A batch that succeeds is checkpointed. If a record fails, the position before the first failed
+// record is checkpointed and the process ends, so the daemon delivers from there again. As in
+// Lambda, this repeats until the batch succeeds.
 
 import { randomUUID } from "node:crypto";
 import { existsSync, realpathSync } from "node:fs";
@@ -13,18 +14,21 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { CheckpointError, kcl } from "./kcl.mjs";
 
-/** What an event source mapping sends at most when nothing else is asked for. */
+/** The default batch size of an event source mapping. */
 const BATCH_SIZE = 100;
-/** The longest that Lambda lets a function run. */
+/** Lambda's maximum time for an invocation. */
 const TIMEOUT_MS = 900_000;
 const REGION = process.env.AWS_REGION ?? process.env.AWS_DEFAULT_REGION ?? "us-east-1";
 
-/** A batch, or a part of it, that the function did not process. */
+/** The function did not process a batch, or a part of it. */
 export class InvocationError extends Error {
   name = "InvocationError";
 }
 
-/** The record processor that calls `handler(event, context)`. Types and meanings: lambda.d.mts. */
+/**
+ * The record processor that calls `handler(event, context)`. lambda.d.mts has the types and their
+ * meaning.
+ */
 export function lambdaProcessor(handler, options = {}) {
   const { batchSize = BATCH_SIZE } = options;
   let shardId = "";
@@ -49,14 +53,14 @@ export function lambdaProcessor(handler, options = {}) {
   };
 }
 
-/** How many records from the front are done, and what stopped the rest. */
+/** Returns how many records from the start of the batch are done, and what stopped the rest. */
 async function invoke(handler, records, shardId, options) {
   try {
     const response = await callHandler(handler, toEvent(records, shardId, options), options);
     const done = countDone(records, response?.batchItemFailures);
     if (done === records.length) return { done };
     const first = records[done]?.sequenceNumber;
-    const message = `the function reported batch item failures; shard ${shardId} comes again from ${first}`;
+    const message = `the function reported batch item failures; shard ${shardId} will be delivered again from ${first}`;
     return { done, failure: new InvocationError(message) };
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
@@ -68,8 +72,9 @@ async function invoke(handler, records, shardId, options) {
 }
 
 /**
- * Lambda's rules: no list or an empty one is success, an item without a known identifier fails the whole batch,
- * and of several the lowest counts. The records of one KPL aggregate share their sequence number and stay together.
+ * Applies Lambda's rules. No list or an empty one means success. An item without a known identifier
+ * fails the whole batch. Of several items, the lowest counts. The records of one KPL aggregate
+ * share their sequence number and stay together.
  */
 function countDone(records, failures) {
   if (failures === undefined || failures === null) return records.length;
@@ -81,8 +86,9 @@ function countDone(records, failures) {
 }
 
 /**
- * Done when the promise settles, or at the first callback, or (Lambda's rule for a function that does neither)
- * when nothing is left to do. The timer keeps nobody alive, so that this moment can come.
+ * The invocation is done when its promise settles, or at the first callback. A function that does
+ * neither is done when the event loop is empty, as in Lambda. The timer does not keep the event
+ * loop alive, so that this can happen.
  */
 function callHandler(handler, event, options) {
   const { timeoutMs = TIMEOUT_MS } = options;
@@ -100,7 +106,7 @@ function callHandler(handler, event, options) {
     };
     const fail = (error) => {
       settle();
-      reject(error ?? new Error("it did not say why"));
+      reject(error ?? new Error("it gave no reason"));
     };
     const callback = (error, result) => (error ? fail(error) : succeed(result));
     try {
@@ -113,7 +119,10 @@ function callHandler(handler, event, options) {
   });
 }
 
-/** The event as Lambda documents it for Kinesis: timestamps in seconds, the shard in the event id. */
+/**
+ * The event as Lambda documents it for Kinesis: timestamps in seconds, and the shard in the event
+ * id.
+ */
 function toEvent(records, shardId, options) {
   const { streamArn = `arn:aws:kinesis:${REGION}:000000000000:stream/unknown` } = options;
   return {
@@ -149,7 +158,7 @@ function toContext(deadline, callback, { functionName = "function" }) {
     getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
     done: callback,
     succeed: (result) => callback(null, result),
-    fail: (error) => callback(error ?? new Error("it did not say why")),
+    fail: (error) => callback(error ?? new Error("it gave no reason")),
   };
 }
 
@@ -157,12 +166,12 @@ async function store(checkpointer, record) {
   try {
     await (record ? checkpointer.checkpoint(record) : checkpointer.checkpoint());
   } catch (error) {
-    // Another worker has the shard now; leaseLost is on its way.
+    // Another worker holds the shard now; leaseLost follows.
     if (!(error instanceof CheckpointError) || error.value !== "ShutdownException") throw error;
   }
 }
 
-/** The function that Lambda would find under `folder/file.export`. */
+/** Returns the function that Lambda would find under `folder/file.export`. */
 export async function loadHandler(name) {
   const dot = name.lastIndexOf(".");
   const path = resolve(name.slice(0, dot));
@@ -206,7 +215,7 @@ async function main() {
   const processor = lambdaProcessor((...given) => handler(...given), options);
   const initialize = async (input) => {
     processor.initialize(input);
-    // Not earlier: what the function prints while it loads must not get onto STDOUT.
+    // Load the function only now: what it prints while it loads must not reach STDOUT.
     handler = await loadHandler(name);
   };
   await kcl({ ...processor, initialize }).run();

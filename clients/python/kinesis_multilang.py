@@ -1,6 +1,6 @@
-"""Amazon Kinesis record processors in Python, for a host that speaks the MultiLangDaemon protocol.
+"""Runs an Amazon Kinesis record processor in Python, with the MultiLangDaemon protocol.
 
-A processor is a class with five methods, one process runs one of it for one shard::
+A processor is a class with five methods. One process runs one processor for one shard::
 
     from kinesis_multilang import KCLProcess, RecordProcessorBase
 
@@ -15,9 +15,10 @@ A processor is a class with five methods, one process runs one of it for one sha
 
     KCLProcess(Processor()).run()
 
-Names are those of ``amazon_kclpy`` 3, so that its processors change one line:
-``from kinesis_multilang import kcl, processor``. The protocol has STDIN and STDOUT for itself: from the moment
-a :class:`KCLProcess` exists, whatever prints to STDOUT, be it C code or a child process, reaches STDERR.
+The names are those of ``amazon_kclpy`` 3, so its processors change one line:
+``from kinesis_multilang import kcl, processor``. STDIN and STDOUT belong to the protocol. Once a
+:class:`KCLProcess` exists, everything printed to STDOUT goes to STDERR, also from C code and child
+processes.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from typing import Any, Awaitable, Callable, Dict, IO, List, Optional
 
 __version__ = "0.1.0"
 
-# What a later try can mend: the lease table is busy, or was out of reach.
+# Errors that a retry can resolve: the lease table was throttled or unavailable.
 RETRYABLE = frozenset({"ThrottlingException", "KinesisClientLibDependencyException"})
 CHECKPOINT_ATTEMPTS = 8
 FIRST_WAIT_SECONDS = 0.2
@@ -44,11 +45,12 @@ LONGEST_WAIT_SECONDS = 5.0
 
 
 class CheckpointError(Exception):
-    """A checkpoint was not stored. ``value`` is KCL's name for why.
+    """A checkpoint was not stored. ``value`` is KCL's name for the reason.
 
-    ``ShutdownException``: another worker has the shard, or the host has gone; stop. ``InvalidStateException``: not
-    possible now. ``IllegalArgumentException``: no position of what was delivered. ``ThrottlingException`` and
-    ``KinesisClientLibDependencyException``: the lease table did not take it, in any of the attempts made.
+    ``ShutdownException``: another worker holds the shard, or the host is gone; stop.
+    ``InvalidStateException``: a checkpoint is not possible now. ``IllegalArgumentException``: the
+    position is outside of what was delivered. ``ThrottlingException`` and
+    ``KinesisClientLibDependencyException``: the lease table failed at every attempt.
     """
 
     def __init__(self, value: str) -> None:
@@ -66,10 +68,10 @@ class Record:
 
     @property
     def binary_data(self) -> bytes:
-        """The payload, decoded anew each time. Raises ValueError if ``data`` is not base64."""
+        """The payload, decoded anew in each call. Raises ValueError if ``data`` is not base64."""
         text = self._fields["data"] or ""
         payload = binascii.a2b_base64(text)
-        # The decoder skips what is no digit, so that a damaged payload would only be shorter.
+        # The decoder skips invalid characters, so a damaged payload would only be shorter.
         if (len(payload) + 2) // 3 * 4 != len(text):
             raise ValueError("the data of a record is not base64")
         return payload
@@ -90,12 +92,12 @@ class Record:
 
     @property
     def sub_sequence_number(self) -> int:
-        """The place within an aggregate; 0 for a plain record."""
+        """The position within an aggregate; 0 for a plain record."""
         return self._fields["subSequenceNumber"]
 
     @property
     def timestamp_millis(self) -> Optional[int]:
-        """When Kinesis stored the record, about, in milliseconds since 1970."""
+        """When Kinesis stored the record, approximately, in milliseconds since 1970."""
         millis = self._fields["approximateArrivalTimestamp"]
         return None if millis is None else int(millis)
 
@@ -122,12 +124,13 @@ class Checkpointer:
     def checkpoint(
         self, sequence_number: Optional[str] = None, sub_sequence_number: Optional[int] = None
     ) -> None:
-        """Returns when the position is stored; a restart goes on after it.
+        """Returns when the position is stored. A restart continues after it.
 
-        Without arguments: after all that was delivered so far, the only form that is always right at the shard's
-        end. What a later try can mend is tried again for about a quarter of a minute.
+        Without arguments, stores the end of all records delivered so far. Only this form is always
+        right at the end of the shard. Errors that a retry can resolve are retried for about 12
+        seconds.
 
-        :raises CheckpointError: it is not stored; ``value`` tells why.
+        :raises CheckpointError: the position was not stored; ``value`` has the reason.
         """
         request = {
             "action": "checkpoint",
@@ -141,7 +144,7 @@ class Checkpointer:
             if error not in RETRYABLE or attempt == CHECKPOINT_ATTEMPTS:
                 raise CheckpointError(error)
             longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1))
-            # At least half of it, and not all workers at the same moment.
+            # At least half of the wait; random, so that workers do not retry together.
             self._sleep(longest * (0.5 + random.random() / 2))
 
     def _ask(self, request: Dict[str, Any]) -> Optional[str]:
@@ -155,7 +158,7 @@ class Checkpointer:
 
 
 class _Input:
-    """What a processor's method is called with: the message, and the means to checkpoint."""
+    """The argument of a processor's method: the message and, where allowed, the checkpointer."""
 
     __slots__ = ("_message", "_checkpointer")
 
@@ -178,7 +181,7 @@ class _InputWithCheckpointer(_Input):
 
 
 class InitializeInput(_Input):
-    """Which shard this is, and where it begins."""
+    """The shard, and where it starts."""
 
     __slots__ = ()
 
@@ -188,7 +191,8 @@ class InitializeInput(_Input):
 
     @property
     def sequence_number(self) -> Optional[str]:
-        """The stored checkpoint: digits, or ``TRIM_HORIZON``, ``LATEST``, ``AT_TIMESTAMP`` if there is none yet."""
+        """The stored checkpoint: digits, or ``TRIM_HORIZON``, ``LATEST``, ``AT_TIMESTAMP`` if there
+        is none yet."""
         return self._message["sequenceNumber"]
 
     @property
@@ -216,25 +220,27 @@ class ProcessRecordsInput(_InputWithCheckpointer):
 
 
 class LeaseLostInput(_Input):
-    """Another worker has the shard: nothing can be checkpointed any more."""
+    """Another worker holds the shard: checkpoints are no longer possible."""
 
     __slots__ = ()
 
 
 class ShardEndedInput(_InputWithCheckpointer):
-    """The shard was split or merged and has no more records. Checkpoint, or its children are never read."""
+    """The shard was split or merged and has no more records. Checkpoint, or its child shards are
+    never read."""
 
     __slots__ = ()
 
 
 class ShutdownRequestedInput(_InputWithCheckpointer):
-    """The host is about to give the shard back: the last chance to checkpoint."""
+    """The host will release the shard: the last chance to checkpoint."""
 
     __slots__ = ()
 
 
 class RecordProcessorBase:
-    """The base of a processor. Each method may also be an ``async def``; an event loop runs while it does."""
+    """The base class of a processor. A method may also be an ``async def``; an event loop runs
+    during the call."""
 
     version = 3
 
@@ -248,16 +254,16 @@ class RecordProcessorBase:
         raise NotImplementedError("a record processor needs process_records()")
 
     def lease_lost(self, lease_lost_input: LeaseLostInput) -> Optional[Awaitable[None]]:
-        """Called last, when the shard is not ours any more."""
+        """Called last, when another worker holds the shard."""
 
     def shard_ended(self, shard_ended_input: ShardEndedInput) -> Optional[Awaitable[None]]:
-        """Called last, when all of the shard is read: finish what is under way, then checkpoint."""
+        """Called last, when the whole shard is read: finish pending work, then checkpoint."""
         raise NotImplementedError("a record processor needs shard_ended(), and a checkpoint in it")
 
     def shutdown_requested(
         self, shutdown_requested_input: ShutdownRequestedInput
     ) -> Optional[Awaitable[None]]:
-        """Called before the host gives the shard back."""
+        """Called before the host releases the shard."""
 
 
 _ACTIONS: Dict[str, Any] = {
@@ -270,7 +276,7 @@ _ACTIONS: Dict[str, Any] = {
 
 
 class KCLProcess:
-    """Runs one processor on the protocol. Make it early: until then STDOUT still belongs to everybody."""
+    """Runs one processor. Create it early: it reserves STDOUT for the protocol."""
 
     def __init__(
         self,
@@ -280,10 +286,11 @@ class KCLProcess:
         error_file: Optional[IO[str]] = None,
     ) -> None:
         """
-        :param record_processor: a :class:`RecordProcessorBase`, or anything with its methods.
-        :param input_file: messages from the host; absent = STDIN, which this process then has no more.
-        :param output_file: messages to the host; absent = STDOUT, which then leads to STDERR.
-        :param error_file: our own warnings; absent = STDERR.
+        :param record_processor: a :class:`RecordProcessorBase`, or any object with its methods.
+        :param input_file: messages from the host. Default: STDIN, which is then empty for the
+        program.
+        :param output_file: messages to the host. Default: STDOUT, whose prints then go to STDERR.
+        :param error_file: this client's warnings. Default: STDERR.
         """
         for name, _ in _ACTIONS.values():
             if not callable(getattr(record_processor, name, None)):
@@ -303,8 +310,8 @@ class KCLProcess:
         self._loop: Optional[asyncio.AbstractEventLoop] = None
 
     def run(self) -> None:
-        """Returns when the host closes the input. What the processor raises is raised: the process must not go on
-        as if the records were processed, and the host tells them to somebody again."""
+        """Returns when the host closes the input. Exceptions of the processor propagate. The
+        process must not continue as if the records were processed: the host delivers them again."""
         try:
             while True:
                 message = self._lines.read()
@@ -315,7 +322,7 @@ class KCLProcess:
         except _HostGone:
             self._warn("the host has closed the pipe; ending")
         finally:
-            # The host sees the end now, even if a thread keeps the process alive.
+            # Closes the pipes at once, even if a thread keeps the process alive.
             for file in self._private:
                 file.close()
             if self._loop is not None:
@@ -340,11 +347,11 @@ class KCLProcess:
 
 
 class _HostGone(Exception):
-    """Nobody reads what we write; not to be taken for a broken pipe of the processor's own."""
+    """The host no longer reads. A broken pipe of the processor itself is a different error."""
 
 
 class _Lines:
-    """The protocol's two files: a JSON object a line, read and written whole."""
+    """The input and output of the protocol, with one JSON object per line."""
 
     def __init__(self, source: IO[Any], target: IO[Any]) -> None:
         self._source = source
@@ -352,7 +359,7 @@ class _Lines:
         self._is_text = isinstance(target, io.TextIOBase)
 
     def read(self) -> Optional[Dict[str, Any]]:
-        """The next message; None at the end of the input."""
+        """Returns the next message, or None at the end of the input."""
         while True:
             line = self._source.readline()
             if not line:
@@ -386,7 +393,7 @@ def _end_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _take_stdin() -> IO[bytes]:
-    """A private duplicate of STDIN; in its place comes one that is at its end."""
+    """Returns a private duplicate of STDIN, and makes STDIN empty."""
     private = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -395,15 +402,16 @@ def _take_stdin() -> IO[bytes]:
 
 
 def _take_stdout() -> IO[bytes]:
-    """A private duplicate of STDOUT; in its place comes STDERR, one level below ``sys.stdout``."""
+    """Returns a private duplicate of STDOUT, and points descriptor 1 to STDERR, below
+    ``sys.stdout``."""
     private = os.dup(1)
     os.dup2(2, 1)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Whatever is printed shows at once, as it does on STDERR.
+        # Prints appear at once, as on STDERR.
         sys.stdout.reconfigure(line_buffering=True)
-    # Ends a line that somebody may have begun before us; blank lines mean nothing.
+    # Ends a line that an earlier print may have begun. The host ignores blank lines.
     os.write(private, b"\n")
-    # Unbuffered: what could not be written must not be tried again when the file is closed.
+    # Unbuffered: a failed write must not be repeated when the file is closed.
     return os.fdopen(private, "wb", buffering=0)
 
 

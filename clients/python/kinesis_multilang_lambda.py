@@ -1,9 +1,12 @@
-"""Runs an AWS Lambda function for Kinesis, unchanged, as a record processor::
+"""Runs an unchanged AWS Lambda function for Kinesis as a record processor::
 
-    executableName = python3 -m kinesis_multilang_lambda [--batch-size 100] [--timeout 900] index.handler
+    executableName = python3 -m kinesis_multilang_lambda [OPTIONS] index.handler
 
-A batch that succeeds is checkpointed. One that fails ends the process after a checkpoint before its first failed
-record, so that the daemon delivers from there again; like Lambda, that repeats until it succeeds.
+OPTIONS are ``--batch-size 100``, ``--timeout 900`` and ``--stream-arn ARN``.
+
+A batch that succeeds is checkpointed. If a record fails, the position before the first failed
+record is checkpointed and the process ends, so the daemon delivers from there again. As in Lambda,
+this repeats until the batch succeeds.
 """
 
 from __future__ import annotations
@@ -30,16 +33,16 @@ from kinesis_multilang import (
     ShutdownRequestedInput,
 )
 
-# What an event source mapping sends at most when nothing else is asked for.
+# The default batch size of an event source mapping.
 BATCH_SIZE = 100
-# The longest that Lambda lets a function run.
+# Lambda's maximum time for an invocation.
 TIMEOUT_SECONDS = 900.0
 
 Handler = Callable[[Dict[str, Any], "LambdaContext"], Any]
 
 
 class InvocationError(Exception):
-    """A batch, or a part of it, that the function did not process."""
+    """The function did not process a batch, or a part of it."""
 
 
 def _region() -> str:
@@ -48,7 +51,7 @@ def _region() -> str:
 
 @dataclass
 class LambdaContext:
-    """What Lambda tells a function about its invocation, as far as there is something to tell here."""
+    """Lambda's information about an invocation, as far as it exists here."""
 
     function_name: str
     deadline: float
@@ -83,8 +86,8 @@ class LambdaProcessor(RecordProcessorBase):
         stream_arn: Optional[str] = None,
     ) -> None:
         """
-        :param batch_size: records per invocation at most.
-        :param timeout_seconds: an invocation that takes longer ends the process, as it would in Lambda.
+        :param batch_size: maximum number of records per invocation.
+        :param timeout_seconds: an invocation that takes longer ends the process, as in Lambda.
         :param stream_arn: ``eventSourceARN`` of the records; its region becomes ``awsRegion``.
         """
         self._handler = handler
@@ -107,7 +110,7 @@ class LambdaProcessor(RecordProcessorBase):
                 done = _count_done(batch, self._invoke(batch))
                 if done < len(batch):
                     raise InvocationError(
-                        f"the function reported batch item failures; shard {self._shard_id} comes again "
+                        f"the function reported batch item failures; shard {self._shard_id} will be delivered again "
                         f"from {batch[done].sequence_number}"
                     )
             except Exception:
@@ -135,7 +138,7 @@ class LambdaProcessor(RecordProcessorBase):
             timer.cancel()
 
     def _event(self, record: Record) -> Dict[str, Any]:
-        """One record as Lambda documents it: timestamps in seconds, the shard in the event's id."""
+        """One record as Lambda documents it: times in seconds, the shard in the event id."""
         return {
             "kinesis": {
                 "kinesisSchemaVersion": "1.0",
@@ -155,9 +158,12 @@ class LambdaProcessor(RecordProcessorBase):
 
 
 def _count_done(batch: Sequence[Record], response: Any) -> int:
-    """How many records from the front are done, by Lambda's rules: no list of failures or an empty one is success,
-    an item without a known identifier fails the whole batch, and of several the lowest counts. The records of one KPL
-    aggregate share their sequence number and stay together."""
+    """Returns how many records from the start of the batch are done, by Lambda's rules.
+
+    No list of failures or an empty one means success. An item without a known identifier fails the
+    whole batch. Of several items, the lowest counts. The records of one KPL aggregate share their
+    sequence number and stay together.
+    """
     failures = response.get("batchItemFailures") if isinstance(response, dict) else None
     if failures is None:
         return len(batch)
@@ -172,7 +178,7 @@ def _store(checkpointer: Checkpointer, *position: Any) -> None:
     try:
         checkpointer.checkpoint(*position)
     except CheckpointError as error:
-        # Another worker has the shard now; lease_lost() is on its way.
+        # Another worker holds the shard now; lease_lost() follows.
         if error.value != "ShutdownException":
             raise
 
@@ -183,13 +189,14 @@ def _too_late(timeout_seconds: float) -> None:
 
 
 def load_handler(name: str) -> Handler:
-    """The function that Lambda would find under ``package/module.function`` or ``package.module.function``.
+    """Returns the function that Lambda would find under ``package/module.function`` or
+    ``package.module.function``.
 
     :raises ImportError: there is no such module, or no such function in it.
     """
     module, _, function = name.replace("/", ".").rpartition(".")
     if not module:
-        raise ImportError(f"{name} is not like module.function")
+        raise ImportError(f"{name} is not of the form module.function")
     handler = getattr(importlib.import_module(module), function, None)
     if not callable(handler):
         raise ImportError(f"module {module} has no function {function}")
@@ -210,7 +217,7 @@ def main() -> None:
     class Process(LambdaProcessor):
         def initialize(self, initialize_input: InitializeInput) -> None:
             super().initialize(initialize_input)
-            # Not earlier: what the module prints while it loads must not get onto STDOUT.
+            # Load the module only now: what it prints while it loads must not reach STDOUT.
             sys.path.insert(0, os.getcwd())
             loaded.append(load_handler(options.handler))
 

@@ -48,7 +48,7 @@ def lines(*messages):
 
 
 def run(processor, *messages):
-    """What the processor's process answers to the messages, and what it writes to its error file."""
+    """Returns the process's answers to the messages, and what it writes to its error file."""
     output, errors = io.StringIO(), io.StringIO()
     KCLProcess(processor, io.StringIO(lines(*messages)), output, errors).run()
     return [json.loads(line) for line in output.getvalue().splitlines() if line], errors.getvalue()
@@ -59,7 +59,7 @@ def status(action):
 
 
 class Recorder(RecordProcessorBase):
-    """Keeps its inputs by action."""
+    """Stores its inputs by action."""
 
     def __init__(self):
         self.inputs = {}
@@ -79,7 +79,7 @@ class ConversationTest(unittest.TestCase):
         self.assertEqual(answers, [status(a) for a in ["initialize", "processRecords", *actions]])
         self.assertEqual(errors, "")
 
-    def test_hands_over_all_fields(self):
+    def test_passes_all_fields_on(self):
         recorder = Recorder()
         run(recorder, INITIALIZE, PROCESS)
         initialize = recorder.inputs["initialize"]
@@ -117,7 +117,7 @@ class ConversationTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 recorder.inputs["processRecords"].records[0].binary_data
 
-    def test_what_is_no_message_is_an_error(self):
+    def test_a_line_that_is_not_a_message_is_an_error(self):
         for line in ["null", "7", "{", '{"action":"initialize"', '"x"']:
             with self.assertRaises(ValueError):
                 KCLProcess(Recorder(), io.BytesIO(line.encode() + b"\n"), io.BytesIO()).run()
@@ -142,12 +142,12 @@ class ConversationTest(unittest.TestCase):
             KCLProcess(Weak(), Watched(lines(PROCESS, PROCESS).encode()), io.BytesIO()).run()
         self.assertEqual(Watched.alive, [[], [None], [None, None]])
 
-    def test_an_unknown_action_is_told_and_not_answered(self):
+    def test_an_unknown_action_is_logged_and_not_answered(self):
         answers, errors = run(Recorder(), {"action": "hello"}, {"action": "leaseLost"})
         self.assertEqual(answers, [status("leaseLost")])
         self.assertIn("'hello'", errors)
 
-    def test_what_a_processor_raises_is_not_swallowed(self):
+    def test_an_exception_of_the_processor_is_not_swallowed(self):
         class Broken(Recorder):
             def process_records(self, process_records_input):
                 raise ValueError("no such word")
@@ -157,7 +157,7 @@ class ConversationTest(unittest.TestCase):
             KCLProcess(Broken(), io.StringIO(lines(INITIALIZE, PROCESS)), output).run()
         self.assertEqual([json.loads(line) for line in output.getvalue().split()], [status("initialize")])
 
-    def test_a_processor_of_an_older_kind_is_refused(self):
+    def test_a_processor_for_an_older_version_is_refused(self):
         class Old:
             def initialize(self, _):
                 pass
@@ -171,7 +171,7 @@ class ConversationTest(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "Old has no method lease_lost"):
             KCLProcess(Old(), io.StringIO(), io.StringIO())
 
-    def test_async_methods_run_to_their_end(self):
+    def test_async_methods_run_to_completion(self):
         class Async(Recorder):
             def __init__(self):
                 super().__init__()
@@ -208,31 +208,31 @@ class CheckpointTest(unittest.TestCase):
             self.requests = [json.loads(line) for line in output.getvalue().splitlines()]
             self.waits = waits
 
-    def test_without_arguments_asks_for_all_that_was_delivered(self):
+    def test_without_arguments_requests_all_that_was_delivered(self):
         self.checkpoint([ack()])
         request = {"action": "checkpoint", "sequenceNumber": None, "subSequenceNumber": None}
         self.assertEqual(self.requests, [request])
 
-    def test_with_a_position_asks_for_it(self):
+    def test_with_a_position_requests_it(self):
         self.checkpoint([ack()], "123", 4)
         request = {"action": "checkpoint", "sequenceNumber": "123", "subSequenceNumber": 4}
         self.assertEqual(self.requests, [request])
 
-    def test_tries_again_what_a_later_try_can_mend(self):
+    def test_retries_errors_that_a_retry_can_resolve(self):
         errors = ["ThrottlingException", "KinesisClientLibDependencyException"]
         self.checkpoint([*map(ack, errors), ack()])
         self.assertEqual(len(self.requests), 3)
         self.assertEqual(len(self.waits), 2)
         self.assertTrue(0.1 <= self.waits[0] <= 0.2 <= self.waits[1] <= 0.4, self.waits)
 
-    def test_gives_up_after_all_attempts(self):
+    def test_stops_after_all_attempts(self):
         with self.assertRaises(CheckpointError) as raised:
             self.checkpoint([ack("ThrottlingException")] * 20)
         self.assertEqual(raised.exception.value, "ThrottlingException")
         self.assertEqual(len(self.requests), kinesis_multilang.CHECKPOINT_ATTEMPTS)
         self.assertTrue(max(self.waits) <= kinesis_multilang.LONGEST_WAIT_SECONDS)
 
-    def test_does_not_try_again_what_cannot_be_mended(self):
+    def test_does_not_retry_other_errors(self):
         cases = [
             ([ack("ShutdownException")], "ShutdownException"),
             ([ack("IllegalArgumentException")], "IllegalArgumentException"),
@@ -270,7 +270,7 @@ class ProcessTest(unittest.TestCase):
             command, input=lines(*messages).encode(), capture_output=True, timeout=50, **options
         )
 
-    def test_nothing_but_the_protocol_reaches_stdout(self):
+    def test_only_the_protocol_reaches_stdout(self):
         ended = self.start([INITIALIZE, PROCESS])
         self.assertEqual(ended.returncode, 0, ended.stderr)
         out = ended.stdout.decode().splitlines()
@@ -286,7 +286,7 @@ class ProcessTest(unittest.TestCase):
         self.assertIn("RuntimeError: a bug", ended.stderr.decode())
         self.assertNotIn("processRecords", ended.stdout.decode())
 
-    def test_ends_quietly_when_the_host_is_gone(self):
+    def test_exits_without_an_error_when_the_host_is_gone(self):
         process = subprocess.Popen(
             [sys.executable, "-c", NOISY.format(here=HERE)],
             stdin=subprocess.PIPE,
@@ -302,7 +302,7 @@ class ProcessTest(unittest.TestCase):
         self.assertIn("the host has closed the pipe", errors.decode())
         self.assertNotIn("Traceback", errors.decode())
 
-    def test_word_count_goes_on_from_its_checkpoint(self):
+    def test_word_count_continues_from_its_checkpoint(self):
         script = os.path.join(HERE, "sample", "word_count.py")
         with tempfile.TemporaryDirectory() as directory:
             environment = {**os.environ, "WORD_COUNT_DIR": directory}

@@ -95,7 +95,7 @@ class LambdaTest(unittest.TestCase):
         }
         self.assertEqual(events, [{"Records": [wanted]}])
 
-    def test_the_context_tells_the_time_left_and_a_new_request_id(self):
+    def test_the_context_has_the_remaining_time_and_a_new_request_id(self):
         seen = []
         play(lambda _, context: seen.append(context), INITIALIZE, THREE, ACK, batch_size=2, timeout_seconds=60)
         self.assertEqual(len({context.aws_request_id for context in seen}), 2)
@@ -120,10 +120,10 @@ class LambdaTest(unittest.TestCase):
         self.assertIsInstance(raised, KeyError)
         self.assertEqual(written, [status("initialize")])
 
-    def test_failed_items_come_again_from_the_lowest(self):
+    def test_the_lowest_failed_item_is_delivered_again(self):
         written, raised = play(failing("3", "2"), INITIALIZE, THREE, ACK)
         self.assertIsInstance(raised, InvocationError)
-        self.assertIn("comes again from 2", str(raised))
+        self.assertIn("will be delivered again from 2", str(raised))
         self.assertEqual(written, [status("initialize"), checkpoint("1", 0)])
 
     def test_the_records_of_an_aggregate_stay_together(self):
@@ -147,7 +147,7 @@ class LambdaTest(unittest.TestCase):
         written, _ = play(handler, INITIALIZE, THREE, ACK, batch_size=2)
         self.assertEqual(written, [status("initialize"), checkpoint("2", 0)])
 
-    def test_a_lost_lease_is_no_failure_of_the_function(self):
+    def test_a_lost_lease_is_not_a_failure_of_the_function(self):
         lost = {**ACK, "error": "ShutdownException"}
         written, raised = play(lambda *_: None, INITIALIZE, THREE, lost, {"action": "leaseLost"})
         self.assertEqual((written, raised), (SUCCESS + [status("leaseLost")], None))
@@ -186,7 +186,7 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(ended.returncode, 1)
         self.assertIn("no answer within 0.05 s", ended.stderr)
 
-    def test_a_function_that_is_not_there_is_told_by_name(self):
+    def test_the_error_for_a_missing_function_names_it(self):
         names = {"other.handler": "other", "index.other": "no function other", "handler": "module.function"}
         for name, words in names.items():
             ended = self.run_file("def handler(event, context): pass\n", INITIALIZE, arguments=(name,))

@@ -1,5 +1,5 @@
-// The echo processors on our client of each language, and on Amazon's for Python: each decodes every record's data, adds
-// up its bytes, notes them (see go/echochild/main.go) and answers.
+// The echo processors on our client of each language, and on Amazon's for Python. Each decodes
+// every record's data, adds up the bytes, notes the sum (see go/echochild/main.go) and answers.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -16,6 +16,8 @@ export const CLIENTS = [
   "go",
   "rust",
   "java",
+  "csharp",
+  "php",
   "bash",
   "kclpy",
 ] as const;
@@ -39,6 +41,10 @@ export async function clientCommand(client: Client): Promise<Command> {
       return [await rustEcho()];
     case "java":
       return ["java", "-cp", await javaClasses(), "Echo"];
+    case "csharp":
+      return ["mono", await csharpProgram()];
+    case "php":
+      return ["php", join(SOURCES, "echo.php")];
     case "bash":
       return ["bash", join(SOURCES, "echo.sh")];
   }
@@ -63,6 +69,14 @@ async function javaClasses(): Promise<string> {
   const sources = [join(client, "Json.java"), join(client, "Kcl.java"), "Echo.java"];
   await build(["javac", "--release", "11", "-d", classes, ...sources], ".");
   return classes;
+}
+
+async function csharpProgram(): Promise<string> {
+  const program = join(BIN, "Echo.exe");
+  const client = join(ROOT, "clients", "csharp");
+  const sources = [join(client, "Json.cs"), join(client, "Kcl.cs"), "Echo.cs"];
+  await build(["mcs", `-out:${program}`, ...sources], ".");
+  return program;
 }
 
 async function build(command: Command, folder: string): Promise<void> {

@@ -1,5 +1,5 @@
-// What a record costs on the processor's side of the pipes, on our client of each language: batches from memory over
-// the real pipes to an echo processor and back. No stream and no table take part.
+// The cost of a record in the processor, on our client of each language. Batches go from memory
+// over real pipes to an echo processor and back, without a stream or a table.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import type { Column } from "./table.ts";
 
 export interface CostOptions {
   readonly sizes: readonly number[];
-  /** How many are measured flat out; as many as a fifth of them come before. */
+  /** How many records are measured flat out. A fifth of that number is sent before. */
   readonly records: number;
   /** How long paced processors are measured. */
   readonly seconds: number;
@@ -39,15 +39,15 @@ export const COST_COLUMNS: readonly Column[] = [
   { figure: "hostPerMillion", title: "CPU s per million of the sender", digits: 2 },
 ];
 
-/** As many as one call of GetRecords returns, up to its 10 MiB. */
+/** As many as one GetRecords call returns, up to its 10 MiB. */
 const FLAT_OUT_BATCH = 10_000;
 const FLAT_OUT_BATCH_BYTES = 10 * 1024 * 1024;
-/** What a shard accepts, and what the daemon reads of it in one call by default. */
+/** The rate that a shard accepts, and what the daemon reads from it in one call by default. */
 const PACED_RECORDS_PER_SECOND = 1_000;
 const PACED_BATCH = 250;
 const PACED_WARM_UP_SECONDS = 5;
 const WARM_UP_SHARE = 5;
-/** Bash costs 30 times as much as the next: it is measured with fewer records, on one shard. */
+/** Bash costs 30 times as much as the next client, so it gets fewer records, on one shard. */
 const SLOW: ReadonlySet<Client> = new Set(["bash"]);
 const SLOW_SHARE = 20;
 
@@ -102,7 +102,7 @@ function paced(
       await Promise.all(
         processors.map(async (processor, index) => {
           for (let time = 0; time < times; time++) {
-            // Shards are not in step.
+            // The processors' batches are spread over the interval.
             const dueMs = beganMs + (time + index / processors.length) * everyMs;
             await sleep(Math.max(0, dueMs - performance.now()));
             await processor.processRecords(batch, 0);
@@ -119,7 +119,7 @@ function paced(
 type Started = Awaited<ReturnType<ReturnType<typeof startProcessor>>>;
 type Measured = (send: () => Promise<number>) => Promise<Figures>;
 
-/** Starts so many of them, and ends them when `use` is done. */
+/** Starts the processors, and ends them when `use` is done. */
 async function withProcessors(
   [file, ...args]: Command,
   count: number,
@@ -167,7 +167,10 @@ function recordsOf(count: number, bytes: number): RecordBatch {
   return batchOf(Array.from({ length: count }, (_, index) => recordOf(index, bytes)));
 }
 
-/** As the daemon writes it. The payload looks random, so that no branch is foreseen that would not be in earnest. */
+/**
+ * A record as the daemon writes it. The payload looks random, so that branch prediction has no
+ * unrealistic advantage.
+ */
 function recordOf(index: number, bytes: number): string {
   const data = Buffer.alloc(bytes);
   let state = (index + 1) * 2_654_435_761;

@@ -1,4 +1,5 @@
-// A daemon under measurement: started with a properties file, watched through its processors' notes and through /proc.
+// A daemon under measurement. It is started with a properties file, and watched through its
+// processors' notes and through /proc.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +18,7 @@ export interface DaemonRunOptions {
   readonly streamName: string;
   readonly applicationName: string;
   readonly workerId?: string;
-  /** Leave KCL's timers as they are; else they are shortened, so that a run is not mostly waiting. */
+  /** Keep KCL's timers. Otherwise they are shortened, so that a run does not mostly wait. */
   readonly defaultTimers?: boolean;
   readonly properties?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
@@ -36,16 +37,19 @@ const ENVIRONMENT = {
   AWS_EC2_METADATA_DISABLED: "true",
 };
 
-/** Renewing so many leases in a third of the short time is more than a busy emulator can do. */
+/** A busy emulator cannot renew this many leases within a third of the shortened time. */
 const MANY_SHARDS = 16;
 
-/** KCL's own failover time where the short one would lose leases; what is given explicitly wins. */
-export function patientWith(shards: number): Readonly<Record<string, string>> {
+/**
+ * KCL's own failover time, if the shortened one would lose leases. An explicit setting takes
+ * precedence.
+ */
+export function failoverTimeFor(shards: number): Readonly<Record<string, string>> {
   return shards > MANY_SHARDS ? { failoverTimeMillis: "10000" } : {};
 }
 
-/** The Java daemon with its defaults takes a minute and a half until its first `initialize`. */
-const PATIENCE_MS = 240_000;
+/** The Java daemon with its defaults takes 90 s until its first `initialize`. */
+const START_LIMIT_MS = 240_000;
 const STOP_PATIENCE_MS = 25_000;
 
 export class DaemonRun {
@@ -65,9 +69,9 @@ export class DaemonRun {
     });
   }
 
-  /** Waits until the processors have made so many notes of a kind. */
+  /** Waits until the processors have made this number of notes of a kind. */
   waitFor<What extends Note["what"]>(what: What, count = 1) {
-    return waitFor(`${count} × ${what}, noted by record processors`, PATIENCE_MS, () => {
+    return waitFor(`${count} × ${what}, noted by record processors`, START_LIMIT_MS, () => {
       this.notes.poll();
       const found = this.notes.of(what);
       if (found.length >= count) return found;
@@ -76,7 +80,7 @@ export class DaemonRun {
     });
   }
 
-  /** The daemon and what it started, except its record processors. */
+  /** The daemon and the processes that it started, except its record processors. */
   cpuSeconds(): number {
     return cpuSeconds(this.#pids());
   }
@@ -85,12 +89,12 @@ export class DaemonRun {
     return memory(this.#pids());
   }
 
-  /** The daemon's own process: without the shell that guards its children. */
+  /** The daemon's own process, without the shell that guards its children. */
   ownMemory(): Memory {
     return memory([this.program.pid]);
   }
 
-  /** The process ids of the record processors that are running. */
+  /** The process ids of the running record processors. */
   processors(): readonly number[] {
     return [...this.notes.pids].filter((pid) => memory([pid]).threads > 0);
   }
@@ -103,7 +107,7 @@ export class DaemonRun {
     return cpuSeconds([...this.notes.pids]);
   }
 
-  /** Seconds from its launch to that time. */
+  /** Seconds from the launch to that time. */
   sinceLaunch(atMs: number = preciseNowMs()): number {
     return (atMs - this.program.startedMs) / 1000;
   }
@@ -114,8 +118,9 @@ export class DaemonRun {
   }
 
   /**
-   * A lease that was lost and taken again brings the same records again, to a processor that is started for it: then
-   * the figures are those of other work. @throws Error
+   * A lease that was lost and taken again delivers the same records again, to a new processor. The
+   * figures would then describe different work.
+   * @throws Error
    */
   noLeaseLost(shards: number): void {
     this.notes.poll();

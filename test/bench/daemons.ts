@@ -10,9 +10,9 @@ export interface Daemon {
   readonly label: string;
   readonly isJava: boolean;
   readonly command: (propertiesFile: string) => Command;
-  /** Keys that only this daemon knows. */
+  /** Properties that only this daemon has. */
   readonly properties: Readonly<Record<string, string>>;
-  /** Those with which it polls a full shard as fast as it can. */
+  /** The properties with which it polls a full shard as fast as it can. */
   readonly fastest: Readonly<Record<string, string>>;
 }
 
@@ -23,7 +23,7 @@ export interface DaemonOptions {
   readonly baseline?: string;
   readonly java: boolean;
   readonly jvm: string;
-  /** For Node, in ours. */
+  /** Node arguments, for our daemons. */
   readonly nodeArgs: string;
   /** A module that our daemons import. */
   readonly preload?: string;
@@ -56,8 +56,8 @@ function nodeDaemon(label: string, main: string, nodeArgs: readonly string[]): D
 
 async function javaDaemon(jvmArgs: readonly string[]): Promise<Daemon> {
   const library = await mavenLibrary(JAVA_DAEMON);
-  // When it starts it asks EC2's metadata address about the host. Away from EC2 that takes its time; a proxy that
-  // refuses at once spares it, to its favour.
+  // At its start it asks EC2's metadata address about the host, which takes long outside of EC2. A
+  // proxy that refuses at once avoids the wait, in Java's favour.
   const offEc2 = [
     "-Dhttp.proxyHost=127.0.0.1",
     "-Dhttp.proxyPort=1",
@@ -77,12 +77,12 @@ async function javaDaemon(jvmArgs: readonly string[]): Promise<Daemon> {
       file,
     ],
     properties: { AwsCredentialsProvider: "DefaultCredentialsProvider" },
-    // It refuses less.
+    // It does not accept less.
     fastest: { idleTimeBetweenReadsInMillis: "200" },
   };
 }
 
-/** What a table should say of the machine. */
+/** A description of the machine, for the tables. */
 export function machine(): string {
   return `${availableParallelism()} cores, Node ${process.versions.node}`;
 }

@@ -68,7 +68,7 @@ export class EmulatedStream {
     await reshard(this.#client, this.name, random);
   }
 
-  /** Registers a consumer and gives its ARN when it can be used. */
+  /** Registers a consumer and returns its ARN once it can be used. */
   async consumer(ConsumerName: string): Promise<string> {
     const { StreamDescriptionSummary: stream } = await this.#client.send(
       new DescribeStreamSummaryCommand({ StreamName: this.name }),

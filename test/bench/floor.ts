@@ -1,5 +1,6 @@
-// How far our daemon is from the least that its work can cost in Node: beside it run programs of a few lines that read the
-// same answers and do nothing else, that idle in its rhythm, or that start and make one call with each of the SDK's clients.
+// How far our daemon is from the minimum cost of its work in Node. Short programs run beside it:
+// they read the same responses and do nothing else, idle in its rhythm, or start and make one call
+// with each of the SDK's clients.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -32,10 +33,10 @@ interface Options {
   readonly save: boolean;
 }
 
-/** The daemon, or a program that does the least of its work. */
+/** The daemon, or a program that does the minimum of its work. */
 interface Rival {
   readonly label: string;
-  /** @param ours measures our daemon at that work. */
+  /** @param ours measures our daemon doing that work. */
   readonly measure: (ours: () => Promise<Figures>, work: Work) => Promise<Figures>;
 }
 
@@ -44,7 +45,7 @@ interface Work {
   readonly bytes: number;
 }
 
-/** What is measured in one part, and which rival the others are compared with. */
+/** What one part measures, and with which rival the others are compared. */
 interface Part {
   readonly mode: string;
   readonly cases: readonly Case[];
@@ -53,7 +54,7 @@ interface Part {
   readonly columns: readonly Column[];
 }
 
-/** As much as the daemon asks for: half of its buffer, rendered. */
+/** As much as the daemon requests: half of its buffer, rendered. */
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const FRAME_BYTES = 220;
 const IDLE_SHARDS = 16;
@@ -161,8 +162,8 @@ async function readBarely(
   const fake = await startFakeKinesis({ shards, recordsPerShard, bytes });
   try {
     const limit = Math.min(10_000, Math.floor(ANSWER_BYTES / ((bytes * 4) / 3 + FRAME_BYTES)));
-    const said = await runNode("read.mjs", fake.url, String(shards), String(limit), ...pipe);
-    const { cpu, seconds } = said as { readonly cpu: number; readonly seconds: number };
+    const output = await runNode("read.mjs", fake.url, String(shards), String(limit), ...pipe);
+    const { cpu, seconds } = output as { readonly cpu: number; readonly seconds: number };
     const read = recordsPerShard * shards;
     return { cpuPerMillion: (cpu / read) * 1e6, recordsPerSecond: read / seconds, seconds };
   } finally {
@@ -241,7 +242,7 @@ async function starting(kinesisUrl: string, dynamoUrl: string): Promise<Part> {
 const OWN_CPU =
   "JSON.stringify({ cpu: Object.values(process.cpuUsage()).reduce((a, b) => a + b) / 1e6 })";
 
-/** From the launch to the end of a program that writes its own CPU. */
+/** From the launch to the end of a program that writes its own CPU time. */
 async function timed(...args: readonly string[]): Promise<Figures> {
   const fromMs = performance.now();
   const { cpu } = JSON.parse(await runToEnd([process.execPath, ...args], ROOT)) as { cpu: number };

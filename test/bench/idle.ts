@@ -1,7 +1,7 @@
-// What a daemon costs while nothing comes: all shards are empty and every child has been initialized.
+// The cost of a daemon without traffic: all shards are empty and every child has been initialized.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith } from "./daemonRun.ts";
+import { DaemonRun, failoverTimeFor } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { uniqueName } from "./paths.ts";
 import type { Command } from "./processes.ts";
@@ -12,13 +12,13 @@ import { preciseNowMs } from "./wait.ts";
 
 export interface IdleOptions {
   readonly shards: readonly number[];
-  /** How long it is watched, and how long it is left alone before. */
+  /** How long it is watched, and how long it may settle before. */
   readonly seconds: number;
   readonly settleSeconds: number;
   readonly child: Command;
   readonly dynamoUrl: string;
   readonly properties: Readonly<Record<string, string>>;
-  /** Called with each run that is over, and the times between which it was measured. */
+  /** Called after each run, with the start and the end of the measurement. */
   readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
@@ -39,7 +39,7 @@ async function measure(daemon: Daemon, shards: number, options: IdleOptions): Pr
   const fake = await startFakeKinesis({ shards, recordsPerShard: 0, bytes: 100 });
   const run = new DaemonRun(daemon, {
     ...options,
-    properties: { ...patientWith(shards), ...options.properties },
+    properties: { ...failoverTimeFor(shards), ...options.properties },
     kinesisUrl: fake.url,
     streamName: "bench",
     applicationName: uniqueName(),

@@ -1,4 +1,5 @@
-// What a production install brings: packed as for the registry, then installed without development dependencies.
+// The size of a production install: packed as for the registry, then installed without development
+// dependencies.
 
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,7 +18,7 @@ export const INSTALL_COLUMNS: readonly Column[] = [
   { figure: "ownKilobytes", title: "of it the package itself, kB packed", digits: 0 },
 ];
 
-/** The size on the registry, of ours; the Java daemon's are jars, and its JVM comes on top. */
+/** The packed size of ours on the registry. The Java daemon consists of jars, without the JVM. */
 export function installCases(): readonly Case[] {
   return [{ labels: {}, measure: (daemon) => measure(daemon) }];
 }

@@ -1,5 +1,6 @@
-// Whether a daemon keeps up with shards that are written at the service's limit, by a service that has its limits, with
-// children that take their time for each batch and checkpoint it; and how fast it catches up when it was away.
+// Measures whether a daemon keeps up with shards that are written at the service's limit. The
+// service has its read limits, and the children take time for each batch and checkpoint it. It also
+// measures how fast a daemon catches up with a backlog.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { DaemonRun } from "./daemonRun.ts";
@@ -16,19 +17,19 @@ import { preciseNowMs } from "./wait.ts";
 
 export interface KeepupOptions {
   readonly shards: readonly number[];
-  /** What a child takes for a batch. */
+  /** How long a child takes for a batch. */
   readonly workMs: readonly number[];
   readonly retrievals: readonly Retrieval[];
   /** For polling. */
   readonly idleTimes: readonly IdleTime[];
-  /** At the rate at which the shards are written. */
+  /** Seconds of writes that each shard already has. */
   readonly backlogSeconds: number;
-  /** How long it is watched when it has caught up. */
+  /** How long it is watched once it has caught up. */
   readonly seconds: number;
   readonly properties: Readonly<Record<string, string>>;
   readonly dynamoUrl: string;
   readonly child: Command;
-  /** Called with each run that is over, and the times between which it was measured. */
+  /** Called after each run, with the start and the end of the measurement. */
   readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
@@ -45,20 +46,22 @@ export const KEEPUP_COLUMNS: readonly Column[] = [
   { figure: "peakMib", title: "peak", digits: 0, better: "less" },
 ];
 
-/** What AWS lets a shard be written with, in records of 1 KiB; it may be read twice as fast. */
+/** AWS's write limit for a shard, in records of 1 KiB. The read limit is twice as high. */
 const WRITTEN_PER_SECOND = 1_000;
 const RECORD_BYTES = 1_024;
 const READ_PER_SECOND = (2 * 1024 * 1024) / RECORD_BYTES;
 const LOOK_EVERY_MS = 200;
-/** Beyond its batch time and the time between two calls. */
+/** In addition to the batch time and the time between two calls. */
 const NEAR_MS = 1_000;
-/** Fallen behind for good, if it has not caught up in so many times the shortest time. */
-const PATIENCE = 2;
-const PATIENCE_MS = 15_000;
-/** "Behind" is the mean of so many last seconds. */
+/**
+ * A daemon has not caught up if it takes longer than this multiple of the shortest possible time.
+ */
+const CATCH_UP_FACTOR = 2;
+const START_LIMIT_MS = 15_000;
+/** "Behind" is the mean over the last seconds of the run. */
 const LAST_MS = 10_000;
 
-/** KCL's own: the children sleep, but the machine is busy. */
+/** KCL's own failover time, because the machine is busy even though the children sleep. */
 const REAL_FAILOVER = { failoverTimeMillis: "10000" };
 
 interface Work {
@@ -130,7 +133,10 @@ async function measure(daemon: Daemon, work: Work, options: KeepupOptions): Prom
   }
 }
 
-/** Waits until the last shard is near its tip, or long enough; without a backlog there is nothing to tell. */
+/**
+ * Waits until the last shard is near its tip, or until the time limit. Without a backlog there is
+ * nothing to measure.
+ */
 async function catchUp(
   run: DaemonRun,
   { shards, workMs, idleMs }: Work,
@@ -138,7 +144,7 @@ async function catchUp(
 ): Promise<Figures> {
   const nearMs = NEAR_MS + workMs + (idleMs === "default" ? 0 : idleMs);
   const shortest = (backlogSeconds * WRITTEN_PER_SECOND) / (READ_PER_SECOND - WRITTEN_PER_SECOND);
-  const untilMs = preciseNowMs() + shortest * 1000 * PATIENCE + PATIENCE_MS;
+  const untilMs = preciseNowMs() + shortest * 1000 * CATCH_UP_FACTOR + START_LIMIT_MS;
   for (;;) {
     run.notes.poll();
     const read = byShard(run.notes.of("upto"));
@@ -151,7 +157,7 @@ async function catchUp(
   }
 }
 
-/** Of the slowest shard, from when it got its child. */
+/** The slowest shard's time since it got its child. */
 function tookFigures(
   run: DaemonRun,
   near: readonly (UpTo | undefined)[],
@@ -210,7 +216,7 @@ function byShard(notes: readonly UpTo[]): readonly (readonly UpTo[])[] {
   return [...groupBy(notes, ({ pid }) => String(pid)).values()];
 }
 
-/** How old the newest record was that the child had been given, at each moment of the last seconds. */
+/** The age of the newest record that the child had received, at each moment of the last seconds. */
 function meanBehindMs(notes: readonly UpTo[], toMs: number): number {
   const fromMs = toMs - LAST_MS;
   let areaMs2 = 0;

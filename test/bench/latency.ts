@@ -1,4 +1,5 @@
-// How long a record takes from the start of its put until the child has its line, under light and steady traffic.
+// The time from the start of a record's put until the child has read its line, under light and
+// steady traffic.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { DaemonRun } from "./daemonRun.ts";
@@ -10,14 +11,14 @@ import type { Case, Figures } from "./series.ts";
 import { type Column, quantile } from "./table.ts";
 import { preciseNowMs } from "./wait.ts";
 
-/** `idleTimeBetweenReadsInMillis`, or what the daemon does when nobody says. */
+/** `idleTimeBetweenReadsInMillis`, or the daemon's default. */
 export type IdleTime = number | "default";
 
 export interface LatencyOptions {
   readonly perSecond: number;
   readonly seconds: number;
   readonly dynamoUrl: string;
-  /** Notes the age of each record. */
+  /** A child that notes the age of each record. */
   readonly child: Command;
 }
 
@@ -36,7 +37,7 @@ export function ageColumns(digits: number): readonly Column[] {
   ];
 }
 
-/** Steady traffic has begun, and whatever a daemon adapts has been adapted. */
+/** By then traffic is steady, and the daemon has adapted to it. */
 const SETTLE_MS = 3_000;
 
 export function latencyCases(
@@ -59,7 +60,7 @@ export function latencyCases(
   }));
 }
 
-/** Of the records that are put into a new stream while a daemon reads it. */
+/** Measures the records that are put into a new stream while a daemon reads it. */
 export async function measureAges(
   daemon: Daemon,
   stream: EmulatedStream,
@@ -95,7 +96,7 @@ export async function measureAges(
   }
 }
 
-/** Puts single records at even distances and tells how long each put took. */
+/** Puts single records at even intervals and returns how long each put took. */
 export async function putSteadily(
   stream: EmulatedStream,
   gapMs: number,

@@ -1,5 +1,6 @@
-// Imported by a daemon under measurement: between two SIGHUPs it watches how late the event loop is, and then writes
-// quantiles, in milliseconds, to $BENCH_LOOP_DELAY. It costs a timer every 10 ms, so it is not on all the time.
+// A daemon under measurement imports this. Between two SIGHUPs it measures how late the event loop
+// is. Then it writes quantiles, in milliseconds, to $BENCH_LOOP_DELAY. It costs a timer every 10
+// ms, so it is not always on.
 import { writeFileSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
@@ -12,7 +13,7 @@ process.on("SIGHUP", () => {
     return;
   }
   watching.disable();
-  // What is recorded is the time between two looks.
+  // The histogram contains the time between two timer events.
   const late = (nanos) => Math.max(0, nanos / 1e6 - RESOLUTION_MS);
   const quantiles = {
     p50: late(watching.percentile(50)),

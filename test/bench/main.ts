@@ -1,4 +1,4 @@
-// `npm run bench -- MODE [options]`: the command line of the measurements.
+// `npm run bench -- MODE [options]`: the command line of the benchmarks.
 
 import { mkdirSync } from "node:fs";
 import { Command, Option } from "commander";
@@ -157,7 +157,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .description("Measures the daemon, beside the Java one if asked; see test/bench/README.md.")
     .showHelpAfterError();
   for (const mode of modes()) program.addCommand(mode);
-  // An hour long, and no part of `all`.
+  // It takes an hour, and is not part of `all`.
   program.addCommand(soakCommand());
   program
     .command("all")
@@ -177,7 +177,7 @@ async function main(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv);
 }
 
-// Ctrl-C: what was started ends with us.
+// On Ctrl-C, the processes that were started end with the bench.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 try {

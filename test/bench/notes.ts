@@ -1,4 +1,5 @@
-// What the record processors note while they run, read as it grows. Its form: see go/echochild/main.go.
+// Reads the record processors' notes while they are being written. go/echochild/main.go describes
+// the format.
 
 import { closeSync, openSync, readdirSync, readSync } from "node:fs";
 import { join } from "node:path";
@@ -34,12 +35,12 @@ export class Notes {
     this.#folder = folder;
   }
 
-  /** The processors that have been started, each with a file of its own. */
+  /** The processors that have been started. Each writes its own file. */
   get pids(): ReadonlySet<number> {
     return new Set([...this.#open.keys()].map(Number));
   }
 
-  /** Reads on, and gives what is new. */
+  /** Reads on and returns the new notes. */
   poll(): readonly Note[] {
     const before = this.all.length;
     for (const name of readdirSync(this.#folder)) {
@@ -86,6 +87,6 @@ function parseNote(line: string, pid: number): Note {
     case "age":
       return { what, atMs, ageMs: Number(first) / NANOS_PER_MS };
     default:
-      throw new Error(`a record processor wrote a note that is none: ${line}`);
+      throw new Error(`a record processor wrote an invalid note: ${line}`);
   }
 }

@@ -1,4 +1,4 @@
-// How the values of options are read.
+// Parses the values of options.
 
 import { InvalidArgumentError, Option } from "commander";
 import type { IdleTime } from "./latency.ts";
@@ -18,12 +18,12 @@ export function count(flags: string, description: string, byDefault: number): Op
 function parseCount(text: string): number {
   const value = Number(text.replaceAll("_", ""));
   if (Number.isInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError("A whole number is wanted.");
+  throw new InvalidArgumentError("Expected a whole number.");
 }
 
 export function property(text: string, before: Readonly<Record<string, string>>) {
   const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("KEY=VALUE is wanted.");
+  if (at < 1) throw new InvalidArgumentError("Expected KEY=VALUE.");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 

@@ -1,4 +1,4 @@
-// What each mode measures, put together from its options.
+// Builds each mode's measurements from its options.
 
 import { join } from "node:path";
 import type { Scope } from "../../src/sample/scope.ts";
@@ -20,7 +20,7 @@ import type { Column } from "./table.ts";
 import { THROUGHPUT_COLUMNS, throughputCases } from "./throughput.ts";
 import { WORKERS_COLUMNS, workersCases } from "./workers.ts";
 
-/** All options of all modes, each with its default; a mode shows those that it uses. */
+/** The options of all modes, with their defaults. A mode shows those that it uses. */
 export interface Options {
   readonly java: boolean;
   readonly jvm: string;
@@ -186,7 +186,7 @@ export const install: Prepare = async () => ({
 
 export const PROFILES = join(WORK, "profiles");
 
-/** Only the first daemon writes one. */
+/** Only the first daemon writes a profile. */
 function showProfile({ profile }: Options, [profiled]: readonly Daemon[]): IdleOptions["after"] {
   return (daemon, run, fromMs, toMs) => {
     if (!profile || daemon !== profiled) return;

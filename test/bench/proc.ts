@@ -1,16 +1,16 @@
-// What processes have cost so far, from Linux's /proc. Processes that are gone count nothing.
+// What processes have used so far, from Linux's /proc. Processes that are gone count as nothing.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** `USER_HZ`, in which /proc counts; 100 on every Linux that Node runs on. */
+/** `USER_HZ`, the unit of /proc; 100 on every Linux that Node supports. */
 const TICKS_PER_SECOND = 100;
 const KIB_PER_MIB = 1024;
-/** Fields of /proc/PID/stat behind the program's name, which may hold blanks and brackets. */
+/** The fields of /proc/PID/stat after the program's name, which may contain blanks and brackets. */
 const STAT = { userTicks: 11, systemTicks: 12 } as const;
 
 export interface Memory {
   readonly rssMib: number;
-  /** The most that was ever resident (`VmHWM`). */
+  /** The peak resident memory (`VmHWM`). */
   readonly peakMib: number;
   readonly threads: number;
 }
@@ -52,7 +52,7 @@ export function memory(pids: readonly number[]): Memory {
   };
 }
 
-/** How often its main thread has slept and was woken. */
+/** How often its main thread has slept and woken up. */
 export function wakeUps(pid: number): number {
   return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1]);
 }
@@ -71,7 +71,7 @@ export function connections(pid: number, port: number): number {
     }).length;
 }
 
-/** Fields of a line of /proc/PID/net/tcp. */
+/** The fields of a line of /proc/PID/net/tcp. */
 const TCP = { remote: 2, state: 3, inode: 9 } as const;
 const ESTABLISHED = "01";
 
@@ -80,7 +80,7 @@ function descriptorsOf(pid: number): readonly string[] {
     try {
       return [readlinkSync(`/proc/${pid}/fd/${name}`)];
     } catch {
-      // Closed meanwhile.
+      // It was closed meanwhile.
       return [];
     }
   });

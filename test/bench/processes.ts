@@ -1,4 +1,4 @@
-// Programs that the bench starts: their output goes to a file, and they end with the bench.
+// Programs that the bench starts. Their output goes to a file, and they end with the bench.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { preciseNowMs } from "./wait.ts";
 export type Command = readonly [program: string, ...args: string[]];
 
 interface StartOptions {
-  /** Takes what it writes on STDOUT and STDERR. */
+  /** Receives its STDOUT and STDERR. */
   readonly logFile: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -38,7 +38,7 @@ export class Program {
     const child = spawn(program, args, {
       env: { ...process.env, ...env },
       stdio: ["ignore", log, log],
-      // In a session of its own: Ctrl-C is for the bench, which then ends what it started.
+      // A separate session: Ctrl-C only reaches the bench, which then ends the programs.
       detached: true,
     });
     closeSync(log);
@@ -62,30 +62,33 @@ export class Program {
     return readFileSync(this.#logFile, "utf8");
   }
 
-  /** @throws Error with the last that it said, when it has ended. */
+  /** @throws Error with the end of its output, if it has ended. */
   mustRun(): void {
     if (this.#how === undefined) return;
     const words = this.log.slice(-KEPT_LOG_CHARS);
-    throw new Error(`${this.#name} ended (${this.#how}); ${this.#logFile} closes with:\n${words}`);
+    throw new Error(`${this.#name} ended (${this.#how}); ${this.#logFile} ends with:\n${words}`);
   }
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
 
-  /** SIGTERM, and SIGKILL when that takes longer than `patienceMs`. */
-  async stop(patienceMs: number): Promise<void> {
+  /** Sends SIGTERM, and SIGKILL if that takes longer than `limitMs`. */
+  async stop(limitMs: number): Promise<void> {
     if (this.#how !== undefined) return;
     this.#child.kill("SIGTERM");
-    const patience = new AbortController();
-    const tooLong = sleep(patienceMs, "late", { signal: patience.signal }).catch(() => "ended");
+    const timeout = new AbortController();
+    const tooLong = sleep(limitMs, "late", { signal: timeout.signal }).catch(() => "ended");
     if ((await Promise.race([this.#ended, tooLong])) === "late") this.#child.kill("SIGKILL");
-    patience.abort();
+    timeout.abort();
     await this.#ended;
   }
 }
 
-/** Runs a command to its end. @throws Error with what it wrote when that is not exit code 0. */
+/**
+ * Runs a command to its end.
+ * @throws Error with its output if the exit code is not 0.
+ */
 export async function runToEnd(command: Command, cwd: string): Promise<string> {
   const [program, ...args] = command;
   const child = spawn(program, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,4 +1,4 @@
-// The record processors that a daemon can be measured with: each answers at once and notes what it got.
+// The record processors for measuring a daemon. Each answers at once and notes what it received.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,10 @@ export type Processor = (typeof PROCESSORS)[number];
 
 const KCLPY = "amazon_kclpy==3.1.3";
 
-/** Without arguments: the Java daemon splits `executableName` at blanks, and so do we here. */
+/**
+ * No argument contains a blank: the Java daemon splits `executableName` at blanks, and so does the
+ * bench.
+ */
 export async function processorCommand(processor: Processor): Promise<Command> {
   switch (processor) {
     case "go":
@@ -25,7 +28,7 @@ export async function processorCommand(processor: Processor): Promise<Command> {
   }
 }
 
-/** Their commands, by name. */
+/** The commands by name. */
 export async function processorCommands(
   names: readonly Processor[],
 ): Promise<ReadonlyMap<Processor, Command>> {
@@ -34,7 +37,7 @@ export async function processorCommands(
   return commands;
 }
 
-/** A Python that has Amazon's client, in the bench's folder. */
+/** A Python with Amazon's client, in the bench's folder. */
 async function kclpyPython(): Promise<string> {
   const venv = join(WORK, "venv");
   const python = join(venv, "bin", "python3");

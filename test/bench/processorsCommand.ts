@@ -1,4 +1,4 @@
-// `npm run bench -- processors`: its options, and its table.
+// `npm run bench -- processors`: its options and its table.
 
 import { mkdirSync } from "node:fs";
 import { Command } from "commander";
@@ -28,10 +28,10 @@ export function processorsCommand(): Command {
     .description("what a record costs a processor in each language, flat out and paced")
     .addOption(choices("--client <name...>", "the clients", CLIENTS, OURS))
     .addOption(counts("--size <bytes...>", "bytes in each record", [1024]))
-    .addOption(count("--records <n>", "flat out", 300_000))
-    .addOption(count("--seconds <n>", "how long to measure those that are paced", 20))
-    .addOption(count("--shards <n>", "processors that are paced side by side", 16))
-    .addOption(count("--rounds <n>", "runs of each", 3))
+    .addOption(count("--records <n>", "records to measure flat out", 300_000))
+    .addOption(count("--seconds <n>", "how long to measure paced processors", 20))
+    .addOption(count("--shards <n>", "how many processors are paced in parallel", 16))
+    .addOption(count("--rounds <n>", "runs of each case", 3))
     .option("--java", "ignored: no daemon takes part", false)
     .option("--save", "put the table into test/bench/README.md", false)
     .action(run);

@@ -1,4 +1,4 @@
-// Where our daemon's CPU went: the functions of a V8 CPU profile by the time spent in themselves.
+// Shows where our daemon spent CPU time: the functions of a V8 CPU profile by self time.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -18,13 +18,14 @@ interface CpuProfile {
 }
 
 const SHOWN = 40;
-/** No work: waiting for something to happen. */
+/** Not work, but waiting for an event. */
 const IDLE = "(idle)";
 
 /**
  * The newest profile in the folder, between two times after the launch, as a Markdown table.
  *
- * @param fromSeconds after the profile's beginning, which is a few hundredths of a second after the launch.
+ * @param fromSeconds seconds after the profile's start, which is some hundredths of a second after
+ * the launch.
  */
 export function profileTable(folder: string, fromSeconds: number, toSeconds: number): string {
   const newest = readdirSync(folder)
@@ -59,7 +60,7 @@ function selfMicros(profile: CpuProfile, from: number, to: number): Map<string, 
     at += profile.timeDeltas[i] ?? 0;
     if (at < from || at > to) return;
     const name = names.get(id) ?? "?";
-    // A sample stands for the time until the next one.
+    // A sample counts for the time until the next one.
     micros.set(name, (micros.get(name) ?? 0) + (profile.timeDeltas[i + 1] ?? 0));
   });
   return micros;

@@ -1,5 +1,5 @@
-// How long a record takes from the start of its put until the child has its line, by enhanced fan-out; beside it a plain
-// subscriber of the same stream, which shows what the service takes by itself.
+// The time from the start of a record's put until the child has read its line, by enhanced fan-out.
+// A plain subscriber of the same stream shows the service's part of that time.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { startFakeKinesis } from "./services.ts";
 import { type Column, quantile } from "./table.ts";
 
 export interface PushOptions extends LatencyOptions {
-  /** Absent: a fake Kinesis for each run, which pushes a record the moment it is put. */
+  /** If absent, each run has a fake Kinesis, which pushes a record the moment it is put. */
   readonly emulatorUrl?: string;
 }
 

@@ -1,5 +1,5 @@
-// A series: every case, measured for every daemon in turn, round after round. A run that fails gives an error instead of
-// figures, and the series goes on.
+// A series measures every case with every daemon in turn, round after round. A run that fails
+// yields an error instead of figures, and the series continues.
 
 import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +8,13 @@ import { WORK } from "./paths.ts";
 
 export type Figures = Readonly<Record<string, number>>;
 
-/** What is measured in turn: the daemons, unless said otherwise. */
+/** What is measured in turn: the daemons, unless stated otherwise. */
 interface Rival {
   readonly label: string;
 }
 
 export interface Case<Measured extends Rival = Daemon> {
-  /** What tells it from the others: the first columns of the table. */
+  /** What distinguishes the case: the first columns of the table. */
   readonly labels: Readonly<Record<string, string | number>>;
   readonly measure: (daemon: Measured) => Promise<Figures>;
 }
@@ -23,7 +23,7 @@ export interface Result {
   readonly mode: string;
   readonly labels: Case["labels"];
   readonly daemon: string;
-  /** Absent where the run failed. */
+  /** Absent if the run failed. */
   readonly figures?: Figures;
 }
 
@@ -34,7 +34,7 @@ export interface Series<Measured extends Rival> {
   readonly rounds: number;
 }
 
-/** Each result also goes, as a line of JSON, to `results.jsonl` in the bench's folder. */
+/** Each result is also appended to `results.jsonl` in the bench's folder, as a line of JSON. */
 export async function runSeries<Measured extends Rival>({
   mode,
   cases,
@@ -49,7 +49,7 @@ export async function runSeries<Measured extends Rival>({
         const outcome = await attempt(() => measure(daemon));
         const result = { mode, labels, daemon: daemon.label, ...outcome };
         results.push(result);
-        tell({ time: new Date().toISOString(), ...result });
+        append({ time: new Date().toISOString(), ...result });
       }
     }
   }
@@ -66,7 +66,7 @@ async function attempt(measure: () => Promise<Figures>) {
   }
 }
 
-function tell(result: object): void {
+function append(result: object): void {
   const line = JSON.stringify(result, (_, value: unknown) =>
     typeof value === "number" ? Number(value.toPrecision(6)) : value,
   );

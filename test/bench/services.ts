@@ -1,4 +1,4 @@
-// What a daemon talks to: a Kinesis at memory speed or an emulated one, and a DynamoDB.
+// The services for a daemon: a Kinesis at memory speed or an emulated one, and a DynamoDB.
 
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -12,21 +12,24 @@ import { waitFor } from "./wait.ts";
 export interface FakeStream {
   readonly shards: number;
   readonly recordsPerShard: number;
-  /** Of a payload. */
+  /** The size of a payload. */
   readonly bytes: number;
-  /** KPL user records of that size in each record; 0: plain records. */
+  /** The number of KPL user records in each record; 0 means plain records. */
   readonly aggregate?: number;
-  /** As the service, which insists on it for subscriptions. */
+  /** TLS, as the service requires for subscriptions. */
   readonly tls?: boolean;
-  /** Records a second that each shard is written with, from when it is first read; then `recordsPerShard` means nothing. */
+  /**
+   * The rate, in records per second, at which each shard is written once it is first read.
+   * `recordsPerShard` then has no effect.
+   */
   readonly perSecond?: number;
-  /** Of such a shard: what it was written before. */
+  /** For such a shard: the seconds of writes that it already has. */
   readonly backlogSeconds?: number;
   /** The service's limits per second and shard. */
   readonly limited?: boolean;
 }
 
-/** GetRecords calls of all shards so far, and those of them that were throttled. */
+/** The GetRecords calls of all shards so far, and how many were throttled. */
 export interface CallCounts {
   readonly calls: number;
   readonly refused: number;
@@ -35,18 +38,18 @@ export interface CallCounts {
 export interface FakeKinesis {
   readonly url: string;
   readonly pid: number;
-  /** With which a daemon trusts its certificate. */
+  /** Makes a daemon trust its certificate. */
   readonly env: Readonly<Record<string, string>>;
   counts(): Promise<CallCounts>;
   stop(): Promise<void>;
 }
 
-/** Nothing is secret in it; keytool wants one. */
+/** It protects no secret, but keytool requires one. */
 const STORE_PASSWORD = "changeit";
 const START_LIMIT_MS = 60_000;
 const STOP_PATIENCE_MS = 2_000;
 
-/** @param forJava its own store of certificates is to be made, too. */
+/** @param forJava whether to create a Java store of certificates too. */
 export async function startFakeKinesis(
   {
     shards,
@@ -87,7 +90,7 @@ export async function startFakeKinesis(
   return { url, pid: program.pid, env, counts, stop: () => program.stop(STOP_PATIENCE_MS) };
 }
 
-/** Options with which a JVM trusts a certificate, and no other. */
+/** Options with which a JVM trusts this certificate and no other. */
 async function javaTrust(certificate: string): Promise<string> {
   const store = certificate.replace(/pem$/, "p12");
   const into = ["-keystore", store, "-storetype", "PKCS12", "-storepass", STORE_PASSWORD] as const;
@@ -95,7 +98,7 @@ async function javaTrust(certificate: string): Promise<string> {
   return `-Djavax.net.ssl.trustStore=${store} -Djavax.net.ssl.trustStorePassword=${STORE_PASSWORD}`;
 }
 
-/** The DynamoDB for all daemons of a series: dynalite, or for KCL 3 the one from Maven. */
+/** The DynamoDB for all daemons of a series: dynalite, or the one from Maven for KCL 3. */
 export async function useDynamo(scope: Scope, forJava: boolean): Promise<string> {
   if (!forJava) return (await scope.use(startDynamo(), (service) => service.stop())).url;
   const library = await mavenLibrary(DYNAMODB_LOCAL);
@@ -136,7 +139,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Free now; nobody promises that it stays so. */
+/** Free now, but another program may take it. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

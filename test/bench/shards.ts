@@ -1,4 +1,5 @@
-// What many shards cost one daemon: while all are idle, and while one of them is busy. Timers are KCL's own.
+// The cost of many shards for one daemon: while all are idle, and while one of them is busy. Timers
+// are KCL's own.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +16,10 @@ import { startFakeKinesis } from "./services.ts";
 import { type Column, quantile } from "./table.ts";
 import { preciseNowMs, waitFor } from "./wait.ts";
 
-/** `seconds`: idle shards are watched so long, and then as long with a busy one among them. `child` notes each record's age. */
+/**
+ * `seconds` is how long idle shards are watched, and then shards with a busy one among them.
+ * `child` notes each record's age.
+ */
 export interface ShardsOptions extends IdleOptions {
   /** Records a second in the busy shard. */
   readonly perSecond: number;
@@ -37,7 +41,7 @@ export const SHARDS_COLUMNS: readonly Column[] = [
 const LIMIT_MS = 10_000;
 const SETTLE_MS = 3_000;
 
-/** What the daemon under measurement has to import, so that it can tell of its event loop. */
+/** The daemon under measurement imports this to measure its event loop. */
 export const LOOP_DELAY = join(BENCH, "loopDelay.mjs");
 
 export function shardsCases(options: ShardsOptions): readonly Case[] {

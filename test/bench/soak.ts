@@ -1,6 +1,7 @@
-// `soak`: what a daemon retains over a long time at a steady load. No service fails, but now and then a
-// child is killed and the stream is resharded, as in months of production. Exit code 1 when the memory
-// that survives a garbage collection grows faster than 5 MiB an hour, or when a record is missing.
+// `soak`: what a daemon retains over a long time at a steady load. No service fails, but children
+// are killed and the stream is resharded, as in months of production. The exit code is 1 if the
+// memory that survives a garbage collection grows faster than 5 MiB per hour, or if a record is
+// missing.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -23,16 +24,16 @@ import { waitFor } from "./wait.ts";
 interface Options {
   readonly minutes: number;
   readonly main: string;
-  /** Records a second. */
+  /** Records per second. */
   readonly rate: number;
-  /** Seconds between two children that are killed, and between two reshards. */
+  /** Seconds between two kills of a child, and between two reshards. */
   readonly replace: number;
   readonly reshard: number;
 }
 
 export const RETAINED_PER_HOUR_MAX_MIB = 5;
-/** In a shorter run compiled code still grows: its slope is shown and not judged. */
-const JUDGED_FROM_MS = 20 * 60_000;
+/** In a shorter run compiled code still grows. Its slope is shown but does not decide. */
+const CHECKED_FROM_MS = 20 * 60_000;
 const SAMPLE_EVERY_MS = 10_000;
 const RECORDS_A_PUT = 10;
 const DELIVERY_LIMIT_MS = 60_000;
@@ -57,7 +58,7 @@ export function soakCommand(): Command {
     });
 }
 
-/** @returns whether all is well. */
+/** @returns whether nothing is wrong. */
 async function soak(options: Options, scope: Scope): Promise<boolean> {
   const stream = await EmulatedStream.create(await useKinesis(scope));
   const probeFile = join(RUNS, `${uniqueName()}.heap`);
@@ -82,7 +83,7 @@ async function soak(options: Options, scope: Scope): Promise<boolean> {
     console.log(
       `${put * RECORDS_A_PUT} records, ${replaced} children killed, ${resharded} reshards`,
     );
-    return judge(retainedMib(probeFile), rss);
+    return report(retainedMib(probeFile), rss);
   } finally {
     await run.stop();
     stream.close();
@@ -110,13 +111,16 @@ async function start(
     dynamoUrl,
     streamName: stream.name,
     applicationName: uniqueName(),
-    // A child that was killed is followed by one that goes on where it was.
+    // The child after a killed one continues at its checkpoint.
     properties: { checkpointPolicy: "onBatchSuccess" },
     env: { HEAP_PROBE: probeFile },
   });
 }
 
-/** @returns how often `act` was called: at even distances, and never while the last call runs. */
+/**
+ * Calls `act` at even intervals, never while the last call runs.
+ * @returns the number of calls.
+ */
 async function repeat(everyMs: number, untilMs: number, act: () => unknown): Promise<number> {
   let times = 0;
   for (let dueMs = performance.now(); dueMs < untilMs; dueMs += everyMs) {
@@ -133,7 +137,10 @@ function replaceChild(run: DaemonRun, random: Random): void {
   if (pid !== undefined) process.kill(pid, "SIGKILL");
 }
 
-/** @throws Error when fewer records were delivered than put; a child that was killed sees some again. */
+/**
+ * @throws Error if fewer records were delivered than put. After a child was killed, some are
+ * delivered again.
+ */
 async function allDelivered(run: DaemonRun, put: number): Promise<void> {
   await waitFor(`${put} records to be delivered`, DELIVERY_LIMIT_MS, () => {
     run.notes.poll();
@@ -141,17 +148,17 @@ async function allDelivered(run: DaemonRun, put: number): Promise<void> {
   });
 }
 
-function judge(retained: readonly Sample[], rss: readonly Sample[]): boolean {
+function report(retained: readonly Sample[], rss: readonly Sample[]): boolean {
   const trend = trendOf(retained);
-  tell("retained after garbage collection", trend);
-  tell("RSS", trendOf(rss));
-  const isJudged = lengthMs(retained) >= JUDGED_FROM_MS;
+  print("retained after garbage collection", trend);
+  print("RSS", trendOf(rss));
+  const isChecked = lengthMs(retained) >= CHECKED_FROM_MS;
   const isFlat = trend.perHour <= RETAINED_PER_HOUR_MAX_MIB;
-  const verdict = isJudged ? (isFlat ? "PASSED" : "FAILED") : "not judged: too short";
-  console.log(`at most ${RETAINED_PER_HOUR_MAX_MIB} MiB an hour retained: ${verdict}`);
-  return isFlat || !isJudged;
+  const result = isChecked ? (isFlat ? "PASSED" : "FAILED") : "not checked: the run is too short";
+  console.log(`at most ${RETAINED_PER_HOUR_MAX_MIB} MiB per hour retained: ${result}`);
+  return isFlat || !isChecked;
 }
 
-function tell(what: string, { first, last, max, perHour }: Trend): void {
-  console.log(`${what}, MiB: ${first} first, ${last} last, ${max} most, ${perHour} more an hour`);
+function print(what: string, { first, last, max, perHour }: Trend): void {
+  console.log(`${what}, MiB: first ${first}, last ${last}, max ${max}, +${perHour} per hour`);
 }

@@ -1,4 +1,5 @@
-// From the launch of a daemon to the first records at its child: for a new application, and for one whose tables exist.
+// The time from a daemon's launch to the first records at its child, for a new application and for
+// one whose tables exist.
 
 import { DaemonRun, type DaemonRunOptions } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
@@ -9,7 +10,7 @@ import type { Case, Figures } from "./series.ts";
 import type { Column } from "./table.ts";
 
 export interface StartupOptions {
-  /** The tables exist: a worker before this one has worked, checkpointed and stopped. */
+  /** The tables exist: an earlier worker has processed records, checkpointed and stopped. */
   readonly warm: boolean;
   /** KCL's own timers instead of shortened ones. */
   readonly defaultTimers: boolean;
@@ -45,7 +46,7 @@ async function measure(daemon: Daemon, options: StartupOptions): Promise<Figures
       ...options,
       streamName: stream.name,
       applicationName: uniqueName(),
-      // Java's own default of 0 leaves a child no time for its last checkpoint.
+      // Java's own default of 0 gives a child no time for its last checkpoint.
       properties: { shutdownGraceMillis: "20000" },
     };
     await stream.putTen();
@@ -88,7 +89,7 @@ async function launch(daemon: Daemon, options: DaemonRunOptions): Promise<Figure
   }
 }
 
-/** When our daemon says that it did what comes before the child, in seconds from its launch. */
+/** When our daemon logs the steps before the child's start, in seconds from its launch. */
 function ownSteps(run: DaemonRun): Figures {
   const steps = ["daemonStarted", "leaseTableCreated", "leaseTaken"];
   const lines = run.program.log.split("\n").filter((line) => line.startsWith("{"));

@@ -1,18 +1,18 @@
-// A Markdown table of medians: a row for each case and daemon, and, where something can be better, one that compares the
-// first daemon with the second.
+// A Markdown table of medians. It has a row for each case and daemon. If figures can be compared,
+// another row compares the first daemon with the second.
 
 import type { Figures, Result } from "./series.ts";
 
 export interface Column {
-  /** Name of the figure. */
+  /** The name of the figure. */
   readonly figure: string;
   readonly title: string;
   readonly digits: number;
-  /** What is better; absent: not compared. */
+  /** Which direction is better. If absent, the figure is not compared. */
   readonly better?: "more" | "less";
 }
 
-/** @param rival what the results compare. */
+/** @param rival the heading for what the results compare. */
 export function markdownTable(
   results: readonly Result[],
   columns: readonly Column[],
@@ -59,7 +59,10 @@ function medianFigures(runs: readonly Figures[]): Figures {
   );
 }
 
-/** The results with one more figure: how many times as much as the rival of that name, in the median of the same case. */
+/**
+ * Adds one figure to the results: the ratio to the rival of that name, by the medians of the same
+ * case.
+ */
 export function besideFloor(
   results: readonly Result[],
   figure: string,
@@ -85,7 +88,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The value below which this share of the values lies, between two of them where need be. */
+/** The value below which this share of the values lies, interpolated if necessary. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const place = share * (sorted.length - 1);

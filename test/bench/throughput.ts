@@ -1,8 +1,8 @@
-// How fast full shards are drained, and what that costs: records at memory speed on one side, on the other record
-// processors that do nothing. See README.md for how each figure is obtained.
+// How fast full shards are drained, and at what cost. The source delivers records at memory speed,
+// and the record processors do nothing. README.md describes how each figure is measured.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith } from "./daemonRun.ts";
+import { DaemonRun, failoverTimeFor } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { uniqueName } from "./paths.ts";
 import { cpuSeconds } from "./proc.ts";
@@ -17,15 +17,15 @@ export interface ThroughputOptions {
   readonly tls: boolean;
   readonly shards: readonly number[];
   readonly sizes: readonly number[];
-  /** In all shards together; KPL user records where there are such. */
+  /** The total of all shards; KPL user records if there are any. */
   readonly records: number;
-  /** A lower limit where records are large. */
+  /** A lower limit for large records. */
   readonly megabytes: number;
   readonly aggregate: number;
   readonly processors: ReadonlyMap<string, Command>;
   readonly properties: Readonly<Record<string, string>>;
   readonly dynamoUrl: string;
-  /** Called with each run that is over, and the times between which it was measured. */
+  /** Called after each run, with the start and the end of the measurement. */
   readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
@@ -97,7 +97,7 @@ async function measure(
     applicationName: uniqueName(),
     properties: {
       ...retrievalProperties(retrieval),
-      ...patientWith(shards),
+      ...failoverTimeFor(shards),
       ...(retrieval === "polling" && daemon.fastest),
       ...options.properties,
     },
@@ -135,7 +135,7 @@ async function drain(
     seen = sum(run.notes.of("batch").map((batch) => batch.records));
     if (seen >= records) break;
     if (seen >= records / 2) half ??= { records: seen, cpu: run.cpuSeconds() };
-    if (performance.now() > deadlineMs) throw new Error(`${seen} of ${records} records came`);
+    if (performance.now() > deadlineMs) throw new Error(`${seen} of ${records} records arrived`);
     run.program.mustRun();
     await sleep(LOOK_EVERY_MS);
     run.notes.poll();

@@ -1,5 +1,5 @@
-// What a measurement needs that npm does not bring: the Go programs, and from Maven the Java daemon and its DynamoDB.
-// Built or fetched once, into the bench's own folder.
+// The tools that npm does not provide: the Go programs, and the Java daemon and its DynamoDB from
+// Maven. They are built or downloaded once, into the bench's folder.
 
 import {
   existsSync,
@@ -21,7 +21,7 @@ export interface MavenArtifact {
   readonly version: string;
 }
 
-/** The library that it is made of. */
+/** The library that the daemon is built on. */
 export const JAVA_CORE: Omit<MavenArtifact, "version"> = {
   group: "software.amazon.kinesis",
   artifact: "amazon-kinesis-client",
@@ -34,14 +34,14 @@ export const JAVA_DAEMON: MavenArtifact = {
   version: "3.1.3",
 };
 
-/** KCL 3 adds an index to its lease table, which dynalite cannot. */
+/** KCL 3 adds an index to its lease table, which dynalite does not support. */
 export const DYNAMODB_LOCAL: MavenArtifact = {
   group: "software.amazon.dynamodb",
   artifact: "DynamoDBLocal",
   version: "3.3.1",
 };
 
-/** Go is asked each time, and does nothing when nothing has changed. */
+/** Runs `go build` each time, which does nothing if nothing has changed. */
 export async function buildGoPrograms(): Promise<void> {
   mkdirSync(BIN, { recursive: true });
   const command = ["go", "build", "-buildvcs=false", "-o", `${BIN}/`, "./..."] as const;
@@ -56,12 +56,12 @@ export async function buildGoPrograms(): Promise<void> {
 }
 
 /**
- * The folder that holds its jar and all that it needs at run time.
+ * The folder with its jar and all runtime dependencies.
  *
- * @param instead another version of something that it needs.
+ * @param instead another version of one of the dependencies.
  */
 export async function mavenLibrary(what: MavenArtifact, instead?: MavenArtifact): Promise<string> {
-  // What it brings along comes with it: at equal depth Maven takes the first.
+  // Its own dependencies come with it: at equal depth Maven uses the first.
   const all = [...(instead ? [instead] : []), what];
   const name = all.map(({ artifact, version }) => `${artifact}-${version}`).join("+");
   const folder = join(WORK, "maven", name);
@@ -109,7 +109,7 @@ export function sizeOf(folder: string): FolderSize {
   return { files, bytes };
 }
 
-/** What is named here comes before what the others would bring. */
+/** The artifacts named here take precedence over the dependencies of others. */
 function pomOf(artifacts: readonly MavenArtifact[]): string {
   const dependencies = artifacts.map(
     ({ group, artifact, version }) => `    <dependency>

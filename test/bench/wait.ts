@@ -1,11 +1,14 @@
-// Waiting for something that can only be looked at, and the time in a form that other processes share.
+// Polls for a condition, and returns the time in a form that other processes share.
 
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const LOOK_EVERY_MS = 10;
 
-/** The first value that is not undefined. @throws Error, saying what was waited for, when the time is over. */
+/**
+ * Returns the first value that is not undefined.
+ * @throws Error after the time limit, with what was waited for.
+ */
 export async function waitFor<T>(
   what: string,
   limitMs: number,
@@ -16,7 +19,7 @@ export async function waitFor<T>(
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > deadlineMs) {
-      throw new Error(`waited ${limitMs / 1000} s for ${what} in vain`);
+      throw new Error(`timed out after ${limitMs / 1000} s waiting for ${what}`);
     }
     await sleep(LOOK_EVERY_MS);
   }

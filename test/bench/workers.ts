@@ -1,8 +1,8 @@
-// What a second daemon brings when one is at the limit of its core: the same full shards, drained by one daemon or by
-// several that share them.
+// The benefit of a second daemon when one has reached the limit of its core: the same full shards
+// are drained by one daemon, or by several that share them.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { DaemonRun, patientWith } from "./daemonRun.ts";
+import { DaemonRun, failoverTimeFor } from "./daemonRun.ts";
 import type { Daemon } from "./daemons.ts";
 import { uniqueName } from "./paths.ts";
 import { cpuSeconds } from "./proc.ts";
@@ -15,7 +15,7 @@ export interface WorkersOptions {
   readonly workers: readonly number[];
   readonly shards: readonly number[];
   readonly sizes: readonly number[];
-  /** In all shards together. */
+  /** The total of all shards. */
   readonly records: number;
   readonly child: Command;
   readonly properties: Readonly<Record<string, string>>;
@@ -69,8 +69,8 @@ async function measure(
         applicationName,
         workerId: `worker-${i + 1}`,
         properties: {
-          ...patientWith(shards),
-          // Each takes its share and no more: no lease moves while it is measured.
+          ...failoverTimeFor(shards),
+          // Each takes only its share, so no lease moves during the measurement.
           maxLeasesForWorker: String(Math.ceil(shards / workers)),
           ...daemon.fastest,
           ...options.properties,

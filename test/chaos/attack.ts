@@ -1,4 +1,5 @@
-// One fault after the other, some at the same time, until the time is over and the last of them has ended.
+// Causes one fault after another, some at the same time, until the time is over and the last fault
+// has ended.
 
 import { systemClock } from "../../src/clock.ts";
 import { nowMs } from "./faultLog.ts";
@@ -15,7 +16,7 @@ export async function attack(
   const untilMs = nowMs() + lengthMs;
   const going = new Set<Promise<void>>();
   while (nowMs() < untilMs) {
-    // Pauses like those between raindrops: mostly short, sometimes long.
+    // The pauses are exponentially distributed: mostly short, sometimes long.
     await systemClock.sleep(-Math.log(1 - random.next()) * pauseMs);
     const fault = random.weighted(faults);
     if (!fault) continue;

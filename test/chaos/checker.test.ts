@@ -1,4 +1,5 @@
-// The judge of the chaos run, on stories in which one thing is wrong, or only seems to be.
+// Tests the checker of the chaos run on histories in which one thing is wrong, or only appears to
+// be.
 
 import { describe, expect, it } from "vitest";
 import { check } from "./checker.ts";
@@ -17,7 +18,7 @@ const put = (n: number, more: Partial<PutRecord> = {}): PutRecord => ({
   ...more,
 });
 
-/** A child's life: the records that it was given, at 10 ms each from its beginning on. */
+/** A child process that receives the records, one every 10 ms from its start. */
 function life(
   pid: number,
   startedMs: number,
@@ -41,7 +42,7 @@ function life(
       poison: false,
     })),
     checkpoints: [],
-    told: [],
+    received: [],
     ended: false,
     ...more,
   };
@@ -66,29 +67,29 @@ function problems(
 const THREE = [put(1), put(2), put(3)];
 
 describe("the checker", () => {
-  it("has nothing to say when all is well", () => {
+  it("reports nothing when nothing is wrong", () => {
     expect(problems(THREE, [life(10, 0, [1, 2, 3])])).toEqual([]);
   });
 
-  it("misses a record", () => {
+  it("reports a lost record", () => {
     expect(problems(THREE, [life(10, 0, [1, 3])])).toEqual([
       "LOST: k#2 was put and never delivered",
     ]);
   });
 
-  it("wonders at a record that nobody has put", () => {
+  it("reports a record that was never put", () => {
     expect(problems([put(1)], [life(10, 0, [1, 2])])).toEqual([
       "INVENTED: k#2 was delivered and never put",
     ]);
   });
 
-  it("sees first deliveries out of order, and no others", () => {
+  it("reports first deliveries out of order, but not repeated ones", () => {
     expect(problems(THREE, [life(10, 0, [1, 3, 2])])).toEqual(["ORDER: k#2 came after k#3"]);
     const killed: FaultEntry = { name: "killed", target: { who: "child", pid: 10 }, fromMs: 30 };
     expect(problems(THREE, [life(10, 0, [1, 2]), life(11, 50, [1, 2, 3])], [killed])).toEqual([]);
   });
 
-  it("sees a record that waited too long", () => {
+  it("reports a record that waited too long", () => {
     expect(problems([put(1)], [life(10, BOUND_MS, [1])])).toEqual(["SLOW: k#1 waited 1009 ms"]);
   });
 });
@@ -110,7 +111,7 @@ describe("a record that was delivered twice", () => {
     ]);
   });
 
-  it("has one when something was done to its child, its daemon, or the way to the lease table", () => {
+  it("has a reason if its child, its daemon or the connection to the lease table had a fault", () => {
     for (const target of [
       { who: "child", pid: 10 },
       { who: "daemon", worker: "a", pid: 1 },
@@ -120,7 +121,7 @@ describe("a record that was delivered twice", () => {
     }
   });
 
-  it("has none in what was done to others, later, or long ago", () => {
+  it("has no reason in a fault of others, a later fault, or an old one", () => {
     for (const each of [
       fault({ who: "child", pid: 12 }),
       fault({ who: "daemon", worker: "b", pid: 2 }),
@@ -134,9 +135,9 @@ describe("a record that was delivered twice", () => {
     }
   });
 
-  it("has none when its first child parted in order with a checkpoint", () => {
+  it("has no reason if its first child ended in order with a checkpoint", () => {
     const parted = {
-      told: ["shutdownRequested", "leaseLost"],
+      received: ["shutdownRequested", "leaseLost"],
       checkpoints: [checkpoint("1", 30)],
       ended: true,
     };
@@ -148,10 +149,10 @@ describe("a record that was delivered twice", () => {
     expect(problems(THREE, lives, [killed])).toEqual(unexplained);
   });
 
-  it("has one when the lease was given to a worker that has joined, and its child was told", () => {
+  it("has a reason if the lease went to a worker that joined, and the child received leaseLost", () => {
     const joined = fault({ who: "daemon", worker: "b", pid: 2 });
-    expect(problems(THREE, [{ ...one, told: ["leaseLost"] }, two], [joined])).toEqual([]);
-    expect(problems(THREE, [{ ...one, told: ["leaseLost"] }, two])).toEqual(unexplained);
+    expect(problems(THREE, [{ ...one, received: ["leaseLost"] }, two], [joined])).toEqual([]);
+    expect(problems(THREE, [{ ...one, received: ["leaseLost"] }, two])).toEqual(unexplained);
   });
 });
 
@@ -167,14 +168,14 @@ describe("the lease table", () => {
     expect(problems(THREE, [refused, forgetful])).toEqual([]);
   });
 
-  it("knows places inside an aggregate", () => {
+  it("knows positions inside an aggregate", () => {
     const first = life(10, 0, [1, 2], { checkpoints: [checkpoint("7#3", 30)], ended: true });
     expect(problems(THREE, [first, life(11, 50, [3], { from: "7#3" })])).toEqual([]);
     expect(problems(THREE, [first, life(11, 50, [3], { from: "7#2" })])).toHaveLength(1);
     expect(problems(THREE, [first, life(11, 50, [3], { from: "10#0" })])).toEqual([]);
   });
 
-  it("must not take one from a worker whose successor has begun", () => {
+  it("must not accept a checkpoint from a worker whose successor has started", () => {
     const first = life(10, 0, [1, 2], { checkpoints: [checkpoint("2", 60)] });
     const second = life(11, 50, [3], { from: "2" });
     expect(problems(THREE, [first, second])).toEqual([
@@ -182,7 +183,7 @@ describe("the lease table", () => {
     ]);
   });
 
-  it("may say yes again to what it had stored before the successor began", () => {
+  it("may confirm again what it had stored before the successor started", () => {
     const asked = (...list: ReturnType<typeof checkpoint>[]) =>
       life(10, 0, [1, 2], { checkpoints: list });
     const second = life(11, 50, [3], { from: "2" });
@@ -194,7 +195,7 @@ describe("the lease table", () => {
     expect(problems(THREE, [asked(refused, checkpoint("2", 60)), second])).toHaveLength(1);
   });
 
-  it("cannot help a child that began late because it was stopped", () => {
+  it("is not at fault if a child started late because it was stopped", () => {
     const first = life(10, 20, [1, 2, 3], { checkpoints: [checkpoint("3", 60)] });
     const late = life(11, 0, [], { initializedMs: 100 });
     expect(problems(THREE, [first, late])).toEqual([]);
@@ -216,22 +217,22 @@ describe("poison", () => {
   const poisoned = [put(1), put(2, { poison: true }), put(3)];
   const lives = [life(10, 0, [1, 2, 3])];
 
-  it("belongs among the dead letters", () => {
+  it("must have a dead letter", () => {
     expect(problems(poisoned, lives)).toEqual([
-      "POISON: k#2 kills its processors, and is not among the dead letters",
+      "POISON: k#2 kills its processors, and has no dead letter",
     ]);
     expect(problems(poisoned, lives, [], [{ key: "k", n: 2 }])).toEqual([]);
   });
 
-  it("is all that belongs there", () => {
+  it("is the only kind of record with a dead letter", () => {
     expect(problems(THREE, lives, [], [{ key: "k", n: 3 }])).toEqual([
-      "BURIED: k#3 is among the dead letters, and nothing is wrong with it",
+      "HARMLESS: k#3 has a dead letter, and nothing is wrong with it",
     ]);
   });
 });
 
 describe("what is left behind", () => {
-  it("may end in the midst of a line, in a journal and among the letters", () => {
+  it("may end in the middle of a line, in a journal and in the dead-letter file", () => {
     const begun = '{"is":"life","t":2,"startedAt":1,"shardId":"s","from":"0","pid":5,"daemon":4}\n';
     const record = '{"is":"record","t":3,"key":"k","n":1,"seq":"9"}\n';
     expect(parseLife("f", `${begun}${record}{"is":"rec`)?.deliveries).toEqual([

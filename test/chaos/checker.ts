@@ -1,13 +1,13 @@
-// The judge. It sees what was put, what the processors wrote and what was done to them, and nothing of the daemons' own
-// words. Pure.
+// Checks a run. It sees what was put, what the processors wrote and which faults they had. It does
+// not read the daemons' logs. Pure.
 //
-//   lost          a record that was put and that no processor was given;
-//   order         a key's records, each at its first delivery, in another order than they were put;
-//   duplicates    a record delivered again although nothing had happened to who had it before;
-//   promises      a child that began before a checkpoint that the table had taken; a checkpoint taken from a worker
-//                 after another one's child had begun;
-//   poison        a record that kills its processors and is not among the dead letters, or one that is, and does not;
-//   delay         a record that waited longer than the bound.
+//   lost          a record was put, and no processor received it;
+//   order         a key's first deliveries came in another order than the puts;
+//   duplicates    a record was delivered again, though its first processor had no fault;
+//   promises      a child started before a checkpoint that the table had stored, or a worker's
+//                 checkpoint was stored after another worker's child had started;
+//   poison        a record that kills its processors has no dead letter, or a harmless one has;
+//   delay         a record waited longer than the limit.
 
 import { explain } from "./explain.ts";
 import type { FaultEntry } from "./faultLog.ts";
@@ -28,9 +28,9 @@ export interface Findings {
   readonly records: number;
   readonly lives: number;
   readonly poison: number;
-  /** Deliveries beyond the first of each record. */
+  /** How many deliveries were not the first of their record. */
   readonly duplicates: number;
-  /** Why they came: how many for each cause. */
+  /** The causes of these deliveries, with a count for each. */
   readonly causes: Readonly<Record<string, number>>;
   readonly delayMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
@@ -45,14 +45,14 @@ export function check(
   delayBoundMs: number,
 ): Findings {
   const made = deliveriesByRecord(lives);
-  const duplicates = judgeDuplicates(made, faults);
+  const duplicates = explainDuplicates(made, faults);
   const delays = delaysOf(ledger, made);
   return {
     problems: [
       ...findLost(ledger, made),
       ...findInvented(ledger, made),
       ...findDisorder(made),
-      ...judgeLetters(ledger, letters),
+      ...findLetterFaults(ledger, letters),
       ...duplicates.problems,
       ...findBrokenPromises(lives, faults),
       ...findSlow(delays, delayBoundMs),
@@ -68,7 +68,7 @@ export function check(
 
 const nameOf = (key: string, n: number) => `${key}#${n}`;
 
-/** All deliveries of each record, by time. */
+/** All deliveries of each record, ordered by time. */
 function deliveriesByRecord(lives: readonly Life[]): ReadonlyMap<string, readonly Made[]> {
   const made = new Map<string, Made[]>();
   for (const life of lives) {
@@ -98,14 +98,14 @@ function findInvented(ledger: readonly PutRecord[], made: Deliveries): string[] 
     .map((name) => `INVENTED: ${name} was delivered and never put`);
 }
 
-function judgeLetters(ledger: readonly PutRecord[], letters: readonly Letter[]): string[] {
-  const buried = new Set(letters.map(({ key, n }) => nameOf(key, n)));
+function findLetterFaults(ledger: readonly PutRecord[], letters: readonly Letter[]): string[] {
+  const deadLettered = new Set(letters.map(({ key, n }) => nameOf(key, n)));
   return ledger.flatMap(({ key, n, poison }) => {
     const name = nameOf(key, n);
-    if (poison === buried.has(name)) return [];
+    if (poison === deadLettered.has(name)) return [];
     return poison
-      ? [`POISON: ${name} kills its processors, and is not among the dead letters`]
-      : [`BURIED: ${name} is among the dead letters, and nothing is wrong with it`];
+      ? [`POISON: ${name} kills its processors, and has no dead letter`]
+      : [`HARMLESS: ${name} has a dead letter, and nothing is wrong with it`];
   });
 }
 
@@ -125,7 +125,7 @@ function findDisorder(made: Deliveries): string[] {
   });
 }
 
-function judgeDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
+function explainDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
   const problems: string[] = [];
   const causes: Record<string, number> = {};
   let count = 0;

@@ -1,5 +1,5 @@
-// The end of a run: everything is put right, what was put is waited for, and the daemons are told to end. Then nothing
-// may be left of them: no process, and no lease that somebody holds.
+// Ends a run: repairs everything, waits for the remaining records and stops the daemons. Afterwards
+// no process and no held lease may be left.
 
 import { DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
@@ -21,21 +21,21 @@ interface Ending {
   readonly id: string;
 }
 
-/** For all that was put to arrive in peace. */
+/** How long the remaining records may take to arrive without faults. */
 const ARRIVAL_LIMIT_MS = 90_000;
-/** For a process to be gone. */
+/** How long a process may take to end. */
 const GONE_LIMIT_MS = 10_000;
 const LOOK_EVERY_MS = 1_000;
 
-/** @returns what is wrong. */
+/** @returns the problems found. */
 export async function endFleet({ fleet, journal, disk, ledger, dynamoUrl, id }: Ending) {
   const problems = fleet.flatMap(({ surprises }) => surprises.map((each) => `ENDED: ${each}`));
   await within(ARRIVAL_LIMIT_MS, async () => {
     const lives = await readJournals(journal);
     const name = ({ key, n }: { readonly key: string; readonly n: number }) => `${key} ${n}`;
     const seen = new Set(lives.flatMap(({ deliveries }) => deliveries.map(name)));
-    const buried = new Set(disk.read().map(name));
-    return ledger.every((put) => (put.poison ? buried : seen).has(name(put)));
+    const deadLettered = new Set(disk.read().map(name));
+    return ledger.every((put) => (put.poison ? deadLettered : seen).has(name(put)));
   });
   for (const member of fleet) {
     const how = await member.end("SIGTERM");

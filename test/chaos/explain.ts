@@ -1,18 +1,19 @@
-// Why a record may have been delivered again: what became of the child that had it before, and what was done to it.
+// Explains why a record may have been delivered again: how its previous child ended, and which
+// faults the child had.
 
 import type { FaultEntry } from "./faultLog.ts";
 import type { Life } from "./journal.ts";
 
-/** How long after a fault its consequences may still be felt: a lease expires, peers take, the person's back-off ends. */
+/** How long a fault may have effects: a lease expires, peers take it, or a back-off ends. */
 const AFTERMATH_MS = 15_000;
-/** After a worker has come or gone, leases are shared out anew for so long. */
+/** How long leases may be redistributed after a worker has joined or left. */
 const SHARING_MS = 30_000;
 
 /**
- * Of two processors that had the same record the elder is the one that something has happened to, even where the
- * younger was faster: it began where the elder's last checkpoint was.
+ * Two processors received the same record. The elder is the one that had a fault, even if the
+ * younger was faster, because the younger started at the elder's last checkpoint.
  *
- * @returns the name of the cause; `undefined` when there is none.
+ * @returns the name of the cause, or `undefined` if there is none.
  */
 export function explain(
   one: Life,
@@ -20,12 +21,13 @@ export function explain(
   againMs: number,
   faults: readonly FaultEntry[],
 ): string | undefined {
-  // Nobody may be given the same record twice.
+  // One process must never receive the same record twice.
   if (one === other) return undefined;
   const before = one.startedMs < other.startedMs ? one : other;
-  // A farewell in order, and a checkpoint at its end: whoever comes next has no reason to begin earlier.
-  if (partedInOrder(before)) return undefined;
-  // The last that was done to it before counts first.
+  // The child ended in order, with a checkpoint at the end: its successor has no reason to start
+  // earlier.
+  if (endedInOrder(before)) return undefined;
+  // The most recent fault counts first.
   const during = faults
     .filter(
       ({ fromMs, untilMs }) =>
@@ -43,12 +45,12 @@ export function explain(
   );
 }
 
-function partedInOrder({ told, checkpoints, deliveries, ended }: Life): boolean {
+function endedInOrder({ received, checkpoints, deliveries, ended }: Life): boolean {
   const last = checkpoints.at(-1);
   const lastDelivery = deliveries.at(-1);
   return (
     ended &&
-    (told[0] === "shutdownRequested" || told[0] === "shardEnded") &&
+    (received[0] === "shutdownRequested" || received[0] === "shardEnded") &&
     last?.error === null &&
     last.askedMs >= (lastDelivery?.atMs ?? 0)
   );
@@ -56,11 +58,11 @@ function partedInOrder({ told, checkpoints, deliveries, ended }: Life): boolean 
 
 const diedOfPoison = (life: Life) => !life.ended && life.deliveries.at(-1)?.poison === true;
 
-/** It was told so, or a checkpoint of its was refused for that reason. */
-const lostItsLease = ({ told, checkpoints }: Life) =>
-  told[0] === "leaseLost" || checkpoints.some(({ error }) => error === "ShutdownException");
+/** It received leaseLost, or a checkpoint was refused for that reason. */
+const lostItsLease = ({ received, checkpoints }: Life) =>
+  received[0] === "leaseLost" || checkpoints.some(({ error }) => error === "ShutdownException");
 
-/** Somebody came, went, or was out of reach for long enough to be taken for dead. */
+/** A worker joined, left, or was unreachable for long enough to count as dead. */
 function sharedAnew(againMs: number, faults: readonly FaultEntry[]): string | undefined {
   const recent = faults.find(
     ({ target, fromMs, untilMs }) =>

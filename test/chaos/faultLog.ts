@@ -1,16 +1,19 @@
-// What was done to whom, and when: the checker's other source, beside what the processors wrote.
+// The list of faults, with target and time. It is the checker's second source, beside what the
+// processors wrote.
 
-/** Milliseconds of the machine's own clock: the same in all processes, and never jumping. */
+/** Milliseconds of the machine's monotonic clock, which is the same in all processes. */
 export function nowMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
 }
 
-/** Who was hit. */
+/** What a fault hits. */
 export type Target =
   | { readonly who: "child"; readonly pid: number }
-  /** The process of a daemon, by its place in the fleet: it has others after it. */
+  /**
+   * A daemon's process, identified by its place in the fleet; other processes will follow it there.
+   */
   | { readonly who: "daemon"; readonly worker: string; readonly pid: number }
-  /** The way from one daemon to a service. */
+  /** The connection of one daemon to a service. */
   | { readonly who: "dynamodb" | "kinesis"; readonly worker: string }
   | { readonly who: "clock"; readonly worker: string }
   | { readonly who: "disk" }
@@ -20,7 +23,7 @@ export interface FaultEntry {
   readonly name: string;
   readonly target: Target;
   readonly fromMs: number;
-  /** Absent while it lasts. */
+  /** Absent while the fault lasts. */
   untilMs?: number;
   readonly detail?: string;
 }
@@ -28,7 +31,7 @@ export interface FaultEntry {
 export class FaultLog {
   readonly entries: FaultEntry[] = [];
 
-  /** @returns what ends the entry; a fault of one moment has ended when this is called at once. */
+  /** @returns a function that ends the entry. For an instantaneous fault, call it at once. */
   begin(name: string, target: Target, detail?: string): () => void {
     const entry: FaultEntry = {
       name,
@@ -42,7 +45,7 @@ export class FaultLog {
     };
   }
 
-  /** How often each fault came. */
+  /** How often each fault occurred. */
   counts(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {};
     for (const { name } of this.entries) counts[name] = (counts[name] ?? 0) + 1;

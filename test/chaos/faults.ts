@@ -1,5 +1,6 @@
-// Every fault that a run may bring, each with its weight and with what ends it. A fault that does not fit just now
-// (nobody to hit, the stream is as large as it may be) does not happen.
+// Every fault that a run may cause, with its weight and with what ends it. A fault that is not
+// possible at the moment does not happen: there may be no target, or the stream may have its
+// maximum size.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { systemClock } from "../../src/clock.ts";
@@ -18,14 +19,14 @@ export interface Field {
   readonly disk: LettersDisk;
   readonly client: KinesisClient;
   readonly streamName: string;
-  /** Aborted when no more harm is to be done: what lasts is to be ended now. */
+  /** Aborted when no more faults are wanted: faults in progress must end now. */
   readonly peace: AbortSignal;
 }
 
 export interface Fault {
   readonly name: string;
   readonly weight: number;
-  /** Resolves when its direct effect is over. */
+  /** Resolves when the fault's direct effect is over. */
   readonly run: (field: Field, name: string) => Promise<void>;
 }
 
@@ -34,7 +35,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "child stopped", weight: 5, run: stopChild },
   { name: "daemon killed", weight: 5, run: (field, name) => endDaemon(field, name, "SIGKILL") },
   {
-    name: "daemon told to end",
+    name: "daemon asked to end",
     weight: 3,
     run: (field, name) => endDaemon(field, name, "SIGTERM"),
   },
@@ -67,7 +68,10 @@ export const FAULTS: readonly Fault[] = [
   }),
 ];
 
-/** No JSON any more, nor CBOR: damage that passes for another answer would be the service's own word. */
+/**
+ * The result is neither JSON nor CBOR. A change that stayed valid would count as the service's own
+ * response.
+ */
 function corrupted(body: string): string {
   const middle = Math.floor(body.length / 2);
   return `${body.slice(0, middle)}\u0000{"\u0007${body.slice(middle + 1)}`;
@@ -77,7 +81,7 @@ async function killChild({ fleet, random, log }: Field, name: string): Promise<v
   const pid = random.oneOf(fleet.flatMap(({ children }) => children));
   if (pid === undefined) return;
   log.begin(name, { who: "child", pid })();
-  // Alone, or with all that it has started.
+  // The process alone, or its whole process group.
   signal(random.next() < 0.5 ? pid : -pid, "SIGKILL");
 }
 
@@ -96,7 +100,7 @@ async function endDaemon(
   name: string,
   how: NodeJS.Signals,
 ): Promise<void> {
-  // The first is never ended, so that there is one whose memory can be watched over the whole run.
+  // The first daemon is never ended, so that its memory can be watched over the whole run.
   const member = random.oneOf(fleet.slice(1).filter(({ isBusy }) => !isBusy));
   if (!member?.pid) return;
   member.isBusy = true;
@@ -120,7 +124,7 @@ async function stopDaemon({ fleet, random, log, peace }: Field, name: string): P
   member.isBusy = false;
 }
 
-/** Everything is handed over in order: no record may come twice for it. */
+/** Everything is handed over in order, so no record may be delivered twice because of it. */
 async function drainDaemon({ fleet, random, log, peace }: Field, name: string): Promise<void> {
   const member = random.oneOf(fleet.filter(({ isBusy }) => !isBusy));
   if (!member?.pid) return;
@@ -192,7 +196,7 @@ async function slow(
   end();
 }
 
-/** The next few calls of one daemon. */
+/** Hits the next few calls of one daemon. */
 function spoiltCalls(
   service: "kinesis" | "dynamo",
   kinds: Readonly<Record<string, CallFault>>,

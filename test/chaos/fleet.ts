@@ -1,5 +1,6 @@
-// The daemons under attack: each in a place of its own, with its own way to the services, that can be spoilt, and its
-// own clock, that can be set. A daemon that was ended is followed by another in the same place.
+// The daemons under test. Each has its own place, its own connections to the services, which can
+// fail, and its own clock, which can be set. When a daemon has ended, another one starts in the
+// same place.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, openSync, writeFileSync } from "node:fs";
@@ -10,16 +11,16 @@ import { HEAP_PROBE, MAIN, PROCESSOR } from "./paths.ts";
 import { childrenOf } from "./processes.ts";
 
 export interface FleetOptions {
-  /** For properties, logs and clocks. */
+  /** The folder for properties, logs and clocks. */
   readonly folder: string;
   readonly journal: string;
   readonly streamName: string;
   readonly kinesisUrl: string;
   readonly dynamoUrl: string;
   readonly properties: Readonly<Record<string, string | number | boolean>>;
-  /** In the environment of all that comes of a run. */
+  /** Set in the environment of every process of a run. */
   readonly mark: Readonly<Record<string, string>>;
-  /** A library that lets us set a process's clock; absent = clocks are left alone. */
+  /** A library that sets a process's clock. If absent, clocks are left alone. */
   readonly fakeTime: string | undefined;
 }
 
@@ -29,9 +30,9 @@ export class Member {
   readonly name: string;
   readonly kinesis: FaultProxy;
   readonly dynamo: FaultProxy;
-  /** Somebody is doing something to the daemon's process. */
+  /** Whether a fault of the daemon's process is in progress. */
   isBusy = false;
-  /** What ended it that we did not do. */
+  /** Exits of the daemon that no fault caused. */
   readonly surprises: string[] = [];
   readonly #options: FleetOptions;
   readonly #log: number;
@@ -73,12 +74,12 @@ export class Member {
       .map(({ pid }) => pid);
   }
 
-  /** The process that ends its children, should it be killed. */
+  /** The process that ends the daemon's children if the daemon is killed. */
   get guard(): number | undefined {
     return this.#family().find(({ isGuard }) => isGuard)?.pid;
   }
 
-  /** What its daemons retain, as `heapProbe.mjs` writes it. */
+  /** Where `heapProbe.mjs` writes the memory that the daemons retain. */
   get probeFile(): string {
     return join(this.#options.folder, `${this.name}.heap`);
   }
@@ -87,7 +88,7 @@ export class Member {
     return this.#options.fakeTime !== undefined;
   }
 
-  /** @param keepName whether it comes back as the worker that it was. */
+  /** @param keepName whether it returns with the same worker id. */
   start(keepName: boolean): void {
     if (!keepName) this.#starts += 1;
     const { mark, journal, fakeTime } = this.#options;
@@ -117,7 +118,7 @@ export class Member {
     });
   }
 
-  /** @returns how it ended. */
+  /** @returns the exit code or signal. */
   async end(signal: NodeJS.Signals): Promise<string> {
     this.#expected = true;
     this.signal(signal);
@@ -128,7 +129,7 @@ export class Member {
     this.#process?.kill(signal);
   }
 
-  /** What the daemon takes for the time, seconds away from the truth. */
+  /** Sets the daemon's clock, in seconds relative to the true time. */
   setClock(seconds: number): void {
     writeFileSync(this.#clockFile, `${seconds < 0 ? "" : "+"}${seconds}`);
   }

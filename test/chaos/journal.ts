@@ -1,4 +1,4 @@
-// What the processors wrote: one life a file, from its first record to its last word.
+// Reads what the processors wrote: one file per process, from its first record to its end.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ interface AskedCheckpoint {
   readonly error: string | null;
 }
 
-/** One child process at work on one shard. */
+/** One child process working on one shard. */
 export interface Life {
   readonly file: string;
   readonly shardId: string;
@@ -27,15 +27,15 @@ export interface Life {
   readonly daemonPid: number;
   readonly worker: string;
   readonly startedMs: number;
-  /** When it heard of its shard: much later, if it or its daemon was stopped in between. */
+  /** When it received its shard: much later, if it or its daemon was stopped in between. */
   readonly initializedMs: number;
-  /** The checkpoint that it was told to start from: `4959…#3` or `TRIM_HORIZON#0`. */
+  /** The checkpoint that it received: `4959…#3` or `TRIM_HORIZON#0`. */
   readonly from: string;
   readonly deliveries: readonly Delivery[];
   readonly checkpoints: readonly AskedCheckpoint[];
-  /** leaseLost, shardEnded, shutdownRequested, in the order in which they came. */
-  readonly told: readonly string[];
-  /** It saw the end of its STDIN. */
+  /** leaseLost, shardEnded and shutdownRequested, in the order in which it received them. */
+  readonly received: readonly string[];
+  /** Whether it saw the end of its STDIN. */
   readonly ended: boolean;
 }
 
@@ -65,10 +65,10 @@ type Line =
       readonly upTo?: string;
       readonly error: string | null;
     }
-  | { readonly is: "told"; readonly t: number; readonly action: string }
+  | { readonly is: "received"; readonly t: number; readonly action: string }
   | { readonly is: "end"; readonly t: number };
 
-/** All lives, in the order in which they began. */
+/** All processes, in the order in which they started. */
 export async function readJournals(folder: string): Promise<readonly Life[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(".jsonl"));
   const texts = await Promise.all(
@@ -79,9 +79,9 @@ export async function readJournals(folder: string): Promise<readonly Life[]> {
     .toSorted((a, b) => a.startedMs - b.startedMs);
 }
 
-/** @returns `undefined` when the process was killed before it could write who it was. */
+/** @returns `undefined` if the process was killed before it could write its shard. */
 export function parseLife(file: string, text: string): Life | undefined {
-  // A process that is killed may leave half a line, and only at the end.
+  // A process that is killed may leave half a line, but only at the end.
   const whole = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
   const lines = whole.filter((line) => line !== "").map((line) => JSON.parse(line) as Line);
   const [first] = lines;
@@ -107,7 +107,7 @@ export function parseLife(file: string, text: string): Life | undefined {
     checkpoints: of("checkpoint").flatMap(({ asked, t, upTo, error }) =>
       upTo === undefined ? [] : [{ askedMs: asked, answeredMs: t, upTo, error }],
     ),
-    told: of("told").map(({ action }) => action),
+    received: of("received").map(({ action }) => action),
     ended: of("end").length > 0,
   };
 }

@@ -1,5 +1,5 @@
-// The file of dead letters, on a disk of its own that can be filled: a small file system in memory where we may mount
-// one, else a link that can be turned to /dev/full, which is never anything but full.
+// The dead-letter file, on its own disk that can be filled. The disk is a small file system in
+// memory if it may be mounted, otherwise a link that can be switched to /dev/full.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -10,11 +10,11 @@ export interface Letter {
   readonly n: number;
 }
 
-/** Room for the letters of hours. */
+/** Enough for several hours. */
 const DISK_BYTES = 64 * 2 ** 20;
 
 export class LettersDisk {
-  /** Where the daemons write. */
+  /** The file that the daemons write. */
   readonly file: string;
   readonly #folder: string;
   readonly #isMounted: boolean;
@@ -35,7 +35,7 @@ export class LettersDisk {
     try {
       writeFileSync(this.#filler, Buffer.alloc(DISK_BYTES));
     } catch {
-      // As far as there was room: that is the point.
+      // Filling the disk fails when no room is left, as intended.
     }
   }
 
@@ -68,7 +68,10 @@ export class LettersDisk {
   }
 }
 
-/** A disk that fills up in the midst of a letter leaves a part of it behind; the letter comes again. */
+/**
+ * A disk that fills up while a dead letter is written keeps a part of it. The letter is written
+ * again.
+ */
 export function parseLetters(text: string): readonly Letter[] {
   return text.split("\n").flatMap((line) => {
     try {

@@ -1,6 +1,7 @@
-// `npm run chaos`: a fleet of daemons reads a stream while all sorts of things go wrong, and a checker that knows only
-// what was put, what the processors wrote and what was done says whether anything was lost, reordered or repeated for
-// no reason. Exit code 0 when all is well. README.md here tells the faults, and what they have shown.
+// `npm run chaos`: a fleet of daemons reads a stream while faults occur. A checker then reports
+// whether anything was lost, reordered or repeated without a reason. It only knows what was put,
+// what the processors wrote and which faults occurred. The exit code is 0 if nothing is wrong.
+// README.md lists the faults and their effects.
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,8 +26,8 @@ import { type Options, readOptions } from "./options.ts";
 import { WORK } from "./paths.ts";
 import { type PutRecord, putUntil } from "./putter.ts";
 import { Random } from "./random.ts";
+import { printReport, type Report } from "./report.ts";
 import { untilActive } from "./shards.ts";
-import { tell, type Verdict } from "./verdict.ts";
 import { findGrowth, trends, watch } from "./watch.ts";
 
 const FIRST_SHARDS = 3;
@@ -34,7 +35,7 @@ const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
 const PUT_EVERY_MS = 100;
 const POISON_EVERY = 3_000;
 
-/** No record may wait longer, whatever happens to its shard: the stated bound. */
+/** No record may wait longer, whatever happens to its shard: this is the documented limit. */
 const DELAY_BOUND_MS = 90_000;
 
 const PROPERTIES = {
@@ -52,7 +53,7 @@ const PROPERTIES = {
   childRestartWindowMillis: 15_000,
 };
 
-async function run(options: Options, scope: Scope): Promise<Verdict> {
+async function run(options: Options, scope: Scope): Promise<Report> {
   const id = `chaos-${options.seed}`;
   const folder = join(WORK, id);
   const journal = join(folder, "journal");
@@ -108,7 +109,7 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
   const evidence = { ledger, lives, faults: log.entries, letters: disk.read() };
   const findings = check(evidence, DELAY_BOUND_MS);
   const problems = [...findings.problems, ...endings, ...findGrowth(samples)];
-  const verdict: Verdict = {
+  const report: Report = {
     passed: problems.length === 0,
     seed: options.seed,
     minutes: options.minutes,
@@ -121,8 +122,8 @@ async function run(options: Options, scope: Scope): Promise<Verdict> {
   writeFileSync(join(folder, "faults.json"), JSON.stringify(log.entries, null, 1));
   writeFileSync(join(folder, "ledger.json"), JSON.stringify(ledger));
   writeFileSync(join(folder, "letters.json"), JSON.stringify(evidence.letters));
-  writeFileSync(join(folder, "verdict.json"), `${JSON.stringify(verdict, null, 2)}\n`);
-  return verdict;
+  writeFileSync(join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
+  return report;
 }
 
 async function startFleet(
@@ -136,7 +137,7 @@ async function startFleet(
   for (const name of names) {
     const member = await scope.use(Member.create(name, options), (made) => made.dismiss());
     member.start(true);
-    // No fault, but a reason to share the leases anew.
+    // This is not a fault, but a reason to redistribute the leases.
     log.begin("daemon joined", { who: "daemon", worker: name, pid: member.pid ?? 0 })();
     fleet.push(member);
     await systemClock.sleep(300);
@@ -160,9 +161,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void scope.close().then(() => process.exit(130)));
 }
 try {
-  const verdict = await run(options, scope);
-  tell(verdict, join(WORK, `chaos-${options.seed}`, "verdict.json"));
-  process.exitCode = verdict.passed ? 0 : 1;
+  const report = await run(options, scope);
+  printReport(report, join(WORK, `chaos-${options.seed}`, "report.json"));
+  process.exitCode = report.passed ? 0 : 1;
 } finally {
   await scope.close();
 }

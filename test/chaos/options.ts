@@ -8,16 +8,16 @@ export interface Options {
   readonly minutes: number;
   readonly seed: number;
   readonly daemons: number;
-  /** Mean pause between two faults. */
+  /** The mean pause between two faults. */
   readonly pauseMs: number;
   readonly faults: readonly Fault[];
-  /** A lie that the processors tell, to see the checker notice: lose, reorder or repeat. */
+  /** A fault of the processors that the checker must notice: lose, reorder or repeat. */
   readonly sabotage: string | undefined;
-  /** A library that sets clocks; absent = no clock jumps. */
+  /** A library that sets clocks. If absent, clocks do not jump. */
   readonly fakeTime: string | undefined;
 }
 
-/** Debian's and Alpine's places. */
+/** Where Debian and Alpine install it. */
 const FAKE_TIME = [
   "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
   "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",

@@ -1,4 +1,4 @@
-// Where a run finds and keeps its things. It is started by npm, so the current directory is the repository's root.
+// The paths of a run. npm starts it, so the current directory is the repository's root.
 
 import { join } from "node:path";
 
@@ -8,5 +8,5 @@ const ROOT = process.cwd();
 export const MAIN = join(ROOT, "dist", "main.js");
 export const PROCESSOR = join(ROOT, "test", "chaos", "processor.mjs");
 export const HEAP_PROBE = join(ROOT, "test", "support", "heapProbe.mjs");
-/** Everything that a run leaves behind; git ignores it. */
+/** The folder for everything that a run leaves behind; git ignores it. */
 export const WORK = join(ROOT, ".cache", "chaos");

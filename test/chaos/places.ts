@@ -1,6 +1,6 @@
-// Places in a shard as the checker writes them: `4959…#3`, `TRIM_HORIZON#0`, `SHARD_END#0`.
+// Positions in a shard, as the checker writes them: `4959…#3`, `TRIM_HORIZON#0`, `SHARD_END#0`.
 
-/** Words for places without a number come before every number, but for the end. */
+/** Keywords sort before every number, except for SHARD_END. */
 export function isBefore(a: string, b: string): boolean {
   const [[first, firstSub], [second, secondSub]] = [parse(a), parse(b)];
   return first === second ? firstSub < secondSub : first < second;

@@ -1,10 +1,10 @@
-// Processes as Linux shows them in /proc.
+// Finds processes in /proc, on Linux.
 
 import { readdirSync, readFileSync } from "node:fs";
 
 export interface Relative {
   readonly pid: number;
-  /** Our watchdog, and no record processor. */
+  /** Whether it is our watchdog and not a record processor. */
   readonly isGuard: boolean;
 }
 
@@ -12,7 +12,8 @@ export function childrenOf(pid: number): readonly Relative[] {
   const pids = read(`/proc/${pid}/task/${pid}/children`).split(" ").filter(Boolean).map(Number);
   return pids.flatMap((child) => {
     const command = read(`/proc/${child}/cmdline`);
-    // Between fork and exec it is still its parent; when it has ended it has no command line.
+    // Between fork and exec a process still has its parent's command line. After its end it has
+    // none.
     const isOther = command === "" || command.includes("\0-p\0");
     return isOther ? [] : [{ pid: child, isGuard: command.includes("multilang-watchdog") }];
   });
@@ -26,7 +27,7 @@ export function processesWith(mark: string): readonly number[] {
     .map(Number);
 }
 
-/** What a process holds; `undefined` when it is gone. */
+/** The resources of a process, or `undefined` if it is gone. */
 export interface Holding {
   readonly rssMib: number;
   readonly descriptors: number;
@@ -47,7 +48,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It is gone already.
+    // It is already gone.
   }
 }
 

@@ -1,6 +1,7 @@
-// The witness: writes down each record before it does anything else, and what it heard of checkpoints. One file a
-// process, so that no two write into one; times are the machine's, the same for all processes, and never jump.
-// SABOTAGE=lose|reorder|repeat makes it lie, to see that the checker notices.
+// The processor of the chaos run. It writes down each record before it does anything else, and
+// every response to a checkpoint. Each process has its own file, so no two write to one. Times come
+// from the machine's monotonic clock. With SABOTAGE=lose|reorder|repeat it lies, to test the
+// checker.
 import { openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,16 +18,18 @@ const note = (entry) => writeSync(file, `${JSON.stringify({ t: now(), ...entry }
 const send = (message) => process.stdout.write(`\n${JSON.stringify(message)}\n`);
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const hear = async () => {
+const readMessage = async () => {
   const { value, done } = await lines.next();
   return done ? undefined : JSON.parse(value);
 };
 
-/** @returns the error's name, `null` when it is stored, `undefined` when nobody answers any more. */
+/**
+ * @returns the error's name, `null` if the checkpoint is stored, or `undefined` if STDIN has ended.
+ */
 async function checkpoint({ sequenceNumber = null, subSequenceNumber = null } = {}) {
   const asked = now();
   send({ action: "checkpoint", sequenceNumber, subSequenceNumber });
-  const answer = await hear();
+  const answer = await readMessage();
   if (answer) note({ is: "checkpoint", asked, upTo: last, error: answer.error });
   return answer?.error;
 }
@@ -51,7 +54,7 @@ function work(record) {
   if (chance(0.3)) pause(1);
 }
 
-for (let message = await hear(); message; message = await hear()) {
+for (let message = await readMessage(); message; message = await readMessage()) {
   const { action } = message;
   if (action === "initialize") {
     const { shardId } = message;
@@ -65,10 +68,10 @@ for (let message = await hear(); message; message = await hear()) {
       work(record);
       if (index < records.length - 1 && chance(0.02)) await checkpoint(record);
     }
-    // Now and then a batch goes without a checkpoint, as processors do that checkpoint once a minute.
+    // Sometimes a batch has no checkpoint, as with processors that checkpoint once per minute.
     if (chance(0.8)) await checkpoint();
   } else {
-    note({ is: "told", action });
+    note({ is: "received", action });
     ended = action === "shardEnded";
     if (ended) last = "SHARD_END#0";
     if (action !== "leaseLost") await checkpoint();

@@ -1,5 +1,5 @@
-// What the lease table promises: a checkpoint that it has taken is where whoever comes next begins, and who has lost the
-// lease cannot checkpoint any more.
+// Checks what the lease table promises. After a checkpoint is stored, the next child starts there.
+// A worker that has lost the lease can no longer checkpoint.
 
 import type { FaultEntry } from "./faultLog.ts";
 import type { Life } from "./journal.ts";
@@ -14,8 +14,9 @@ export function findBrokenPromises(
 }
 
 /**
- * The lives of each shard that were given records, in the order in which they began. One that was stopped on the way
- * may begin long after its time, and knows nothing of what came in between; nobody listens to it either.
+ * The processes of each shard that received records, in the order in which they started. A process
+ * that was stopped before its first record is left out: it may start long after its time, and its
+ * writes have no effect.
  */
 function byShard(lives: readonly Life[], faults: readonly FaultEntry[]) {
   const shards = new Map<string, Life[]>();
@@ -43,7 +44,7 @@ function wasStoppedAtFirst(life: Life, faults: readonly FaultEntry[]): boolean {
 /** A daemon reads the lease and then starts the child. */
 const SPAWN_MS = 1_000;
 
-/** A child must begin at the last checkpoint that the table had taken before, or after it. */
+/** A child must start at the last checkpoint that the table had stored before, or after it. */
 function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] {
   return shards.flatMap((lives) =>
     lives.flatMap((life) => {
@@ -64,8 +65,9 @@ function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] 
 }
 
 /**
- * Once another worker's child has begun, the lease is its worker's, and nobody else's checkpoint may be taken. The place
- * that is stored already is no new checkpoint: Java says yes to it without a write.
+ * Once another worker's child has started, that worker holds the lease, and a checkpoint of any
+ * other must be refused. The position that is already stored is not a new checkpoint: Java confirms
+ * it without a write.
  */
 function findCheckpointsWithoutLease(shards: ReturnType<typeof byShard>): string[] {
   return shards.flatMap((lives) =>

@@ -1,6 +1,6 @@
-// Puts numbered records, so many a second, spread over keys; each key counts from 0. It talks to the service itself,
-// so that what it says was put was put once. The next record of a key is put when the one before is acknowledged.
-// Some travel in aggregates.
+// Puts numbered records at a fixed rate, spread over keys. Each key counts from 0. It calls the
+// service directly, so each record that it reports was put exactly once. The next record of a key
+// is put after the previous one is acknowledged. Some are packed into aggregates.
 
 import {
   type KinesisClient,
@@ -12,14 +12,17 @@ import { aggregate } from "../records/kpl.ts";
 import { nowMs } from "./faultLog.ts";
 import type { Random } from "./random.ts";
 
-/** Of the records, and how many to one: as the Kinesis Producer Library packs them. */
+/**
+ * The share of records in aggregates, and the size of an aggregate, as the Kinesis Producer Library
+ * packs them.
+ */
 const AGGREGATED_SHARE = 0.1;
 const AGGREGATE_MAX = 6;
 
 export interface PutRecord {
   readonly key: string;
   readonly n: number;
-  /** When the service had acknowledged it. */
+  /** When the service acknowledged it. */
   readonly atMs: number;
   readonly poison: boolean;
 }
@@ -28,10 +31,10 @@ export interface PutterOptions {
   readonly client: KinesisClient;
   readonly streamName: string;
   readonly random: Random;
-  /** One record of some of these keys in each round. */
+  /** Each round puts one record for some of these keys. */
   readonly keys: readonly string[];
   readonly roundMs: number;
-  /** Of so many records one kills its processor; 0 = none does. */
+  /** One in this number of records kills its processor; 0 means none. */
   readonly poisonEvery: number;
 }
 
@@ -51,7 +54,7 @@ export async function putUntil(
     );
     const atMs = nowMs();
     round.forEach((records, index) => {
-      // What was refused is put in a later round, under the same numbers.
+      // A record that was refused is put in a later round, with the same number.
       if (answer.Records?.[index]?.SequenceNumber === undefined) return;
       for (const record of records) {
         next.set(record.key, record.n + 1);
@@ -64,7 +67,7 @@ export async function putUntil(
 
 type Numbered = Omit<PutRecord, "atMs">;
 
-/** One record of a key, or several that are to travel in one aggregate. */
+/** One record of a key, or several for one aggregate. */
 function numbered(key: string, from: number, options: PutterOptions): readonly Numbered[] {
   const { random, poisonEvery } = options;
   const count = random.next() < AGGREGATED_SHARE ? random.whole(2, AGGREGATE_MAX) : 1;

@@ -1,4 +1,4 @@
-// Chance that can be had again: everything random in a run comes from one seed.
+// Reproducible random numbers: everything random in a run comes from one seed.
 
 export class Random {
   #state: number;
@@ -20,17 +20,17 @@ export class Random {
     return low + this.next() * (high - low);
   }
 
-  /** A whole number, both ends included. */
+  /** A whole number between both bounds, inclusive. */
   whole(low: number, high: number): number {
     return Math.floor(this.between(low, high + 1));
   }
 
-  /** @returns `undefined` when there is nothing to choose from. */
+  /** @returns `undefined` if the list is empty. */
   oneOf<T>(items: readonly T[]): T | undefined {
     return items[this.whole(0, items.length - 1)];
   }
 
-  /** One of them, each as likely as its weight says. */
+  /** One item, with a probability proportional to its weight. */
   weighted<T extends { readonly weight: number }>(items: readonly T[]): T | undefined {
     let left = this.next() * items.reduce((sum, { weight }) => sum + weight, 0);
     return items.find(({ weight }) => {

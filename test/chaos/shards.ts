@@ -1,4 +1,4 @@
-// Splits and merges: the stream changes its shape while it is read.
+// Splits and merges shards while the stream is read.
 
 import {
   DescribeStreamSummaryCommand,
@@ -23,7 +23,10 @@ export async function untilActive(client: KinesisClient, StreamName: string): Pr
   }
 }
 
-/** Splits or merges at random. @returns what it did; `undefined` when nothing fitted. */
+/**
+ * Splits or merges at random.
+ * @returns what it did, or `undefined` if nothing was possible.
+ */
 export async function reshard(
   client: KinesisClient,
   StreamName: string,

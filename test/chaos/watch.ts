@@ -1,4 +1,4 @@
-// Whether a daemon takes more and more of something: memory, descriptors, processes.
+// Checks whether a daemon's memory, descriptors or processes grow.
 
 import { systemClock } from "../../src/clock.ts";
 import { lengthMs, retainedMib, type Sample, type Trend, trendOf } from "../support/growth.ts";
@@ -12,7 +12,7 @@ export type Trends = Readonly<Record<Watched, Trend>>;
 
 const EVERY_MS = 5_000;
 
-/** @returns what the daemon held, when `stop` is aborted. */
+/** @returns the samples of the daemon, once `stop` is aborted. */
 export async function watch(
   pid: () => number | undefined,
   probeFile: string,
@@ -41,13 +41,15 @@ export function trends(samples: Samples): Trends {
 
 interface Limit {
   readonly perHour: number;
-  /** A shorter run is not judged: its slope is chance, or still the warm-up. */
+  /** A shorter run is not checked, because its slope is chance or still warm-up. */
   readonly fromMs: number;
 }
 
 const MINUTE_MS = 60_000;
 
-/** Compiled code and the SDK's caches grow for about five minutes; V8 takes memory for half an hour. */
+/**
+ * Compiled code and the SDK's caches grow for about five minutes. V8 takes memory for half an hour.
+ */
 const LIMITS = {
   retainedMib: { perHour: 10, fromMs: 10 * MINUTE_MS },
   rssMib: { perHour: 40, fromMs: 40 * MINUTE_MS },

@@ -1,4 +1,4 @@
-// The processor in the Node client's README, as a reader would copy it.
+// Runs the processor in the Node client's README, copied as a reader would copy it.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The official Node client, unmodified: the example that it ships, and processors of the new and the old style.
+// Runs the unmodified official Node client: its own example, and processors of the new and the old
+// style.
 
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, it, type TestContext } from "vitest";
@@ -21,7 +22,9 @@ async function needOfficialNode(context: TestContext): Promise<OfficialNode> {
   return "missing" in official ? context.skip(official.missing) : official;
 }
 
-/** The README's example answers `shardEnded` before its checkpoint is, and again after. */
+/**
+ * The README's example answers `shardEnded` before its checkpoint is stored, and again afterwards.
+ */
 const ANSWERS_TWICE = [
   "ack-throttling-at-shard-end",
   "shard-end-after-checkpoint",
@@ -58,7 +61,7 @@ describe.each(["example", "newStyle", "oldStyle"] as const)("aws-kcl, processor:
       later.map(({ shardId, sequenceNumber }) => [shardId, sequenceNumber]),
     );
     expect(lastByShard.has(parent?.ShardId ?? "")).toBe(false);
-    // It checkpoints each batch, and the end of the shard: only after that may the children begin.
+    // It checkpoints each batch and the end of the shard. Only then may the child shards start.
     await until("the last record of each child to be checkpointed", async () => {
       const leases = await leaseItems(table);
       const stored = [...lastByShard].map(([shardId]) => leases.get(shardId)?.["checkpoint"]);

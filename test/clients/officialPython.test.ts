@@ -1,4 +1,4 @@
-// The official library and its own sample application, byte by byte as published, under our daemon.
+// Runs the official library and its sample application under our daemon, byte by byte as published.
 
 import { fileURLToPath } from "node:url";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
@@ -18,7 +18,7 @@ import {
 } from "../support/emulators.ts";
 import { officialKclpyOrReason } from "../support/python.ts";
 
-/** The first to need the library fetches it. */
+/** The first test that needs the library downloads it. */
 const INSTALL_MS = 180_000;
 const WORDS = ["cat", "dog", "bird", "fish"];
 
@@ -47,7 +47,7 @@ it("amazon_kclpy's sample runs unmodified, through a shard's end to a graceful s
   });
   await daemon.waitFor("checkpointed");
 
-  // The sample checkpoints at the end of a shard: only then may the children begin.
+  // The sample checkpoints at the end of a shard. Only then may the child shards start.
   const [parent] = await shardsOf(stream);
   const kinesis = testKinesis();
   const middle = (2n ** 126n).toString();
@@ -81,14 +81,16 @@ it("amazon_kclpy's sample runs unmodified, through a shard's end to a graceful s
   });
   expect(await daemon.stop()).toBe(0);
   expect(seenIn(daemon.events)).toBe(80);
-  // Asked to shut down, the sample checkpoints where it is: at the last record of each shard.
+  // On a shutdown request, the sample checkpoints its position: the last record of each shard.
   const leases = await leaseItems(table);
   for (const [shardId, sequenceNumber] of lastByShard) {
     expect(leases.get(shardId)?.["checkpoint"], shardId).toBe(sequenceNumber);
   }
 });
 
-/** What each style of processor is told at the end of a shard, and when its lease goes. */
+/**
+ * The calls that each style of processor receives at the end of a shard and when its lease is lost.
+ */
 const STYLES = [
   { style: "v1", shardEnd: "shutdown TERMINATE", leaseLost: "shutdown ZOMBIE" },
   { style: "v2", shardEnd: "shutdown TERMINATE", leaseLost: "shutdown ZOMBIE" },
@@ -106,7 +108,7 @@ describe.each(STYLES)("amazon_kclpy, processor: $style,", ({ style, shardEnd, le
     await expectConformance([kclpy.python.command, program], { PYTHONPATH: kclpy.libraryPath });
   });
 
-  it("is told all by the daemon, through a shard's end to a graceful stop", async (ctx) => {
+  it("receives every action, through a shard's end to a graceful stop", async (ctx) => {
     const kclpy = await officialKclpyOrReason();
     if ("missing" in kclpy) return ctx.skip(kclpy.missing);
     const stream = await createStream("kclpy", 1);
@@ -153,7 +155,7 @@ it("amazon_kclpy's sample passes the transcripts but one", { timeout: 300_000 },
   await expectConformance(command, { PYTHONPATH: kclpy.libraryPath }, ["empty-batch"]);
 });
 
-/** The official library for KCL 1.x: the last one, and one that knows no `shutdownRequested`. */
+/** The official library for KCL 1.x: its last version, and one without `shutdownRequested`. */
 describe.each(["1.5.0", "1.3.1"] as const)("amazon_kclpy %s's sample, unmodified,", (version) => {
   it("goes through a shard's end to a stop", { timeout: INSTALL_MS }, async (ctx) => {
     const kclpy = await officialKclpyOrReason(version);
@@ -226,7 +228,7 @@ function lastSequenceNumbers(records: readonly PutRecord[]): ReadonlyMap<string,
   return new Map([...last].map(([shardId, number]) => [shardId, number.toString()]));
 }
 
-/** The sample writes one "Record (…)" for each record, without ends of lines between them. */
+/** The sample writes one "Record (…)" for each record, without line ends between them. */
 function seenIn(events: readonly { readonly event: string; readonly line?: unknown }[]): number {
   const sequenceNumbers = events
     .filter((event) => event.event === "childOutput")

@@ -1,6 +1,7 @@
-// Java's daemon and ours on one stream and one table: they come, are killed, put to sleep, stopped and come back while the
-// stream is resharded; and the same story with only one kind, for comparison. Only with INTEROP=1, for it needs Java,
-// Maven and some minutes. See README.md here.
+// Runs Java's daemon and ours on one stream and one table. Workers join, are killed, paused,
+// stopped and return while the stream is resharded. For comparison, the same scenario runs with
+// only one kind. This needs INTEROP=1, because it takes Java, Maven and some minutes. See
+// README.md.
 
 import { afterAll, describe, expect, inject, it } from "vitest";
 import { Scope } from "../../src/sample/scope.ts";
@@ -15,11 +16,11 @@ const SHARDS = 4;
 
 interface Kind {
   readonly name: string;
-  /** Whom ours shares with; nobody but ours when absent. */
+  /** The Java release in the fleet. If absent, all workers are ours. */
   readonly java?: JavaRelease;
-  /** A leader assigns the leases, by what they bring rather than by number. */
+  /** Whether a leader assigns the leases, by throughput rather than by number. */
   readonly led: boolean;
-  /** Java plays our part too; for comparison, only where it is asked for by name. */
+  /** Java also plays our role, for comparison. Runs only if its name is given. */
   readonly alone?: boolean;
 }
 
@@ -44,18 +45,14 @@ describe.skipIf(!INTEROP)("a fleet", () => {
     if (took.length > 0) console.log(`\n${took.join("\n")}\n`);
   });
 
-  it.each(KINDS)(
-    "shared with $name loses nothing whatever happens",
-    { timeout: LIMIT_MS },
-    async (kind) => {
-      const used = new Scope();
-      try {
-        await live(kind, used);
-      } finally {
-        await used.close();
-      }
-    },
-  );
+  it.each(KINDS)("loses nothing when shared with $name", { timeout: LIMIT_MS }, async (kind) => {
+    const used = new Scope();
+    try {
+      await live(kind, used);
+    } finally {
+      await used.close();
+    }
+  });
 });
 
 async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void> {
@@ -73,17 +70,21 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
     took.push(`${name}: ${what}`);
     console.log(took.at(-1));
   };
-  const tell = (what: string, seconds: number) => note(`${what}: ${seconds.toFixed(1)} s`);
-  const verdict = async () => {
+  const noteTime = (what: string, seconds: number) => note(`${what}: ${seconds.toFixed(1)} s`);
+  const expectNoProblems = async () => {
     const { problems } = await fleet.findings();
-    // What is still on its way is not lost.
-    judge([...problems.filter((problem) => !problem.startsWith("LOST")), ...fleet.foreignWrites()]);
+    // Records that are still in flight are not lost.
+    expectNone([
+      ...problems.filter((problem) => !problem.startsWith("LOST")),
+      ...fleet.foreignWrites(),
+    ]);
   };
-  const judge = (problems: readonly string[]) => {
+  const expectNone = (problems: readonly string[]) => {
     if (!alone) expect(problems).toEqual([]);
     else if (problems.length > 0) note(`${problems.length} problems, the first: ${problems[0]}`);
   };
-  // Java 2.x counts leases of finished shards as work: when it comes after a reshard, these may be its whole share.
+  // Java 2.x counts leases of finished shards as work. If it joins after a reshard, these may be
+  // its whole share.
   let resharded = false;
   const shared = (joins: string, stays: string) => (shares: Readonly<Record<string, number>>) => {
     const [mine = 0, other = 0, all = 0] = [shares[joins], shares[stays], sum(shares)];
@@ -95,21 +96,24 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   const allOf = (owner: string) => (shares: Readonly<Record<string, number>>) =>
     sum(shares) > 0 && shares[owner] === sum(shares);
   const tellShares = async (what: string, holds: Parameters<typeof fleet.untilShares>[1]) =>
-    tell(what, await fleet.untilShares(what, holds));
+    noteTime(what, await fleet.untilShares(what, holds));
 
   const first = await fleet.start(theirs, "theirs-1");
   await tellShares("a new application, until theirs has all leases", allOf("theirs-1"));
   const node = await fleet.start(ours, "ours-1");
   await tellShares("ours joins, until it has its share", shared("ours-1", "theirs-1"));
-  await verdict();
+  await expectNoProblems();
 
   await fleet.reshard();
   resharded = true;
   const began = performance.now();
   await fleet.untilShares("the children to be read", (shares) => shares["nobody"] === undefined);
   while (!(await fleet.isThrough())) await new Promise((resolve) => setTimeout(resolve, 100));
-  tell("a split and a merge, until only children are left", (performance.now() - began) / 1000);
-  await verdict();
+  noteTime(
+    "a split and a merge, until only child shards are left",
+    (performance.now() - began) / 1000,
+  );
+  await expectNoProblems();
 
   fleet.kill(node);
   await tellShares("ours killed, until theirs has all", allOf("theirs-1"));
@@ -119,26 +123,26 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   await tellShares("ours stopped, until theirs has all", allOf("theirs-1"));
   const third = await fleet.start(ours, "ours-3");
   await tellShares("ours joins a third time, until its share", shared("ours-3", "theirs-1"));
-  await verdict();
+  await expectNoProblems();
 
-  const asleep = await fleet.pause(third, "theirs to have all", allOf("theirs-1"));
-  tell("ours asleep, until theirs has all", asleep.seconds);
-  const late = await asleep.resume();
+  const paused = await fleet.pause(third, "theirs to have all", allOf("theirs-1"));
+  noteTime("ours paused, until theirs holds all", paused.seconds);
+  const late = await paused.resume();
   note(`ours awake again: ${late} records to children whose leases were gone`);
   if (ours === "node") expect(late).toBe(0);
   await fleet.untilShares("ours to have a share again", shared("ours-3", "theirs-1"));
-  await verdict();
+  await expectNoProblems();
   const other = await fleet.pause(first, "ours to have all", allOf("ours-3"));
-  tell("theirs asleep, until ours has all", other.seconds);
+  noteTime("theirs paused, until ours holds all", other.seconds);
   note(`theirs awake again: ${await other.resume()} records to children whose leases were gone`);
   await fleet.untilShares("theirs to have a share again", shared("theirs-1", "ours-3"));
-  await verdict();
+  await expectNoProblems();
 
   await fleet.terminate(first);
   await tellShares("theirs stopped, until ours has all", allOf("ours-3"));
   const last = await fleet.start(theirs, "theirs-2");
   await tellShares("theirs returns, until it has a share", shared("theirs-2", "ours-3"));
-  await verdict();
+  await expectNoProblems();
   fleet.kill(last);
   await tellShares("theirs killed, until ours has all", allOf("ours-3"));
 
@@ -146,7 +150,7 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
     for (const { name: worker, succeeded } of [node, second, third]) {
       const [queries, scans] = [succeeded("Query"), succeeded("Scan")];
       note(`${worker} looked ${queries} times by the index and ${scans} times at all leases`);
-      // Only Java's leader has an index made; where it leads, it is used.
+      // Only Java's leader creates the index, so it must be used exactly if Java leads.
       expect(queries > 0).toBe(led);
     }
   }
@@ -155,7 +159,7 @@ async function live({ name, java, led, alone }: Kind, used: Scope): Promise<void
   const { problems, records, duplicates, causes } = await fleet.findings();
   const again = `${duplicates} delivered again (${JSON.stringify(causes)})`;
   note(`${records} records, ${again}, ${fleet.writes.length} writes to leases`);
-  judge([...problems, ...fleet.foreignWrites()]);
+  expectNone([...problems, ...fleet.foreignWrites()]);
 }
 
 function sum(shares: Readonly<Record<string, number>>): number {

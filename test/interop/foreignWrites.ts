@@ -1,15 +1,15 @@
-// Judges the writes to leases that the witnesses saw. Pure.
+// Checks the recorded writes to leases. Pure.
 
 import { isBefore } from "../chaos/places.ts";
 import type { LeaseWrite } from "./writeWitness.ts";
 
 /**
- * A checkpoint raises its lease's counter, and so does every change of the owner but one: a leader that begins a handover,
- * and a peer that asks for one, leave it. So the history of a lease is in the order of its counters, and a tenure is
- * what lies between two owners.
+ * A checkpoint raises the lease's counter. So does every change of the owner, except when a leader
+ * begins a handover or a peer requests one. The order of the counters is therefore the history of
+ * the lease, and a tenure lies between two changes of the owner.
  *
- * @returns what should not be: a checkpoint by somebody who was not the owner, two checkpoints under one counter, a
- *   checkpoint that went back.
+ * @returns the errors: a checkpoint by a worker that was not the owner, two checkpoints under one
+ *   counter, a checkpoint that went back.
  */
 export function findForeignWrites(writes: readonly LeaseWrite[]): readonly string[] {
   const leases = new Set(writes.map(({ leaseKey }) => leaseKey));
@@ -19,13 +19,13 @@ export function findForeignWrites(writes: readonly LeaseWrite[]): readonly strin
       .toSorted((a, b) => a.counter - b.counter);
     return history.flatMap((write, index) => {
       const before = history[index - 1];
-      return before && write.checkpoint !== before.checkpoint ? judge(before, write) : [];
+      return before && write.checkpoint !== before.checkpoint ? findErrors(before, write) : [];
     });
   });
 }
 
-/** @param write moved the checkpoint. */
-function judge(before: LeaseWrite, write: LeaseWrite): readonly string[] {
+/** @param write the write that moved the checkpoint. */
+function findErrors(before: LeaseWrite, write: LeaseWrite): readonly string[] {
   const { writer, leaseKey, counter, checkpoint } = write;
   const what = `${writer} wrote ${checkpoint} to ${leaseKey} at ${counter}`;
   if (before.counter === counter) return [`TWICE: ${what}, and ${before.writer} another`];

@@ -1,5 +1,5 @@
-// The transcripts that say "java: same", played to the Java daemon itself. Only with INTEROP=1, for it needs Java, Maven
-// and some minutes; INTEROP=write also renews protocol/java.md.
+// Plays the transcripts with "java: same" to the Java daemon itself. This needs INTEROP=1, because
+// it takes Java, Maven and some minutes. INTEROP=write also writes protocol/java.md.
 
 import { mkdirSync } from "node:fs";
 import type { Shard } from "@aws-sdk/client-kinesis";
@@ -13,19 +13,19 @@ import { useDynamo } from "../bench/services.ts";
 import { createStream, shardsOf, uniqueName } from "../support/emulators.ts";
 import { endOf, JAVA_VERSION, startJava } from "./javaDaemon.ts";
 import { type JavaStage, playJava } from "./javaStage.ts";
-import { endsTheDaemon, outOfReach, writeTable } from "./judgement.ts";
+import { endsTheDaemon, outOfReach, writeTable } from "./javaTable.ts";
 import { Puppets } from "./puppets.ts";
 import { World } from "./world.ts";
 
 const { INTEROP, ONLY } = process.env;
 const LIMIT_MS = 600_000;
-/** Each is a child and a few threads. */
+/** Each shard needs a child process and a few threads. */
 const SHARDS_MAX = 14;
-/** At the same time. */
+/** How many daemons run at the same time. */
 const DAEMONS_MAX = 2;
 const STOP_PATIENCE_MS = 5_000;
 
-/** The Java daemon of today speaks one dialect. */
+/** The current Java daemon uses only one dialect. */
 const all = (await loadTranscripts("daemon")).filter(({ dialect }) => dialect === "kcl2");
 const playable = all.filter(
   (transcript) => !outOfReach(transcript) && (!ONLY || ONLY.split(",").includes(transcript.name)),
@@ -34,7 +34,7 @@ const outcomes = new Map<string, string | undefined>();
 const scope = new Scope();
 let dynamo: Promise<string> | undefined;
 
-/** Plays some transcripts to one daemon, each on a shard of its own, at the same time. */
+/** Plays some transcripts to one daemon at the same time, each on its own shard. */
 async function playTogether(transcripts: readonly Transcript[]): Promise<void> {
   const used = new Scope();
   try {
@@ -71,12 +71,12 @@ async function playWith(used: Scope, transcripts: readonly Transcript[]): Promis
   });
   const plays = transcripts.map(async (transcript, index) => {
     const play = playJava(transcript, { ...stageFor(shards[index]), log, ended });
-    const told = play.then(
+    const played = play.then(
       () => outcomes.set(transcript.name, undefined),
       (error) => outcomes.set(transcript.name, brief(error)),
     );
-    if (!hasStop(transcript)) others.push(told);
-    await told;
+    if (!hasStop(transcript)) others.push(played);
+    await played;
   });
   const java = startJava(table, {
     executableName: puppets.command,
@@ -91,7 +91,7 @@ async function playWith(used: Scope, transcripts: readonly Transcript[]): Promis
   await Promise.all(plays);
 }
 
-/** Runs the work once, when so many have come and what else there is has ended. */
+/** Runs the work once, as soon as the given number of callers has arrived or ended. */
 function barrier(count: number, work: () => void) {
   let come = 0;
   let open = (): void => {};
@@ -123,7 +123,7 @@ function brief(error: unknown): string {
 describe.skipIf(!INTEROP)(`the Java daemon ${JAVA_VERSION}`, () => {
   const together = playable.filter((transcript) => !endsTheDaemon(transcript));
   it.each(parts(together, SHARDS_MAX))(
-    "says what they say: $names",
+    "matches: $names",
     { timeout: LIMIT_MS },
     async ({ part }) => {
       await playTogether(part);
@@ -132,7 +132,7 @@ describe.skipIf(!INTEROP)(`the Java daemon ${JAVA_VERSION}`, () => {
   );
 
   it.each(parts(playable.filter(endsTheDaemon), DAEMONS_MAX))(
-    "ends with its child: $names",
+    "ends when its child fails: $names",
     { timeout: LIMIT_MS },
     async ({ part }) => {
       await Promise.all(part.map((transcript) => playTogether([transcript])));

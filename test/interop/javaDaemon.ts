@@ -1,4 +1,4 @@
-// The Java MultiLangDaemon, from Maven, with short timers and against local services.
+// The Java MultiLangDaemon, from Maven, with short timers and local services.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { JAVA_CORE, JAVA_DAEMON, mavenLibrary } from "../bench/tools.ts";
 
 export const JAVA_VERSION = process.env["JAVA_KCL_VERSION"] ?? JAVA_DAEMON.version;
 
-/** A MultiLangDaemon, perhaps over a newer library than it was published with. */
+/** A MultiLangDaemon, possibly with a newer library than it was published with. */
 export interface JavaRelease {
   readonly daemon: string;
   readonly core?: string;
@@ -20,14 +20,14 @@ export function libraryOf({ daemon, core }: JavaRelease): Promise<string> {
   return mavenLibrary({ ...JAVA_DAEMON, version: daemon }, instead);
 }
 
-/** Asked for nothing else, it looks for EC2 and takes its time; a proxy that refuses at once spares that. */
+/** Without these, it looks for EC2 and waits. A proxy that refuses at once avoids the wait. */
 const OFF_EC2 = [
   "-Dhttp.proxyHost=127.0.0.1",
   "-Dhttp.proxyPort=1",
   "-Dhttp.nonProxyHosts=127.0.0.1|localhost",
 ];
 
-/** What both daemons understand: short timers, polling, the local services. */
+/** Properties that both daemons support: short timers, polling, the local services. */
 export function javaProperties(
   properties: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
@@ -48,7 +48,7 @@ export function javaProperties(
   };
 }
 
-/** @returns the file, which stays beside the logs. */
+/** @returns the path of the file, which stays beside the logs. */
 export function writeProperties(
   name: string,
   properties: Readonly<Record<string, string>>,
@@ -67,7 +67,8 @@ export async function startJava(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Program> {
   const library = await libraryOf(release);
-  // Before version 3 the key was written so, and the AWS SDK for Java had another name for it.
+  // Before version 3 the key had this spelling, and the AWS SDK for Java another name for the
+  // variable.
   const old = release.daemon.startsWith("2.")
     ? { AWSCredentialsProvider: "DefaultAWSCredentialsProviderChain" }
     : {};
@@ -99,7 +100,7 @@ export async function startJava(
 
 const LOOK_MS = 200;
 
-/** How it ended, as `exit code 1`; rejects never. */
+/** How it ended, such as `exit code 1`. Never rejects. */
 export async function endOf(program: Program): Promise<string> {
   for (;;) {
     try {

@@ -1,5 +1,6 @@
-// Plays a transcript's child to a Java daemon. The sequence numbers of the transcript become those that Kinesis gave;
-// times are the daemon's own. Everything else must come byte by byte.
+// Plays a transcript's child to a Java daemon. The transcript's sequence numbers are replaced by
+// those that Kinesis assigned, and times are the daemon's own. Everything else must match byte by
+// byte.
 
 import { expect } from "vitest";
 import {
@@ -16,9 +17,9 @@ const HEAR_LIMIT_MS = 90_000;
 export interface JavaStage {
   readonly puppets: Puppets;
   readonly world: World;
-  /** Resolves when the daemon was asked to stop, which concerns all transcripts at once. */
+  /** Resolves when the daemon was asked to stop, which affects all transcripts at once. */
   requestStop(): Promise<void>;
-  /** All that the daemon has logged. */
+  /** The whole log of the daemon. */
   log(): string;
   /** How the daemon ended. */
   readonly ended: Promise<string>;
@@ -46,7 +47,10 @@ class Player {
     this.#stage = stage;
   }
 
-  /** Waits for the child; where the transcript begins at a checkpoint, for the one after the lease was moved there. */
+  /**
+   * Waits for the child. If the transcript starts at a checkpoint, waits for the child after the
+   * lease was moved there.
+   */
   async enter({ steps }: Transcript): Promise<void> {
     const { puppets, world } = this.#stage;
     const first = await within(puppets.next(world.shardId), "the first child");
@@ -58,10 +62,10 @@ class Player {
       this.#puppet = first;
       return;
     }
-    void first.obey().catch(() => {});
+    void first.answerAll().catch(() => {});
     if (/^\d/.test(sequenceNumber)) {
       const done = { data: "Y2F0", partitionKey: "before", sequenceNumber };
-      // The first batch is there before its child is, or it would come in parts.
+      // The first batch must exist before the child, or it would arrive in parts.
       await this.#put([
         ...Array.from({ length: subSequenceNumber + 1 }, () => done),
         ...firstBatch(steps),
@@ -73,13 +77,13 @@ class Player {
   }
 
   async perform(step: Step): Promise<void> {
-    if (step.from === "child") return this.#say({ say: this.#real(lineOf(step)) });
+    if (step.from === "child") return this.#send({ say: this.#real(lineOf(step)) });
     if (step.from === "event") return this.#happen(step.event);
     const expected = lineOf(step);
     const { records } = JSON.parse(expected) as Line;
     if (records) await this.#put(records);
-    const heard = await this.#hear();
-    expect(heard).toBe(records ? this.#batch(expected, heard ?? "{}") : this.#plain(expected));
+    const line = await this.#readLine();
+    expect(line).toBe(records ? this.#batch(expected, line ?? "{}") : this.#plain(expected));
   }
 
   async #happen(event: TranscriptEvent): Promise<void> {
@@ -95,21 +99,21 @@ class Player {
         expect(await world.stored()).toBe(this.#real(event.text));
         return;
       case "stderr":
-        this.#say({ warn: event.text });
+        this.#send({ warn: event.text });
         return waitUntil(() => log().includes(event.text), `the log to have ${event.text}`);
       case "stdin closes":
-        expect(await this.#hear()).toBeNull();
+        expect(await this.#readLine()).toBeNull();
         return;
       case "stdout closes":
-        return this.#say({ hangUp: true });
+        return this.#send({ hangUp: true });
       case "child exits":
-        return this.#say({ exit: Number(event.text) });
+        return this.#send({ exit: Number(event.text) });
       case "child fails":
-        this.#say({ leave: true });
+        this.#send({ leave: true });
         expect(await within(ended, "the daemon's end")).toBe("exit code 1");
         return;
       default:
-        throw new Error(`"${event.type}" cannot be steered here`);
+        throw new Error(`"${event.type}" cannot be caused here`);
     }
   }
 
@@ -120,22 +124,22 @@ class Player {
       this.#numbers.set(ours, theirs);
   }
 
-  #say(order: Readonly<Record<string, unknown>>): void {
-    this.#puppet?.tell(order);
+  #send(order: Readonly<Record<string, unknown>>): void {
+    this.#puppet?.send(order);
   }
 
-  async #hear(): Promise<string | null> {
+  async #readLine(): Promise<string | null> {
     if (!this.#puppet) throw new Error("there is no child");
-    return within(this.#puppet.hear(), "a line of the daemon");
+    return within(this.#puppet.readLine(), "a line of the daemon");
   }
 
-  /** A line other than a batch, as this daemon should say it. */
+  /** A line other than a batch, as this daemon should write it. */
   #plain(expected: string): string {
     return this.#real(expected).replace("shardId-000000000000", this.#stage.world.shardId);
   }
 
-  #batch(expected: string, heard: string): string {
-    const theirs = JSON.parse(heard) as Line & { readonly millisBehindLatest?: unknown };
+  #batch(expected: string, line: string): string {
+    const theirs = JSON.parse(line) as Line & { readonly millisBehindLatest?: unknown };
     const ours = JSON.parse(this.#real(expected)) as Line;
     const records = ours.records?.map((record, index) => ({
       ...record,
@@ -144,7 +148,7 @@ class Player {
     return JSON.stringify({ ...ours, records, millisBehindLatest: theirs.millisBehindLatest });
   }
 
-  /** Numbers that no record has lie as far beyond or before the known ones as in the transcript. */
+  /** Numbers without a record lie as far before or beyond the known ones as in the transcript. */
   #real(text: string): string {
     return text.replace(
       /\d{20,}/g,
@@ -174,7 +178,7 @@ function firstBatch(steps: readonly Step[]): readonly SpokenRecord[] {
 export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
-    const text = `waited ${HEAR_LIMIT_MS / 1000} s in vain for ${what}`;
+    const text = `timed out after ${HEAR_LIMIT_MS / 1000} s waiting for ${what}`;
     timer = setTimeout(() => reject(new Error(text)), HEAR_LIMIT_MS);
   });
   try {
@@ -187,7 +191,7 @@ export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
 async function waitUntil(holds: () => boolean, what: string): Promise<void> {
   const deadline = performance.now() + HEAR_LIMIT_MS;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    if (performance.now() > deadline) throw new Error(`timed out waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }

@@ -1,5 +1,6 @@
-// A stream, a table, and workers of both kinds on them; each is started from the same properties. Records are put all
-// the time, and the processors of both write down what they are given: they and the checker are those of the chaos run.
+// A stream, a table, and workers of both kinds, all started with the same properties. Records are
+// put all the time. The processors of both write down what they receive. The processors and the
+// checker are those of the chaos run.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -26,7 +27,7 @@ export interface Member {
   readonly name: string;
   readonly kind: "java" | "node";
   readonly program: Program;
-  /** How many of its calls of an operation DynamoDB has answered well. */
+  /** How many calls of an operation succeeded. */
   readonly succeeded: WriteWitness["succeeded"];
 }
 
@@ -42,10 +43,12 @@ const KEYS = Array.from({ length: 24 }, (_, index) => `key-${index}`);
 const ROUND_MS = 250;
 const LIMIT_MS = 240_000;
 const FAILOVER_MS = 3_000;
-/** Who sleeps so long has lost its leases, whatever it believes when it wakes up. */
+/**
+ * A worker that is paused this long has lost its leases, even if it trusts them when it wakes up.
+ */
 const SLEEP_MS = 3 * FAILOVER_MS;
 const STOP_PATIENCE_MS = 30_000;
-/** The verdict on order and loss does not depend on it. */
+/** The checks of order and loss do not depend on a delay. */
 const NO_BOUND_MS = Number.POSITIVE_INFINITY;
 
 export class MixedFleet {
@@ -57,7 +60,7 @@ export class MixedFleet {
   readonly #client: KinesisClient;
   readonly #faults = new FaultLog();
   readonly #putting = new AbortController();
-  /** Those that have no reason to end. */
+  /** The workers that are expected to run. */
   readonly #living = new Set<Member>();
   #put: Promise<void> = Promise.resolve();
 
@@ -144,7 +147,7 @@ export class MixedFleet {
   async terminate(member: Member): Promise<void> {
     const { kind, name, program } = member;
     this.#living.delete(member);
-    const over = this.#faults.begin(`${kind} told to end`, {
+    const over = this.#faults.begin(`${kind} asked to end`, {
       who: "daemon",
       worker: name,
       pid: program.pid,
@@ -154,9 +157,9 @@ export class MixedFleet {
   }
 
   /**
-   * Stops the daemon's process, not its children, for three leases' time and until `holds`.
+   * Stops the daemon's process, but not its children, for three lease times and until `holds`.
    *
-   * @returns how long that took from when it was stopped, in seconds, and what wakes it up.
+   * @returns how long that took since the stop, in seconds, and a function that resumes it.
    */
   async pause(
     { kind, name, program }: Member,
@@ -179,7 +182,7 @@ export class MixedFleet {
     return { seconds, resume };
   }
 
-  /** Who works on which open shards: how many each worker has. */
+  /** How many open shards each worker works on. */
   async shares(): Promise<Readonly<Record<string, number>>> {
     const counts: Record<string, number> = {};
     const items = await leaseItems(this.#options.stream, this.#options.dynamoUrl);
@@ -192,7 +195,10 @@ export class MixedFleet {
     return counts;
   }
 
-  /** Waits until the workers have as many leases as said, and returns how long that took, in seconds. */
+  /**
+   * Waits until the workers hold the given numbers of leases.
+   * @returns how long that took, in seconds.
+   */
   async untilShares(
     what: string,
     holds: (shares: Readonly<Record<string, number>>) => boolean,
@@ -210,7 +216,7 @@ export class MixedFleet {
         LIMIT_MS,
       );
     } catch (cause) {
-      throw new Error(`waited in vain for ${what}; the shares are ${JSON.stringify(last)}`, {
+      throw new Error(`timed out waiting for ${what}; the shares are ${JSON.stringify(last)}`, {
         cause,
       });
     }
@@ -224,7 +230,9 @@ export class MixedFleet {
     over();
   }
 
-  /** True when every open shard has a lease that somebody works on, and no closed one is unfinished. */
+  /**
+   * Whether every open shard has a lease with an active owner, and every closed shard is finished.
+   */
   async isThrough(): Promise<boolean> {
     const open = await openShards(this.#client, this.#options.stream);
     const items = await leaseItems(this.#options.stream, this.#options.dynamoUrl);
@@ -239,7 +247,7 @@ export class MixedFleet {
     );
   }
 
-  /** No more records are put; returns when all that were put have been delivered. */
+  /** Stops putting records, and returns when all of them have been delivered. */
   async drain(): Promise<void> {
     this.#putting.abort();
     await this.#put;
@@ -267,7 +275,10 @@ export class MixedFleet {
   }
 }
 
-/** Records that went to children of a worker that had slept, on shards that another worker had begun to read meanwhile. */
+/**
+ * Records that went to children of a worker that was paused, on shards that another worker had
+ * meanwhile started to read.
+ */
 function givenAfterLoss(
   lives: readonly Life[],
   daemonPid: number,

@@ -1,5 +1,6 @@
-// The children of a daemon that starts them all by one command: each connects to us and is known by the shard in its
-// first line. Who nobody has asked for does what every record processor does.
+// The children of a daemon that starts all of them with one command. Each connects to the test and
+// is identified by the shard in its first line. A child that no test has requested behaves like an
+// ordinary record processor.
 
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -32,23 +33,23 @@ export class Puppet {
     this.shardId = shardId;
   }
 
-  tell(order: Order): void {
+  send(order: Order): void {
     this.#socket.write(`${JSON.stringify(order)}\n`);
   }
 
-  /** The next line of the daemon; null at the end of its input. */
-  async hear(): Promise<string | null> {
+  /** The daemon's next line, or null at the end of its input. */
+  async readLine(): Promise<string | null> {
     const first = this.#first;
     this.#first = undefined;
-    return first ?? heard(this.#socket, this.#replies);
+    return first ?? readReply(this.#socket, this.#replies);
   }
 
-  async obey(): Promise<void> {
-    for (let line = await this.hear(); line !== null; line = await this.hear()) {
+  async answerAll(): Promise<void> {
+    for (let line = await this.readLine(); line !== null; line = await this.readLine()) {
       const { action } = JSON.parse(line) as { readonly action: string };
-      this.tell({ say: JSON.stringify({ action: "status", responseFor: action }) });
+      this.send({ say: JSON.stringify({ action: "status", responseFor: action }) });
     }
-    this.tell({ exit: 0 });
+    this.send({ exit: 0 });
   }
 }
 
@@ -71,10 +72,10 @@ export class Puppets {
     this.#folder = folder;
     this.#server = server;
     this.command = `${process.execPath} ${PUPPET} ${join(folder, "strings")}`;
-    server.on("connection", (socket) => void this.#welcome(socket).catch(() => {}));
+    server.on("connection", (socket) => void this.#connect(socket).catch(() => {}));
   }
 
-  /** The next child for a shard. To be asked before it is started. */
+  /** The next child for a shard. Call this before the child is started. */
   next(shardId: string): Promise<Puppet> {
     return new Promise((resolve) => this.#wanted.set(shardId, resolve));
   }
@@ -85,27 +86,27 @@ export class Puppets {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  async #welcome(socket: Socket): Promise<void> {
+  async #connect(socket: Socket): Promise<void> {
     socket.on("error", () => {});
     this.#sockets.push(socket);
     const replies = linesOf(socket, MAX_REPLY_CHARACTERS);
-    const first = await heard(socket, replies);
+    const first = await readReply(socket, replies);
     if (first === null) return;
     const { shardId } = JSON.parse(first) as { readonly shardId: string };
     const puppet = new Puppet(socket, replies, first, shardId);
     const take = this.#wanted.get(shardId);
     this.#wanted.delete(shardId);
     if (take) take(puppet);
-    else await puppet.obey();
+    else await puppet.answerAll();
   }
 }
 
-async function heard(
+async function readReply(
   socket: Socket,
   replies: AsyncGenerator<string, void, void>,
 ): Promise<string | null> {
   socket.write(`${JSON.stringify({ listen: true })}\n`);
   const reply = await replies.next();
   if (reply.done) throw new Error("the child is gone");
-  return (JSON.parse(reply.value) as { heard: string | null }).heard;
+  return (JSON.parse(reply.value) as { line: string | null }).line;
 }

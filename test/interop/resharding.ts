@@ -1,4 +1,4 @@
-// The shards of a stream, and how the fleets' story changes them.
+// Lists the shards of a stream, and splits and merges them for the fleet scenario.
 
 import {
   type KinesisClient,
@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import { streamActive } from "../support/emulators.ts";
 
-/** Those that take records, in the order of their hash keys: each is the neighbour of the next. */
+/** The open shards in the order of their hash keys, so neighbours are adjacent. */
 export async function openShards(
   client: KinesisClient,
   StreamName: string,

@@ -1,5 +1,5 @@
-// What a transcript needs of the world around a real daemon: records on a shard, the end of the shard, and what
-// another worker would do to its lease.
+// Provides what a transcript needs from a real daemon's surroundings: records on a shard, the end
+// of the shard, and another worker's changes to its lease.
 
 import { GetItemCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { PutRecordsCommand, type Shard, SplitShardCommand } from "@aws-sdk/client-kinesis";
@@ -36,7 +36,10 @@ export class World {
     return this.#shard.HashKeyRange?.StartingHashKey ?? "0";
   }
 
-  /** In one call; records that share a sequence number are packed into one. @returns the numbers that they got. */
+  /**
+   * Puts the records in one call. Records that share a sequence number are packed into one.
+   * @returns the sequence numbers that Kinesis assigned.
+   */
   async put(records: readonly SpokenRecord[]): Promise<ReadonlyMap<string, string>> {
     const numbers = [...new Set(records.map(({ sequenceNumber }) => sequenceNumber))];
     const client = testKinesis();
@@ -87,7 +90,7 @@ export class World {
     return split;
   }
 
-  /** Another worker takes the lease; it may move its checkpoint too. */
+  /** Another worker takes the lease. It may also move its checkpoint. */
   async takeLease(checkpoint?: readonly [string, number]): Promise<void> {
     const client = testDynamo(this.#dynamoUrl);
     const moved = checkpoint && { ":c": { S: checkpoint[0] }, ":s": { N: String(checkpoint[1]) } };
@@ -102,7 +105,7 @@ export class World {
     client.destroy();
   }
 
-  /** As a transcript writes it. */
+  /** In the notation of a transcript. */
   async stored(): Promise<string> {
     const client = testDynamo(this.#dynamoUrl);
     const Key = { leaseKey: { S: this.shardId } };

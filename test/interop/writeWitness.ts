@@ -1,5 +1,6 @@
-// Stands between one worker and DynamoDB and notes each write to a lease that succeeded: who made it, and the row after it.
-// Each worker has one of its own, so the writer is known whatever it calls itself.
+// A proxy between one worker and DynamoDB. It records each successful write to a lease: the worker,
+// and the row after the write. Each worker has its own proxy, so the writer is known whatever its
+// worker id is.
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request } from "node:http";
@@ -58,7 +59,7 @@ export async function startWriteWitness(
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  // A server that listens on TCP has such an address.
+  // A server that listens on TCP has an address of this type.
   const address = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${address.port}`,
@@ -71,7 +72,7 @@ export async function startWriteWitness(
   };
 }
 
-/** The emulator does not check signatures, so a request may ask for more than its maker did. */
+/** The emulator does not check signatures, so the proxy may request the row after the write. */
 function wantingTheRow(body: Buffer): Buffer {
   const update = JSON.parse(body.toString()) as Record<string, unknown>;
   return Buffer.from(JSON.stringify({ ...update, ReturnValues: "ALL_NEW" }));

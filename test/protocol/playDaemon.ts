@@ -83,7 +83,7 @@ class Stage {
       case "daemon":
         return this.#expectFromDaemon(step);
       case "child":
-        return this.#strings.tell({ say: lineOf(step) });
+        return this.#strings.send({ say: lineOf(step) });
       case "event":
         return this.#happen(step.event);
     }
@@ -110,7 +110,7 @@ class Stage {
     const expected = lineOf(step);
     const message = JSON.parse(expected) as { action: string; millisBehindLatest?: number | null };
     if (message.action === "processRecords") this.#batches.put(batchIn(expected));
-    const heard = await this.#strings.hear();
+    const heard = await this.#strings.readLine();
     // A diff of 16 MiB would be useless.
     if (expected.length > 100_000) expect(heard === expected).toBe(true);
     else expect(heard).toBe(expected);
@@ -135,14 +135,14 @@ class Stage {
         expect(storedText(this.#lease)).toBe(event.text);
         return;
       case "child fails": {
-        await this.#strings.tell({ leave: true });
+        await this.#strings.send({ leave: true });
         const error = await this.#consumed;
         expect([ChildFailed, ShardEndNotCheckpointed]).toContain(error?.constructor);
         this.#failed = true;
         return;
       }
       case "stderr":
-        await this.#strings.tell({ warn: event.text });
+        await this.#strings.send({ warn: event.text });
         await this.#events.until(() => this.#events.lines("stderr").includes(event.text));
         return;
       case "log":
@@ -151,12 +151,12 @@ class Stage {
         );
         return;
       case "stdin closes":
-        expect(await this.#strings.hear()).toBeNull();
+        expect(await this.#strings.readLine()).toBeNull();
         return;
       case "stdout closes":
-        return this.#strings.tell({ hangUp: true });
+        return this.#strings.send({ hangUp: true });
       case "child exits": {
-        await this.#strings.tell({ exit: Number(event.text) });
+        await this.#strings.send({ exit: Number(event.text) });
         const exited = await this.#events.until(() => this.#events.of("childExited")[0]);
         expect(exited.exitCode).toBe(Number(event.text));
         return;
@@ -178,7 +178,7 @@ function leaseFor({ steps }: Transcript): MemoryLease {
   return new MemoryLease(fields.shardId, position);
 }
 
-/** The batch that makes a daemon say this line, without looking into its records. */
+/** The batch for which a daemon writes this line, read without decoding its records. */
 function batchIn(line: string): Batch {
   const { records, millisBehindLatest } = JSON.parse(line) as {
     records: unknown[];
@@ -204,7 +204,7 @@ function storedText({ stored }: MemoryLease): string {
   return `${stored.sequenceNumber} ${stored.subSequenceNumber}`;
 }
 
-/** What the shard brings, when the script comes to it. */
+/** What the shard delivers, when the transcript reaches it. */
 class Queue<T> {
   readonly #items: T[] = [];
   #wake = (): void => {};

@@ -10,7 +10,7 @@ import { linesOf } from "../../src/transcript/lines.ts";
 
 const PUPPET = fileURLToPath(new URL("../fixtures/processors/puppet.mjs", import.meta.url));
 
-/** A line of 16 MiB as JSON in JSON. */
+/** A line of 16 MiB, as JSON inside JSON. */
 const MAX_REPLY_CHARACTERS = 64 * 1024 * 1024;
 
 export class Strings {
@@ -38,7 +38,7 @@ export class Strings {
     });
   }
 
-  async tell(order: {
+  async send(order: {
     readonly say?: string;
     readonly warn?: string;
     readonly hangUp?: true;
@@ -51,12 +51,12 @@ export class Strings {
   }
 
   /** The next line that the daemon wrote, or `null` at the end of input. */
-  async hear(): Promise<string | null> {
+  async readLine(): Promise<string | null> {
     const { socket, replies } = await this.#puppet;
     socket.write(`${JSON.stringify({ listen: true })}\n`);
     const reply = await replies.next();
     if (reply.done) throw new Error("the puppet is gone");
-    return (JSON.parse(reply.value) as { heard: string | null }).heard;
+    return (JSON.parse(reply.value) as { line: string | null }).line;
   }
 
   async release(): Promise<void> {

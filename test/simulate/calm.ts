@@ -1,4 +1,5 @@
-// A fleet to be measured: nothing befalls it, there are no records, and a seed of its own decides what is left to chance.
+// A fleet for measurements: without incidents and without records, but with random choices from a
+// fixed seed.
 
 import { Fleet } from "./fleet.ts";
 import { Invariants } from "./invariants.ts";
@@ -26,7 +27,7 @@ export const ROWS_PER_PAGE = 3_000;
 /**
  * Workers join later, and no lease exists yet.
  *
- * @param isLed by a Java worker of KCL 3.x.
+ * @param isLed whether a Java worker of KCL 3.x leads the fleet.
  */
 export function calmFleet(
   workers: number,
@@ -58,7 +59,7 @@ export function calmFleet(
   return { scenario, schedule, stream, table, fleet, random, advance };
 }
 
-export function told(number: number): string {
+export function formatted(number: number): string {
   return Number.isInteger(number) || number >= 100
     ? Math.round(number).toLocaleString("en")
     : number.toFixed(1);

@@ -1,5 +1,6 @@
-// A consumer as src/shard writes it, without a child: waits for the parents, reads from the checkpoint, works on batch
-// after batch, checkpoints now and then, makes the children's leases and stores the end of the shard.
+// A consumer with the logic of src/shard but without a child process. It waits for the parents,
+// reads from the checkpoint and processes batch after batch. Sometimes it checkpoints. At the end
+// it creates the child shards' leases and stores the end of the shard.
 
 import type { HeldLease } from "../../src/leases/heldLease.ts";
 import { CheckpointError } from "../../src/model/errors.ts";
@@ -13,7 +14,7 @@ export interface Pace {
   readonly readMs: number;
   readonly workMs: number;
   readonly maxRecords: number;
-  /** The chance that a batch is checkpointed. */
+  /** The probability that a batch is checkpointed. */
   readonly checkpoints: number;
 }
 
@@ -26,7 +27,7 @@ export interface ConsumerParts {
   readonly nowMs: () => number;
 }
 
-/** Nothing will come any more: no need to look often. */
+/** Nothing more will arrive, so frequent reads are not needed. */
 const QUIET_MS = 3_600_000;
 
 export async function consumeVirtually(lease: HeldLease, parts: ConsumerParts): Promise<void> {
@@ -47,7 +48,7 @@ export async function consumeVirtually(lease: HeldLease, parts: ConsumerParts): 
   await endShard(lease, shard, parts);
 }
 
-/** @returns the number of records, once all of them were worked on. */
+/** @returns the number of records, once all of them were processed. */
 async function work(
   lease: HeldLease,
   shard: SimShard,
@@ -62,7 +63,7 @@ async function work(
     await process.sleep(quiet ? QUIET_MS : pace.readMs * process.random.between(0.5, 1.5), over);
     if (!lease.trusted) return undefined;
     if (over.aborted) {
-      // A child may checkpoint when it is told that it will stop.
+      // A child may checkpoint when it receives shutdownRequested.
       if (done > stored && process.random.chance(0.7))
         await store(lease, positionOf(shard, done - 1));
       return undefined;

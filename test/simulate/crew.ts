@@ -1,4 +1,5 @@
-// The workers of a run, whatever they are made of: real coordinators (fleet.ts), or their decisions alone (pure/).
+// The workers of a run, of either kind: real coordinators (fleet.ts), or only their decisions
+// (pure/).
 
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import type { Invariants } from "./invariants.ts";
@@ -25,16 +26,16 @@ export interface CrewParts {
   readonly invariants: Invariants;
   readonly random: Random;
   readonly trace: (who: string, what: string) => void;
-  /** Of a fleet of KCL 3.x. */
+  /** The tables of a KCL 3.x fleet. */
   readonly fleetTables?: FleetTables;
 }
 
-/** @param atOnce without waiting for consumers. */
+/** @param atOnce stop without waiting for consumers. */
 export type Stop = (atOnce: boolean) => void;
 
 export abstract class Crew {
   readonly workers: Worker[] = [];
-  /** What they did, and how often. */
+  /** How often each operation was done. */
   readonly counts = new Map<string, number>();
   protected readonly parts: CrewParts;
   readonly #stops = new Map<Worker, Stop>();
@@ -44,10 +45,10 @@ export abstract class Crew {
     this.parts = parts;
   }
 
-  /** @returns how to stop it. */
+  /** @returns a function that stops it. */
   protected abstract begin(worker: Worker): Stop;
 
-  /** Those that take part: neither dead nor asked to stop. */
+  /** The workers that are neither dead nor asked to stop. */
   get active(): readonly Worker[] {
     return this.workers.filter(
       ({ process, stoppingMs }) => !process.dead && stoppingMs === undefined,

@@ -1,5 +1,5 @@
-// What one look at a large table costs a worker's processor and memory: the real decisions, on the rows that a simulated
-// fleet has left.
+// Measures the CPU time and memory of one scan's decisions for a large table. It runs the real
+// decisions on the rows of a simulated fleet.
 
 import { assign } from "../../src/leases/decisions/assignment.ts";
 import { NOTHING_SEEN, observe } from "../../src/leases/decisions/leaseAges.ts";
@@ -9,7 +9,7 @@ import { type Item, newItem, parseItem } from "../../src/leases/table/dynamoItem
 
 export interface DecisionCost {
   readonly what: string;
-  /** Of one processor, the middle one of several. */
+  /** CPU time of one core, the median of several runs. */
   readonly cpuMs: number;
 }
 
@@ -22,7 +22,7 @@ export function decisionCosts(rows: readonly Lease[]): readonly DecisionCost[] {
   const leases = items.map(parseItem);
   const workerId = leases.flatMap((lease) => actualOwner(lease) ?? [])[0] ?? "";
   const seen = observe(NOTHING_SEEN, leases, 0);
-  // A tenth of the leases has just been given up.
+  // The case in which a tenth of the leases has just been released.
   const some = items.map(({ leaseOwner, ...item }, i) =>
     parseItem(i % 10 === 0 || !leaseOwner ? item : { ...item, leaseOwner }),
   );

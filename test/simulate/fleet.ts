@@ -1,4 +1,5 @@
-// The workers: each is the real coordinator in a process of its own, on the one table and stream.
+// The workers: each is the real coordinator in its own simulated process, on one shared table and
+// stream.
 
 import type { Event } from "../../src/events.ts";
 import { Coordinator } from "../../src/leases/coordinator.ts";
@@ -38,10 +39,10 @@ export class Fleet extends Crew {
       emit: (event) => {
         if (event.type === "leaseTaken") {
           taken.set(event.shardId, event.how);
-          // All hear when they are asked.
+          // All workers support handover requests, so a lease must never be stolen.
           if (event.how === "stolen") invariants.violated(`${event.shardId} was stolen`);
         }
-        this.#heard(process, event);
+        this.#count(process, event);
       },
       consume: (lease) => this.#consume(lease, taken.get(lease.shardId) ?? "", process),
       random: process.random.next,
@@ -85,7 +86,7 @@ export class Fleet extends Crew {
     });
   }
 
-  #heard({ name }: Process, event: Event): void {
+  #count({ name }: Process, event: Event): void {
     this.count(event.type === "leaseTaken" ? `${event.type} (${event.how})` : event.type);
     if (event.type === "leaseRenewed") return;
     const { type, ...facts } = event;

@@ -1,4 +1,5 @@
-// What a fleet that is left alone must come to, and by when: every shard served, the leases spread evenly, and then rest.
+// What a fleet without incidents must reach, and by when: every shard served, the leases spread
+// evenly, and then no more changes.
 
 import { type FleetSize, longestRestMs } from "../../src/leases/decisions/scanPace.ts";
 import { actualOwner, hasEnded } from "../../src/leases/lease.ts";
@@ -26,8 +27,9 @@ export class Goals {
   }
 
   /**
-   * A dead owner's lease expires (by a slow clock), is seen by a scan, and may have to become neglected first. Every
-   * generation of children is found by another scan; a lost table row is believed after three audits.
+   * A dead owner's lease expires (by a slow clock). A scan must see that, and the lease may first
+   * have to count as neglected. Every generation of child shards is found by another scan. A row
+   * that is missing from the table is believed after three audits.
    */
   get servedWithinMs(): number {
     const { settings, pace } = this.#parts.scenario;
@@ -42,7 +44,7 @@ export class Goals {
     );
   }
 
-  /** Who lacks leases steals at least one with each look. */
+  /** A worker with too few leases takes at least one after each scan. */
   get evenWithinMs(): number {
     const { scenario, stream, fleet } = this.#parts;
     const { failoverTimeMillis } = scenario.settings;
@@ -51,7 +53,10 @@ export class Goals {
     return this.ledMs + 6 * failoverTimeMillis + (4 * share + 20) * restMs;
   }
 
-  /** A leader looks seldom; what he has overlooked is rescued after one and a half of his rounds. */
+  /**
+   * A leader scans rarely. Leases that it overlooks are rescued after one and a half of its
+   * intervals.
+   */
   get ledMs(): number {
     const { failoverTimeMillis, leaseAssignmentIntervalMillis } = this.#parts.scenario.settings;
     return this.#parts.scenario.led ? failoverTimeMillis + 3 * leaseAssignmentIntervalMillis : 0;
@@ -64,7 +69,10 @@ export class Goals {
     return { leases: table.rows.size, workers: names.size };
   }
 
-  /** The shards that nobody works on though there is work, and those that have no lease though they should; "" = none. */
+  /**
+   * The shards without a consumer though they have work, and the shards without a lease though they
+   * should have one. "" if there are none.
+   */
   unserved(): string {
     const { stream, table, schedule, invariants } = this.#parts;
     for (const shard of stream.shards.values()) {
@@ -77,12 +85,15 @@ export class Goals {
         continue;
       }
       if (!row) return `${shardId} has no lease`;
-      if (!invariants.serving(shardId)) return `${shardId} is served by nobody (${row.owner})`;
+      if (!invariants.serving(shardId)) return `${shardId} has no consumer (owner ${row.owner})`;
     }
     return "";
   }
 
-  /** Leases of nobody who is alive, or more than one more with one worker than with another; "" = neither. */
+  /**
+   * Leases without a live owner, or a difference of more than one lease between two workers. "" if
+   * there are none.
+   */
   uneven(): string {
     const { fleet, table } = this.#parts;
     const counts = new Map(fleet.active.map(({ workerId }) => [workerId, 0]));

@@ -1,4 +1,5 @@
-// What befalls a fleet: workers come, go, die, stand still; the table fails; the stream is resharded.
+// The incidents of a run: workers join, stop, die and pause; the table fails; the stream is
+// resharded.
 
 import type { Crew, Worker } from "./crew.ts";
 import type { Random } from "./random.ts";
@@ -18,7 +19,7 @@ export interface IncidentParts {
 }
 
 const OUTAGES: readonly Outage[] = ["refusing", "silent", "throttling"];
-/** Workers beyond those at the start. */
+/** How many workers may join after the start. */
 const MOST_NEWCOMERS = 4;
 const MOST_SHARDS_GROWN = 3;
 
@@ -43,7 +44,7 @@ export class Incidents {
     if (scenario.faults || scenario.reshards) this.#next();
   }
 
-  /** From now on nothing happens any more, and what was down is up. */
+  /** From now on no incidents occur, and everything that was down is up. */
   end(): void {
     const { weather, fleet, stream, schedule } = this.#parts;
     this.#over = true;
@@ -81,7 +82,7 @@ export class Incidents {
   #kill(victim: Worker): void {
     const { fleet, random, schedule, scenario } = this.#parts;
     fleet.kill(victim);
-    // A supervisor starts it again, perhaps under its old name.
+    // A supervisor restarts it, sometimes with its old worker id.
     const laterMs = random.between(0.01, 2) * scenario.settings.failoverTimeMillis;
     const name = random.chance(0.5) ? victim.workerId : undefined;
     if (random.chance(0.6)) schedule.in(laterMs, () => this.#over || fleet.join(name));
@@ -90,7 +91,7 @@ export class Incidents {
   #pause({ process }: Worker, ms: number): void {
     const { trace, schedule } = this.#parts;
     if (process.paused) return;
-    trace(process.name, `stands still for ${Math.round(ms)} ms`);
+    trace(process.name, `is paused for ${Math.round(ms)} ms`);
     process.pause();
     schedule.in(ms, () => {
       if (process.paused) trace(process.name, "goes on");

@@ -1,4 +1,4 @@
-// What must hold in every moment of every run. The first thing that does not is the verdict of the run.
+// The invariants that must hold at every moment of every run. The first violation fails the run.
 
 import { comparePositions, formatPosition } from "../../src/model/position.ts";
 import type { Process } from "./process.ts";
@@ -6,21 +6,21 @@ import type { Schedule } from "./schedule.ts";
 import { nextIndex, type SimShard, type SimStream } from "./stream.ts";
 import type { Write } from "./table.ts";
 
-/** A consumer at work, or what was one when its process died. */
+/** A consumer at work, or one whose process has died. */
 export interface Holding {
   readonly shardId: string;
   readonly process: Process;
   readonly how: string;
-  /** What the worker believes by its own clock, without telling it anything. */
+  /** Whether the worker trusts the lease by its own clock. Reading this has no side effect. */
   readonly trusts: () => boolean;
-  /** The counter that the taking gave the lease: later takings have higher ones. */
+  /** The counter of the lease after the take. Later takes have higher ones. */
   readonly counter: number;
 }
 
 export class Invariants {
   violation: string | undefined;
   readonly holdings = new Map<string, Set<Holding>>();
-  /** True time when a shard was last served by a worker that trusts its lease. */
+  /** True time when a worker that trusts its lease last served the shard. */
   readonly servedMs = new Map<string, number>();
   /** Shards with more than one consumer. */
   readonly #contested = new Set<string>();
@@ -40,7 +40,7 @@ export class Invariants {
     this.violation ??= what;
   }
 
-  /** A consumer was given a lease. */
+  /** A consumer received a lease. */
   held(holding: Holding): void {
     const { shardId } = holding;
     const all = this.holdings.get(shardId) ?? new Set();
@@ -50,22 +50,22 @@ export class Invariants {
     if (all.size > 1) this.#contested.add(shardId);
   }
 
-  /** A consumer has returned; its lease may still be held for a moment. */
+  /** A consumer has returned. Its lease may still be held for a moment. */
   left(holding: Holding): void {
     const all = this.holdings.get(holding.shardId);
     all?.delete(holding);
     if (all && all.size < 2) this.#contested.delete(holding.shardId);
   }
 
-  /** One worker at most trusts a lease. */
+  /** At most one worker trusts a lease. */
   checkTrust(): void {
     for (const shardId of this.#contested) {
       const trusting = [...(this.holdings.get(shardId) ?? [])].filter(isTrusted);
       if (trusting.length < 2) continue;
-      const told = trusting.map(
+      const workers = trusting.map(
         ({ process, how, counter }) => `${process.name} (${how} at ${counter})`,
       );
-      this.violated(`${shardId} is trusted by ${told.join(" and ")}`);
+      this.violated(`${shardId} is trusted by ${workers.join(" and ")}`);
     }
   }
 
@@ -78,15 +78,16 @@ export class Invariants {
       return;
     }
     if (operation === "take") this.#takenBy.set(shardId, by);
-    // Whom a leader gives it to may believe, after a take without an answer, that it was this that came through.
+    // If a take has no response, the worker that the leader assigned the lease to may believe that
+    // its take succeeded.
     if (operation === "assign") this.#takenBy.delete(shardId);
     if (operation === "delete") this.#deleted(shard);
     if (!before || !after) return;
     const taker = this.#takenBy.get(shardId);
-    // A process that is started again under its name may believe that it was itself who took it a moment ago.
+    // A process that restarts with its old worker id may believe that it took the lease itself.
     const isHeir = taker?.dead && before.owner === after.owner;
     if ((operation === "renew" || operation === "checkpoint") && taker && taker !== by && !isHeir) {
-      this.violated(`${by.name} wrote (${operation}) to ${shardId}, which is not his`);
+      this.violated(`${by.name} wrote (${operation}) to ${shardId}, which it does not hold`);
     }
     if (comparePositions(after.checkpoint, before.checkpoint) < 0) {
       this.violated(
@@ -96,21 +97,24 @@ export class Invariants {
     if (operation === "checkpoint") this.#checkpointed(shard, nextIndex(shard, after.checkpoint));
   }
 
-  /** A worker asks others for no more leases at a time than it may: those of one look are asked for in one moment. */
+  /**
+   * A worker requests at most the permitted number of leases at a time. The requests of one scan
+   * are made in one moment.
+   */
   asks(by: Process, mostAtOneTime: number): void {
     const { nowMs } = this.#schedule;
     const before = this.#asked.get(by);
     const times = before?.atMs === nowMs ? before.times + 1 : 1;
     this.#asked.set(by, { atMs: nowMs, times });
-    if (times > mostAtOneTime) this.violated(`${by.name} asks for ${times} leases at a time`);
+    if (times > mostAtOneTime) this.violated(`${by.name} requests ${times} leases at a time`);
   }
 
-  /** The parents' records have all been consumed, and nobody reads them any more. */
+  /** All records of the parents have been consumed, and no consumer reads them any more. */
   begins(shard: SimShard, by: Process): void {
     for (const parent of shard.parents) {
       if (parent.consumed < this.#total(parent)) {
         this.violated(
-          `${by.name} begins ${shard.shardId} while its parent ${parent.shardId} is at ${parent.consumed} of ${this.#total(parent)}`,
+          `${by.name} starts ${shard.shardId} while its parent ${parent.shardId} is at ${parent.consumed} of ${this.#total(parent)}`,
         );
       }
     }

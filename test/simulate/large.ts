@@ -1,6 +1,7 @@
-// A fleet of hundreds of workers on thousands of shards, made of decisions alone (pure/): it comes to life, loses workers, is
-// restarted and resharded, step by step, and must be served, even and at rest again after each. What must hold in
-// every moment is watched as in small fleets. Reports for each step how long that took, and what was asked of the table.
+// Simulates a fleet of hundreds of workers on thousands of shards, with decisions only (pure/).
+// Step by step it starts, loses workers, is restarted and resharded. After each step it must be
+// served, even and at rest again. The invariants of small fleets are checked throughout. It reports
+// how long each step took, and its load on the table.
 
 import { ROWS_PER_PAGE } from "./calm.ts";
 import type { Worker } from "./crew.ts";
@@ -22,20 +23,22 @@ export interface LargeSize {
 
 export interface Step {
   readonly what: string;
-  /** After the last thing that befell the fleet. */
+  /** Counted from the last incident of the step. */
   readonly servedAfterMs: number;
   readonly evenAfterMs: number;
-  /** Leases that were taken, by whomever. */
+  /** Leases that were taken, by any worker. */
   readonly taken: number;
   readonly scansPerSecond: number;
-  /** By the second, from the first thing that befell the fleet until it was even. */
+  /** Per second, from the first incident of the step until the fleet was even. */
   readonly loads: readonly Load[];
 }
 
-/** All have joined, or come back, after this. */
+/** The time in which all workers have joined or returned. */
 const JOINING_MS = 10_000;
 const RESTING_MS = 60_000;
-/** Between two workers of a rolling restart; each comes back so long after it has ended. */
+/**
+ * The pause between two workers of a rolling restart, and between the end and the return of one.
+ */
 const ROLLING_MS = 1_000;
 const STEP_MS = 500;
 
@@ -69,7 +72,7 @@ export class LargeFleet {
     this.#goals = new Goals({ ...parts, fleet: this.#fleet });
   }
 
-  /** The table as a fleet left it that died a moment ago, under other names. */
+  /** The table of a fleet that has just died, with other worker ids. */
   inherit(): void {
     [...this.#stream.shards.values()].forEach((shard, i) => {
       const checkpoint = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
@@ -92,10 +95,10 @@ export class LargeFleet {
     });
   }
 
-  /** All at once; they come back under their names. */
+  /** All at once; they return with their worker ids. */
   restartAll(): Step {
     const { active } = this.#fleet;
-    return this.#step(`all ${active.length} killed and started again`, () => {
+    return this.#step(`all ${active.length} killed and restarted`, () => {
       for (const worker of active) {
         this.#fleet.kill(worker);
         this.#joinWithin(JOINING_MS, worker.workerId);
@@ -104,7 +107,7 @@ export class LargeFleet {
     });
   }
 
-  /** One after the other, in order; each comes back under its name. */
+  /** One after the other, in order; each returns with its worker id. */
   restartInTurn(workers: number): Step {
     return this.#step(`${workers} restarted in turn`, () => {
       let away = 0;
@@ -137,24 +140,24 @@ export class LargeFleet {
     });
   }
 
-  /** @throws when anything changes hands. */
+  /** @throws if any lease changes its owner. */
   rest(): Step {
-    // What the last trouble cost has come to light by then.
+    // By then the effects of the last incident have become visible.
     this.#run(3.5 * this.#scenario.settings.failoverTimeMillis + REQUEST_TIMEOUT_MS);
     const before = this.#goals.moves();
     const step = this.#step("at rest", () => this.#run(RESTING_MS));
     if (this.#goals.moves() > before) {
-      throw new Error(`${this.#goals.moves() - before} leases changed hands while all was at rest`);
+      throw new Error(`${this.#goals.moves() - before} leases changed owners at rest`);
     }
     return step;
   }
 
-  #step(what: string, befall: () => void): Step {
+  #step(what: string, cause: () => void): Step {
     const { meter, requests } = this.table;
     const taken = () => (requests.get("take") ?? 0) - (this.table.refused.get("take") ?? 0);
     const before = { taken: taken(), pages: requests.get("scan") ?? 0 };
     const sinceMs = this.#schedule.nowMs;
-    befall();
+    cause();
     const lastMs = this.#schedule.nowMs;
     const { servedWithinMs, evenWithinMs } = this.#goals;
     this.#until("served", lastMs + servedWithinMs, () => this.#goals.unserved());
@@ -173,7 +176,7 @@ export class LargeFleet {
     };
   }
 
-  /** @param lacking what is still to be done; "" = nothing. */
+  /** @param lacking what is still missing; "" if nothing. */
   #until(what: string, byMs: number, lacking: () => string): void {
     for (let lack = lacking(); lack !== ""; lack = lacking()) {
       if (this.#schedule.nowMs > byMs) throw new Error(`not ${what} in time: ${lack}`);

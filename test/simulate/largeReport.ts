@@ -1,19 +1,20 @@
-// `npm run simulate -- --scale`: what a large fleet asks of its table, how soon it heals, and what its decisions cost.
+// `npm run simulate -- --scale`: reports a large fleet's load on its table, its recovery times and
+// the cost of its decisions.
 
 import { on } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { Lease } from "../../src/leases/lease.ts";
-import { printRow, told } from "./calm.ts";
+import { formatted, printRow } from "./calm.ts";
 import { decisionCosts } from "./decisionCost.ts";
 import type { LargeSize, Step } from "./large.ts";
-import { type Chapter, STORIES, type Told } from "./largeStories.ts";
+import { type Chapter, type Progress, STORIES } from "./largeStories.ts";
 import { PARTITIONS } from "./units.ts";
 
-/** Of each story. */
+/** The heap limit of each scenario. */
 const HEAP_MB = 2_000;
 
 const COLUMNS = [
-  ...["what befalls the fleet", "served after s", "even after s", "leases taken", "scans/s"],
+  ...["incident", "served after s", "even after s", "leases taken", "scans/s"],
   ...["read units/s", "busiest second", "writes/s", "busiest second", "busiest partition"],
 ];
 
@@ -22,10 +23,10 @@ export async function printScale(size: LargeSize): Promise<void> {
   printRow(...COLUMNS.map((_, i) => (i === 0 ? "---" : "---:")));
   const ends = await Promise.all(STORIES.map((story) => follow({ story, ...size })));
   const rows = ends.flatMap(({ rows }) => rows);
-  console.log(`\nOne look at ${told(rows.length)} leases, in ms of one processor:`);
+  console.log(`\nOne scan of ${formatted(rows.length)} leases, in ms of CPU time:`);
   for (const { what, cpuMs } of decisionCosts(rows)) console.log(`  ${what}: ${cpuMs.toFixed(1)}`);
   console.log(
-    `\nA partition takes 1,000 writes and 3,000 read units a second; a new table made on demand has ${PARTITIONS}.`,
+    `\nA partition takes 1,000 writes and 3,000 read units per second; a new on-demand table has ${PARTITIONS}.`,
   );
   for (const { failed } of ends) {
     if (failed === undefined) continue;
@@ -45,12 +46,12 @@ async function follow(chapter: Chapter): Promise<End> {
   try {
     thread.postMessage(chapter);
     let rows: readonly Lease[] = [];
-    for await (const [news] of on(thread, "message") as AsyncIterable<[Told]>) {
-      if ("end" in news) break;
-      if ("failed" in news)
-        return { rows, failed: `the fleet that ${chapter.story}: ${news.failed}` };
-      if ("rows" in news) rows = news.rows;
-      else print(news.step);
+    for await (const [progress] of on(thread, "message") as AsyncIterable<[Progress]>) {
+      if ("end" in progress) break;
+      if ("failed" in progress)
+        return { rows, failed: `the fleet that ${chapter.story}: ${progress.failed}` };
+      if ("rows" in progress) rows = progress.rows;
+      else print(progress.step);
     }
     return { rows, failed: undefined };
   } finally {
@@ -66,8 +67,8 @@ function print({ what, servedAfterMs, evenAfterMs, taken, scansPerSecond, loads 
   const partitions = loads.flatMap((load) => load.partitions.filter((units) => units > 0));
   printRow(
     what,
-    ...[servedAfterMs / 1_000, evenAfterMs / 1_000, taken, scansPerSecond].map(told),
-    ...[mean(reads), Math.max(...reads)].map(told),
-    ...[mean(writes), Math.max(...writes), Math.max(...partitions)].map(told),
+    ...[servedAfterMs / 1_000, evenAfterMs / 1_000, taken, scansPerSecond].map(formatted),
+    ...[mean(reads), Math.max(...reads)].map(formatted),
+    ...[mean(writes), Math.max(...writes), Math.max(...partitions)].map(formatted),
   );
 }

@@ -1,4 +1,4 @@
-// What becomes of a large fleet, in two stories that run side by side.
+// Two scenarios of a large fleet that run in parallel.
 
 import type { Lease } from "../../src/leases/lease.ts";
 import { LargeFleet, type LargeSize, type Step } from "./large.ts";
@@ -9,13 +9,13 @@ export interface Chapter extends LargeSize {
   readonly story: (typeof STORIES)[number];
 }
 
-export type Told =
+export type Progress =
   | { readonly step: Step }
   | { readonly rows: readonly Lease[] }
   | { readonly failed: string }
   | { readonly end: true };
 
-export function* tell({ story, ...size }: Chapter): Generator<Told> {
+export function* runStory({ story, ...size }: Chapter): Generator<Progress> {
   try {
     const fleet = new LargeFleet(size);
     const steps = story === "begins" ? beginning(fleet, size) : goingOn(fleet, size);

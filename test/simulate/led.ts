@@ -1,5 +1,5 @@
-// The tables of a KCL 3.0 to 3.4 fleet whose leader, a Java worker, lives and finds nothing to do; what asking them costs is
-// added to what the lease table costs.
+// The tables of a KCL 3.0 to 3.4 fleet whose leader, a Java worker, is alive and has nothing to do.
+// The cost of reading them is added to the cost of the lease table.
 
 import type { FleetRow } from "../../src/leases/kcl3/fleetRows.ts";
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
@@ -9,7 +9,7 @@ import type { SimTable } from "./table.ts";
 import { scanUnits } from "./units.ts";
 
 const HEARTBEAT_MS = 30_000;
-/** Read consistently, for a unit each: version, lock, move into one table. */
+/** Consistent reads, one unit each: version, lock, migration into one table. */
 const STATE_ROWS = 3;
 
 export function ledFleet({ rows, meter }: SimTable, schedule: Schedule): FleetTables {

@@ -1,4 +1,4 @@
-// `npm run simulate -- [options]`: runs seeds until one fails, and says how to run that one again.
+// `npm run simulate -- [options]`: runs seeds until one fails, and prints how to repeat that one.
 
 import { parseArgs } from "node:util";
 import { printScale } from "./largeReport.ts";
@@ -25,7 +25,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What holds for every run. */
+/** Settings of every run. */
 const asked: Size & Pick<Run, "pure"> = {
   pure: values.pure,
   ...(values.workers !== undefined && { workers: Number(values.workers) }),
@@ -40,10 +40,10 @@ function tellFailure({ seed, violation }: Outcome): void {
   );
   console.log(`seed ${seed} FAILED: ${violation}`);
   const again = `${pure} --seed ${seed}${sizes.join("")}${values.pure ? "" : " --trace"}`;
-  console.log(`  again, with everything that happened: npm run simulate --${again}`);
+  console.log(`  to repeat it with a trace: npm run simulate --${again}`);
 }
 
-function told(counts: ReadonlyMap<string, number>): string {
+function formatted(counts: ReadonlyMap<string, number>): string {
   return [...counts].map(([what, count]) => `${what} ${count}`).join(", ");
 }
 
@@ -52,7 +52,9 @@ async function simulateOne(seed: number): Promise<void> {
   const outcome = await run({ seed, ...asked, ...trace });
   tellFailure(outcome);
   const { requests, refused, counts } = outcome;
-  console.log(`requests ${told(requests)}; refused ${told(refused)}; ${told(counts)}`);
+  console.log(
+    `requests ${formatted(requests)}; refused ${formatted(refused)}; ${formatted(counts)}`,
+  );
   process.exitCode = outcome.violation === undefined ? 0 : 1;
 }
 
@@ -80,9 +82,9 @@ async function simulateAll(): Promise<void> {
   });
   const seconds = (performance.now() - began) / 1000;
   console.log(
-    `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} held, ${failed} failed; ` +
-      `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} a second); ` +
-      `all served after at most ${servedAfter.toFixed(2)} leases of calm`,
+    `${done} seeds in ${seconds.toFixed(1)} s: ${done - failed} passed, ${failed} failed; ` +
+      `${(virtualMs / 3_600_000).toFixed(1)} hours of virtual time, ${events} events (${Math.round(events / seconds)} per second); ` +
+      `all served after at most ${servedAfter.toFixed(2)} lease times without incidents`,
   );
   process.exitCode = failed > 0 ? 1 : 0;
 }

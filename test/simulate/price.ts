@@ -1,6 +1,7 @@
-// What a fleet costs when nothing happens: requests and units counted in the simulation, beside what Java's fleet would ask for.
+// What a fleet costs at rest: requests and units counted in the simulation, next to those of a Java
+// fleet.
 
-import { calmFleet, printRow, ROWS_PER_PAGE, told } from "./calm.ts";
+import { calmFleet, formatted, printRow, ROWS_PER_PAGE } from "./calm.ts";
 import { java2, java3, type UnitsPerHour } from "./java.ts";
 import { asChild } from "./stream.ts";
 import { rowBytes } from "./units.ts";
@@ -8,13 +9,16 @@ import { rowBytes } from "./units.ts";
 interface Cost extends UnitsPerHour {
   readonly scansPerSecond: number;
   readonly writesPerSecond: number;
-  /** The most in one second: a partition takes 1,000. */
+  /** The highest load in one second. A partition supports 1,000. */
   readonly busiestSecond: number;
-  /** All rows. */
+  /** The total size of all rows. */
   readonly tableBytes: number;
 }
 
-/** Of a fleet that was restarted under its old names, so that it is even from the start; counted over `seconds` at rest. */
+/**
+ * Measures a fleet that was restarted with its old worker ids, so that it is even from the start.
+ * Counts over `seconds` at rest.
+ */
 async function costAtRest(
   workers: number,
   shards: number,
@@ -72,7 +76,7 @@ const PRICED: readonly Size[] = [
   [50, 1_000],
 ];
 
-/** Units an hour, ours and Java's; a unit written costs about as much as five read. */
+/** Units per hour, ours and Java's. A write unit costs about as much as five read units. */
 export async function printPrice(sizes: readonly Size[] = PRICED): Promise<void> {
   const kinds = ["ours", "led", "2.x", "3.x"];
   printRow(
@@ -88,6 +92,6 @@ export async function printPrice(sizes: readonly Size[] = PRICED): Promise<void>
     const reference = [java2, java3].map((java) => java(workers, shards, ours.tableBytes));
     const reads = [ours, led, ...reference].map(({ readUnits }) => readUnits);
     const writes = [ours, led, ...reference].map(({ writeUnits }) => writeUnits);
-    printRow(...[workers, shards, ...reads, ...writes].map(told));
+    printRow(...[workers, shards, ...reads, ...writes].map(formatted));
   }
 }

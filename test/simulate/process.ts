@@ -1,5 +1,6 @@
-// A process of the fleet: its clock, which runs at a rate of its own, and whether it runs at all. What happens for a
-// stopped process waits until it goes on (as under SIGSTOP: its clock does not stop); for a dead one nothing happens.
+// A simulated process: its clock, which runs at its own rate, and whether it is running. Events of
+// a stopped process wait until it resumes (as under SIGSTOP: its clock keeps running). Events of a
+// dead process are dropped.
 
 import type { Clock } from "../../src/clock.ts";
 import type { Random } from "./random.ts";
@@ -44,12 +45,15 @@ export class Process implements Clock {
     });
   }
 
-  /** Runs something after `ms` by this process's clock. Node's timers count whole milliseconds, at least one: they can fire a little early. */
+  /**
+   * Runs a function after `ms` by this process's clock. Node's timers count whole milliseconds, at
+   * least one, so they can fire slightly early.
+   */
   timer(ms: number, run: () => void): Event {
     return this.after(Math.max(1, Math.trunc(ms)) / this.#rate, run);
   }
 
-  /** Runs something in this process after `ms` of true time. */
+  /** Runs a function in this process after `ms` of true time. */
   after(ms: number, run: () => void): Event {
     return this.#schedule.in(ms, run, this);
   }
@@ -65,7 +69,7 @@ export class Process implements Clock {
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    // Timers and answers that came meanwhile are found in no particular order.
+    // Timers and responses that arrived meanwhile are processed in a random order.
     const found = this.random.chance(0.5) ? this.random.shuffle(this.#deferred) : this.#deferred;
     this.#deferred = [];
     for (const event of found) this.after(0, () => event.run?.());

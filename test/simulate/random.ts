@@ -1,11 +1,11 @@
-// Chance that a seed decides: the same seed, the same run.
+// Random numbers from a seed: the same seed gives the same run.
 
 export class Random {
   #state: number;
 
   constructor(seed: number) {
     this.#state = seed >>> 0;
-    // Neighbouring seeds must not begin alike.
+    // Neighbouring seeds must not start alike.
     for (let i = 0; i < 4; i++) this.next();
   }
 
@@ -18,7 +18,7 @@ export class Random {
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 
-  /** A generator of its own, so that one part's use of chance does not move another's. */
+  /** A separate generator, so that one part's random choices do not change another's. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 4_294_967_296));
   }
@@ -27,7 +27,7 @@ export class Random {
     return from + this.next() * (to - from);
   }
 
-  /** A whole number, both ends included. */
+  /** A whole number between both bounds, inclusive. */
   int(from: number, to: number): number {
     return Math.floor(this.between(from, to + 1));
   }

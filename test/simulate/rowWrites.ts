@@ -1,4 +1,5 @@
-// The writes to a row of the lease table, each with its condition, as src/leases/table/dynamoTable.ts asks DynamoDB for them.
+// The writes to a row of the lease table, each with its condition, as
+// src/leases/table/dynamoTable.ts requests them from DynamoDB.
 
 import { answered } from "../../src/leases/holding/handover.ts";
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
@@ -25,14 +26,14 @@ function next(lease: Lease): Lease {
   return { ...lease, counter: lease.counter + 1 };
 }
 
-/** A handover that a leader has begun must be known. */
+/** The worker must know of a handover that a leader has begun. */
 function hasCounter(lease: Lease) {
   return (row: Lease) =>
     row.counter === lease.counter &&
     (row.checkpointOwner === undefined || lease.checkpointOwner !== undefined);
 }
 
-/** The condition of whoever holds the lease: he must know of a request. */
+/** The condition for the holder of the lease: it must know of a request. */
 function asKnown(lease: Lease) {
   return (row: Lease) => hasCounter(lease)(row) && row.handoverTo === lease.handoverTo;
 }
@@ -93,7 +94,10 @@ export const writes = {
     holds: always,
     change: (row) => ({ ...row, ...facts }),
   }),
-  /** By the leader of a 3.x fleet: the lease of a live worker goes to another when it has finished. */
+  /**
+   * The leader of a 3.x fleet marks a live worker's lease: another worker gets it once the owner
+   * has finished.
+   */
   begin: (lease: Lease, owner: string) => ({
     operation: "assign",
     holds: (row) => row.owner === lease.owner && row.checkpointOwner === undefined,
@@ -104,8 +108,9 @@ export const writes = {
     }),
   }),
   /**
-   * By the leader: at once. Java's condition is the owner alone, so that a write that comes late robs an owner who has come back
-   * to life: that is the leader's fault, and no worker can prevent it. This leader asks for the counter too.
+   * The leader reassigns the lease at once. Java's condition is only the owner, so a late write
+   * takes the lease from an owner that has recovered. That is the leader's fault, and no worker can
+   * prevent it. This leader also requires the counter.
    */
   assign: (lease: Lease, owner: string) => ({
     operation: "assign",

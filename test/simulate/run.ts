@@ -1,4 +1,4 @@
-// One run, of whole coordinators or of their decisions alone.
+// One run, of complete coordinators or only of their decisions.
 
 import { Fleet } from "./fleet.ts";
 import { runPure } from "./pure/run.ts";
@@ -8,7 +8,7 @@ export async function run(options: Run): Promise<Outcome> {
   if (options.pure) return runPure(options);
   const world = new World(options, (parts) => new Fleet(parts));
   const { stackTraceLimit } = Error;
-  // Many errors are made and none is shown: lost answers, signals.
+  // Many errors are created and none is shown, such as lost responses and aborts.
   if (!options.trace) Error.stackTraceLimit = 0;
   try {
     for (const untilMs of world.live()) await world.schedule.runUntil(untilMs, world.over);

@@ -1,5 +1,6 @@
-// What a seed means: how large the fleet is, what the weather is like, and what befalls it. Small numbers mostly, for
-// they find the most; the command line can ask for large ones.
+// Derives a scenario from a seed: the size of the fleet, the climate and the incidents. The numbers
+// are mostly small, because small fleets find the most errors. The command line can request large
+// ones.
 
 import { LEASE_DEFAULTS, type LeaseSettings } from "../../src/leases/settings.ts";
 import type { Pace } from "./consumer.ts";
@@ -9,9 +10,12 @@ import { CALM, type Climate } from "./weather.ts";
 export interface Size {
   readonly workers?: number;
   readonly shards?: number;
-  /** Nothing befalls the fleet: for measurements. */
+  /** Without incidents, for measurements. */
   readonly calm?: boolean;
-  /** A few workers, for a short time: thousands of such fleets find more than a few large ones. */
+  /**
+   * A few workers for a short time. Thousands of such fleets find more errors than a few large
+   * ones.
+   */
   readonly brief?: boolean;
 }
 
@@ -25,16 +29,16 @@ export interface Scenario {
   readonly rowsPerPage: number;
   readonly recordsPerSecond: number;
   readonly pace: Pace;
-  /** For how long things happen; then all is calm. */
+  /** How long incidents occur. Afterwards there are none. */
   readonly troubledMs: number;
-  /** For how long nothing may change hands at the end. */
+  /** How long no lease may change its owner at the end. */
   readonly restMs: number;
-  /** The mean time between two things that happen. */
+  /** The mean time between two incidents. */
   readonly incidentEveryMs: number;
   readonly faults: boolean;
-  /** The stream's listing shows children of shards that are still open, sometimes. */
+  /** The stream's listing sometimes shows children of shards that are still open. */
   readonly reshards: boolean;
-  /** A leader assigns the leases, as in a fleet of KCL 3.x. */
+  /** Whether a leader assigns the leases, as in a fleet of KCL 3.x. */
   readonly led: boolean;
 }
 
@@ -85,7 +89,7 @@ export function scenarioOf(random: Random, size: Size): Scenario {
     troubledMs:
       failoverTimeMillis * (calm ? 6 : large ? 10 : brief ? random.int(3, 8) : random.int(5, 25)),
     restMs: failoverTimeMillis * (brief ? 3 : 10),
-    // A large fleet has more that can break.
+    // A large fleet has more parts that can fail.
     incidentEveryMs: (failoverTimeMillis * random.between(0.3, 3)) / Math.max(1, workers / 20),
     faults,
     reshards: !calm && random.chance(0.6),

@@ -1,14 +1,19 @@
-// Virtual time: a queue of events, run one after the other. After each event that wakes somebody, everything that the
-// program can do without time passing is done (promises settle) before the next one begins. So a run is a function
-// of its seed.
+// Virtual time: a queue of events, run one after the other. After an event that resumes code, all
+// promises that can settle without time passing do so before the next event starts. A run is thus a
+// function of its seed.
 
-import type { Process } from "./process.ts";
+/** What the queue needs to know of the process whose code an event runs (process.ts). */
+export interface EventOwner {
+  readonly dead: boolean;
+  readonly paused: boolean;
+  defer(event: Event): void;
+}
 
 export interface Event {
   readonly atMs: number;
   readonly order: number;
-  /** Whose code it runs; none for what happens in the services and in the world. */
-  readonly process: Process | undefined;
+  /** The process whose code the event runs; none for events in the services and in the world. */
+  readonly process: EventOwner | undefined;
   run: (() => void) | undefined;
 }
 
@@ -19,17 +24,17 @@ export class Schedule {
   #order = 0;
   readonly #heap: Event[] = [];
 
-  at(atMs: number, run: () => void, process?: Process): Event {
+  at(atMs: number, run: () => void, process?: EventOwner): Event {
     const event = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, process, run };
     this.#push(event);
     return event;
   }
 
-  in(ms: number, run: () => void, process?: Process): Event {
+  in(ms: number, run: () => void, process?: EventOwner): Event {
     return this.at(this.nowMs + ms, run, process);
   }
 
-  /** Runs until nothing is left before `untilMs`, or `over` says so after an event. */
+  /** Runs until no event is left before `untilMs`, or until `over` returns true after an event. */
   async runUntil(untilMs: number, over: () => boolean): Promise<void> {
     for (let event = this.#next(untilMs); event; event = this.#next(untilMs)) {
       event.run?.();
@@ -39,7 +44,7 @@ export class Schedule {
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
-  /** The same for code without promises: nothing has to settle. */
+  /** The same for code without promises, where nothing has to settle. */
   runAtOnce(untilMs: number, over: () => boolean): void {
     for (let event = this.#next(untilMs); event; event = this.#next(untilMs)) {
       event.run?.();
@@ -48,7 +53,7 @@ export class Schedule {
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
-  /** The next event that is to be run by `untilMs`; time is what it says. */
+  /** The next event until `untilMs`, with the time advanced to it. */
   #next(untilMs: number): Event | undefined {
     for (let next = this.#heap[0]; next && next.atMs <= untilMs; next = this.#heap[0]) {
       this.#pop();
@@ -101,7 +106,7 @@ function before(a: Event, b: Event): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
-/** All promises that can settle have: an immediate runs when no microtask is left. */
+/** Waits until all promises that can settle have: an immediate runs when no microtask is left. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
-// A few dozen small fleets; `npm run simulate` runs as many as one likes. See README.md beside this file.
+// Simulates a few dozen small fleets. `npm run simulate` runs any number. See README.md.
 
 import { expect, test } from "vitest";
-import { STORIES, tell } from "./largeStories.ts";
+import { runStory, STORIES } from "./largeStories.ts";
 import { runPure } from "./pure/run.ts";
 import { run } from "./run.ts";
 import { startTogether } from "./start.ts";
@@ -12,7 +12,7 @@ const PURE_SEEDS = 400;
 const LIMIT_MS = 300_000;
 
 test(
-  "fleets of every kind keep the promises of leases",
+  "fleets of every kind keep the invariants of leases",
   async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { violation } = await run({ seed });
@@ -23,7 +23,7 @@ test(
 );
 
 test(
-  "hundreds of small fleets keep them by their decisions alone",
+  "hundreds of small fleets keep them with decisions only",
   () => {
     for (let seed = 1; seed <= PURE_SEEDS; seed++) {
       const { violation } = runPure({ seed });
@@ -34,18 +34,18 @@ test(
 );
 
 test.each(STORIES)(
-  "a fleet that %s is served, even and at rest after whatever befalls it",
+  "a fleet that %s is served, even and at rest after every incident",
   (story) => {
-    const told = [...tell({ story, workers: 20, shards: 200 })];
-    expect(told.filter((each) => "failed" in each)).toEqual([]);
-    const steps = told.flatMap((each) => ("step" in each ? each.step : []));
+    const progress = [...runStory({ story, workers: 20, shards: 200 })];
+    expect(progress.filter((each) => "failed" in each)).toEqual([]);
+    const steps = progress.flatMap((each) => ("step" in each ? each.step : []));
     expect(steps.at(0)?.taken).toBeGreaterThanOrEqual(200);
   },
   LIMIT_MS,
 );
 
 test.each([false, true])(
-  "the same seed is the same run (decisions alone: %s)",
+  "the same seed gives the same run (decisions only: %s)",
   async (pure) => {
     const traces = await Promise.all(
       [1, 2].map(async () => {
@@ -61,7 +61,7 @@ test.each([false, true])(
 );
 
 test(
-  "a fleet that starts at once on an empty table makes its leases once, and seldom races for them",
+  "a fleet that starts at once on an empty table creates its leases once, with few races",
   async () => {
     const workers = 10;
     const shards = 100;

@@ -1,7 +1,8 @@
-// What it costs to start a whole fleet at once on an empty table: leases are made, and everybody wants them.
+// What it costs to start a whole fleet at once on an empty table, where leases are created and all
+// workers want them.
 
 import { actualOwner } from "../../src/leases/lease.ts";
-import { calmFleet, printRow, told } from "./calm.ts";
+import { calmFleet, formatted, printRow } from "./calm.ts";
 
 type Size = readonly [workers: number, shards: number];
 
@@ -12,23 +13,31 @@ const SIZES: readonly Size[] = [
   [100, 10_000],
 ];
 
-/** All have joined after this. */
+/** The time in which all workers have joined. */
 const JOINED_MS = 500;
 const GIVE_UP_MS = 600_000;
 
 export async function printStarts(sizes: readonly Size[] = SIZES): Promise<void> {
   printRow(
-    ...["workers", "shards", "made", "made in vain", "taken", "taken in vain", "read units"],
+    ...[
+      "workers",
+      "shards",
+      "made",
+      "made without effect",
+      "taken",
+      "taken without effect",
+      "read units",
+    ],
     ...["all owned after s", "even after s"],
   );
   printRow(...Array.from({ length: 9 }, () => "---:"));
   for (const [workers, shards] of sizes) {
     const cost = await startTogether(workers, shards);
-    printRow(...[workers, shards, ...Object.values(cost)].map(told));
+    printRow(...[workers, shards, ...Object.values(cost)].map(formatted));
   }
 }
 
-/** In the order of the table. */
+/** In the order of the table's columns. */
 interface StartCost {
   readonly made: number;
   readonly madeInVain: number;

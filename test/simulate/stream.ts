@@ -1,5 +1,5 @@
-// A stream: shards that are split and merged, and records that are only counted. Record i of a shard has the sequence
-// number `firstSequence + i`.
+// A stream: shards that are split and merged, and records that are only counted. Record i of a
+// shard has the sequence number `firstSequence + i`.
 
 import type { Position } from "../../src/model/position.ts";
 import { parsePosition } from "../../src/model/position.ts";
@@ -15,7 +15,7 @@ export interface SimShard {
   readonly openedMs: number;
   closedMs: number | undefined;
   children: readonly SimShard[];
-  /** Records before this one were consumed by somebody. */
+  /** Records before this one were consumed. */
   consumed: number;
 }
 
@@ -23,7 +23,7 @@ const SEQUENCES_PER_SHARD = 10_000_000;
 
 export class SimStream {
   readonly shards = new Map<string, SimShard>();
-  /** Nothing is put after this. */
+  /** No records are put after this time. */
   putUntilMs = Number.POSITIVE_INFINITY;
   readonly #recordsPerMs: number;
 
@@ -61,13 +61,13 @@ export class SimStream {
     return true;
   }
 
-  /** How many records the shard has by now. */
+  /** How many records the shard has at the given time. */
   tip({ openedMs, closedMs }: SimShard, nowMs: number): number {
     const untilMs = Math.min(nowMs, closedMs ?? nowMs, this.putUntilMs);
     return Math.max(0, Math.floor((untilMs - openedMs) * this.#recordsPerMs));
   }
 
-  /** The shard stays open and gets no more records, and these were all. */
+  /** The shard is open, gets no more records, and all its records are done. */
   isOver(shard: SimShard, done: number, nowMs: number): boolean {
     return (
       nowMs > this.putUntilMs && shard.closedMs === undefined && done >= this.tip(shard, nowMs)
@@ -100,7 +100,7 @@ export class SimStream {
   }
 }
 
-/** The first record behind a checkpoint. */
+/** The first record after a checkpoint. */
 export function nextIndex({ firstSequence }: SimShard, { sequenceNumber }: Position): number {
   if (sequenceNumber === "SHARD_END") return Number.POSITIVE_INFINITY;
   if (!/^\d+$/.test(sequenceNumber)) return 0;

@@ -1,5 +1,5 @@
-// A lease table in memory with DynamoDB's ways: writes under a condition on the counter, reads that are consistent,
-// scans that come in pages and may show rows as they were a moment ago.
+// A lease table in memory that behaves like DynamoDB: writes with a condition on the counter,
+// consistent reads, and scans in pages that may show rows as they were a moment before.
 
 import type { Lease, NewLease } from "../../src/leases/lease.ts";
 import {
@@ -34,17 +34,17 @@ export interface Write {
   readonly after: Lease | undefined;
 }
 
-/** DynamoDB's eventual consistency is mostly over within a second. */
+/** DynamoDB's eventual consistency usually takes less than a second. */
 const STALE_MS = 1_000;
 
 export class SimTable {
   readonly rows = new Map<string, Row>();
   readonly requests = new Map<Operation, number>();
   readonly meter: Meter;
-  /** Writes whose condition did not hold. */
+  /** Writes whose condition failed. */
   readonly refused = new Map<Operation, number>();
   #exists = false;
-  /** In the order of scans, until a row comes or goes. */
+  /** The rows in the order of scans, until a row is added or deleted. */
   #inOrder: readonly Row[] | undefined;
   readonly #schedule: Schedule;
   readonly #weather: Weather;
@@ -109,7 +109,7 @@ export class SimTable {
     };
   }
 
-  /** A row as it was before anybody came. */
+  /** A row that exists before any worker joins. */
   fill(lease: Lease): void {
     this.#add(lease, 0);
   }
@@ -183,8 +183,8 @@ export class SimTable {
   }
 
   /**
-   * The requests of a scan; each page is read when the one before has come, and read again when it has not. It goes by key
-   * hash: rows that come meanwhile are found or not.
+   * The requests of a scan. Each page is read when the previous one has arrived, and read again if
+   * it fails. Pages follow the hash of the key, so rows that are added meanwhile may be missed.
    */
   *pages(): Generator<() => readonly Lease[]> {
     let rows: readonly Row[] = [];
@@ -217,10 +217,10 @@ export class SimTable {
   }
 
   /**
-   * One request: takes effect when the weather lets it, and calls back in its process.
+   * One request: takes effect when the weather permits, and calls back in its process.
    *
-   * @param limitMs an answer that takes longer is not waited for.
-   * @returns the answer that will come, to be cancelled.
+   * @param limitMs how long the worker waits for a response.
+   * @returns the event of the response, which can be cancelled.
    */
   request<T>(
     process: Process,
@@ -267,7 +267,10 @@ export class SimTable {
   }
 }
 
-/** As parseItem makes it. V8 gives an object that is spread from several a shape of its own, and reads it thirty times slower. */
+/**
+ * The same shape as parseItem's result. V8 gives an object that is spread from several sources its
+ * own shape, and reads it thirty times slower.
+ */
 function inShape(lease: Lease): Lease {
   const { owner, checkpointOwner, handoverTo, handoverFrom, hashKeyRange } = lease;
   return {

@@ -1,11 +1,13 @@
-// Many seeds on all processors. Which thread runs a seed changes nothing about the run.
+// Runs many seeds on all cores. Which thread runs a seed does not affect the run.
 
 import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { Outcome, Run } from "./world.ts";
 
-/** @param ended is told each outcome, in the order in which they come; false = begin no more. */
+/**
+ * @param ended receives each result, in order of arrival; if it returns false, no more runs start.
+ */
 export async function runOnThreads(
   runs: Iterable<Run>,
   ended: (outcome: Outcome) => boolean,

@@ -1,13 +1,14 @@
-// What requests cost in DynamoDB's units: a write 1 for each KiB of the larger of the row before and after, a read 1 for each
-// 4 KiB if it is consistent and half of that if not, none less than for one step. A refused write costs as much.
+// The cost of requests in DynamoDB's units. A write costs 1 for each KiB of the larger of the row
+// before and after. A consistent read costs 1 for each 4 KiB, any other read half of that. Sizes
+// are rounded up to a full step. A refused write costs the same.
 
 import type { Lease } from "../../src/leases/lease.ts";
 import { newItem } from "../../src/leases/table/dynamoItem.ts";
 
-/** A worker id is a UUID, a sequence number has 56 digits. */
+/** A worker id is a UUID; a sequence number has 56 digits. */
 const OWNER_BYTES = "leaseOwner".length + 36;
 const SEQUENCE_NUMBER_BYTES = 56;
-/** A number takes a byte for two digits, and one more. */
+/** A number takes one byte for two digits, plus one. */
 const NUMBER_BYTES = 4;
 
 /** The size of a lease's row once the shard is being read. */
@@ -30,22 +31,25 @@ function writeUnits(bytes: number): number {
   return Math.max(1, Math.ceil(bytes / 1_024));
 }
 
-/** What was asked of the table in one second. */
+/** The load on the table in one second. */
 export interface Load {
   read: number;
   written: number;
-  /** Units written, a partition each. */
+  /** Units written, for each partition. */
   readonly partitions: number[];
 }
 
-/** A new table made on demand has as many; rows go by the hash of their key. */
+/**
+ * The number of partitions of a new on-demand table. The hash of the key selects the row's
+ * partition.
+ */
 export const PARTITIONS = 4;
 
-/** Sizes of rows change little while a shard is read: each is reckoned once. */
+/** The sizes of rows hardly change while a shard is read, so each is computed once. */
 export class Meter {
   readUnits = 0;
   writeUnits = 0;
-  /** By the second, of true time. */
+  /** Per second of true time. */
   readonly loads = new Map<number, Load>();
   readonly #nowMs: () => number;
   readonly #bytes = new Map<string, number>();
@@ -54,17 +58,17 @@ export class Meter {
     this.#nowMs = nowMs;
   }
 
-  /** One page, of rows that may be a moment old. */
+  /** One page of rows, by eventually consistent reads. */
   scanned(bytes: number): void {
     this.#read(scanUnits(bytes));
   }
 
-  /** One row as it is now. */
+  /** One row, by a consistent read. */
   read(lease: Lease | undefined): void {
     this.#read(2 * scanUnits(lease ? this.bytesOf(lease) : 0));
   }
 
-  /** Also when the condition did not hold. */
+  /** Also if the condition failed. */
   wrote(shardId: string, lease: Lease | undefined): void {
     const units = writeUnits(lease ? this.bytesOf(lease) : 0);
     this.writeUnits += units;

@@ -1,31 +1,38 @@
-// What becomes of a request to the lease table: when it takes effect (if it does), when it is answered, and how.
+// What happens to a request to the lease table: whether and when it takes effect, and when and how
+// it is answered.
 
 import type { TableTrouble } from "../../src/leases/table.ts";
 import type { Random } from "./random.ts";
 
 export interface Fate {
-  /** Absent: nothing happens in the table. */
+  /** If absent, the request has no effect on the table. */
   readonly appliesInMs: number | undefined;
   readonly answeredInMs: number;
-  /** Absent: the answer is the result. */
+  /** If absent, the response is the result. */
   readonly trouble?: TableTrouble;
 }
 
-/** Chances of one request. */
+/** The probabilities for one request. */
 export interface Climate {
   readonly throttled: number;
-  /** It takes effect, and its answer is lost. */
+  /** It takes effect, and the response is lost. */
   readonly lost: number;
-  /** It takes effect late, up to twice the lease; or it takes effect at once and is answered late. */
+  /**
+   * It takes effect late, up to two lease times. Or it takes effect at once and the response is
+   * late.
+   */
   readonly slow: number;
   readonly failed: number;
-  /** A row of a scan is as it was a moment ago. */
+  /** A scan shows a row as it was a moment before. */
   readonly stale: number;
 }
 
 export const CALM: Climate = { throttled: 0, lost: 0, slow: 0, failed: 0, stale: 0.2 };
 
-/** How the table behaves while it is gone: it says so, says nothing (some writes still happen), or asks for patience. */
+/**
+ * How the table behaves during an outage: it returns errors, does not respond (some writes still
+ * take effect), or throttles.
+ */
 export type Outage = "refusing" | "silent" | "throttling";
 
 /** As src/aws/dynamoClient.ts sets it. */

@@ -1,6 +1,6 @@
-// One run: a troubled time, then calm. In calm every lease must soon be served, every record consumed, the fleet
-// balanced; and then nothing may move any more. The run is told in steps, so that one loop can drive it with promises
-// (run.ts) and another without (pure/run.ts).
+// One run: a time with incidents, then a time without. Then every lease must soon be served, every
+// record consumed and the fleet balanced. Afterwards no lease may change its owner. The run yields
+// steps, so one loop can drive it with promises (run.ts) and another without (pure/run.ts).
 
 import type { Crew, CrewParts } from "./crew.ts";
 import { Goals } from "./goals.ts";
@@ -19,7 +19,7 @@ export interface Outcome {
   readonly scenario: Scenario;
   readonly virtualMs: number;
   readonly events: number;
-  /** After the end of all trouble: until every lease was served, and until the fleet was even. */
+  /** Counted from the last incident: until every lease was served, and until the fleet was even. */
   readonly servedAfterMs: number;
   readonly evenAfterMs: number;
   readonly requests: ReadonlyMap<Operation, number>;
@@ -29,7 +29,7 @@ export interface Outcome {
 
 export interface Run extends Size {
   readonly seed: number;
-  /** Decisions alone, not whole coordinators. */
+  /** Whether it runs only decisions, not complete coordinators. */
   readonly pure?: boolean;
   readonly trace?: (line: string) => void;
 }
@@ -49,7 +49,7 @@ export class World {
   #servedAfterMs = 0;
   #evenAfterMs = 0;
 
-  /** @param enlist makes the workers, who have not joined yet. */
+  /** @param enlist creates the workers, which have not joined yet. */
   constructor({ seed, trace: write, ...size }: Run, enlist: Enlist) {
     const random = new Random(seed);
     this.#seed = seed;
@@ -82,7 +82,7 @@ export class World {
     this.#incidents = new Incidents({ ...parts, fleet: this.#fleet, random: random.fork() });
   }
 
-  /** Yields the time until which to run, again and again. */
+  /** Repeatedly yields the time until which to run. */
   *live(): Generator<number, void> {
     const { troubledMs, restMs, settings } = this.#scenario;
     const { failoverTimeMillis } = settings;
@@ -95,8 +95,9 @@ export class World {
       goals.unserved(),
     );
     this.#evenAfterMs = yield* this.#until("even", goals.evenWithinMs, () => goals.uneven());
-    // A lease that the last trouble cost was trusted for most of a lease longer, may have been touched by a write that
-    // took effect up to two leases late, and then had to expire; before, a scan may have waited for its answer in vain.
+    // A lease that the last incident cost stays trusted for most of a lease time. A write that
+    // takes effect up to two lease times late may change it. Then it has to expire. Before that, a
+    // scan may have waited for a response that never came.
     yield this.#after(3.5 * failoverTimeMillis + REQUEST_TIMEOUT_MS + this.#goals.ledMs);
     yield* this.#rest(restMs);
     for (const { process, stoppingMs, ended } of this.#fleet.workers) {
@@ -122,7 +123,7 @@ export class World {
     };
   }
 
-  /** To be asked after each event: true when no more need happen. */
+  /** Check this after each event: true if the run can end. */
   readonly over = (): boolean => {
     this.#invariants.checkTrust();
     return this.#invariants.violation !== undefined;
@@ -132,7 +133,7 @@ export class World {
     return this.schedule.nowMs + ms;
   }
 
-  /** @param lacking what is still to be done; "" = nothing. */
+  /** @param lacking what is still missing; "" if nothing. */
   *#until(what: string, withinMs: number, lacking: () => string): Generator<number, number> {
     const sinceMs = this.schedule.nowMs;
     for (;;) {
@@ -141,7 +142,7 @@ export class World {
       if (lack === "" || this.#invariants.violation !== undefined) return tookMs;
       if (tookMs > withinMs) {
         this.#invariants.violated(
-          `not ${what} ${Math.round(tookMs)} ms after the last trouble: ${lack}`,
+          `not ${what} ${Math.round(tookMs)} ms after the last incident: ${lack}`,
         );
         return tookMs;
       }
@@ -154,14 +155,14 @@ export class World {
     const before = moves();
     yield this.#after(ms);
     if (moves() > before) {
-      this.#invariants.violated(`${moves() - before} leases changed hands while all was at rest`);
+      this.#invariants.violated(`${moves() - before} leases changed owners at rest`);
     }
   }
 
   #checkEnd(calmSinceMs: number): void {
     const lack = this.#goals.unserved() || this.#goals.uneven();
     if (lack !== "") {
-      this.#invariants.violated(`${lack}, though all was well at ${Math.round(calmSinceMs)}`);
+      this.#invariants.violated(`${lack}, though the fleet was even at ${Math.round(calmSinceMs)}`);
     }
     for (const shard of this.#stream.open) {
       const total = this.#stream.tip(shard, this.schedule.nowMs);

@@ -1,4 +1,4 @@
-// Batches for tests of what becomes of records, made as the stream makes them.
+// Batches for tests, built as the stream builds them.
 
 import { RecordBatch } from "../../src/model/batch.ts";
 

@@ -1,4 +1,4 @@
-// A processor against every transcript for clients.
+// Plays every transcript for clients to a processor.
 
 import { expect } from "vitest";
 import type { Command } from "../../src/local/languages.ts";
@@ -6,10 +6,13 @@ import type { DialectName } from "../../src/model/dialect.ts";
 import { clientTranscripts } from "../../src/transcript/library.ts";
 import { playClient } from "../../src/transcript/playClient.ts";
 
-/** Long enough for an interpreter that starts while the whole machine is busy. */
+/** Long enough for an interpreter to start on a busy machine. */
 const STEP_LIMIT_MS = 40_000;
 
-/** Plays all transcripts; `excepted` names those that this client is known not to pass, and must not pass. */
+/**
+ * Plays all transcripts. `excepted` names those that this client is known to fail; it must fail
+ * them.
+ */
 export async function expectConformance(
   command: Command,
   env: Readonly<Record<string, string>> = {},

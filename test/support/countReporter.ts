@@ -1,4 +1,5 @@
-// Closes a test run with one plain line, `N passed, N failed, N skipped`, and names what was skipped.
+// Ends a test run with one plain line, `N passed, N failed, N skipped`, and names the skipped
+// tests.
 
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 

@@ -1,4 +1,5 @@
-// The built daemon under test: a process of its own with a properties file, whose log lines are events to wait for.
+// Runs the built daemon as a separate process with a properties file. Tests can wait for events in
+// its log.
 
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -23,29 +24,32 @@ export interface LoggedEvent {
 export interface DaemonUnderTest {
   readonly pid: number;
   readonly events: readonly LoggedEvent[];
-  /** What it wrote on STDERR that is no log line. */
+  /** What it wrote to STDERR besides log lines. */
   readonly otherLines: readonly string[];
-  /** Resolves with the first event, past or future, that satisfies the predicate; rejects when the daemon ends first. */
+  /**
+   * Resolves with the first event, past or future, that satisfies the predicate. Rejects if the
+   * daemon ends first.
+   */
   waitFor(what: string | ((event: LoggedEvent) => boolean), limitMs?: number): Promise<LoggedEvent>;
   signal(signal: NodeJS.Signals): void;
-  /** SIGTERM, and the exit code; or the signal's name when one ended it. */
+  /** Sends SIGTERM. Returns the exit code, or the name of the signal that ended it. */
   stop(): Promise<number | string>;
   readonly ended: Promise<number | string>;
 }
 
 interface DaemonOptions {
-  /** Beside these stand the endpoints of the shared emulators, and short timers. */
+  /** The endpoints of the shared emulators and short timers are added to these. */
   readonly properties: Readonly<Record<string, string | number | boolean>>;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** A program and arguments that the daemon's whole command line is given to. */
+  /** A program and its arguments that receive the daemon's whole command line. */
   readonly under?: readonly string[];
 }
 
 const DEFAULT_LIMIT_MS = 30_000;
 
-/** Writes a properties file into a folder that goes with the test. */
+/** Writes a properties file into a folder that is removed after the test. */
 export async function propertiesFile(
   properties: Readonly<Record<string, string | number | boolean>>,
 ): Promise<string> {
@@ -64,7 +68,7 @@ export async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-/** Starts the daemon; it is ended with the test whatever happens. */
+/** Starts the daemon. It always ends with the test. */
 export async function startDaemon(options: DaemonOptions): Promise<DaemonUnderTest> {
   const file = await propertiesFile({
     kinesisEndpoint: inject("kinesisUrl"),
@@ -78,7 +82,7 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonUnderTe
   return runDaemon(["-p", file, "--log-level", "trace", ...(options.args ?? [])], options);
 }
 
-/** The same with a command line of one's own. */
+/** Does the same with a given command line. */
 export async function runDaemon(
   args: readonly string[],
   { env = {}, cwd, under = [] }: Pick<DaemonOptions, "env" | "cwd" | "under"> = {},
@@ -130,7 +134,7 @@ export async function runDaemon(
         clearTimeout(limit);
         listeners.delete(look);
         if (found) resolve(found);
-        else reject(new Error(`the daemon did not say ${what}; it said:\n${tail()}`));
+        else reject(new Error(`the daemon did not log ${what}; its log ends:\n${tail()}`));
       };
       listeners.add(look);
       look();

@@ -1,4 +1,4 @@
-// What tests need of the shared Kinesis and DynamoDB: clients, streams with names of their own, records in them.
+// Helpers for the shared Kinesis and DynamoDB: clients, streams with unique names, records.
 
 import { randomUUID } from "node:crypto";
 import { DescribeTableCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
@@ -19,12 +19,12 @@ import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
 const POLL_MS = 20;
 const WAIT_LIMIT_MS = 30_000;
 
-/** An SDK client of the shared Kinesis, or of the endpoint given (a proxy before it, say). */
+/** An SDK client of the shared Kinesis, or of the given endpoint (such as a proxy). */
 export function testKinesis(endpoint: string = inject("kinesisUrl")): KinesisClient {
   return quietly(() => new KinesisClient(configuration(endpoint)));
 }
 
-/** An SDK client of the shared DynamoDB, or of the endpoint given. */
+/** An SDK client of the shared DynamoDB, or of the given endpoint. */
 export function testDynamo(endpoint: string = inject("dynamoUrl")): DynamoDBClient {
   return quietly(() => new DynamoDBClient(configuration(endpoint)));
 }
@@ -38,7 +38,10 @@ function configuration(endpoint: string) {
   };
 }
 
-/** Without the SDK's warning about Node 20, once a process. Programs under test must see to that themselves. */
+/**
+ * Suppresses the SDK's warning about Node 20, which appears once per process. Programs under test
+ * must do this themselves.
+ */
 function quietly<T>(make: () => T): T {
   const name = "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED";
   const before = process.env[name];
@@ -51,7 +54,10 @@ function quietly<T>(make: () => T): T {
   }
 }
 
-/** The environment that points the SDK of a child process (a daemon, a CLI) at the shared services. */
+/**
+ * The environment that points the SDK of a child process (a daemon, a command) at the shared
+ * services.
+ */
 export function emulatorEnv(): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_KINESIS: inject("kinesisUrl"),
@@ -62,12 +68,12 @@ export function emulatorEnv(): Record<string, string> {
   };
 }
 
-/** A name that no other test has: `words-1b9d6bcd`. */
+/** A unique name such as `words-1b9d6bcd`. */
 export function uniqueName(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`;
 }
 
-/** Creates a stream with a name of its own and waits until it is ACTIVE; returns the name. */
+/** Creates a stream with a unique name, waits until it is ACTIVE and returns the name. */
 export async function createStream(prefix: string, shards: number): Promise<string> {
   const client = testKinesis();
   const StreamName = uniqueName(prefix);
@@ -77,7 +83,7 @@ export async function createStream(prefix: string, shards: number): Promise<stri
   return StreamName;
 }
 
-/** Waits until a stream is ACTIVE: after its creation, or after a split or merge. */
+/** Waits until a stream is ACTIVE, after its creation or after a split or merge. */
 export async function streamActive(streamName: string): Promise<void> {
   const client = testKinesis();
   await until(`stream ${streamName} to be ACTIVE`, async () => {
@@ -101,8 +107,8 @@ export interface PutRecord {
 }
 
 /**
- * Puts each word as one record, with the partition key given or one that spreads them over the shards.
- * Returns where they went, in the order of the words.
+ * Puts each word as one record, with the given partition key or one that spreads the words over the
+ * shards. Returns where they were stored, in the order of the words.
  */
 export async function put(
   streamName: string,
@@ -111,7 +117,7 @@ export async function put(
 ): Promise<readonly PutRecord[]> {
   const client = testKinesis();
   const put: PutRecord[] = [];
-  // PutRecords takes 500 records a call.
+  // PutRecords accepts at most 500 records per call.
   for (let start = 0; start < words.length; start += 500) {
     const answer = await client.send(
       new PutRecordsCommand({
@@ -132,7 +138,7 @@ export async function put(
   return put;
 }
 
-/** All that is in a stream (or in one of its shards), as text, shard by shard. */
+/** All records of a stream (or of one shard) as text, shard by shard. */
 export async function wordsIn(streamName: string, shardId?: string): Promise<readonly string[]> {
   const client = testKinesis();
   const words: string[] = [];
@@ -150,10 +156,13 @@ export async function wordsIn(streamName: string, shardId?: string): Promise<rea
   return words;
 }
 
-/** One lease as the table holds it, attribute by attribute, without DynamoDB's type letters. */
+/** One row of the lease table, attribute by attribute, without DynamoDB's type letters. */
 export type LeaseItem = Readonly<Record<string, string | undefined>>;
 
-/** The rows of a lease table by lease key (for one stream: the shard ID); empty while there is no table. */
+/**
+ * The rows of a lease table by lease key (with one stream: the shard id). Empty while there is no
+ * table.
+ */
 export async function leaseItems(
   tableName: string,
   endpoint?: string,
@@ -183,7 +192,10 @@ export async function leaseItems(
   }
 }
 
-/** Asks again and again until the answer is yes. @throws when it never was, with what was waited for. */
+/**
+ * Repeats the check until it succeeds.
+ * @throws after the time limit, with what was waited for.
+ */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
@@ -191,7 +203,8 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`Waited ${limitMs} ms in vain for ${what}`);
+    if (performance.now() > deadline)
+      throw new Error(`Timed out after ${limitMs} ms waiting for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -1,4 +1,4 @@
-// Writes frames of an event stream, as the service does.
+// Encodes frames of an event stream like the service.
 
 import { crc32 } from "node:zlib";
 

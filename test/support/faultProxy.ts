@@ -1,5 +1,5 @@
-// An HTTP proxy in front of an emulator, that spoils the next calls of an operation as a test asks. It knows an
-// operation by the X-Amz-Target header, so it serves Kinesis and DynamoDB alike.
+// An HTTP proxy in front of an emulator that makes the next calls of an operation fail. It
+// identifies an operation by the X-Amz-Target header, so it serves both Kinesis and DynamoDB.
 
 import { once } from "node:events";
 import {
@@ -12,7 +12,7 @@ import {
 import type { AddressInfo } from "node:net";
 
 export type Fault =
-  /** An error of the service in place of the answer; the call does not reach the emulator. */
+  /** Responds with an error of the service. The call does not reach the emulator. */
   | {
       readonly type: "error";
       readonly name: string;
@@ -21,20 +21,20 @@ export type Fault =
       /** The service's clock, as an HTTP date. */
       readonly date?: string;
     }
-  /** The connection ends before an answer; the call does not reach the emulator. */
+  /** The connection ends before a response. The call does not reach the emulator. */
   | { readonly type: "cut" }
-  /** The call has its effect, and the connection ends before the answer. */
+  /** The call has its effect, and the connection ends before the response. */
   | { readonly type: "cutAfter" }
-  /** The answer's body ends after so many bytes, though more are announced. */
+  /** The response's body ends after this number of bytes, though more are announced. */
   | { readonly type: "truncate"; readonly bytes: number }
-  /** This body in place of the answer; the call does not reach the emulator. */
+  /** Responds with this body. The call does not reach the emulator. */
   | { readonly type: "answer"; readonly body: string }
-  /** The answer's body is changed. */
+  /** Changes the response's body. */
   | { readonly type: "corrupt"; readonly edit: (body: string) => string }
-  /** The answer waits until `until` resolves. */
+  /** The response waits until `until` resolves. */
   | { readonly type: "delay"; readonly until: Promise<unknown> };
 
-/** A call that came through, in the order in which they came. */
+/** A call that reached the proxy, in order of arrival. */
 export interface ProxiedCall {
   readonly operation: string;
   readonly body: Readonly<Record<string, unknown>>;
@@ -44,11 +44,13 @@ export interface ProxiedCall {
 export interface FaultProxy {
   readonly url: string;
   readonly calls: readonly ProxiedCall[];
-  /** Spoils the next call of an operation (`"*"`: of any), or as many as `times` says. */
+  /**
+   * Makes the next call of an operation fail (`"*"`: of any operation), or the next `times` calls.
+   */
   next(operation: string, fault: Fault, times?: number): void;
-  /** Calls that are signed with this access key are refused with ExpiredTokenException, from now on. */
+  /** From now on, calls signed with this access key are refused with ExpiredTokenException. */
   expire(accessKeyId: string): void;
-  /** Faults that have not come to pass are forgotten. */
+  /** Removes faults that have not occurred yet. */
   clear(): void;
   /** How often an operation was called. */
   count(operation: string): number;
@@ -135,7 +137,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  // A server that listens on TCP has such an address.
+  // A server that listens on TCP has an address of this type.
   const address = server.address() as AddressInfo;
 
   return {

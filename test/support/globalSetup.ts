@@ -1,4 +1,5 @@
-// One Kinesis and one DynamoDB for the whole test run; every test makes streams and tables of its own in them.
+// Starts one Kinesis and one DynamoDB for the whole test run. Every test creates its own streams
+// and tables in them.
 
 import type { TestProject } from "vitest/node";
 import { startDynamo, startKinesis } from "../../src/local/services.ts";
@@ -10,7 +11,7 @@ declare module "vitest" {
   }
 }
 
-/** Called by vitest before the first test file; what it returns is called after the last. */
+/** vitest calls this before the first test file, and the returned function after the last. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [kinesis, dynamo] = await Promise.all([startKinesis(), startDynamo()]);
   project.provide("kinesisUrl", kinesis.url);

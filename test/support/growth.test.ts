@@ -1,4 +1,4 @@
-// Whether a slope is a leak: what a run of an hour may look like.
+// Tests whether a slope counts as a leak, on samples as a run of an hour may produce them.
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,12 +7,12 @@ import { expect, onTestFinished, test } from "vitest";
 import { Random } from "../chaos/random.ts";
 import { retainedMib, trendOf } from "./growth.ts";
 
-/** Half of what a soak allows. */
+/** Half of the limit of a soak run. */
 const NO_GROWTH = 2.5;
 const SAMPLES = 360;
 const EVERY_MS = 10_000;
 
-/** An hour of samples, with noise of half a MiB to either side. */
+/** An hour of samples, with noise of ±0.5 MiB. */
 function hour(mibAt: (minute: number) => number) {
   const random = new Random(1);
   return Array.from({ length: SAMPLES }, (_, index) => ({
@@ -21,30 +21,30 @@ function hour(mibAt: (minute: number) => number) {
   }));
 }
 
-test("a daemon that warms up and then stays does not grow", () => {
+test("a daemon that warms up and then stays level does not grow", () => {
   const { perHour } = trendOf(hour((minute) => 20 + 4 * (1 - Math.exp(-minute / 5))));
   expect(Math.abs(perHour)).toBeLessThan(NO_GROWTH);
 });
 
-test("a leak of 8 MiB an hour shows behind the same warm-up", () => {
+test("a leak of 8 MiB per hour is detected after the same warm-up", () => {
   const leaking = hour((minute) => 20 + 4 * (1 - Math.exp(-minute / 5)) + (8 * minute) / 60);
   expect(trendOf(leaking).perHour).toBeCloseTo(8, 0);
 });
 
-test("a burst of five minutes that passes is no growth, also at the very end", () => {
+test("a burst of five minutes is not growth, even at the very end", () => {
   for (const begun of [35, 55]) {
     const bursting = hour((minute) => (minute >= begun && minute < begun + 5 ? 60 : 20));
     expect(Math.abs(trendOf(bursting).perHour)).toBeLessThan(NO_GROWTH);
   }
 });
 
-test("the trend tells the first, the last and the highest value", () => {
+test("the trend contains the first, the last and the highest value", () => {
   const samples = [3, 9, 5].map((value, atMs) => ({ atMs, value }));
   expect(trendOf(samples)).toMatchObject({ first: 3, last: 5, max: 9 });
   expect(trendOf([])).toEqual({ first: 0, last: 0, max: 0, perHour: 0 });
 });
 
-test("of daemons in one place only the last is judged", async () => {
+test("only the last daemon in a place is checked", async () => {
   const folder = await mkdtemp(join(tmpdir(), "growth-"));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, "a.heap");

@@ -1,7 +1,7 @@
-// Whether something grows without end, judged from samples of a long run: the first half is left out,
-// because a program that has just started still compiles, caches and fills its buffers, and the slope
-// of the rest is the median of the slopes between all pairs of samples (Theil and Sen), which a burst
-// or a few stray samples do not move.
+// Decides from samples of a long run whether a value grows without limit. The first half is left
+// out, because a program that has just started still compiles, caches and fills its buffers. The
+// slope of the rest is the median of the slopes between all pairs of samples (Theil and Sen). A
+// burst or a few stray samples do not change it.
 
 import { readFileSync } from "node:fs";
 
@@ -14,7 +14,7 @@ export interface Trend {
   readonly first: number;
   readonly last: number;
   readonly max: number;
-  /** Over the second half of the run. */
+  /** The growth per hour over the second half of the run. */
   readonly perHour: number;
 }
 
@@ -31,14 +31,14 @@ export function trendOf(samples: readonly Sample[]): Trend {
   };
 }
 
-/** How long the run was watched. */
+/** How long the run was sampled. */
 export function lengthMs(samples: readonly Sample[]): number {
   return (samples.at(-1)?.atMs ?? 0) - (samples[0]?.atMs ?? 0);
 }
 
 /**
- * What `heapProbe.mjs` wrote: the memory that survives a collection of all garbage, in MiB; buffers
- * outside of the heap included. Only the daemon that was started last in this place.
+ * Reads what `heapProbe.mjs` wrote: the memory that survives a full garbage collection, in MiB,
+ * including buffers outside of the heap. Only the last daemon in this place counts.
  */
 export function retainedMib(probeFile: string): readonly Sample[] {
   const samples = readLines(probeFile).map((line) => {
@@ -55,7 +55,7 @@ function readLines(file: string): readonly string[] {
   try {
     return readFileSync(file, "utf8").split("\n").filter(Boolean);
   } catch {
-    // A daemon that ended before its first sample.
+    // The daemon ended before its first sample.
     return [];
   }
 }

@@ -1,6 +1,7 @@
-// Preloaded into a daemon whose memory is judged (`node --expose-gc --import heapProbe.mjs`): collects
-// all garbage now and then, and appends what is left to the file that HEAP_PROBE names. Resident memory
-// alone shows no leak: V8 lets garbage grow while there is room, and returns memory to the system late.
+// Preloaded into a daemon whose memory is checked (`node --expose-gc --import heapProbe.mjs`). It
+// collects all garbage periodically, and appends the remaining size to the file named by
+// HEAP_PROBE. Resident memory alone does not show a leak: V8 lets garbage grow while there is room,
+// and returns memory to the system late.
 
 import { appendFileSync } from "node:fs";
 
@@ -14,7 +15,7 @@ if (file && globalThis.gc) {
   const sample = () => {
     globalThis.gc();
     const { heapUsed, external } = process.memoryUsage();
-    // Counted by a clock that no test sets.
+    // Measured with a clock that no test sets.
     const line = { sinceStartMs: performance.now(), heapUsed, external };
     appendFileSync(file, `${JSON.stringify(line)}\n`);
   };

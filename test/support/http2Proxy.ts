@@ -1,5 +1,5 @@
-// HTTP/2 in front, without TLS, and HTTP/1.1 behind: it stands before an emulator whose own HTTP/2 does not get along with
-// the SDK's, and ends subscriptions as a test asks.
+// A proxy with HTTP/2 without TLS in front and HTTP/1.1 behind. It replaces an emulator's own
+// HTTP/2, which does not work with the SDK's, and ends subscriptions when a test requests it.
 
 import { once } from "node:events";
 import { type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
@@ -8,15 +8,15 @@ import type { AddressInfo } from "node:net";
 
 export interface Http2Proxy {
   readonly url: string;
-  /** Bodies of the SubscribeToShard calls that came through, in their order. */
+  /** The bodies of the SubscribeToShard calls, in order of arrival. */
   readonly subscriptions: readonly Readonly<Record<string, unknown>>[];
   /** Breaks all connections. */
   cut(): void;
-  /** Adds to all answers under way: what the emulator does not say by itself. */
+  /** Adds bytes to all open responses that the emulator does not send itself. */
   say(bytes: Buffer): void;
-  /** Bytes of answers that the client has not let come. */
+  /** The number of response bytes that the client has not accepted yet. */
   waiting(): number;
-  /** Ends all answers under way in order, as the service does after five minutes. */
+  /** Ends all open responses in order, as the service does after five minutes. */
   finish(): void;
   stop(): Promise<void>;
 }
@@ -67,7 +67,7 @@ export async function startHttp2Proxy(target: string): Promise<Http2Proxy> {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  // A server that listens on TCP has such an address.
+  // A server that listens on TCP has an address of this type.
   const address = server.address() as AddressInfo;
 
   return {

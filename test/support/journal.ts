@@ -1,4 +1,4 @@
-// What the journal processors wrote down: the only witness in tests of delivery.
+// Reads what the journal processors wrote. Tests of delivery have no other source.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -32,12 +32,12 @@ export class Journal {
     return `"${process.execPath}" "${PROCESSOR}" --checkpoint=${checkpoint}`;
   }
 
-  /** For the daemon, whose children inherit it. */
+  /** The environment for the daemon; its children inherit it. */
   get env(): Readonly<Record<string, string>> {
     return { JOURNAL_DIR: this.folder };
   }
 
-  /** By shard, in the order written. */
+  /** The entries by shard, in the order written. */
   async read(): Promise<ReadonlyMap<string, readonly JournalEntry[]>> {
     const names = await readdir(this.folder);
     const files = names.filter((name) => name.endsWith(".jsonl")).sort();
@@ -45,7 +45,7 @@ export class Journal {
       await Promise.all(
         files.map(async (name): Promise<[string, readonly JournalEntry[]]> => {
           const text = await readFile(join(this.folder, name), "utf8");
-          // What stands after the last line end is a line still being written.
+          // The text after the last line end is a line that is still being written.
           const lines = text.split("\n").slice(0, -1);
           return [name.slice(0, -6), lines.map((line) => JSON.parse(line) as JournalEntry)];
         }),
@@ -53,7 +53,7 @@ export class Journal {
     );
   }
 
-  /** Every word that a processor was given, duplicates included, shard after shard. */
+  /** Every word that a processor received, including duplicates, shard by shard. */
   async words(): Promise<readonly string[]> {
     const shards = await this.read();
     return [...shards.values()].flatMap((entries) => entries.flatMap(({ words }) => words ?? []));

@@ -1,4 +1,4 @@
-// Processors that misbehave when a word tells them to, and daemons that run them.
+// Processors that misbehave when a word requests it, and daemons that run them.
 
 import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,5 @@
-// SQS, SNS and S3 for tests: the server of moto, installed with pip into a cache, started on a free port.
+// SQS, SNS and S3 for tests: moto's server, installed with pip into a cache and started on a free
+// port.
 
 import { access, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,7 +7,7 @@ import { execa } from "execa";
 import split2 from "split2";
 import { type Missing, type Python, pythonOrReason } from "./python.ts";
 
-/** A new version is tried by changing this line. */
+/** To try a new version, change this line. */
 const VERSION = "5.2.1";
 const PACKAGES = [`moto[s3,sqs]==${VERSION}`, "flask", "flask-cors"];
 const CACHE = join(import.meta.dirname, "../../.cache/kinesis-multilang");
@@ -18,7 +19,7 @@ export interface Moto {
   stop(): Promise<void>;
 }
 
-/** Starts a server, or says why there is none. */
+/** Starts a server, or returns why there is none. */
 export async function motoOrReason(): Promise<Moto | Missing> {
   const python = await pythonOrReason();
   if ("missing" in python) return python;
@@ -42,7 +43,7 @@ async function install(python: Python, library: string): Promise<Missing | undef
       const last = installed.all?.trim().split("\n").at(-1) ?? installed.message;
       return { missing: `moto ${VERSION} cannot be installed with pip: ${last}` };
     }
-    // Another test file may have been faster: then its copy is as good.
+    // Another test file may have been faster. Its copy is equivalent.
     await rename(draft, library).catch(async (error) => {
       if (!(await exists(library))) throw error;
     });

@@ -1,15 +1,18 @@
-// How many closures and promises of this process survive a garbage collection: what a leak of a program
-// with callbacks and signals is made of.
+// Counts the closures and promises of this process that survive a garbage collection. A program
+// with callbacks and signals leaks these.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import * as v8 from "node:v8";
 
-/** Node has it since 20.13, its types do not. Each call walks the whole heap, which takes a while. */
+/**
+ * Node has had it since 20.13, but its types do not. Each call walks the whole heap, which takes a
+ * while.
+ */
 type QueryObjects = (made: object, options: { readonly format: "count" }) => number;
 
 const { queryObjects } = v8 as unknown as { readonly queryObjects: QueryObjects };
 
-/** What was closed a moment ago is let go of in later turns of the event loop. */
+/** Node releases what has just been closed in later turns of the event loop. */
 const SETTLE_MS = 300;
 
 export interface Survivors {

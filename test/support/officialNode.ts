@@ -1,4 +1,4 @@
-// The official aws-kcl for Node as it is published, and processors that use it, for the tests that need them.
+// The official aws-kcl for Node as published, and processors that use it.
 
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { execa } from "execa";
 import * as z from "zod";
 import { TOOLS_CACHE } from "./toolchains.ts";
 
-/** What was installed is compared with this; a new version is tried by changing these two. */
+/** The installed package is compared with these. To try a new version, change both. */
 const VERSION = "2.3.2";
 const INTEGRITY =
   "sha512-ABp4stTVzVhYM8OwvXgXrSybH7bOqvpQmiLiqqnuFbJLCKD6gGHoPeQqZ/zvmW4ZWbjJGZgDWpGSBtQxIarXew==";
@@ -14,7 +14,7 @@ const INSTALL_LIMIT_MS = 120_000;
 
 /** Programs that require the package, by the style of their processor. */
 export interface OfficialNode {
-  /** The one that the package's README shows, as it stands there: it answers `shardEnded` twice. */
+  /** The example in the package's README, unchanged: it answers `shardEnded` twice. */
   readonly example: string;
   /** With `leaseLost` and `shardEnded`. */
   readonly newStyle: string;
@@ -22,7 +22,7 @@ export interface OfficialNode {
   readonly oldStyle: string;
 }
 
-/** Installs the package once, from wherever npm gets its packages. */
+/** Installs the package once, from npm's configured registry. */
 export async function officialNodeOrReason(): Promise<OfficialNode | { readonly missing: string }> {
   const folder = join(TOOLS_CACHE, `aws-kcl-${VERSION}`);
   const found = await programsIn(folder);
@@ -52,7 +52,7 @@ export async function officialNodeOrReason(): Promise<OfficialNode | { readonly 
     await writeFile(join(draft, "example.cjs"), await readmeProgram(draft));
     await writeFile(join(draft, "newStyle.cjs"), PROGRAM + NEW_STYLE);
     await writeFile(join(draft, "oldStyle.cjs"), PROGRAM + OLD_STYLE);
-    // Another run may have been faster: then its copy is as good.
+    // Another run may have been faster. Its copy is equivalent.
     await rename(draft, folder).catch(() => {});
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -83,7 +83,7 @@ async function checkIntegrity(folder: string): Promise<void> {
     throw new Error(`aws-kcl ${VERSION} is ${integrity}, not ${INTEGRITY}`);
 }
 
-/** The package ships no sample; the complete program in its README stands for one. */
+/** The package ships no sample, so the complete program in its README is used. */
 async function readmeProgram(folder: string): Promise<string> {
   const readme = await readFile(join(folder, "node_modules", "aws-kcl", "README.md"), "utf8");
   const program = /```javascript\n(var kcl = require\('aws-kcl'\);[\s\S]*?\.run\(\);\n)```/.exec(

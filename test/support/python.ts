@@ -1,4 +1,5 @@
-// Python, and the official amazon_kclpy with it, for the tests that need them; each says why when it is not to be had.
+// Python and the official amazon_kclpy, for the tests that need them. If one is not available, its
+// reason is returned.
 
 import { createHash } from "node:crypto";
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
@@ -6,7 +7,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 
 export interface Missing {
-  /** Why, in words for the one who reads the test report. */
+  /** The reason, for the reader of the test report. */
   readonly missing: string;
 }
 
@@ -34,7 +35,10 @@ export async function pythonOrReason(): Promise<Python | Missing> {
   return { command, version: asked.stdout };
 }
 
-/** The official library as it is published, byte by byte: of today, the last one for KCL 1.x, and one of its first. */
+/**
+ * The official library as published, byte by byte: the current version, the last one for KCL 1.x,
+ * and an early one.
+ */
 const KCLPY_SHA256 = {
   "3.2.0": "62e81cc84714c920fe6aa5d61837b298fe7e01f6326dcb564b12ab8e6c4aca4e",
   "1.5.0": "b20a1fa30ab531206b2f049ec23e107037c6a1dbe13aa4f990fc4da3ec44dee7",
@@ -52,8 +56,9 @@ export interface OfficialKclpy {
 }
 
 /**
- * Fetches amazon_kclpy's source distribution once and unpacks it into a cache. It is not installed: its installer
- * downloads the jars of the Java daemon, which is what we stand in for. Its files run as they are.
+ * Downloads amazon_kclpy's source distribution once and unpacks it into a cache. It is not
+ * installed, because its installer downloads the jars of the Java daemon, which ours replaces. Its
+ * files run unchanged.
  */
 export async function officialKclpyOrReason(
   version: KclpyVersion = "3.2.0",
@@ -106,7 +111,7 @@ async function download(
       throw new Error(`amazon_kclpy ${version} has SHA-256 ${hash}, not ${KCLPY_SHA256[version]}`);
     }
     await execa("tar", ["-xzf", join(draft, archive), "-C", draft]);
-    // Another test file may have been faster: then its copy is as good.
+    // Another test file may have been faster. Its copy is equivalent.
     await rename(join(draft, `amazon_kclpy-${version}`), unpacked).catch(async (error) => {
       if (!(await exists(unpacked))) throw error;
     });

@@ -1,6 +1,7 @@
-// Promises that nobody awaited when they were rejected: each would end the daemon.
+// Finds promises that were rejected without a handler. In the daemon, each of these would end the
+// process.
 
-/** The reasons of all rejections that nobody handled while `work` was under way. */
+/** The reasons of all unhandled rejections while `work` was running. */
 export async function unhandledDuring(work: () => Promise<void>): Promise<readonly unknown[]> {
   const reasons: unknown[] = [];
   const others = process.listeners("unhandledRejection");

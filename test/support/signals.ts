@@ -1,8 +1,12 @@
-// What is left in a signal of those who used it: the leaks that a daemon would collect over weeks.
+// Counts what its users have left in an AbortSignal. A daemon would accumulate such leaks over
+// weeks.
 
 import { getEventListeners } from "node:events";
 
-/** Its listeners, and the entries that Node's `AbortSignal.any` makes in its sources. */
+/**
+ * The number of its listeners, and of the entries that Node's `AbortSignal.any` adds to its
+ * sources.
+ */
 export function leftIn(signal: AbortSignal): number {
   const key = Object.getOwnPropertySymbols(signal).find(
     ({ description }) => description === "kDependantSignals",

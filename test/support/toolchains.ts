@@ -1,4 +1,5 @@
-// The languages of the clients on this machine: which are there, their commands run to the end, their samples built.
+// The languages of the clients on this machine: detects them, runs their commands and builds their
+// samples.
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,16 +15,16 @@ import {
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Kept between runs, so that compilers find what they already did. */
+/** Kept between runs, so that compilers can reuse earlier results. */
 export const TOOLS_CACHE = join(ROOT, "node_modules", ".cache", "kinesis-multilang");
 
 export interface CommandOptions {
-  /** Below the repository's root. */
+  /** Relative to the repository's root. */
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Runs a command to its end; throws with all that it printed when that is not exit code 0. */
+/** Runs a command to its end. Throws with its whole output if the exit code is not 0. */
 export async function runCommand(
   [program, ...args]: Command,
   options: CommandOptions,
@@ -41,7 +42,9 @@ export async function runCommand(
   return result.all;
 }
 
-/** Skips the test, saying why, where the language's tools (or the further commands) are not installed. */
+/**
+ * Skips the test and reports why, if the language's tools (or further commands) are not installed.
+ */
 export async function needLanguage(
   context: TestContext,
   language: Language,
@@ -58,7 +61,7 @@ export async function needLanguage(
   return sample;
 }
 
-/** The command that starts a language's word-count sample, built if need be. */
+/** The command that starts a language's word-count sample, after building it if necessary. */
 export async function buildSample({ build, executable }: LanguageSample): Promise<Command> {
   if (build) {
     await mkdir(join(TOOLS_CACHE, "samples"), { recursive: true });

@@ -1,4 +1,5 @@
-// What every language's word-count sample must do, played over its pipes by a daemon of a few lines.
+// Checks what every language's word-count sample must do. A minimal daemon here exchanges messages
+// with it over its pipes.
 
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,10 +18,10 @@ interface Message {
 }
 
 const SHARD = "shardId-000000000007";
-/** A first sequence number as long as real ones, which no floating-point number holds. */
+/** As long as real sequence numbers, which exceed the precision of floating-point numbers. */
 const FIRST = 49590338271490256608559692538361571095921575989136588898n;
 
-/** Runs all scenes, one process each. */
+/** Runs all scenarios, each in its own process. */
 export async function expectWordCount(command: Command): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "word-count-"));
   try {
@@ -38,7 +39,7 @@ async function countsToTheEndOfTheShard(command: Command, folder: string): Promi
   const child = new Child(command, folder);
   await child.act(initialize("TRIM_HORIZON"));
   child.send({ action: "dance", step: { left: [1, null, true, 1.5e3] } });
-  // The first answer is an error that passes: the client must try again by itself.
+  // The first response is a temporary error, so the client must retry by itself.
   const first = await child.act(words(["cat", "naïve", "cat", "\u2028", "猫"], 0), [
     "ThrottlingException",
     null,
@@ -117,7 +118,7 @@ async function counts(folder: string): Promise<unknown> {
 
 /** The daemon's side of one process. */
 class Child {
-  /** Lines on STDOUT that are no messages. */
+  /** Lines on STDOUT that are not messages. */
   readonly junk: string[] = [];
   stderr = "";
   readonly #process;
@@ -134,7 +135,7 @@ class Child {
     this.#process.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
     });
-    // A child that ended shows itself by the end of its STDOUT.
+    // If the child ended, its STDOUT ends too, and that is reported.
     this.#process.stdin.on("error", () => {});
   }
 
@@ -153,10 +154,10 @@ class Child {
   }
 
   /**
-   * Sends an action and reads until its status. Checkpoints are answered with `errors` in turn, and with
-   * success after that.
+   * Sends an action and reads until its status. Responds to checkpoints with `errors` one by one,
+   * then with success.
    *
-   * @returns the sequence numbers that were asked for.
+   * @returns the sequence numbers that were requested.
    */
   async act(message: Message, errors: readonly (string | null)[] = []): Promise<unknown[]> {
     this.send(message);
@@ -175,7 +176,7 @@ class Child {
     throw new Error(`the process ended before it answered ${message.action}:\n${this.stderr}`);
   }
 
-  /** Closes STDIN; the exit code. */
+  /** Closes STDIN and returns the exit code. */
   async end(): Promise<number | undefined> {
     this.#process.stdin.end();
     while (await this.next());

@@ -1,4 +1,4 @@
-// Transcripts as text: what is read, what is refused, and the compact notation.
+// Transcripts as text: what is accepted, what is refused, and the compact notation.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint, so that a
-# restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless a process dies between
-# the two; then the words since the last checkpoint are.
+# Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+# checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+# between the two, it counts the words since the last checkpoint twice.
 
 source "$(dirname "${BASH_SOURCE[0]}")/../kcl.sh"
 
@@ -11,7 +11,7 @@ next_checkpoint=0
 initialize() {
   shard_id=$1
   file=$WORD_COUNT_DIR/$shard_id.json
-  # Without a checkpoint all records come again, and counting begins at nothing.
+  # Without a checkpoint all records arrive again, so counting starts at zero.
   if [[ -n $WORD_COUNT_DIR && $2 =~ ^[0-9]+$ && -e $file ]]; then
     counts=$(jq -c . "$file")
   fi
@@ -22,7 +22,7 @@ process_records() {
     'reduce (inputs | @base64d) as $word ($counts[0]; .[$word] += 1)')
   if ((SECONDS >= next_checkpoint)); then
     store
-    # In whole seconds: two of them are at least one.
+    # SECONDS counts whole seconds: a difference of two is at least one second.
     next_checkpoint=$((SECONDS + 2))
   fi
 }
@@ -45,7 +45,7 @@ store() {
     printf '%s\n' "$counts" >"$file.$$.tmp"
     mv -f "$file.$$.tmp" "$file"
   fi
-  # With a lost lease another worker has the shard; lease_lost is on its way.
+  # If the lease is lost, another worker holds the shard; lease_lost follows.
   checkpoint || [[ $KCL_ERROR == ShutdownException ]]
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests of kcl.sh: each plays a conversation in a subshell of its own. Ends with 1 when any of them failed.
+# The tests of kcl.sh. Each runs a conversation in its own subshell. Ends with 1 if any of them
+# failed.
 
 here=$(dirname "${BASH_SOURCE[0]}")
 source "$here/../kcl.sh"
@@ -15,7 +16,8 @@ failed() { printf '%s' "${ack/\"error\":null/\"error\":\"$1\"}"; }
 passed=0
 failures=0
 
-# play FUNCTION MESSAGE...: runs the processor that FUNCTION defines; sets written, errors and status.
+# play FUNCTION MESSAGE...: runs the processor that FUNCTION defines. Sets written, errors and
+# status.
 play() {
   local define=$1 out err
   shift
@@ -50,7 +52,7 @@ plain() { :; }
 play plain "$initialize" "$process" '{"action":"shutdownRequested"}' '{"action":"leaseLost"}' '{"action":"shardEnded"}' "$ack"
 expect 'answers every action' "$(grep -o '"responseFor":"[A-Za-z]*' <<<"$written" | cut -d '"' -f 4 | xargs)" \
   'initialize processRecords shutdownRequested leaseLost shardEnded'
-expect 'ends well' "$status" 0
+expect 'exits with 0' "$status" 0
 
 shows() {
   initialize() { printf '[%s]\n' "$@" >&2; }
@@ -76,7 +78,7 @@ expect 'checkpoint 4959… 3' "$written" "$(lines '{"action":"checkpoint","seque
 
 wrong() { process_records() { checkpoint 7 x || printf '%s' "$KCL_ERROR" >&2; }; }
 play wrong "$process"
-expect 'a sub-sequence number that is no number is not sent' "$written ${errors##*$'\n'}" "$processed IllegalArgumentException"
+expect 'a sub-sequence number that is not a number is not sent' "$written ${errors##*$'\n'}" "$processed IllegalArgumentException"
 
 each() { process_records() { while IFS=$'\t' read -r number _; do checkpoint "$number"; done; }; }
 play each "$process" "$ack" "$ack" "$initialize"
@@ -84,7 +86,7 @@ expect 'a checkpoint for each record keeps the others' "$(grep -c checkpoint <<<
   '2 {"action":"status","responseFor":"initialize"}'
 
 play checkpoints "$process" "$(failed ThrottlingException)" "$(failed KinesisClientLibDependencyException)" "$ack"
-expect 'tries again' "$written" "$(lines "$request" "$request" "$request" "$processed")"
+expect 'retries' "$written" "$(lines "$request" "$request" "$request" "$processed")"
 in_bounds=yes
 bound=100
 while read -r _ wait; do
@@ -107,13 +109,13 @@ for error in ShutdownException InvalidStateException IllegalArgumentException Nu
 done
 
 play tells "$process" "$process"
-expect 'another message than the answer is an invalid state' "${errors%%$'\n'*}" InvalidStateException
+expect 'any other message than the response is an invalid state' "${errors%%$'\n'*}" InvalidStateException
 play tells "$process"
-expect 'no answer means that the daemon has gone' "$errors" ShutdownException
+expect 'no response means that the daemon is gone' "$errors" ShutdownException
 play checkpoints "$process" "$process"
-expect 'another message than the answer is an error' "$written $status" "$request 1"
+expect 'any other message than the response is an error' "$written $status" "$request 1"
 play checkpoints "$process"
-expect 'no answer is an error' "$written $status" "$request 1"
+expect 'no response is an error' "$written $status" "$request 1"
 play checkpoints "$process" '{"action":"dance"}' "$ack"
 expect 'an unknown action before the answer is ignored' "$written" "$(lines "$request" "$processed")"
 
@@ -141,7 +143,7 @@ for line in null 7 '{' '{"action":"initialize"'; do
 done
 
 prints() { process_records() { echo hello; bash -c 'echo child'; cat; }; initialize() { cat; }; }
-# Longer than what is read at once: the rest is still in the pipe, where it could be eaten.
+# Longer than one read: the rest is still in the pipe, where a child process could consume it.
 play prints "$initialize" "${process/Y2F0/$(head -c 100000 /dev/zero | tr '\0' A)}"
 expect 'prints stay off STDOUT' "$(wc -l <<<"$written") $(head -n 2 <<<"$errors" | xargs)" '2 hello child'
 expect 'and nothing eats the next message' "$status $(tail -n 1 <<<"$written")" "0 $processed"

@@ -1,6 +1,6 @@
-// Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint,
-// so that a restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless
-// a process dies between the two; then the words since the last checkpoint are.
+// Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+// checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+// between the two, it counts the words since the last checkpoint twice.
 
 using System;
 using System.Collections.Generic;
@@ -31,7 +31,7 @@ public sealed class WordCount : IShardRecordProcessor
         shardId = input.ShardId;
         if (Folder == null) return;
         file = Path.Combine(Folder, shardId + ".json");
-        // Without a checkpoint all records come again, and counting begins at nothing.
+        // Without a checkpoint all records arrive again, so counting starts at zero.
         bool hasCheckpoint = input.SequenceNumber != null && input.SequenceNumber.All(char.IsDigit);
         if (!hasCheckpoint || !File.Exists(file)) return;
         foreach (KeyValuePair<string, object> each in (Dictionary<string, object>)Json.Read(File.ReadAllText(file)))
@@ -77,7 +77,7 @@ public sealed class WordCount : IShardRecordProcessor
         }
         catch (CheckpointException error)
         {
-            // Another worker has the shard now; LeaseLost is on its way.
+            // Another worker holds the shard now; LeaseLost follows.
             if (error.Value != "ShutdownException") throw;
         }
     }

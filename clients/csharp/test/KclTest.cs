@@ -16,7 +16,8 @@ public static class KclTest
     private static readonly string Delivery = Batch("Y2F0");
     private static readonly string CheckpointRequest = "{\"action\":\"checkpoint\",\"sequenceNumber\":null,\"subSequenceNumber\":null}";
 
-    /// <summary>Its ProcessRecords is a delegate; the other methods note what they were given.</summary>
+    /// <summary>Its ProcessRecords is a delegate. The other methods record what they
+    /// received.</summary>
     private sealed class Delegates : IShardRecordProcessor
     {
         internal readonly List<Input> Seen = new List<Input>();
@@ -239,7 +240,8 @@ public static class KclTest
         var processor = new Delegates(input =>
         {
             GC.Collect();
-            // The one before may still be on the stack, where Mono looks for anything like an address.
+            // The previous batch may still be on the stack, where Mono treats anything like an
+            // address as a reference.
             alive = Math.Max(alive, batches.Count(each => each.IsAlive));
             batches.Add(new WeakReference(input.Records[0]));
         });
@@ -276,7 +278,7 @@ public static class KclTest
         Same("1", end[2]);
     }
 
-    /// <summary>What this program does when it is started by a test.</summary>
+    /// <summary>What this program does if a test starts it.</summary>
     private static int Program(string what)
     {
         KclProcess.Create(new Delegates(input =>

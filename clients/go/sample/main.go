@@ -1,6 +1,6 @@
-// Command word-count counts words: each record is one UTF-8 word. The counts of a shard are stored before each
-// checkpoint, so that a restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless
-// a process dies between the two; then the words since the last checkpoint are.
+// Command word-count counts words: each record is one UTF-8 word. The sample stores a shard's
+// counts before each checkpoint, so a restart continues from counts that match the checkpoint. If
+// the process dies between the two, it counts the words since the last checkpoint twice.
 package main
 
 import (
@@ -27,7 +27,7 @@ type wordCount struct {
 func (w *wordCount) Initialize(input kcl.InitializeInput) error {
 	w.shardID = input.ShardID
 	w.counts = map[string]int{}
-	// Without a checkpoint all records come again, and counting begins at nothing.
+	// Without a checkpoint all records arrive again, so counting starts at zero.
 	if w.directory == "" || input.SequenceNumber == "" || strings.Trim(input.SequenceNumber, "0123456789") != "" {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (w *wordCount) checkpoint(checkpointer *kcl.Checkpointer) error {
 	if err := checkpointer.Checkpoint(); err != nil && !kcl.IsShutdown(err) {
 		return err
 	}
-	return nil // with a lost lease too: another worker has the shard, and LeaseLost is on its way
+	return nil // also if the lease is lost: another worker holds the shard, and LeaseLost follows
 }
 
 func (w *wordCount) save() error {

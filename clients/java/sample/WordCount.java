@@ -17,9 +17,9 @@ import kinesismultilang.Kcl.ShutdownException;
 import kinesismultilang.Kcl.ShutdownRequestedInput;
 
 /**
- * Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint, so that a
- * restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless a process dies between
- * the two; then the words since the last checkpoint are.
+ * Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+ * checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+ * between the two, it counts the words since the last checkpoint twice.
  */
 public final class WordCount implements Kcl.ShardRecordProcessor {
     private static final long CHECKPOINT_EVERY_NANOS = 1_000_000_000L;
@@ -36,7 +36,7 @@ public final class WordCount implements Kcl.ShardRecordProcessor {
     @Override
     public void initialize(InitializationInput input) throws IOException {
         shardId = input.shardId();
-        // Without a checkpoint all records come again, and counting begins at nothing.
+        // Without a checkpoint all records arrive again, so counting starts at zero.
         String checkpoint = input.sequenceNumber();
         if (directory == null || checkpoint == null || !checkpoint.matches("\\d+") || !Files.exists(file())) return;
         Map<?, ?> stored = (Map<?, ?>) Json.read(Files.readString(file()));
@@ -78,7 +78,7 @@ public final class WordCount implements Kcl.ShardRecordProcessor {
         try {
             checkpointer.checkpoint();
         } catch (ShutdownException another) {
-            // Another worker has the shard now; leaseLost is on its way.
+            // Another worker holds the shard now; leaseLost follows.
         }
     }
 

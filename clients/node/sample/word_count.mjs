@@ -1,6 +1,6 @@
-// Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint, so that
-// a restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless a process dies
-// between the two; then the words since the last checkpoint are.
+// Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+// checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+// between the two, it counts the words since the last checkpoint twice.
 
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ class WordCount {
 
   async initialize({ shardId, sequenceNumber }) {
     this.#shardId = shardId;
-    // Without a checkpoint all records come again, and counting begins at nothing.
+    // Without a checkpoint all records arrive again, so counting starts at zero.
     if (directory && /^\d+$/.test(sequenceNumber ?? "")) {
       this.#counts = new Map(Object.entries(await readCounts(this.#file)));
     }
@@ -54,7 +54,7 @@ class WordCount {
     try {
       await checkpointer.checkpoint();
     } catch (error) {
-      // Another worker has the shard now; leaseLost is on its way.
+      // Another worker holds the shard now; leaseLost follows.
       if (!(error instanceof CheckpointError) || error.value !== "ShutdownException") throw error;
     }
   }

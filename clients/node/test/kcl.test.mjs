@@ -1,4 +1,4 @@
-// The client against a conversation in memory; only what concerns the process itself needs one.
+// Tests the client against conversations in memory. Only the tests of the process itself start one.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -29,7 +29,7 @@ const ack = (error = null, sequenceNumber = null) => ({
 });
 const status = (responseFor) => ({ action: "status", responseFor });
 
-/** Plays the messages to a processor and returns what it wrote, line by line. */
+/** Passes the messages to a processor and returns what it wrote, line by line. */
 async function play(processor, messages, options = {}) {
   const input = new PassThrough();
   const output = new PassThrough();
@@ -137,7 +137,7 @@ for (const [args, sequenceNumber, subSequenceNumber] of [
   [["7", 3], "7", 3],
   [[RECORD], "7", 3],
 ]) {
-  test(`checkpoint(${JSON.stringify(args).slice(1, -1)}) asks for ${sequenceNumber}, ${subSequenceNumber}`, async () => {
+  test(`checkpoint(${JSON.stringify(args).slice(1, -1)}) requests ${sequenceNumber}, ${subSequenceNumber}`, async () => {
     const { written } = await play(
       processor({ processRecords: ({ checkpointer }) => checkpointer.checkpoint(...args) }),
       [PROCESS, ack(null, sequenceNumber)],
@@ -172,7 +172,7 @@ test("callback style: checkpoint(callback), checkpoint(sequenceNumber, callback)
   assert.equal(written.length, 3);
 });
 
-test("tries throttled checkpoints again, waiting longer each time", async () => {
+test("retries throttled checkpoints, waiting longer each time", async () => {
   const errors = [
     "ThrottlingException",
     "KinesisClientLibDependencyException",
@@ -194,7 +194,7 @@ test("tries throttled checkpoints again, waiting longer each time", async () => 
   }
 });
 
-test("gives a checkpoint up after 8 attempts", async () => {
+test("stops retrying a checkpoint after 8 attempts", async () => {
   const { written, failure } = await play(
     processor({ processRecords: ({ checkpointer }) => checkpointer.checkpoint() }),
     [PROCESS, ...Array.from({ length: 8 }, () => ack("ThrottlingException"))],
@@ -203,7 +203,7 @@ test("gives a checkpoint up after 8 attempts", async () => {
   assert.equal(written.length, 8);
 });
 
-test("does not try again what cannot succeed", async () => {
+test("does not retry errors that cannot succeed", async () => {
   for (const error of [
     "ShutdownException",
     "InvalidStateException",
@@ -220,7 +220,7 @@ test("does not try again what cannot succeed", async () => {
   }
 });
 
-test("checkpoints side by side stand in line, and the status waits for them", async () => {
+test("concurrent checkpoints queue, and the status waits for them", async () => {
   const { written } = await play(
     processor({
       processRecords({ checkpointer }) {
@@ -261,7 +261,7 @@ test("a daemon that answers a checkpoint with something else is an error", async
   assert.equal((await play(checkpoints, [PROCESS])).failure.value, "ShutdownException");
 });
 
-test("what a function throws, rejects or calls back ends the loop without a status", async () => {
+test("an error that is thrown, rejected or called back ends the loop without a status", async () => {
   const failing = {
     throws: () => {
       throw new Error("no");
@@ -284,7 +284,7 @@ test("what a function throws, rejects or calls back ends the loop without a stat
   }
 });
 
-test("an old processor's shutdown stands for the end of the lease and of the shard", async () => {
+test("an old processor's shutdown handles both the lost lease and the end of the shard", async () => {
   const seen = [];
   const old = {
     initialize: (_input, complete) => complete(),
@@ -303,7 +303,7 @@ test("an old processor's shutdown stands for the end of the lease and of the sha
   assert.deepEqual(written, [status("leaseLost"), status("shardEnded")]);
 });
 
-test("ignores blank lines, and unknown actions with a warning; what is no message is an error", async () => {
+test("ignores blank lines, and unknown actions with a warning; a line that is not a message is an error", async () => {
   const { written, errors } = await play(processor(), [
     "",
     "  ",
@@ -317,7 +317,7 @@ test("ignores blank lines, and unknown actions with a warning; what is no messag
   }
 });
 
-test("a line may be long and come in pieces", async () => {
+test("a line may be long and arrive in pieces", async () => {
   const data = "A".repeat(16 * 1024 * 1024);
   let length;
   const { failure } = await play(
@@ -332,12 +332,12 @@ test("a line may be long and come in pieces", async () => {
   assert.equal(length, data.length);
 });
 
-test("refuses a processor without the functions that it cannot do without", () => {
+test("refuses a processor that lacks a required function", () => {
   assert.throws(() => kcl({ processRecords() {} }), /shardEnded/);
   assert.throws(() => kcl({ shutdown() {} }), /processRecords/);
 });
 
-test("log lines go to the daemon only when it says that it understands them", async () => {
+test("log lines go to the daemon only if it announces that it supports them", async () => {
   const talks = processor({ processRecords: ({ log }) => log("warn", "slow") });
   const without = await play(talks, [PROCESS]);
   assert.deepEqual(without.written, [status("processRecords")]);
@@ -351,7 +351,7 @@ test("log lines go to the daemon only when it says that it understands them", as
   }
 });
 
-/** Runs a program of a few lines with the client in a process of its own. */
+/** Runs a short program with the client in a separate process. */
 async function run(body, messages) {
   const client = JSON.stringify(new URL("../kcl.mjs", import.meta.url).href);
   const child = spawn(process.execPath, [
@@ -380,7 +380,7 @@ test("in a process, whatever the program prints goes to STDERR", async () => {
   assert.equal(code, 0);
 });
 
-test("in a process, a failure is told on STDERR and by the exit code", async () => {
+test("in a process, a failure is reported on STDERR and by the exit code", async () => {
   for (const body of [
     "throw new Error('no such file')",
     "return Promise.reject(new Error('no such file'))",
@@ -395,7 +395,7 @@ test("in a process, a failure is told on STDERR and by the exit code", async () 
   }
 });
 
-test("in a process, a callback that is never called is not a silent success", async () => {
+test("in a process, a callback that is never called is a failure", async () => {
   const { code, stderr } = await run(
     "kcl({ processRecords(input, complete) {}, shardEnded() {} }).run();",
     [PROCESS],

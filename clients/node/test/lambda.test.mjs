@@ -1,4 +1,4 @@
-// Lambda functions of every style behind the real client, with the daemon's side written down.
+// Runs Lambda functions of every style under the real client, with the daemon's messages given.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -85,7 +85,7 @@ test("the event has the documented shape", async () => {
   ]);
 });
 
-test("the context tells the time that is left and a new request id each time", async () => {
+test("the context has the remaining time, and a new request id for each invocation", async () => {
   const seen = [];
   const handler = async (_event, context) =>
     void seen.push([
@@ -144,14 +144,14 @@ for (const [style, handler] of Object.entries(failing)) {
   });
 }
 
-test("failed items: checkpoint before the lowest of them, then an end", async () => {
+test("failed items: checkpoint before the lowest, then the process ends", async () => {
   const items = ["3", "2"].map((itemIdentifier) => ({ itemIdentifier }));
   const { written, failure } = await play(
     async () => ({ batchItemFailures: items }),
     [INITIALIZE, process3, ACK],
   );
   assert.ok(failure instanceof InvocationError);
-  assert.match(failure.message, /comes again from 2/);
+  assert.match(failure.message, /will be delivered again from 2/);
   assert.deepEqual(written, [status("initialize"), checkpoint("1", 0)]);
 });
 
@@ -170,7 +170,7 @@ for (const batchItemFailures of [
   [null],
   "2",
 ]) {
-  test(`failed items ${JSON.stringify(batchItemFailures)}: the whole batch comes again`, async () => {
+  test(`failed items ${JSON.stringify(batchItemFailures)}: the whole batch is delivered again`, async () => {
     const { written, failure } = await play(
       async () => ({ batchItemFailures }),
       [INITIALIZE, process3],
@@ -199,7 +199,7 @@ test("a function that takes too long has failed", async () => {
   }
 });
 
-test("a lease that is lost is no failure of the function", async () => {
+test("a lost lease is not a failure of the function", async () => {
   const { written, failure } = await play(async () => {}, [
     INITIALIZE,
     process3,
@@ -217,7 +217,7 @@ test("shard end and requested shutdown checkpoint", async () => {
   }
 });
 
-/** Starts lambda.mjs as the daemon would, with a function in a folder of its own. */
+/** Starts lambda.mjs like the daemon, with a function in a separate folder. */
 async function runFile(source, messages, name = "index.handler") {
   const folder = await mkdtemp(join(tmpdir(), "lambda-"));
   try {
@@ -257,7 +257,7 @@ test("as a program: a function's prints, at load too, stay off STDOUT", async ()
   assert.match(stderr, /loading\n3/);
 });
 
-test("as a program: a function that neither returns a promise nor calls back is done when nothing is left to do", async () => {
+test("as a program: a function that neither returns a promise nor calls back is done when the event loop is empty", async () => {
   const { code, written, stderr } = await runFile(
     "exports.handler = () => { setTimeout(() => console.log('last'), 5); };",
     [INITIALIZE, process3, ACK],
@@ -266,7 +266,7 @@ test("as a program: a function that neither returns a promise nor calls back is 
   assert.match(stderr, /last/);
 });
 
-test("as a program: a promise that cannot settle any more is a failure", async () => {
+test("as a program: a promise that can no longer settle is a failure", async () => {
   const { code, written } = await runFile("exports.handler = () => new Promise(() => {});", [
     INITIALIZE,
     process3,
@@ -274,7 +274,7 @@ test("as a program: a promise that cannot settle any more is a failure", async (
   assert.deepEqual([code, written], [1, [status("initialize")]]);
 });
 
-test("as a program: a function that is not there is told by name", async () => {
+test("as a program: the error for a missing function names it", async () => {
   for (const [name, message] of [
     ["other.handler", /no function other\.handler/],
     ["index.other", /exports no function other/],

@@ -1,4 +1,4 @@
-// Whatever arrives in whatever pieces: what a processor is given is what JSON.parse makes of the line.
+// Checks that a processor receives what JSON.parse makes of each line, however the bytes are split.
 
 import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
@@ -10,7 +10,7 @@ import { kcl } from "../kcl.mjs";
 const ROUNDS = 4_000;
 const nothing = () => new Writable({ write: (_chunk, _encoding, done) => done() });
 
-/** What the client makes of the bytes, given in those pieces. */
+/** What the client reads from the bytes in those pieces. */
 async function read(pieces) {
   const given = [];
   const processor = {
@@ -26,7 +26,7 @@ async function read(pieces) {
   return given;
 }
 
-/** The same from the whole lines. */
+/** What JSON.parse reads from the whole lines. */
 function obvious(text) {
   const given = [];
   for (const line of text.split("\n").filter((part) => part.trim() !== "")) {

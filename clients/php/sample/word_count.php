@@ -2,9 +2,9 @@
 
 declare(strict_types=1);
 
-// Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint,
-// so that a restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless
-// a process dies between the two; then the words since the last checkpoint are.
+// Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+// checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+// between the two, it counts the words since the last checkpoint twice.
 
 require __DIR__ . '/../src/KinesisMultilang.php';
 
@@ -33,7 +33,7 @@ final class WordCount extends RecordProcessor
         $this->shardId = $shardId;
         $folder = getenv('WORD_COUNT_DIR');
         $this->file = $folder === false ? null : "$folder/$shardId.json";
-        // Without a checkpoint all records come again, and counting begins at nothing.
+        // Without a checkpoint all records arrive again, so counting starts at zero.
         if ($this->file !== null && ctype_digit($sequenceNumber) && is_file($this->file)) {
             $this->counts = json_decode(file_get_contents($this->file), true, 512, JSON_THROW_ON_ERROR);
         }
@@ -82,7 +82,7 @@ final class WordCount extends RecordProcessor
         try {
             $checkpointer->checkpoint();
         } catch (CheckpointError $error) {
-            // Another worker has the shard now; leaseLost is on its way.
+            // Another worker holds the shard now; leaseLost follows.
             if ($error->getMessage() !== 'ShutdownException') {
                 throw $error;
             }

@@ -2,10 +2,10 @@
 
 declare(strict_types=1);
 
-// Kinesis record processors in PHP: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one
-// shard. The client reads an action, calls its method and writes its status; between the two there are
-// only checkpoints. A method that throws ends the process without a status, so that the daemon delivers
-// the records again.
+// Runs a Kinesis record processor in PHP for one shard. It speaks the MultiLangDaemon protocol on
+// STDIN and STDOUT. The client reads an action, calls its method and writes its status. Only
+// checkpoints come in between. If a method throws, the process ends without a status, so the daemon
+// delivers the records again.
 
 namespace KinesisMultilang;
 
@@ -14,8 +14,8 @@ use RuntimeException;
 use Throwable;
 
 /**
- * A checkpoint that was not stored. The message is the daemon's word for why: with `ShutdownException`
- * another worker has the lease, or the daemon has gone.
+ * A checkpoint was not stored. The message is the daemon's error name. `ShutdownException`: another
+ * worker holds the lease, or the daemon is gone.
  */
 final class CheckpointError extends RuntimeException
 {
@@ -26,7 +26,7 @@ final class MalformedMessage extends RuntimeException
 {
 }
 
-/** A record of the shard. The order of the records in a batch is that of the shard. */
+/** One record. The records of a batch are in the order of the shard. */
 final class Record
 {
     /** @var string the payload, decoded */
@@ -35,7 +35,7 @@ final class Record
     public $partitionKey;
     /** @var string up to 128 digits */
     public $sequenceNumber;
-    /** @var int the place inside a KPL aggregate, or 0 */
+    /** @var int the position inside a KPL aggregate, or 0 */
     public $subSequenceNumber;
     /** @var int|null milliseconds since 1970 */
     public $approximateArrivalTimestamp;
@@ -61,7 +61,8 @@ abstract class RecordProcessor
     private $process;
 
     /**
-     * @param string $sequenceNumber where the processor begins: digits, or `TRIM_HORIZON`, `LATEST` or
+     * @param string $sequenceNumber where the processor starts: digits, or `TRIM_HORIZON`, `LATEST`
+     * or
      *   `AT_TIMESTAMP` without a checkpoint
      */
     public function initialize(string $shardId, string $sequenceNumber, int $subSequenceNumber): void
@@ -70,7 +71,7 @@ abstract class RecordProcessor
 
     /**
      * @param list<Record> $records
-     * @param int|null $millisBehindLatest how far the tip of the shard is ahead
+     * @param int|null $millisBehindLatest how far the batch is behind the tip of the shard
      */
     abstract public function processRecords(
         array $records,
@@ -78,21 +79,21 @@ abstract class RecordProcessor
         ?int $millisBehindLatest
     ): void;
 
-    /** Another worker has the shard: checkpoints are no longer possible. */
+    /** Another worker holds the shard: checkpoints are no longer possible. */
     public function leaseLost(): void
     {
     }
 
-    /** Must call `$checkpointer->checkpoint()`, or the children of the shard never start. */
+    /** Must call `$checkpointer->checkpoint()`, or the shard's child shards never start. */
     abstract public function shardEnded(Checkpointer $checkpointer): void;
 
-    /** The last chance to checkpoint: the daemon stops or hands the shard over. */
+    /** The daemon stops or hands the shard over: the last chance to checkpoint. */
     public function shutdownRequested(Checkpointer $checkpointer): void
     {
     }
 
     /**
-     * Writes to the daemon's log with shard and level, or to STDERR under a daemon that cannot take it.
+     * Writes to the daemon's log with shard and level, or to STDERR if the daemon has no such log.
      *
      * @param string $level `debug`, `info`, `warn` or `error`
      */
@@ -112,10 +113,10 @@ abstract class RecordProcessor
     }
 }
 
-/** Stores how far the shard is processed. It works until the action that brought it is answered. */
+/** Stores how far the shard is processed. It is valid until its action is answered. */
 final class Checkpointer
 {
-    /** Tried again after 0.2 s, doubling to 5 s, about 12 s in all. */
+    /** Retried after 0.2 s, doubling to 5 s, about 12 s in all. */
     private const RETRYABLE = ['ThrottlingException', 'KinesisClientLibDependencyException'];
     private const ATTEMPTS = 8;
     private const FIRST_WAIT_SECONDS = 0.2;
@@ -139,12 +140,12 @@ final class Checkpointer
     }
 
     /**
-     * Without arguments: at the end of all records delivered so far; in `shardEnded` that finishes the
-     * shard.
+     * Without arguments, stores the end of all records delivered so far. In `shardEnded` that
+     * finishes the shard.
      *
      * @param Record|string|null $at a record, or a sequence number
-     * @param int|null $subSequenceNumber the place inside a KPL aggregate
-     * @throws CheckpointError after the retries, where those can help
+     * @param int|null $subSequenceNumber the position inside a KPL aggregate
+     * @throws CheckpointError errors that can be retried have been retried
      */
     public function checkpoint($at = null, ?int $subSequenceNumber = null): void
     {
@@ -169,7 +170,7 @@ final class Checkpointer
                 throw new CheckpointError($error);
             }
             $wait = min(self::FIRST_WAIT_SECONDS * 2 ** ($attempt - 1), self::LONGEST_WAIT_SECONDS);
-            // Workers that were throttled together must not come back together.
+            // Workers that were throttled together must not retry together.
             ($this->sleep)($wait * (0.5 + mt_rand() / mt_getrandmax() / 2));
         }
     }
@@ -182,7 +183,7 @@ final class Checkpointer
 }
 
 /**
- * Messages as lines of JSON. Lines may be of any length.
+ * Messages as lines of JSON. A line may have any length.
  *
  * @internal
  */
@@ -208,7 +209,9 @@ final class Lines
         [$this->input, $this->output, $this->error] = [$input, $output, $error];
     }
 
-    /** @return array<string, mixed>|null the next action that this client knows; null at the end */
+    /**
+     * @return array<string, mixed>|null the next action that this client knows, or null at the end
+     */
     public function readAction(): ?array
     {
         while (($message = $this->read()) !== null) {
@@ -232,14 +235,14 @@ final class Lines
             }
             $this->ignore($message);
         }
-        throw new CheckpointError('ShutdownException'); // the daemon has gone
+        throw new CheckpointError('ShutdownException'); // the daemon is gone
     }
 
     /** @param array<string, mixed> $message */
     public function write(array $message): void
     {
         $flags = JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_SLASHES;
-        // A line break in front keeps the message whole behind anything that got onto STDOUT.
+        // The line break in front protects the message from anything else on STDOUT.
         $rest = "\n" . json_encode($message, $flags) . "\n";
         while ($rest !== '') {
             $written = @fwrite($this->output, $rest);
@@ -256,14 +259,14 @@ final class Lines
         fwrite($this->error, "$line\n");
     }
 
-    /** @return array<string, mixed>|null the next message; null at the end of the input */
+    /** @return array<string, mixed>|null the next message, or null at the end of the input */
     private function read(): ?array
     {
         while (($line = fgets($this->input)) !== false) {
             if (trim($line) === '') {
                 continue;
             }
-            // A list of JSON would become an array, too.
+            // A JSON list would become an array too.
             if (ltrim($line)[0] !== '{') {
                 throw self::malformed($line);
             }
@@ -309,14 +312,17 @@ final class Process
     private $lines;
     /** @var callable(float): void */
     private $sleep;
-    /** @var list<resource> what stands in place of descriptors 0 and 1; open as long as the process */
+    /**
+     * @var list<resource> the replacements of descriptors 0 and 1; open as long as the process runs
+     */
     private static $replacements = [];
 
     /**
      * @param resource $input
      * @param resource $output
      * @param resource $error
-     * @param callable(float): void|null $sleep waits between attempts to checkpoint, given seconds
+     * @param callable(float): void|null $sleep waits between attempts to checkpoint; it receives
+     * seconds
      */
     public function __construct(
         RecordProcessor $processor,
@@ -334,9 +340,10 @@ final class Process
     }
 
     /**
-     * Runs the processor on STDIN and STDOUT and ends the process: with 0 at the end of STDIN, with 1 after
-     * an error. From now on both belong to the protocol: what PHP, its extensions or child processes print
-     * goes to STDERR, and for them STDIN is empty. The constants STDIN and STDOUT are closed.
+     * Runs the processor on STDIN and STDOUT, then ends the process: with 0 at the end of STDIN,
+     * with 1 after an error. From now on both belong to the protocol. Whatever PHP, its extensions
+     * or child processes print goes to STDERR, and their STDIN is empty. The constants STDIN and
+     * STDOUT are closed.
      */
     public static function main(RecordProcessor $processor): void
     {
@@ -351,13 +358,13 @@ final class Process
     }
 
     /**
-     * Answers one action after the other until the end of the input.
+     * Handles one action after the other until the end of the input.
      *
      * @throws Throwable what the processor throws
      */
     public function run(): void
     {
-        // Nothing here holds the batch: its memory is free before the next one is read.
+        // Nothing here holds the batch, so its memory is free before the next one is read.
         while ($this->answerNext()) {
         }
     }
@@ -385,7 +392,7 @@ final class Process
         return true;
     }
 
-    /** @param array<string, mixed> $action its records are taken out of it */
+    /** @param array<string, mixed> $action the method removes its records */
     private function call(array &$action, Checkpointer $checkpointer): void
     {
         switch ($action['action']) {
@@ -398,7 +405,7 @@ final class Process
                 break;
             case 'processRecords':
                 $records = array_map([self::class, 'record'], $action['records']);
-                // Else the payloads would be held twice while they are processed.
+                // Otherwise the payloads would be in memory twice while they are processed.
                 unset($action['records']);
                 $behind = $action['millisBehindLatest'] ?? null;
                 $this->processor->processRecords($records, $checkpointer, $behind);
@@ -423,8 +430,8 @@ final class Process
     /** @return array{resource, resource} */
     private static function takeStreams(): array
     {
-        // Each is a duplicate; the descriptor that is then closed is the lowest free one, and the next to
-        // be opened takes its place.
+        // Each is a duplicate. Closing a descriptor makes it the lowest free one, so the next file
+        // that is opened replaces it.
         $input = fopen('php://fd/0', 'rb');
         $output = fopen('php://fd/1', 'wb');
         fclose(STDIN);

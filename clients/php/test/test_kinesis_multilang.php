@@ -26,7 +26,7 @@ const RECORD = ['data' => 'Y2F0', 'partitionKey' => "schl\u{fc}ssel\u{2028}", 's
     'approximateArrivalTimestamp' => 1700000000123, 'subSequenceNumber' => 3, 'action' => 'record'];
 const PROCESS = ['action' => 'processRecords', 'records' => [RECORD], 'millisBehindLatest' => 5];
 
-/** Its processRecords is a closure; the other methods note what they were given. */
+/** Its processRecords is a closure. The other methods record what they received. */
 final class Closures extends RecordProcessor
 {
     /** @var list<array> */
@@ -177,7 +177,7 @@ $tests = [
         same([5, 1], [$behind, $count]);
         same(['cat', RECORD['partitionKey'], SEQUENCE_NUMBER, 3, 1700000000123], array_values(get_object_vars($record)));
     },
-    'keeps bytes that are no text' => static function (): void {
+    'keeps bytes that are not text' => static function (): void {
         $data = null;
         $processor = new Closures(static function (array $records) use (&$data): void {
             $data = $records[0]->data;
@@ -199,7 +199,7 @@ $tests = [
         $request = ['action' => 'checkpoint', 'sequenceNumber' => SEQUENCE_NUMBER, 'subSequenceNumber' => 3];
         same($request, play($atRecord, PROCESS, ack())->written[0]);
     },
-    'tries throttled checkpoints again' => static function (): void {
+    'retries throttled checkpoints' => static function (): void {
         $errors = ['ThrottlingException', 'KinesisClientLibDependencyException', 'ThrottlingException'];
         $played = play(checkpointing(), PROCESS, ...array_map('ack', [...$errors, null]));
         same([null, 5, 3], [$played->failure, count($played->written), count($played->waits)]);
@@ -212,14 +212,14 @@ $tests = [
         same(['ThrottlingException', 8], [$played->failure->getMessage(), count($played->written)]);
         same(true, max($played->waits) <= 5.0);
     },
-    'does not try again what cannot succeed' => static function (): void {
+    'does not retry errors that cannot succeed' => static function (): void {
         foreach (['ShutdownException', 'InvalidStateException', 'NullPointerException'] as $error) {
             $played = play(checkpointing(), PROCESS, ack($error));
             same(CheckpointError::class, get_class($played->failure));
             same([$error, 1], [$played->failure->getMessage(), count($played->written)]);
         }
     },
-    'takes another message than the answer for an error' => static function (): void {
+    'reports any other message than the response as an error' => static function (): void {
         same('InvalidStateException', play(checkpointing(), PROCESS, PROCESS)->failure->getMessage());
         same('ShutdownException', play(checkpointing(), PROCESS)->failure->getMessage());
         same(null, play(checkpointing(), PROCESS, ['action' => 'dance'], ack())->failure);
@@ -245,7 +245,7 @@ $tests = [
         same([status('initialize')], $played->written);
         same(true, strpos($played->errors, 'dance') !== false);
     },
-    'takes what is no message for an error' => static function (): void {
+    'reports a line that is not a message as an error' => static function (): void {
         foreach (['null', '7', '[]', '{', '{"action":"initialize"', "{\"action\":\"\xff\"}"] as $line) {
             same(MalformedMessage::class, get_class(play(new Closures(), $line)->failure ?? new stdClass()), $line);
         }
@@ -263,7 +263,7 @@ $tests = [
         same([$size, $size, $size], array_column($seen, 0));
         same(true, $seen[2][1] - $seen[0][1] < 1024 * 1024, 'memory grows with each batch');
     },
-    'logs to a daemon that understands it' => static function (): void {
+    'logs to a daemon that supports it' => static function (): void {
         $talking = new Closures(static function ($records, $checkpointer, $behind, Closures $processor): void {
             $processor->log('warn', "slow \xff");
         });
@@ -290,7 +290,7 @@ $tests = [
         same(['', 1], [$out, $code]);
         same(true, strpos($error, 'no such file') !== false);
     },
-    'ends the process with an error when memory is short' => static function (): void {
+    'ends the process with an error when memory runs out' => static function (): void {
         [$out, , $code] = runProgram("str_repeat('A', 64 * 1024 * 1024);");
         same(['', 255], [$out, $code]);
     },

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Counts words: each record is one UTF-8 word.
 
-The counts of a shard are stored before each checkpoint, so that a restart goes on from numbers that belong to its
-checkpoint. Nothing is counted twice unless a process dies between the two.
+The sample stores a shard's counts before each checkpoint, so a restart continues from counts that
+match the checkpoint. If the process dies between the two, it counts the words since the last
+checkpoint twice.
 """
 
 import json
@@ -27,7 +28,7 @@ class WordCount(RecordProcessorBase):
 
     def initialize(self, initialize_input):
         self.shard_id = initialize_input.shard_id
-        # Without a checkpoint all records come again, and counting begins at nothing.
+        # Without a checkpoint all records arrive again, so counting starts at zero.
         if DIRECTORY and (initialize_input.sequence_number or "").isdigit():
             self.counts = read_counts(self.file)
 
@@ -60,7 +61,7 @@ class WordCount(RecordProcessorBase):
         try:
             checkpointer.checkpoint()
         except CheckpointError as error:
-            # Another worker has the shard now; lease_lost() is on its way.
+            # Another worker holds the shard now; lease_lost() follows.
             if error.value != "ShutdownException":
                 raise
 
@@ -78,7 +79,7 @@ def read_counts(path):
 
 
 def write_counts(path, counts):
-    """All or nothing: whoever reads the file sees the old counts or the new ones."""
+    """Replaces the file atomically: a reader sees the old counts or the new ones."""
     draft = f"{path}.{os.getpid()}.tmp"
     with open(draft, "w", encoding="utf-8") as file:
         json.dump(counts, file, ensure_ascii=False)

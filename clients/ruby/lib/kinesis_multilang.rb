@@ -1,17 +1,18 @@
 # frozen_string_literal: true
 
-# Kinesis record processors in Ruby: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one shard.
+# Runs a Kinesis record processor in Ruby for one shard. It speaks the MultiLangDaemon protocol on
+# STDIN and STDOUT.
 #
-# An action is read, its method is called, its status is written; the only thing in between are checkpoints. A
-# method that raises ends the process without a status, so that its records come again. Names are those of the
-# aws-kclrb gem: moving from it is a change of one `require`.
+# The client reads an action, calls its method and writes its status. Only checkpoints come in
+# between. If a method raises, the process ends without a status, so the daemon delivers the records
+# again. The names are those of the aws-kclrb gem: to move from it, change one `require`.
 
 require 'json'
 
 module Aws
   module KCLrb
-    # A checkpoint that was not stored. {#value} is the daemon's word for why: with `ShutdownException` another
-    # worker has the lease, or the daemon has gone.
+    # A checkpoint was not stored. {#value} is the daemon's error name. `ShutdownException`: another
+    # worker holds the lease, or the daemon is gone.
     class CheckpointError < RuntimeError
       # @return [String]
       attr_reader :value
@@ -25,9 +26,9 @@ module Aws
     # The daemon sent something that is not a message.
     class MalformedAction < RuntimeError; end
 
-    # Stores how far the shard is processed. It lives until the action that brought it is answered.
+    # Stores how far the shard is processed. It is valid until its action is answered.
     class Checkpointer
-      # Tried again after 0.2 s, doubling to 5 s, about 12 s in all.
+      # Retried after 0.2 s, doubling to 5 s, about 12 s in all.
       RETRYABLE = %w[ThrottlingException KinesisClientLibDependencyException].freeze
       ATTEMPTS = 8
       FIRST_WAIT_SECONDS = 0.2
@@ -42,12 +43,13 @@ module Aws
         @finished = false
       end
 
-      # Without arguments: at the end of all records delivered so far; in `shard_ended` that finishes the shard.
-      # Threads may call it side by side: their checkpoints are sent one after the other.
+      # Without arguments, stores the end of all records delivered so far. In `shard_ended` that
+      # finishes the shard. Several threads may call it; their checkpoints are sent one after the
+      # other.
       #
       # @param at [String, Hash, nil] a sequence number, or a record
-      # @param sub_sequence_number [Integer, nil] the place inside a KPL aggregate
-      # @raise [CheckpointError] after the retries where those can help
+      # @param sub_sequence_number [Integer, nil] the position inside a KPL aggregate
+      # @raise [CheckpointError] errors that can be retried have been retried
       def checkpoint(at = nil, sub_sequence_number = nil)
         at, sub_sequence_number = at.values_at('sequenceNumber', 'subSequenceNumber') if at.is_a?(Hash)
         @turn.synchronize do
@@ -57,7 +59,7 @@ module Aws
         end
       end
 
-      # Waits for the checkpoint of another thread; no more after that.
+      # Waits for another thread's checkpoint, then refuses further ones.
       # @api private
       def finish
         @turn.synchronize { @finished = true }
@@ -78,7 +80,8 @@ module Aws
       end
     end
 
-    # Processor of aws-kclrb before version 2: `shutdown` stands for the end of the lease and of the shard.
+    # The processor of aws-kclrb before version 2. `shutdown` is called both when the lease is lost
+    # and when the shard ends.
     # @abstract
     class RecordProcessorBase
       def init_processor(_shard_id); end
@@ -87,8 +90,8 @@ module Aws
         raise NotImplementedError, "#{self.class} needs process_records(records, checkpointer)"
       end
 
-      # @param reason [String] `TERMINATE` at the end of the shard (call `checkpointer.checkpoint`), `ZOMBIE` when
-      #   another worker has the lease and checkpoints are no longer possible
+      # @param reason [String] `TERMINATE` at the end of the shard (call `checkpointer.checkpoint`).
+      #   `ZOMBIE` if another worker holds the lease; checkpoints are no longer possible.
       def shutdown(_checkpointer, _reason)
         raise NotImplementedError, "#{self.class} needs shutdown(checkpointer, reason)"
       end
@@ -97,10 +100,10 @@ module Aws
     end
 
     module V2
-      # What every method of a processor is given.
+      # What every method of a processor receives.
       class Input
-        # Writes to the daemon's log with shard and level (`debug`, `info`, `warn`, `error`), or to STDERR under a
-        # daemon that cannot take it.
+        # Writes to the daemon's log with shard and level (`debug`, `info`, `warn`, `error`), or to
+        # STDERR if the daemon has no such log.
         def log(level, message)
           @process ? @process.log(level, message) : warn("#{level}: #{message}")
         end
@@ -112,7 +115,8 @@ module Aws
         end
       end
 
-      # Where the processor begins: digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` without a checkpoint.
+      # Where the processor starts: digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` without a
+      # checkpoint.
       class InitializeInput < Input
         attr_reader :shard_id, :sequence_number, :sub_sequence_number
 
@@ -124,8 +128,9 @@ module Aws
         end
       end
 
-      # Records in the order of the shard, each a Hash with the keys `data` (base64: `record['data'].unpack1('m')`),
-      # `partitionKey`, `sequenceNumber`, `subSequenceNumber` and `approximateArrivalTimestamp` (ms since 1970).
+      # Records in the order of the shard. Each is a Hash with the keys `data` (base64:
+      # `record['data'].unpack1('m')`), `partitionKey`, `sequenceNumber`, `subSequenceNumber` and
+      # `approximateArrivalTimestamp` (ms since 1970).
       class ProcessRecordsInput < Input
         attr_reader :records, :millis_behind_latest, :checkpointer
 
@@ -150,7 +155,7 @@ module Aws
 
       class ShutdownRequestedInput < ShardEndedInput; end
 
-      # Answers the actions of the daemon for one shard.
+      # Handles the actions of the daemon for one shard.
       # @abstract
       class RecordProcessorBase
         def init_processor(_initialize_input); end
@@ -159,15 +164,15 @@ module Aws
           raise NotImplementedError, "#{self.class} needs process_records(process_records_input)"
         end
 
-        # Another worker has the shard: checkpoints are no longer possible.
+        # Another worker holds the shard: checkpoints are no longer possible.
         def lease_lost(_lease_lost_input); end
 
-        # Must call `checkpointer.checkpoint`, or the children of the shard never start.
+        # Must call `checkpointer.checkpoint`, or the shard's child shards never start.
         def shard_ended(_shard_ended_input)
           raise NotImplementedError, "#{self.class} needs shard_ended(shard_ended_input)"
         end
 
-        # The last chance to checkpoint: the daemon stops or hands the shard over.
+        # The daemon stops or hands the shard over: the last chance to checkpoint.
         def shutdown_requested(_shutdown_requested_input); end
       end
     end
@@ -213,10 +218,10 @@ module Aws
 
           ignore(message)
         end
-        raise CheckpointError, 'ShutdownException' # the daemon has gone
+        raise CheckpointError, 'ShutdownException' # the daemon is gone
       end
 
-      # A line break in front keeps the message whole behind anything that got onto STDOUT without one.
+      # The line break in front protects the message from anything on STDOUT that has no line end.
       def write(message)
         @writing.synchronize do
           @output.write("\n#{JSON.generate(message)}\n")
@@ -231,11 +236,11 @@ module Aws
       end
     end
 
-    # The main loop. With STDIN and STDOUT (the defaults), those belong to the protocol from now on: what Ruby, C code
-    # or child processes print goes to STDERR, and for them STDIN is empty.
+    # The main loop. By default the protocol uses STDIN and STDOUT. From then on, whatever Ruby, C
+    # code or child processes print goes to STDERR, and their STDIN is empty.
     class KCLProcess
       # @param processor [V2::RecordProcessorBase, RecordProcessorBase]
-      # @param sleeper [#call] waits between attempts to checkpoint, given seconds
+      # @param sleeper [#call] waits between attempts to checkpoint; it receives seconds
       def initialize(processor, input = nil, output = nil, error = $stderr, sleeper: Kernel.method(:sleep))
         @processor = processor
         @legacy = processor.respond_to?(:shutdown) && !processor.respond_to?(:shard_ended)
@@ -244,7 +249,7 @@ module Aws
         @lines = Lines.new(input || take($stdin, File::NULL), output || take($stdout, $stderr), error)
       end
 
-      # Answers one action after the other until the end of the input.
+      # Handles one action after the other until the end of the input.
       # @raise whatever the processor raises: Ruby then ends with a backtrace on STDERR and status 1
       def run
         nil while answer(@lines.read_action) # no variable keeps a batch while the next one is read

@@ -1,9 +1,9 @@
 #!/usr/bin/env ruby
 # frozen_string_literal: true
 
-# Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint, so that a
-# restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless a process dies between
-# the two; then the words since the last checkpoint are.
+# Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+# checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+# between the two, it counts the words since the last checkpoint twice.
 
 require 'json'
 require_relative '../lib/kinesis_multilang'
@@ -15,7 +15,7 @@ class WordCount < Aws::KCLrb::V2::RecordProcessorBase
   def init_processor(initialize_input)
     @shard_id = initialize_input.shard_id
     @next_checkpoint = 0.0
-    # Without a checkpoint all records come again, and counting begins at nothing.
+    # Without a checkpoint all records arrive again, so counting starts at zero.
     continues = DIRECTORY && initialize_input.sequence_number.to_s.match?(/\A\d+\z/) && File.exist?(file)
     @counts = continues ? JSON.parse(File.read(file, encoding: 'UTF-8')) : {}
     @counts.default = 0
@@ -63,7 +63,7 @@ class WordCount < Aws::KCLrb::V2::RecordProcessorBase
     end
     checkpointer.checkpoint
   rescue Aws::KCLrb::CheckpointError => e
-    # Another worker has the shard now; lease_lost is on its way.
+    # Another worker holds the shard now; lease_lost follows.
     raise unless e.value == 'ShutdownException'
   end
 

@@ -18,7 +18,7 @@ class KinesisMultilangTest < Minitest::Test
 
   Played = Struct.new(:written, :errors, :waits, :failure)
 
-  # A processor whose process_records is a block; the other methods write down what they were given.
+  # A processor whose process_records is a block. The other methods record what they received.
   class Blocks < Aws::KCLrb::V2::RecordProcessorBase
     attr_reader :seen
 
@@ -112,7 +112,7 @@ class KinesisMultilangTest < Minitest::Test
     end
   end
 
-  def test_tries_throttled_checkpoints_again
+  def test_retries_throttled_checkpoints
     errors = %w[ThrottlingException KinesisClientLibDependencyException ThrottlingException]
     played = play(checkpointing, PROCESS, *errors.map { |error| ack(error) }, ack)
     assert_nil played.failure
@@ -128,7 +128,7 @@ class KinesisMultilangTest < Minitest::Test
     assert_operator played.waits.max, :<=, 5.0
   end
 
-  def test_does_not_try_again_what_cannot_succeed
+  def test_does_not_retry_errors_that_cannot_succeed
     %w[ShutdownException InvalidStateException IllegalArgumentException NullPointerException].each do |error|
       played = play(checkpointing, PROCESS, ack(error))
       assert_instance_of CheckpointError, played.failure
@@ -136,7 +136,7 @@ class KinesisMultilangTest < Minitest::Test
     end
   end
 
-  def test_another_message_than_the_answer_is_an_error
+  def test_any_other_message_than_the_response_is_an_error
     assert_equal 'InvalidStateException', play(checkpointing, PROCESS, PROCESS).failure.value
     assert_equal 'ShutdownException', play(checkpointing, PROCESS).failure.value
     assert_nil play(checkpointing, PROCESS, { 'action' => 'dance' }, ack).failure
@@ -168,7 +168,7 @@ class KinesisMultilangTest < Minitest::Test
     assert_empty played.written
   end
 
-  def test_methods_that_a_processor_cannot_do_without
+  def test_required_methods_of_a_processor
     bare = Class.new(Aws::KCLrb::V2::RecordProcessorBase).new
     [PROCESS, { 'action' => 'shardEnded' }].each do |message|
       assert_instance_of NotImplementedError, play(bare, message).failure
@@ -197,7 +197,7 @@ class KinesisMultilangTest < Minitest::Test
     assert_includes played.errors, 'dance'
   end
 
-  def test_what_is_no_message_is_an_error
+  def test_a_line_that_is_not_a_message_is_an_error
     ['null', '7', '{', '{"action":"initialize"'].each { |line| refute_nil play(Blocks.new, line).failure, line }
   end
 
@@ -208,7 +208,7 @@ class KinesisMultilangTest < Minitest::Test
     assert_equal 16 * 1024 * 1024, length
   end
 
-  def test_log_goes_to_a_daemon_that_understands_it
+  def test_log_goes_to_a_daemon_that_supports_it
     talking = Blocks.new { |input| input.log('warn', 'slow') }
     without = play(talking, PROCESS)
     assert_equal [status('processRecords')], without.written

@@ -1,6 +1,6 @@
-//! Counts words: each record is one UTF-8 word. The counts of a shard are stored before each checkpoint, so that a
-//! restart goes on from numbers that belong to its checkpoint. Nothing is counted twice unless a process dies between
-//! the two; then the words since the last checkpoint are.
+//! Counts words: each record is one UTF-8 word. The sample stores a shard's counts before each
+//! checkpoint, so a restart continues from counts that match the checkpoint. If the process dies
+//! between the two, it counts the words since the last checkpoint twice.
 
 use kcl::json::{quote, Json};
 use kcl::{CheckpointError, Checkpointer, Daemon, InitializeInput, ProcessRecordsInput, RecordProcessor, Result};
@@ -23,7 +23,7 @@ impl RecordProcessor for WordCount {
     fn initialize(&mut self, input: &InitializeInput, _daemon: &mut Daemon) -> Result {
         self.shard_id = input.shard_id.clone();
         let checkpoint = &input.sequence_number;
-        // Without a checkpoint all records come again, and counting begins at nothing.
+        // Without a checkpoint all records arrive again, so counting starts at zero.
         if checkpoint.is_empty() || !checkpoint.bytes().all(|b| b.is_ascii_digit()) {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl WordCount {
             fs::rename(&draft, &file)?;
         }
         match checkpointer.checkpoint() {
-            // Another worker has the shard now; lease_lost is on its way.
+            // Another worker holds the shard now; lease_lost follows.
             Err(error) if error.downcast_ref().is_some_and(CheckpointError::is_shutdown) => Ok(()),
             stored => stored,
         }

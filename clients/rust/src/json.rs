@@ -1,9 +1,9 @@
-//! JSON with nothing but the standard library: as much of it as the protocol needs.
+//! The part of JSON that the protocol needs, with only the standard library.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// One value. Numbers keep their text, since not every one of them fits a machine type.
+/// One value. A number keeps its text, because not every number fits a machine type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
     Null,
@@ -14,7 +14,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Where a text stopped being JSON.
+/// The position where the text stopped being JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotJson {
     pub at: usize,
@@ -37,7 +37,7 @@ impl Json {
         reader.end().map(|()| value)
     }
 
-    /// A member of an object; null when there is none.
+    /// A member of an object, or null if there is none.
     pub fn get(&self, key: &str) -> &Json {
         let Json::Object(members) = self else { return &Json::Null };
         members.iter().rfind(|(name, _)| name == key).map_or(&Json::Null, |(_, value)| value)
@@ -50,7 +50,7 @@ impl Json {
         }
     }
 
-    /// Whole numbers only.
+    /// Accepts whole numbers only.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Json::Number(text) => text.parse().ok(),
@@ -74,7 +74,7 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// Reads a text value by value, without building what nobody asks for.
+/// Reads a text value by value, and builds only the values that the caller requests.
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         Reader { text, at: 0 }
     }
 
-    /// Nothing but blanks may be left.
+    /// Fails unless only blanks are left.
     pub(crate) fn end(&mut self) -> Result<(), NotJson> {
         self.peek().map_or(Ok(()), |_| self.fail())
     }
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whatever comes next.
+    /// Reads the next value, of any type.
     pub(crate) fn value(&mut self, depth: usize) -> Result<Json, NotJson> {
         if depth > DEEPEST {
             return self.fail();
@@ -146,7 +146,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Calls `member` with each key, to read the value behind it.
+    /// Calls `member` with each key. `member` reads the value.
     pub(crate) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), NotJson>,
@@ -182,13 +182,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes of a string that is base64 without escapes; else nothing, and the string is still to be read.
+    /// The bytes of a string that is base64 without escapes. Otherwise nothing, and the string is
+    /// not consumed.
     pub(crate) fn base64(&mut self) -> Option<Vec<u8>> {
         if self.peek() != Some(b'"') {
             return None;
         }
         let rest = &self.text[self.at + 1..];
-        // Finds the end many bytes at a time, as nothing here does that looks at what stands before it.
+        // `find` checks many bytes at a time, unlike any loop that inspects each byte.
         let end = rest.find('"')?;
         let bytes = decode_base64(&rest.as_bytes()[..end])?;
         self.at += 1 + end + 1;
@@ -214,7 +215,7 @@ impl<'a> Reader<'a> {
         self.at += 1;
         loop {
             let rest = &self.text[self.at..];
-            // Almost always the closing quote: then nothing is copied.
+            // Almost always this is the closing quote, and nothing is copied.
             let Some(plain) = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < b' ') else {
                 return self.fail();
             };
@@ -242,7 +243,7 @@ impl<'a> Reader<'a> {
         Ok(['"', '\\', '/', '\u{8}', '\u{c}', '\n', '\r', '\t'][which])
     }
 
-    /// One `\u`, or two for a character beyond the first 65,536; half a pair is U+FFFD.
+    /// Reads one `\u`, or two for a character beyond the first 65,536. Half a pair becomes U+FFFD.
     fn unicode(&mut self) -> Result<char, NotJson> {
         let first = self.hex()?;
         if (0xd800..0xdc00).contains(&first) && self.text[self.at..].starts_with("\\u") {
@@ -278,7 +279,8 @@ fn is_number(text: &str) -> bool {
 
 const NO_DIGIT: u32 = 1 << 24;
 
-/// For each place in a group of four: what the byte adds to the three that they make, or that it is no digit.
+/// For each position in a group of four digits: the bits that the byte contributes to the three
+/// bytes, or a mark that it is not a digit.
 static DIGITS: [[u32; 256]; 4] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut digits = [[NO_DIGIT; 256]; 4];
@@ -316,7 +318,7 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     (wrong < NO_DIGIT).then_some(bytes)
 }
 
-/// Three bytes out of four digits.
+/// Decodes four digits to three bytes.
 fn group([a, b, c, d]: [u8; 4]) -> u32 {
     DIGITS[0][a as usize] | DIGITS[1][b as usize] | DIGITS[2][c as usize] | DIGITS[3][d as usize]
 }

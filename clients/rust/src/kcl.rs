@@ -1,7 +1,9 @@
-//! Amazon Kinesis record processors in Rust: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one shard.
+//! Runs an Amazon Kinesis record processor in Rust for one shard. It speaks the MultiLangDaemon
+//! protocol on STDIN and STDOUT.
 //!
-//! An action is read, its method is called, its status is written; the only thing in between are checkpoints. A
-//! method that returns an error or panics ends the process without a status, so that its records come again.
+//! The client reads an action, calls its method and writes its status. Only checkpoints come in
+//! between. If a method returns an error or panics, the process ends without a status, so the
+//! daemon delivers the records again.
 
 pub mod json;
 
@@ -14,27 +16,27 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What a processor's methods return; `?` takes any error.
+/// The result of a processor's methods. `?` accepts any error.
 pub type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Answers the actions of the daemon for one shard. Calls are made one at a time.
+/// Handles the actions of the daemon for one shard. The client makes one call at a time.
 pub trait RecordProcessor {
-    /// Comes first, with the checkpoint to go on from.
+    /// Called first, with the checkpoint to continue from.
     fn initialize(&mut self, _input: &InitializeInput, _daemon: &mut Daemon) -> Result {
         Ok(())
     }
 
     fn process_records(&mut self, input: &ProcessRecordsInput, checkpointer: &mut Checkpointer) -> Result;
 
-    /// Another worker has the shard: checkpoints are no longer possible.
+    /// Another worker holds the shard: checkpoints are no longer possible.
     fn lease_lost(&mut self, _daemon: &mut Daemon) -> Result {
         Ok(())
     }
 
-    /// Must call `checkpointer.checkpoint()`, or the children of the shard never start.
+    /// Must call `checkpointer.checkpoint()`, or the shard's child shards never start.
     fn shard_ended(&mut self, checkpointer: &mut Checkpointer) -> Result;
 
-    /// The last chance to checkpoint: the daemon stops or hands the shard over.
+    /// The daemon stops or hands the shard over: the last chance to checkpoint.
     fn shutdown_requested(&mut self, _checkpointer: &mut Checkpointer) -> Result {
         Ok(())
     }
@@ -43,7 +45,7 @@ pub trait RecordProcessor {
 #[derive(Clone, Debug, PartialEq)]
 pub struct InitializeInput {
     pub shard_id: String,
-    /// Digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` when there is no checkpoint yet.
+    /// Digits, or `TRIM_HORIZON`, `LATEST`, `AT_TIMESTAMP` if there is no checkpoint yet.
     pub sequence_number: String,
     pub sub_sequence_number: i64,
 }
@@ -52,11 +54,11 @@ pub struct InitializeInput {
 pub struct ProcessRecordsInput {
     /// In the order of the shard.
     pub records: Vec<Record>,
-    /// How far the tip of the shard is ahead, if the service told.
+    /// How far the batch is behind the tip of the shard, if the service reported it.
     pub millis_behind_latest: Option<i64>,
 }
 
-/// One user record; those of a KPL aggregate share their sequence number.
+/// One user record. The records of a KPL aggregate share their sequence number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
     pub data: Vec<u8>,
@@ -67,12 +69,13 @@ pub struct Record {
     pub approximate_arrival_timestamp: Option<i64>,
 }
 
-/// A checkpoint that was not stored, after the retries where those can help: the daemon's word for why.
+/// A checkpoint was not stored; the field is the daemon's error name. Errors that can be retried
+/// have been retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointError(pub String);
 
 impl CheckpointError {
-    /// Another worker has the lease, or the daemon has gone: stop.
+    /// Another worker holds the lease, or the daemon is gone: stop.
     pub fn is_shutdown(&self) -> bool {
         self.0 == "ShutdownException"
     }
@@ -86,17 +89,17 @@ impl fmt::Display for CheckpointError {
 
 impl Error for CheckpointError {}
 
-/// Tried again after 0.2 s, doubling to 5 s, about 12 s in all.
+/// Retried after 0.2 s, doubling to 5 s, about 12 s in all.
 const RETRYABLE: [&str; 2] = ["ThrottlingException", "KinesisClientLibDependencyException"];
 const ATTEMPTS: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Stores how far the shard is processed. It is lent for the action that brought it.
+/// Stores how far the shard is processed. It is borrowed for the duration of its action.
 pub struct Checkpointer<'a, 'b>(&'a mut Daemon<'b>);
 
 impl Checkpointer<'_, '_> {
-    /// At the end of all records delivered so far; in `shard_ended` this finishes the shard.
+    /// Stores the end of all records delivered so far. In `shard_ended` this finishes the shard.
     pub fn checkpoint(&mut self) -> Result {
         self.store("null", "null")
     }
@@ -134,7 +137,7 @@ impl Checkpointer<'_, '_> {
     }
 }
 
-/// Between 0 and 1, from the seed that the standard library gives each of its hash maps.
+/// Returns a number between 0 and 1, from the random seed of the standard library's hash maps.
 fn random() -> f64 {
     RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }
@@ -148,12 +151,12 @@ pub struct Daemon<'b> {
     logs: bool,
 }
 
-/// Of a line that is no message.
+/// How much of a line that is not a message is shown.
 const SHOWN_CHARS: usize = 200;
 const ACTIONS: [&str; 5] = ["initialize", "processRecords", "leaseLost", "shardEnded", "shutdownRequested"];
 
 impl<'b> Daemon<'b> {
-    /// On streams of one's own, as tests have them; [`run`] takes those of the process.
+    /// Uses other streams, for tests. [`run`] uses those of the process.
     pub fn new(input: impl BufRead + 'b, output: impl Write + 'b, errors: impl Write + 'b) -> Self {
         Daemon {
             input: Box::new(input),
@@ -169,12 +172,12 @@ impl<'b> Daemon<'b> {
         Daemon { sleep: Box::new(sleep), ..self }
     }
 
-    /// Says whether the daemon understands `log`, instead of asking the environment.
+    /// Sets whether the daemon supports `log`, instead of reading the environment.
     pub fn logs(self, logs: bool) -> Self {
         Daemon { logs, ..self }
     }
 
-    /// Answers one action after the other until the end of the input.
+    /// Handles one action after the other until the end of the input.
     pub fn serve(&mut self, processor: &mut impl RecordProcessor) -> Result {
         while let Some(message) = self.read()? {
             let Message { action, initialize, batch, .. } = message;
@@ -194,8 +197,8 @@ impl<'b> Daemon<'b> {
         Ok(())
     }
 
-    /// Writes to the daemon's log with shard and level (debug, info, warn, error), or to STDERR under a daemon that
-    /// cannot take it.
+    /// Writes to the daemon's log with shard and level (debug, info, warn, error), or to STDERR if
+    /// the daemon has no such log.
     pub fn log(&mut self, level: &str, message: &str) -> io::Result<()> {
         if !self.logs {
             return writeln!(self.errors, "{level}: {message}");
@@ -203,7 +206,7 @@ impl<'b> Daemon<'b> {
         self.write(&format!(r#"{{"action":"log","level":{},"message":{}}}"#, quote(level), quote(message)))
     }
 
-    /// The next message. Lines may be of any length; nothing of them is kept.
+    /// Reads the next message. A line may have any length, and its buffer is freed.
     fn read(&mut self) -> Result<Option<Message>> {
         let mut line = String::new();
         while self.input.read_line(&mut line)? > 0 {
@@ -231,11 +234,11 @@ impl<'b> Daemon<'b> {
                 action => self.ignore(action)?,
             }
         }
-        // The daemon has gone.
+        // The daemon is gone.
         Err(CheckpointError("ShutdownException".to_owned()).into())
     }
 
-    /// A line break in front keeps the message whole behind anything that got onto STDOUT without one.
+    /// The line break in front protects the message from anything on STDOUT that has no line end.
     fn write(&mut self, message: &str) -> io::Result<()> {
         self.output.write_all(format!("\n{message}\n").as_bytes())?;
         self.output.flush()
@@ -246,11 +249,12 @@ impl<'b> Daemon<'b> {
     }
 }
 
-/// A message of any action, read from its line in one go: fields that are absent or have another type are empty.
+/// A message of any action, read from its line in one pass. Fields that are missing or have another
+/// type are empty.
 struct Message {
     action: String,
     initialize: InitializeInput,
-    /// What makes it none is an error where it is asked for.
+    /// If it is malformed, the error is reported where the batch is used.
     batch: Batch,
     error: Json,
 }
@@ -346,7 +350,7 @@ impl Reader<'_> {
         Ok(self.value(1)?.as_i64())
     }
 
-    /// Nothing when it is not base64.
+    /// Returns nothing if it is not base64.
     fn data(&mut self) -> std::result::Result<Option<Vec<u8>>, NotJson> {
         if let Some(data) = self.base64() {
             return Ok(Some(data));
@@ -356,9 +360,9 @@ impl Reader<'_> {
     }
 }
 
-/// Runs a processor on STDIN and STDOUT until STDIN is closed; return the code from `main`. On Unix descriptor 1 is
-/// STDERR and descriptor 0 is empty from then on, so that nothing that the program, C code or a child process prints
-/// gets between the messages, and nothing that they read takes messages away.
+/// Runs a processor on STDIN and STDOUT until STDIN is closed. Return its code from `main`. On
+/// Unix, descriptor 1 is STDERR and descriptor 0 is empty from then on. The program, C code and
+/// child processes can then neither print between the messages nor read them.
 pub fn run(mut processor: impl RecordProcessor) -> ExitCode {
     let served = private_pipes()
         .map_err(Into::into)
@@ -378,12 +382,12 @@ fn private_pipes() -> io::Result<(impl BufRead, impl Write)> {
     use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
     use std::os::raw::c_int;
     extern "C" {
-        // The standard library links the C library anyway, but has no name for this.
+        // The standard library links the C library, but exports no `dup2`.
         fn dup2(from: c_int, to: c_int) -> c_int;
     }
     fn take(stream: BorrowedFd, replacement: BorrowedFd) -> io::Result<File> {
         let ours = stream.try_clone_to_owned()?;
-        // SAFETY: two descriptors that are open, no memory.
+        // SAFETY: both descriptors are open, and no memory is involved.
         if unsafe { dup2(replacement.as_raw_fd(), stream.as_raw_fd()) } < 0 {
             return Err(io::Error::last_os_error());
         }

@@ -1,4 +1,5 @@
-//! Random batches, whole and damaged: what a processor is given is what the tree of the line says, read the obvious way.
+//! Checks random batches, intact and damaged: the processor must receive what a plain JSON tree of
+//! the line contains.
 
 use kcl::json::Json;
 use kcl::{Checkpointer, Daemon, ProcessRecordsInput, Record, RecordProcessor, Result};
@@ -20,7 +21,7 @@ impl RecordProcessor for Keep {
     }
 }
 
-/// What the client makes of a line.
+/// What the client reads from a line.
 fn read(line: &str) -> Result<Option<ProcessRecordsInput>> {
     let mut keep = Keep(None);
     let (mut output, mut errors) = (vec![], vec![]);
@@ -28,7 +29,7 @@ fn read(line: &str) -> Result<Option<ProcessRecordsInput>> {
     Ok(keep.0)
 }
 
-/// The same from the tree.
+/// The same, read from the tree.
 fn obvious(line: &str) -> Option<Option<ProcessRecordsInput>> {
     let tree = Json::parse(line).ok()?;
     let Json::Object(_) = tree else { return None };
@@ -106,7 +107,7 @@ impl Random {
         format!("\"{groups}{end}\"")
     }
 
-    /// The fields in any order, now and then without one or with one more.
+    /// The fields in any order, sometimes with one missing or one added.
     fn object(&mut self, fields: Vec<(&str, String)>) -> String {
         let mut parts = vec![];
         for (key, value) in fields {
@@ -145,7 +146,7 @@ impl Random {
 }
 
 #[test]
-fn a_batch_is_what_the_tree_of_its_line_says() {
+fn a_batch_equals_the_tree_of_its_line() {
     let seed = RandomState::new().build_hasher().finish();
     let mut random = Random(seed);
     let mut batches = 0;

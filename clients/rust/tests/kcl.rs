@@ -1,4 +1,5 @@
-//! The client against conversations in memory; only what concerns the process itself needs one.
+//! Tests the client against conversations in memory. Only the tests of the process itself start
+//! one.
 
 use kcl::json::{quote, Json};
 use kcl::{
@@ -30,7 +31,7 @@ fn status(action: &str) -> String {
     format!(r#"{{"action":"status","responseFor":"{action}"}}"#)
 }
 
-/// A processor whose process_records is a function; the other methods write down what they were given.
+/// A processor whose process_records is a function. The other methods record what they received.
 struct Functions<F> {
     process: F,
     seen: Vec<String>,
@@ -155,7 +156,7 @@ fn checkpoint_arguments() {
 }
 
 #[test]
-fn tries_throttled_checkpoints_again() {
+fn retries_throttled_checkpoints() {
     let errors = ["ThrottlingException", "KinesisClientLibDependencyException", "ThrottlingException"].map(failed);
     let played = play(&mut checkpointing(), &[&process(), &errors[0], &errors[1], &errors[2], ACK]);
     played.result.unwrap();
@@ -177,7 +178,7 @@ fn gives_up_after_eight_attempts() {
 }
 
 #[test]
-fn does_not_try_again_what_cannot_succeed() {
+fn does_not_retry_errors_that_cannot_succeed() {
     for error in ["ShutdownException", "InvalidStateException", "IllegalArgumentException", "NullPointerException"] {
         let played = play(&mut checkpointing(), &[&process(), &failed(error)]);
         let failure = played.failure().expect(error);
@@ -187,7 +188,7 @@ fn does_not_try_again_what_cannot_succeed() {
 }
 
 #[test]
-fn another_message_than_the_answer_is_an_error() {
+fn any_other_message_than_the_response_is_an_error() {
     let played = play(&mut checkpointing(), &[&process(), &process()]);
     assert_eq!(played.failure(), Some(&CheckpointError("InvalidStateException".into())));
     assert!(play(&mut checkpointing(), &[&process()]).failure().unwrap().is_shutdown());
@@ -210,7 +211,7 @@ fn ignores_blank_lines_and_unknown_actions() {
 }
 
 #[test]
-fn what_is_no_message_is_an_error() {
+fn a_line_that_is_not_a_message_is_an_error() {
     let wrong_data = process().replace("Y2F0", "Y2F?");
     let half_a_byte = process().replace("Y2F0", "Y2F0Y");
     for line in
@@ -232,7 +233,7 @@ fn a_long_line() {
 }
 
 #[test]
-fn log_goes_to_a_daemon_that_understands_it() {
+fn log_goes_to_a_daemon_that_supports_it() {
     let mut talking = functions(|_, checkpointer| Ok(checkpointer.log("warn", "slow \"\n")?));
     let without = play(&mut talking, &[&process()]);
     assert_eq!((without.written, without.errors.as_str()), (vec![status("processRecords")], "warn: slow \"\n\n"));
@@ -331,7 +332,7 @@ fn start(name: &str) -> (String, String, bool) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A child that fails does not read all of it.
+    // A child that fails does not read the whole input.
     let _ = write!(
         child.stdin.take().unwrap(),
         "{}\n{{\"action\":\"leaseLost\",\"longerThanAnyBuffer\":\"{}\"}}\n",

@@ -1,4 +1,5 @@
-// Imports the SDK's two clients and makes one call with each. Writes its CPU since its launch to STDOUT.
+// Imports the SDK's two clients and makes one call with each. Writes its CPU time since its launch
+// to STDOUT.
 //
 //   node clients.mjs KINESIS_URL DYNAMODB_URL
 import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
@@ -12,7 +13,7 @@ const common = {
   maxAttempts: 1,
 };
 
-/** The table and the iterator need not exist: an answer that says so is one. */
+/** The table and the iterator need not exist: an error response is enough. */
 async function answered(sending) {
   await sending.catch((error) => {
     if (!error.$response && !error.$metadata?.httpStatusCode) throw error;

@@ -1,14 +1,14 @@
-// Asks empty shards in the rhythm of an idle daemon, eight at a time, and makes as many small calls over one more connection
-// as the daemon does to DynamoDB, until it is ended.
+// Polls empty shards in the rhythm of an idle daemon, eight at a time. Over one more connection it
+// makes as many small calls as the daemon makes to DynamoDB. It runs until it is ended.
 //
 //   node idle.mjs URL SHARDS
 import { connection, post } from "./post.mjs";
 
 const [url, shards] = process.argv.slice(2);
 const TOGETHER = 8;
-/** A shard's polls lie so far apart, on average. */
+/** The mean interval between two polls of a shard. */
 const POLL_MS = 1_150;
-/** A lease is renewed so often with KCL's failover time of 10 s, and the lease table looked at. */
+/** How often a lease is renewed, and the lease table scanned, with KCL's failover time of 10 s. */
 const RENEWAL_MS = 3_308;
 const LOOK_MS = 700;
 

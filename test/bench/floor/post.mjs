@@ -1,9 +1,10 @@
-// The barest call of the service: node:http, one kept connection for each agent, a fixed set of headers.
+// The most minimal call to the service: node:http, one persistent connection for each agent, fixed
+// headers.
 import { Agent, request } from "node:http";
 
 export const connection = () => new Agent({ keepAlive: true, maxSockets: 1 });
 
-/** @param onData is given each piece of the answer; resolves at its end. */
+/** @param onData receives each part of the response; resolves at its end. */
 export function post(url, agent, operation, input, onData) {
   const body = JSON.stringify(input);
   const headers = {

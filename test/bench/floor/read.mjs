@@ -1,5 +1,6 @@
-// Reads all records of the fake Kinesis's shards, one connection a shard, and throws them away; with "pipe" it writes as
-// many bytes as a child of the daemon would read to one `cat` a shard, which throws them away. Writes its CPU to STDOUT.
+// Reads all records of the fake Kinesis's shards, with one connection per shard, and discards them.
+// With "pipe" it writes the same number of bytes that a child of the daemon would read to one `cat`
+// per shard, which discards them. Writes its CPU time to STDOUT.
 //
 //   node read.mjs URL SHARDS LIMIT [pipe]
 import { spawn } from "node:child_process";
@@ -7,9 +8,12 @@ import { once } from "node:events";
 import { connection, post } from "./post.mjs";
 
 const [url, shards, limit, pipe] = process.argv.slice(2);
-/** What a record gains on its way to the child: two names with their values, without one of the service's. */
+/**
+ * How many bytes a record gains on its way to the child: two more fields, without one of the
+ * service's.
+ */
 const GAIN_BYTES = 50;
-/** The fake Kinesis begins each answer with these. */
+/** The fake Kinesis starts each response with these. */
 const HEAD = /^\{"MillisBehindLatest":(\d+),"NextShardIterator":"([^"]+)"/;
 
 const gain = Buffer.alloc(GAIN_BYTES * Number(limit), " ");

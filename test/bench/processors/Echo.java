@@ -10,7 +10,10 @@ import kinesismultilang.Kcl.ProcessRecordsInput;
 import kinesismultilang.Kcl.ShardEndedInput;
 import kinesismultilang.Kcl.ShutdownRequestedInput;
 
-/** The echo processor on our Java client. It decodes each record's data. What it notes: see ../go/echochild/main.go. */
+/**
+ * The echo processor on our Java client. It decodes each record's data. ../go/echochild/main.go
+ * describes its notes.
+ */
 public final class Echo implements Kcl.ShardRecordProcessor {
     private static final long NANOS = 1_000_000_000L;
     private final Writer notes;

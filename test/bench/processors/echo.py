@@ -1,6 +1,7 @@
-"""The echo processor in Python, on the client that the argument names: ours or Amazon's, which are alike.
+"""The echo processor in Python, on the client that its argument names: ours or Amazon's, which have
+the same names.
 
-It decodes each record's data. What it notes: see ../go/echochild/main.go.
+It decodes each record's data. ../go/echochild/main.go describes its notes.
 """
 
 import os

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
-# The echo processor on our Ruby client. It decodes each record's data. What it notes: see ../go/echochild/main.go.
+# The echo processor on our Ruby client. It decodes each record's data. ../go/echochild/main.go
+# describes its notes.
 
 require_relative '../../../clients/ruby/lib/kinesis_multilang'
 

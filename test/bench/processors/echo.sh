@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The echo processor on our Bash client. It decodes the data of all records. What it notes: see ../go/echochild/main.go.
+# The echo processor on our Bash client. It decodes the data of all records. ../go/echochild/main.go
+# describes its notes.
 
 # shellcheck source=../../../clients/bash/kcl.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../../clients/bash/kcl.sh"

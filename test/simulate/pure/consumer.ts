@@ -1,5 +1,6 @@
-// The consumer of ../consumer.ts, in callbacks: waits for the parents, works batch after batch, checkpoints now and then, makes
-// the children's leases and stores the end of the shard.
+// The consumer of ../consumer.ts with callbacks. It waits for the parents and processes batch after
+// batch. Sometimes it checkpoints. At the end it creates the child shards' leases and stores the
+// end of the shard.
 
 import { childLease } from "../../../src/leases/holding/childLeases.ts";
 import { standsInTheWay } from "../../../src/leases/lease.ts";
@@ -10,7 +11,7 @@ import { asChild, nextIndex, positionOf, type SimShard } from "../stream.ts";
 import type { Service } from "./service.ts";
 import type { PureTenure } from "./tenure.ts";
 
-/** Nothing will come any more: no need to look often. */
+/** Nothing more will arrive, so frequent reads are not needed. */
 const QUIET_MS = 3_600_000;
 const TROUBLE_MS = 100;
 
@@ -20,8 +21,10 @@ export class PureConsumer {
   readonly #service: Service;
   readonly #leasesAdded: () => void;
   readonly #returned: () => void;
-  #nap: { readonly timer: Event; readonly wake: () => void; readonly news: boolean } | undefined;
-  /** Waits for an answer of the table, as long as the lease is its own. */
+  #nap:
+    | { readonly timer: Event; readonly wake: () => void; readonly endsEarly: boolean }
+    | undefined;
+  /** Whether it waits for a response of the table, while it holds the lease. */
   #isAsking = false;
   #done = 0;
   #stored = 0;
@@ -40,7 +43,7 @@ export class PureConsumer {
     this.#returned = returned;
   }
 
-  /** The lease is lost, or a stop was requested: a nap ends at once. */
+  /** The lease is lost, or a stop was requested: a pause ends at once. */
   interrupt(): void {
     const { process } = this.#service.parts;
     const nap = this.#nap;
@@ -56,7 +59,7 @@ export class PureConsumer {
 
   /** A parent of the shard may have ended. */
   ring(): void {
-    if (this.#nap?.news) this.interrupt();
+    if (this.#nap?.endsEarly) this.interrupt();
   }
 
   waitForParents(): void {
@@ -84,7 +87,7 @@ export class PureConsumer {
     const { invariants, process } = this.#service.parts;
     this.#tenure.look((isOurs) => {
       if (this.#isOver()) return this.#returned();
-      // There was trouble.
+      // The request failed.
       if (!isOurs) return process.timer(TROUBLE_MS, () => this.#begin());
       const { checkpoint } = this.#tenure.lease;
       if (checkpoint.sequenceNumber === "SHARD_END") return this.#returned();
@@ -110,7 +113,7 @@ export class PureConsumer {
       return;
     }
     if (this.#tenure.stopRequested) {
-      // A child may checkpoint when it is told that it will stop.
+      // A child may checkpoint when it receives shutdownRequested.
       if (this.#done === this.#stored || !process.random.chance(0.7)) {
         this.#returned();
         return;
@@ -153,7 +156,7 @@ export class PureConsumer {
       this.#makeChildren();
       return;
     }
-    // A merged child is made only when both parents have leases.
+    // The child of a merge is created only when both parents have leases.
     const other = only.parentShardIds.find((id) => id !== this.#shard.shardId) ?? "";
     this.#until("read", this.#service.read(only.shardId), (child) => {
       if (child) return this.#makeChildren();
@@ -218,12 +221,12 @@ export class PureConsumer {
     return this.#service.parts.scenario.pace;
   }
 
-  /** @param news whether what a parent does ends it. */
-  #sleep(ms: number, wake: () => void, news = false): void {
+  /** @param endsEarly whether an event of a parent ends the pause. */
+  #sleep(ms: number, wake: () => void, endsEarly = false): void {
     const timer = this.#service.parts.process.timer(this.#isOver() ? 0 : ms, () => {
       this.#nap = undefined;
       wake();
     });
-    this.#nap = { timer, wake, news };
+    this.#nap = { timer, wake, endsEarly };
   }
 }

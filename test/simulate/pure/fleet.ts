@@ -1,4 +1,4 @@
-// Workers that decide as coordinators do, and act by callbacks.
+// Workers with the decisions of the coordinator, which act with callbacks.
 
 import { Crew, type CrewParts, type Stop, type Worker } from "../crew.ts";
 import { lead } from "./leader.ts";
@@ -15,7 +15,7 @@ export class PureFleet extends Crew {
       ...this.parts,
       workerId: worker.workerId,
       process: worker.process,
-      heard: (what, about) => {
+      count: (what, about) => {
         this.count(what);
         this.parts.trace(worker.process.name, `${what} ${about}`);
       },

@@ -1,4 +1,5 @@
-// The row of a lease that is held, as src/leases/holding/heldRow.ts keeps it: one writer at a time, a conflict is explained by reading.
+// The row of a held lease, as in src/leases/holding/heldRow.ts: one writer at a time, and after a
+// conflict the row is read.
 
 import { renewalIntervalMs } from "../../../src/leases/decisions/trust.ts";
 import { type Conflict, explain } from "../../../src/leases/holding/conflict.ts";
@@ -20,8 +21,8 @@ export class PureRow {
   lease: Lease;
   /** Monotonic time at which the last successful write began. */
   writtenMs: number;
-  /** The row as a write would have left it that was never answered. */
-  #doubtful: Lease | undefined;
+  /** The row after a write whose response never arrived, if the write took effect. */
+  #unconfirmed: Lease | undefined;
   #busy = false;
   #inFlight: { readonly answer: Event; readonly fail: () => void } | undefined;
   readonly #line: (() => void)[] = [];
@@ -33,7 +34,7 @@ export class PureRow {
     this.#service = service;
   }
 
-  /** Lets `work` have the row for itself until it calls back. */
+  /** Gives `work` exclusive use of the row until it calls back. */
   inLine(work: (done: () => void) => void): void {
     this.#line.push(() => work(() => this.#next()));
     if (!this.#busy) this.#next();
@@ -45,7 +46,7 @@ export class PureRow {
     work?.();
   }
 
-  /** Nobody waits for an answer any more. */
+  /** Drops all pending responses. */
   abort(): void {
     const flight = this.#inFlight;
     if (!flight) return;
@@ -54,7 +55,7 @@ export class PureRow {
     this.#service.parts.process.after(0, flight.fail);
   }
 
-  /** To be called in line. `"trouble"`: nothing was written, or it may have been. */
+  /** Requires the exclusive use. `"trouble"`: the write may or may not have taken effect. */
   write(
     asked: HeldWrite,
     done: (result: "written" | "trouble" | RowLost) => void,
@@ -72,12 +73,12 @@ export class PureRow {
       (answer) => {
         this.#inFlight = undefined;
         if ("trouble" in answer) {
-          if (answer.trouble === "unavailable") this.#doubtful = next;
+          if (answer.trouble === "unavailable") this.#unconfirmed = next;
           return done("trouble");
         }
         if (answer.value === "written") {
           this.lease = next;
-          this.#doubtful = undefined;
+          this.#unconfirmed = undefined;
           this.writtenMs = startMs;
           return done("written");
         }
@@ -92,16 +93,16 @@ export class PureRow {
     this.#inFlight = { answer, fail: () => done("trouble") };
   }
 
-  /** To be called in line. */
+  /** Requires the exclusive use. */
   look(done: (found: "trouble" | Conflict) => void): void {
     const { process, table, workerId } = this.#service.parts;
     const apply = this.#service.read(this.lease.shardId);
     const answer = table.request(process, "read", apply, (answer) => {
       this.#inFlight = undefined;
       if ("trouble" in answer) return done("trouble");
-      const conflict = explain(this.lease, this.#doubtful, answer.value, workerId);
+      const conflict = explain(this.lease, this.#unconfirmed, answer.value, workerId);
       if (conflict.why === "ours") {
-        if (conflict.lease.counter > this.lease.counter) this.#doubtful = undefined;
+        if (conflict.lease.counter > this.lease.counter) this.#unconfirmed = undefined;
         this.lease = conflict.lease;
       }
       done(conflict);

@@ -1,5 +1,5 @@
-// The first leases, the audit for holes and the deletion of finished leases, decided as src/leases/shardSync.ts and
-// housekeeping.ts have it decided.
+// The first leases, the audit for holes and the deletion of finished leases, with the decisions
+// that src/leases/shardSync.ts and housekeeping.ts use.
 
 import { audit, type Suspicion } from "../../../src/leases/decisions/audit.ts";
 import { finishedLeases } from "../../../src/leases/decisions/cleanup.ts";
@@ -15,7 +15,7 @@ import { LEASE_DEFAULTS } from "../../../src/leases/settings.ts";
 import { writes } from "../rowWrites.ts";
 import type { Service, Wish } from "./service.ts";
 
-/** As src/leases/shardSync.ts. */
+/** As in src/leases/shardSync.ts. */
 const CREATE_CONCURRENCY = 16;
 
 export class Housekeeping {
@@ -33,7 +33,7 @@ export class Housekeeping {
     this.#every(intervals.cleanupIntervalMs, () => this.#cleanUp());
   }
 
-  /** Whoever makes the oldest lease makes the others too. */
+  /** The worker that creates the oldest lease creates the others too. */
   fill(done: () => void): void {
     const { initialPosition } = this.#service.settings;
     this.#service.list(this.#wish.wanted, filterFor(initialPosition), (shards) => {

@@ -1,5 +1,6 @@
-// The leader of a 3.x fleet, who is no worker here and never fails: gives away what nobody reads, and evens out what live
-// workers have. A leader that is gone is a fleet in which this one finds nothing to do.
+// The leader of a 3.x fleet. It is not a worker here and never fails. It assigns leases that nobody
+// reads, and evens out the leases of live workers. A fleet without a leader is one in which this
+// leader finds nothing to do.
 
 import { NOTHING_SEEN, observe } from "../../../src/leases/decisions/leaseAges.ts";
 import { actualOwner, hasEnded } from "../../../src/leases/lease.ts";

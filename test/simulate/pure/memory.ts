@@ -1,5 +1,6 @@
-// What a worker remembers of its last scan, packed: a thousand workers that watch ten thousand leases each would fill
-// gigabytes with objects. Leases are shared by all who saw them, and most entries are told by one number more.
+// What a worker remembers of its last scan, in compact form. As objects, ten thousand leases for
+// each of a thousand workers would take gigabytes. All workers that saw a lease share its object,
+// and most entries need only one more number.
 
 import type { Observation, ObservedLease } from "../../../src/leases/decisions/leaseAges.ts";
 import type { Lease } from "../../../src/leases/lease.ts";
@@ -8,11 +9,14 @@ export class Memory implements Pick<Observation, "get"> {
   /** In the order of the scan. */
   leases: readonly Lease[] = [];
   #changedMs = new Float64Array(0);
-  /** Entries that say more than when the lease changed: without owner, or asked for. */
+  /**
+   * Entries that need more than the time of the lease's last change: leases without owner, or with
+   * a request.
+   */
   readonly #others = new Map<string, ObservedLease>();
-  /** Scans go through the table in one order, so the entry asked for next is mostly the next one. */
+  /** Scans read the table in one order, so the next lookup is usually the next entry. */
   #next = 0;
-  /** Made when it is not. */
+  /** Created on the first lookup that is not. */
   #places: ReadonlyMap<string, number> | undefined;
 
   remember(observation: Observation): void {

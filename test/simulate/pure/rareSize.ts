@@ -1,5 +1,6 @@
-// How large the fleet of a seed is when it is not small. Small fleets find the most, in the least time; but now and then one
-// must be as large as fleets get. Asked apart from what else the seed decides, so that small fleets are what they are.
+// The size of the fleets that are not small. Small fleets find the most errors in the least time,
+// but some must be as large as fleets get. This is decided independently of everything else that
+// the seed decides, so that small fleets stay the same.
 
 import { Random } from "../random.ts";
 
@@ -8,13 +9,13 @@ interface RareSize {
   readonly shards: number;
 }
 
-/** Of all seeds; the sizes are spread evenly over the orders of magnitude. */
+/** Shares of all seeds. The sizes are spread evenly over the orders of magnitude. */
 const KINDS = [
   { share: 0.0005, workers: [10, 100], shards: [1_000, 10_000] },
   { share: 0.01, workers: [4, 40], shards: [6, 600] },
 ] as const;
 
-/** `undefined`: as small as most. */
+/** `undefined`: the fleet is small, as most are. */
 export function rareSize(seed: number): RareSize | undefined {
   const random = new Random(seed + 0x5ca1e);
   const dice = random.next();

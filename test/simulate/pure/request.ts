@@ -1,4 +1,5 @@
-// Asks a live worker for a lease, as src/leases/holding/handover.ts: the request stands in the row, and the row tells what becomes of it.
+// Requests a lease from a live worker, as src/leases/holding/handover.ts does. The request is
+// stored in the row, and the row shows its result.
 
 import type { Take } from "../../../src/leases/decisions/assignment.ts";
 import { progressOf } from "../../../src/leases/holding/handover.ts";
@@ -6,14 +7,14 @@ import { actualOwner, type Lease } from "../../../src/leases/lease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Service } from "./service.ts";
 
-/** A row that is asked for is looked at this often. */
+/** How often a row with a request is read. */
 const LOOK_MS = 250;
 const WITHDRAW_PAUSE_MS = 500;
 
 /**
  * @param asked the lease as a scan showed it.
- * @param wanted whether to wait on.
- * @param done what is to be taken up; `undefined` = it is not to be had this way.
+ * @param wanted whether to keep waiting.
+ * @param done receives the lease to take, or `undefined` if it cannot be had this way.
  */
 export function ask(
   asked: Lease,
@@ -27,7 +28,7 @@ export function ask(
   const { shardId } = asked;
   const askedMs = process.monotonicMs();
   let patienceMs = failoverTimeMillis;
-  /** Tried for as long as others would take a lease that was given to us for a live one. */
+  /** Retried for as long as others would take a lease of ours for that of a live worker. */
   const withdraw = () => {
     const untilMs = process.monotonicMs() + failoverTimeMillis;
     const wish = {

@@ -1,4 +1,5 @@
-// One run of decisions alone: nothing is promised, so nothing has to settle, and a run takes milliseconds.
+// One run of decisions only. It has no promises, so nothing has to settle, and it takes
+// milliseconds.
 
 import { type Outcome, type Run, World } from "../world.ts";
 import { PureFleet } from "./fleet.ts";

@@ -1,4 +1,4 @@
-// What a worker does with the table besides its decisions: asks again after trouble, as src/leases/persist.ts.
+// A worker's requests to the table: retried after failures, as in src/leases.
 
 import type { Lease, NewLease } from "../../../src/leases/lease.ts";
 import type { LeaseSettings } from "../../../src/leases/settings.ts";
@@ -13,11 +13,11 @@ import type { Operation } from "../table.ts";
 export interface ServiceParts extends CrewParts {
   readonly workerId: string;
   readonly process: Process;
-  readonly heard: (what: string, about: string) => void;
+  readonly count: (what: string, about: string) => void;
   readonly ended: () => void;
 }
 
-/** For how long to try. */
+/** How long to retry. */
 export interface Wish {
   readonly wanted: () => boolean;
   readonly gaveUp?: () => void;
@@ -39,7 +39,7 @@ export class Service {
     return this.parts.scenario.settings;
   }
 
-  /** Tries until it works, or is not wanted any more. */
+  /** Retries until the request succeeds or is no longer wanted. */
   until<T>(wish: Wish, operation: Operation, apply: () => T, done: (value: T) => void): void {
     this.#attempt(wish, operation, apply, done, 0);
   }
@@ -64,7 +64,7 @@ export class Service {
     });
   }
 
-  /** Tries once; `undefined` when there was trouble. */
+  /** Tries once; `undefined` if it failed. */
   once<T>(operation: Operation, apply: () => T, done: (value: T | undefined) => void): void {
     const { table, process } = this.parts;
     table.request(process, operation, apply, (answer) =>

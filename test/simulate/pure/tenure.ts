@@ -1,4 +1,5 @@
-// One tenure of a lease: renewals, what the row tells, and the release; the decisions are those of src/leases/holding/tenure.ts.
+// One tenure of a lease: renewals, what the row shows, and the release. The decisions are those of
+// src/leases/holding/tenure.ts.
 
 import { renewalIntervalMs, trustedUntilMs } from "../../../src/leases/decisions/trust.ts";
 import { answered, owesAnswer } from "../../../src/leases/holding/handover.ts";
@@ -10,9 +11,9 @@ import type { Event } from "../schedule.ts";
 import { type HeldWrite, PureRow, type RowLost } from "./heldRow.ts";
 import type { Service } from "./service.ts";
 
-/** What the worker and the consumer hear of. */
+/** The events for the worker and the consumer. */
 export interface TenureEars {
-  /** The consumer should look up: the lease is lost, or it is to finish. */
+  /** The consumer must check: the lease is lost, or the consumer has to finish. */
   readonly interrupted: () => void;
   readonly shardEnded: (shardId: string) => void;
   readonly over: () => void;
@@ -48,7 +49,7 @@ export class PureTenure {
     this.#dueMs = renewalIntervalMs(this.#failoverTimeMillis) * service.parts.process.random.next();
   }
 
-  /** Begins to renew, until the consumer has returned or the lease is lost. */
+  /** Renews until the consumer has returned or the lease is lost. */
   keep(): void {
     this.#renew();
   }
@@ -57,7 +58,7 @@ export class PureTenure {
     return this.#row.lease;
   }
 
-  /** It is being given up: that it is another's now is no news. */
+  /** The lease is being released, so another owner is expected. */
   get isReleasing(): boolean {
     return this.#over;
   }
@@ -66,7 +67,7 @@ export class PureTenure {
     return this.#handingOver;
   }
 
-  /** What the worker believes, without telling it anything. */
+  /** Whether the worker trusts the lease. Reading this has no side effect. */
   get believes(): boolean {
     const nowMs = this.#service.parts.process.monotonicMs();
     return !this.#lost && nowMs < trustedUntilMs(this.#row.writtenMs, this.#failoverTimeMillis);
@@ -80,7 +81,7 @@ export class PureTenure {
   lose(reason: string): void {
     if (this.#lost) return;
     this.#lost = true;
-    this.#service.parts.heard("leaseLost", `${this.shardId}: ${reason}`);
+    this.#service.parts.count("leaseLost", `${this.shardId}: ${reason}`);
     this.#row.abort();
     this.#ears.interrupted();
   }
@@ -90,7 +91,7 @@ export class PureTenure {
     this.#ears.interrupted();
   }
 
-  /** Reads the row: is it still ours, and has somebody asked for it? */
+  /** Reads the row: whether it is still ours, and whether a worker requests it. */
   look(done: (isOurs: boolean) => void): void {
     this.#row.inLine((next) => {
       const end = (isOurs: boolean) => {
@@ -126,7 +127,7 @@ export class PureTenure {
     attempt(0);
   }
 
-  /** The consumer has returned: the lease goes to whoever waits for it, or is free. */
+  /** The consumer has returned: the lease goes to the worker that requested it, or becomes free. */
   release(): void {
     this.#over = true;
     const { process } = this.#service.parts;
@@ -148,7 +149,7 @@ export class PureTenure {
     attempt(0);
   }
 
-  /** Ends the tenure whatever the consumer does; one attempt to release. */
+  /** Ends the tenure at once, even with a consumer at work, after one attempt to release. */
   abandon(): void {
     if (!this.trusted) return;
     this.#lost = true;
@@ -156,7 +157,7 @@ export class PureTenure {
   }
 
   #releaseRow(done: (result: "written" | "trouble" | RowLost) => void): void {
-    const { workerId, heard } = this.#service.parts;
+    const { workerId, count } = this.#service.parts;
     const recipient = (lease: Lease) => {
       const to = nextOwner(lease);
       return to === workerId ? undefined : to;
@@ -179,7 +180,7 @@ export class PureTenure {
     this.#row.write(asked, (result) => {
       if (result === "written" || (result !== "trouble" && result.why === "released")) {
         this.#lost = true;
-        heard("leaseReleased", this.shardId);
+        count("leaseReleased", this.shardId);
       } else if (result !== "trouble") this.#loseRow(result);
       done(result);
     });
@@ -224,12 +225,12 @@ export class PureTenure {
     });
   }
 
-  /** The row may have told that the lease is wanted elsewhere: then the consumer is asked to finish. */
+  /** The row may show that another worker requests the lease. Then the consumer must finish. */
   #noticeHandover(): void {
-    const { workerId, heard, process } = this.#service.parts;
+    const { workerId, count, process } = this.#service.parts;
     const to = nextOwner(this.lease);
     if (to === undefined || to === workerId || this.#handingOver || !this.trusted) return;
-    heard("handoverRequested", `${this.shardId} by ${to}`);
+    count("handoverRequested", `${this.shardId} by ${to}`);
     this.#handingOver = true;
     this.requestStop();
     if (!this.#renewal || !owesAnswer(this.lease)) return;
@@ -239,10 +240,10 @@ export class PureTenure {
 
   #loseRow(lost: RowLost): void {
     const { invariants, process } = this.#service.parts;
-    // What was lost before may have been taken again.
+    // The lease may have been lost before and taken again.
     if (!this.trusted) return;
     if (lost.why === "duplicate") {
-      invariants.violated(`${process.name} believes that ${this.shardId} has a double`);
+      invariants.violated(`${process.name} assumes a duplicate worker at ${this.shardId}`);
     }
     this.lose("reason" in lost ? lost.reason : lost.why);
   }

@@ -1,5 +1,6 @@
-// One worker: what src/leases/coordinator.ts and holdings.ts do with their decisions, in callbacks. It scans, asks what to take,
-// takes it, asks others for theirs, and lets a consumer work on each lease that it holds.
+// One worker: what src/leases/coordinator.ts and holdings.ts do with their decisions, with
+// callbacks. It scans, decides what to take, takes it, requests leases from others, and lets a
+// consumer work on each lease that it holds.
 
 import { accept, assign, type Take } from "../../../src/leases/decisions/assignment.ts";
 import { observe } from "../../../src/leases/decisions/leaseAges.ts";
@@ -50,12 +51,12 @@ export class PureWorker {
   #atOnce = AT_ONCE;
   #lastFilledMs = Number.NEGATIVE_INFINITY;
   #stopping = false;
-  /** Takes and requests that have no answer yet. */
+  /** Takes and requests without a response so far. */
   #underWay = 0;
-  /** The wait for the next scan, and whether it is worthwhile to look at once. */
+  /** The wait for the next scan, and whether an early scan may be useful. */
   #rest: Event | undefined;
-  #news = false;
-  /** Not before then, whatever news there is. */
+  #scansEarly = false;
+  /** No scan before this time, whatever happens. */
   #nextScanMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: ServiceParts) {
@@ -66,14 +67,14 @@ export class PureWorker {
   }
 
   scan(): void {
-    this.#news = false;
+    this.#scansEarly = false;
     this.#rest = undefined;
     this.#service.scan(this.#wish, (leases) => {
       if (this.#stopping) return;
       if (leases.length > 0) return this.#pass(leases);
       const { process } = this.#parts;
       const again = () => this.#scanIn(EMPTY_RESCAN_MS);
-      this.#tell(() => undefined);
+      this.#inform(() => undefined);
       const emptyMs = process.monotonicMs() - this.#lastFilledMs;
       if (emptyMs > this.#service.settings.failoverTimeMillis) this.#housekeeping.fill(again);
       else again();
@@ -99,7 +100,7 @@ export class PureWorker {
     const leases = scanned.map((lease) => this.#latest(lease));
     const observation = observe(this.#memory, leases, nowMs);
     this.#memory.remember(observation);
-    this.#tell((shardId) => observation.get(shardId)?.lease);
+    this.#inform((shardId) => observation.get(shardId)?.lease);
     this.#lookForDuplicate(leases);
     for (const [shardId, untilMs] of this.#expectedUntilMs) {
       if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
@@ -144,11 +145,11 @@ export class PureWorker {
     }
     const { process } = this.#parts;
     const leastMs = this.#nextScanMs - process.monotonicMs();
-    this.#rest = process.timer(Math.max(leastMs, this.#news ? 0 : ms), () => this.scan());
+    this.#rest = process.timer(Math.max(leastMs, this.#scansEarly ? 0 : ms), () => this.scan());
   }
 
   #ring(): void {
-    this.#news = true;
+    this.#scansEarly = true;
     if (!this.#rest) return;
     this.#rest.run = undefined;
     this.#scanIn(0);
@@ -159,8 +160,8 @@ export class PureWorker {
     return tenure?.trusted && tenure.lease.counter > scanned.counter ? tenure.lease : scanned;
   }
 
-  /** What a scan means for those who hold leases. */
-  #tell(byId: (shardId: string) => Lease | undefined): void {
+  /** Passes the scan's information to the holders of leases. */
+  #inform(byId: (shardId: string) => Lease | undefined): void {
     const { workerId } = this.#parts;
     for (const [shardId, { tenure, consumer }] of this.#held) {
       if (tenure.isReleasing) continue;
@@ -185,7 +186,7 @@ export class PureWorker {
     this.#strangers = watchStrangers(this.#strangers, leases, workerId, held, ours);
     for (const [shardId, { moves }] of this.#strangers) {
       if (moves > this.#strangerMovesTolerated) {
-        invariants.violated(`${process.name} sees a double at ${shardId}`);
+        invariants.violated(`${process.name} sees a duplicate worker at ${shardId}`);
       }
     }
   }
@@ -201,7 +202,7 @@ export class PureWorker {
     });
   }
 
-  /** As src/leases/holding/takeLease.ts. */
+  /** As in src/leases/holding/takeLease.ts. */
   #write(
     lease: Lease,
     attempts: number,
@@ -227,14 +228,14 @@ export class PureWorker {
   }
 
   #hold(lease: Lease, takenMs: number, how: Take["how"]): void {
-    const { invariants, process, stream, heard } = this.#parts;
+    const { invariants, process, stream, count } = this.#parts;
     const { shardId, counter } = lease;
     const shard = stream.shards.get(shardId);
     if (!shard) {
       invariants.violated(`a lease of ${shardId}, which does not exist`);
       return;
     }
-    heard(`leaseTaken (${how})`, shardId);
+    count(`leaseTaken (${how})`, shardId);
     if (how === "stolen") invariants.violated(`${shardId} was stolen`);
     this.#expectedUntilMs.delete(shardId);
     const tenure = new PureTenure(lease, takenMs, this.#service, {
@@ -266,7 +267,7 @@ export class PureWorker {
     this.#endIfDone();
   }
 
-  /** Asks for the lease of a live worker, and takes it when it is given. */
+  /** Requests the lease of a live worker, and takes it once it is offered. */
   #ask(asked: Lease): void {
     const { shardId } = asked;
     const { failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = this.#service.settings;

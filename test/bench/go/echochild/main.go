@@ -1,11 +1,13 @@
-// echochild answers every action at once and does nothing else, so that a measurement sees the daemon and not its
-// child; with -work it takes its time for each batch, and with -checkpoint it checkpoints each. What it was given, and when, it notes in $BENCH_NOTES/<pid>: one line per event, a word and numbers.
+// echochild answers every action at once and does nothing else, so that a measurement sees the
+// daemon and not its child. With -work it takes that long for each batch. With -checkpoint it
+// checkpoints each batch. It notes in $BENCH_NOTES/<pid> what it received, and when. Each event is
+// one line with a word and numbers:
 //
 //	start NANOS                    the process runs
 //	init NANOS                     initialize has arrived
-//	batch NANOS RECORDS BYTES      a processRecords line has arrived, of so many records and bytes
-//	upto NANOS ARRIVAL_NANOS       with -upto: when the last record of that batch had arrived in the stream
-//	age NANOS AGE_NANOS            with -age, for each record: the time since the one that its payload tells
+//	batch NANOS RECORDS BYTES      a processRecords line has arrived, with its records and bytes
+//	upto NANOS ARRIVAL_NANOS       with -upto: when the batch's last record arrived in the stream
+//	age NANOS AGE_NANOS            with -age, for each record: the time since that in its payload
 //
 // NANOS is the time since 1970. The children in other languages write the same.
 package main
@@ -24,7 +26,8 @@ import (
 	"time"
 )
 
-// Every record has this once, and nothing else in a line can look like it: quotes inside strings are escaped.
+// Every record contains this once, and nothing else in a line can look like it, because quotes
+// inside strings are escaped.
 var recordMark = []byte(`"action":"record"`)
 var dataMark = []byte(`"data":"`)
 var arrivalMark = []byte(`"approximateArrivalTimestamp":`)
@@ -105,7 +108,7 @@ func actionOf(line []byte) string {
 	return string(fields[3])
 }
 
-// lastArrival reads the last record's time, in nanoseconds; 0 when there is none.
+// lastArrival reads the last record's time in nanoseconds, or returns 0 without records.
 func lastArrival(line []byte) int64 {
 	at := bytes.LastIndex(line, arrivalMark)
 	if at < 0 {
@@ -132,7 +135,7 @@ func eachPayload(line []byte, use func(sent int64)) {
 	}
 }
 
-// lineReader gives lines of any length, each in the same memory as the one before.
+// lineReader reads lines of any length into the same memory.
 type lineReader struct {
 	source *bufio.Reader
 	line   []byte

@@ -6,11 +6,12 @@ import (
 	"slices"
 )
 
-// The first bytes of a record of the KPL that holds others.
+// The first bytes of a KPL record that contains others.
 var aggregateMagic = []byte{0xf3, 0x89, 0x9a, 0xc2}
 
-// aggregateOf renders user records as the KPL does: its first bytes, a message in protocol buffers
-// (1: the partition keys, 3: the records, of which 1 is the key's index and 3 the data), and its MD5.
+// aggregateOf renders user records like the KPL: its first bytes, a Protocol Buffers message and
+// its MD5. In the message, field 1 has the partition keys and field 3 the records. In a record,
+// field 1 is the key's index and field 3 the data.
 func aggregateOf(count int, payload func() []byte) []byte {
 	var message []byte
 	message = appendField(message, 1, []byte("user"))

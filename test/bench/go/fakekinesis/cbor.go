@@ -7,7 +7,7 @@ import (
 	"math"
 )
 
-// The part of CBOR (RFC 8949) that the SDKs and the service use with each other.
+// The part of CBOR (RFC 8949) that the SDKs and the service use.
 const (
 	cborUint = iota << 5
 	cborNegative
@@ -71,7 +71,7 @@ var errCBOR = errors.New("not the CBOR of a request")
 // readCBOR reads a request, which is a map.
 func readCBOR(body []byte) (request object, err error) {
 	defer func() {
-		if recover() != nil { // it ended too early
+		if recover() != nil { // the input ended too early
 			err = errCBOR
 		}
 	}()
@@ -91,7 +91,7 @@ func (r *cborReader) take(count int) []byte {
 	return taken
 }
 
-// head gives the major type and its argument; -1 stands for "until the break".
+// head returns the major type and its argument; -1 means "until the break".
 func (r *cborReader) head() (byte, int) {
 	first := r.take(1)[0]
 	major, size := first&0xe0, first&0x1f

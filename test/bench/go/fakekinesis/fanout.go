@@ -7,15 +7,16 @@ import (
 )
 
 const (
-	// What an event holds at most; the service does not say what its own do. A larger record comes alone.
+	// The maximum size of an event; the service does not document its own. A larger record comes
+	// alone.
 	mostEventBytes = 1 << 20
-	// An event without records comes when a shard has been silent for so long.
+	// An event without records comes after a shard has been silent this long.
 	silence = 5 * time.Second
-	// Then the service ends a subscription.
+	// After this time the service ends a subscription.
 	subscriptionLife = 5 * time.Minute
 )
 
-// consumer is whichever one is asked for: it is there, and ACTIVE.
+// consumer returns the requested consumer: it always exists and is ACTIVE.
 func consumer(request object) object {
 	name, _ := request["ConsumerName"].(string)
 	return object{
@@ -26,8 +27,8 @@ func consumer(request object) object {
 	}
 }
 
-// subscribeToShard pushes a shard's records as fast as the client reads them, since a write waits while the connection
-// is full; then what is put, the moment it is put.
+// subscribeToShard pushes a shard's records as fast as the client reads them, because a write waits
+// while the connection is full. After that it pushes each record the moment it is put.
 func (s *stream) subscribeToShard(w http.ResponseWriter, r *http.Request, form *form, request object) {
 	id, _ := request["ShardId"].(string)
 	shard, ok := s.shardOf(id)
@@ -63,7 +64,7 @@ func (s *stream) subscribeToShard(w http.ResponseWriter, r *http.Request, form *
 	}
 }
 
-// appendEvent renders what comes after the first so many records, and tells how many these are with it.
+// appendEvent renders the records after the first count, and returns the new count.
 func (s *stream) appendEvent(out *frame, form *form, shard, before int) int {
 	page := s.pages[form]
 	written := s.written(shard)

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// form is one of the two encodings of an answer. An answer or event with records is head,
-// records, tail; the head also says under which name what comes next.
+// form is one of the two encodings of a response. A response or event with records consists of
+// head, records and tail. The head also contains the name of what comes next.
 type form struct {
 	contentType string
 	marshal     func(object) []byte
 	appendHead  func(out []byte, millisBehind int, nextName, next string) []byte
-	// appendRecord also tells where its changing parts stand.
+	// appendRecord also returns the offsets of its changing parts.
 	appendRecord func(out []byte, first bool, payload []byte, key string, arrived time.Time) ([]byte, changing)
 	putArrival   func(out []byte, unixMilli int64)
 	tail         []byte
 }
 
-// changing holds where those parts of a record begin that are written anew for each answer.
+// changing contains the offsets of a record's parts that are rewritten for each response.
 type changing struct {
 	arrival  int
 	sequence int // the last 20 digits of the number
@@ -40,7 +40,7 @@ var inJSON = &form{
 		if !first {
 			out = append(out, ',')
 		}
-		// Seconds in the notation of the service: 1.795446660327E9.
+		// Seconds in the service's notation: 1.795446660327E9.
 		mantissa := float64(arrived.UnixMilli()) / 1e12
 		out = append(out, `{"ApproximateArrivalTimestamp":`...)
 		arrival := len(out)
@@ -70,7 +70,7 @@ var inCBOR = &form{
 		out = cborHead(out, cborMap, 4)
 		out = append(appendCBOR(out, "ApproximateArrivalTimestamp"), cborEpochTime)
 		arrival := len(out)
-		// The service's times are tagged as seconds and count milliseconds.
+		// The service tags its times as seconds, but counts milliseconds.
 		out = appendCBOR(out, int(arrived.UnixMilli()))
 		out = appendCBOR(appendCBOR(out, "Data"), payload)
 		out = appendCBOR(appendCBOR(out, "PartitionKey"), key)
@@ -78,7 +78,7 @@ var inCBOR = &form{
 		return out, changing{arrival, len(out) - shardDigits - recordDigits}
 	},
 	putArrival: func(out []byte, unixMilli int64) {
-		binary.BigEndian.PutUint64(out[1:], uint64(unixMilli)) // behind its head
+		binary.BigEndian.PutUint64(out[1:], uint64(unixMilli)) // after its head
 	},
 	tail: []byte{cborBreak},
 }

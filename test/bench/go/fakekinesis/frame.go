@@ -5,13 +5,14 @@ import (
 	"hash/crc32"
 )
 
-// frame is a message of an event stream: its length, its headers' length, the CRC of these two; the headers, the payload,
-// and the CRC of all that. The memory serves one message after the other.
+// frame is one message of an event stream: its length, its headers' length and the CRC of these
+// two, then the headers, the payload and the CRC of everything. The memory is reused for each
+// message.
 type frame struct{ bytes []byte }
 
 const preludeBytes = 12
 
-// begin is followed by appending the payload to bytes.
+// After begin, append the payload to bytes.
 func (f *frame) begin(event, contentType string) {
 	f.bytes = append(f.bytes[:0], make([]byte, preludeBytes)...)
 	f.header(":message-type", "event")

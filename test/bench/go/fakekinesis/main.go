@@ -1,12 +1,15 @@
-// fakekinesis is the reading side of a Kinesis stream that costs next to nothing: every shard holds the same number of
-// records, rendered before the first call, and a call copies them out of memory and writes the sequence numbers anew.
+// fakekinesis is the reading side of a Kinesis stream at almost no cost. Every shard has the same
+// number of records, rendered before the first call. A call copies them and rewrites the sequence
+// numbers.
 //
-// It answers what a consumer asks (ListShards, DescribeStream, DescribeStreamSummary; GetShardIterator, GetRecords;
-// RegisterStreamConsumer, DescribeStreamConsumer, SubscribeToShard) for any stream, in JSON or in CBOR as the request is,
-// over HTTP/1.1 and over HTTP/2, without TLS or with. It has the service's limits per call (10,000 records, 10 MiB), with
-// -limits also those per second and shard, and checks no signature. With -rate each shard is written at that rate from the
-// moment when it is first read, and has -backlog seconds of it already. A record that is put is pushed to the shard's subscribers at once, and comes with
-// the next GetRecords. When it listens, it writes its address on STDOUT.
+// It answers a consumer's requests (ListShards, DescribeStream, DescribeStreamSummary;
+// GetShardIterator, GetRecords; RegisterStreamConsumer, DescribeStreamConsumer, SubscribeToShard)
+// for any stream. It uses JSON or CBOR like the request, over HTTP/1.1 or HTTP/2, with or without
+// TLS. It applies the service's limits per call (10,000 records, 10 MiB), and with -limits those
+// per second and shard. It checks no signature. With -rate, each shard is written at that rate from
+// its first read on, and starts with -backlog seconds of records. A record that is put is pushed to
+// the shard's subscribers at once, and is returned by the next GetRecords. Once it listens, it
+// writes its address to STDOUT.
 package main
 
 import (
@@ -57,7 +60,7 @@ func main() {
 	log.Fatal(server.Serve(plainListener{tls.NewListener(listener, config)}))
 }
 
-// object is what a request or an answer holds.
+// object is the content of a request or a response.
 type object = map[string]any
 
 func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
@@ -95,7 +98,7 @@ func (s *stream) serve(w http.ResponseWriter, r *http.Request) {
 		write(w, form, object{"Consumer": consumer(request)})
 	case "DescribeStreamConsumer":
 		write(w, form, object{"ConsumerDescription": consumer(request)})
-	case "CreateStream": // every stream is there
+	case "CreateStream": // every stream exists
 		write(w, form, object{})
 	case "PutRecord":
 		s.putRecord(w, form, request)

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// pacing says how shards are written.
+// pacing describes how shards are written.
 type pacing struct {
 	perSecond int
 	backlog   time.Duration
 }
 
-// The service gathers what is written before it pushes it.
+// The service collects writes before it pushes them.
 const pushEvery = 100 * time.Millisecond
 
-// writer writes one shard at a steady rate. It begins when the shard is first read, so that a daemon that is long about
-// its start finds no more than others.
+// writer writes one shard at a steady rate. It starts when the shard is first read, so a daemon
+// that starts slowly finds no more records than others.
 type writer struct {
 	pacing
 	begin func() time.Time
@@ -40,17 +40,17 @@ func (w *writer) written() int {
 	return int(time.Since(w.begin()) * time.Duration(w.perSecond) / time.Second)
 }
 
-// arrivalOf tells when the record came before which there are so many.
+// arrivalOf returns when the record after the first `before` records arrived.
 func (w *writer) arrivalOf(before int) time.Time {
 	return w.begin().Add(time.Duration(before+1) * time.Second / time.Duration(w.perSecond))
 }
 
-// wait returns when there are records after so many, and those that come with them.
+// wait returns once there are more than `before` records, with those that arrive together.
 func (w *writer) wait(ctx context.Context, before int) {
 	sleep(ctx, time.Until(w.arrivalOf(before).Add(pushEvery)))
 }
 
-// written tells how many records a shard has, those aside that were put.
+// written returns how many records a shard has, without those that were put.
 func (s *stream) written(shard int) int {
 	if writer := s.writers[shard]; writer != nil {
 		return writer.written()
@@ -58,8 +58,8 @@ func (s *stream) written(shard int) int {
 	return s.records
 }
 
-// behind tells how many milliseconds the shard's tip is ahead of so many records. Without a writer it is as if the shard had
-// got a record each millisecond.
+// behind returns how many milliseconds the first count records are behind the shard's tip. Without
+// a writer it assumes one record per millisecond.
 func (s *stream) behind(shard, count int) int {
 	left := max(0, s.written(shard)-count)
 	if writer := s.writers[shard]; writer != nil {
@@ -68,14 +68,16 @@ func (s *stream) behind(shard, count int) int {
 	return left
 }
 
-// The service's limits for a shard and all that read it by GetRecords, and for each subscription.
+// The service's limits for a shard, shared by all its GetRecords readers, and for each
+// subscription.
 const (
 	callsPerSecond = 5
 	bytesPerSecond = 2 << 20
 )
 
-// limits are two buckets, of calls and of bytes, which fill at those rates and hold a second's worth. An answer may be
-// larger than what is left, up to 10 MiB: then nothing more is given until that is made up for, 4 to 5 seconds later.
+// limits are two buckets, of calls and of bytes, that fill at these rates and hold one second's
+// worth. A response may be larger than the rest of the bucket, up to 10 MiB. Then nothing more is
+// returned until the deficit is made up, 4 to 5 seconds later.
 type limits struct {
 	lock         sync.Mutex
 	calls, bytes float64
@@ -100,7 +102,7 @@ func (l *limits) fill() {
 	l.bytes = min(bytesPerSecond, l.bytes+seconds*bytesPerSecond)
 }
 
-// take tells whether a call may be made.
+// take reports whether a call is permitted.
 func (l *limits) take() bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -122,7 +124,7 @@ func (l *limits) pay(bytes int) {
 	l.bytes -= float64(bytes)
 }
 
-// wait returns when a subscription may be sent more.
+// wait returns when a subscription may receive more.
 func (l *limits) wait(ctx context.Context) {
 	if l == nil {
 		return
@@ -146,7 +148,7 @@ func sleep(ctx context.Context, duration time.Duration) {
 	}
 }
 
-// counts are of all shards together, from the beginning; anybody may GET them.
+// counts are the totals of all shards since the start. Any client may GET them.
 type counts struct{ calls, refused atomic.Int64 }
 
 func (c *counts) report(w http.ResponseWriter) {

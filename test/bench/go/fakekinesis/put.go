@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// putLog holds the records that were put into one shard; they come after those that it had from the beginning.
+// putLog contains the records that were put into one shard. They follow those that it had from the
+// start.
 type putLog struct {
 	lock    sync.Mutex
 	records []putRecord
-	// Closed, and replaced, when a record comes.
+	// Closed and replaced when a record arrives.
 	grown chan struct{}
 }
 
@@ -42,7 +43,7 @@ func (l *putLog) after(count int) []putRecord {
 	return l.records[min(count, len(l.records)):]
 }
 
-// appendPut renders them as the shard's records after so many.
+// appendPut renders them as the shard's records after the first ones.
 func appendPut(out []byte, form *form, put []putRecord, shard, before int) []byte {
 	for i, record := range put {
 		var at changing
@@ -52,7 +53,8 @@ func appendPut(out []byte, form *form, put []putRecord, shard, before int) []byt
 	return out
 }
 
-// wait returns when there are more records than that, when nothing has come for a while, or at the end of ctx.
+// wait returns when there are more records than count, when none has arrived for a while, or at the
+// end of ctx.
 func (l *putLog) wait(ctx context.Context, count int) {
 	l.lock.Lock()
 	have, grown := len(l.records), l.grown
@@ -71,7 +73,7 @@ func (l *putLog) wait(ctx context.Context, count int) {
 
 func (s *stream) putRecord(w http.ResponseWriter, form *form, request object) {
 	key, _ := request["PartitionKey"].(string)
-	payload, ok := request["Data"].([]byte) // in CBOR
+	payload, ok := request["Data"].([]byte) // raw bytes in CBOR
 	if text, isText := request["Data"].(string); isText {
 		var err error
 		payload, err = base64.StdEncoding.DecodeString(text)

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// What one GetRecords of the service gives at most.
+// The service's limits for one GetRecords call.
 const (
 	mostRecords = 10_000
 	mostBytes   = 10 << 20
 )
 
-// A sequence number is 56 digits, as the service's are; the last 20 hold the shard (6) and the record (14).
+// A sequence number has 56 digits, like the service's. The last 20 contain the shard (6) and the
+// record (14).
 const (
 	sequencePrefix = "495903382714902566085596925383615710"
 	shardDigits    = 6
@@ -28,11 +29,11 @@ const streamARN = "arn:aws:kinesis:us-east-1:123456789012:stream/bench"
 
 type stream struct {
 	shards, records int
-	payloadBytes    int // of each record
+	payloadBytes    int // the size of each record
 	pages           map[*form]*page
-	puts            []*putLog // of each shard
-	writers         []*writer // of each shard; nil when all records are there from the beginning
-	limits          []*limits // of each shard; nil without
+	puts            []*putLog // one per shard
+	writers         []*writer // one per shard; nil if all records exist from the start
+	limits          []*limits // one per shard; nil without limits
 	counts          counts
 	buffers         sync.Pool
 }
@@ -76,7 +77,8 @@ func newStream(shards, records, size, aggregate int, paced pacing, limited bool)
 	}
 }
 
-// page is the largest answer in one form, up to the end of its records; smaller ones are its beginning.
+// page is the largest response in one encoding, up to the end of its records. Smaller responses are
+// a prefix of it.
 type page struct {
 	form    *form
 	bytes   []byte
@@ -95,7 +97,7 @@ func newPage(form *form, payloads [][]byte, arrived time.Time) *page {
 	return p
 }
 
-// appendRecords copies the first of them, as the shard's records after so many.
+// appendRecords copies the first records of the page, as the shard's records from a position on.
 func (p *page) appendRecords(out []byte, count, shard, before int, writer *writer) []byte {
 	if count <= 0 {
 		return out
@@ -164,7 +166,8 @@ func (s *stream) getRecords(w http.ResponseWriter, form *form, request object) {
 	w.Write(*buffer)
 }
 
-// An iterator is SHARD/RECORDS BEFORE/NONCE; the last makes each one different, as the service's are.
+// An iterator is SHARD/RECORDS BEFORE/NONCE. The nonce makes each one different, like the
+// service's.
 func readIterator(text string) (shard, first int, ok bool) {
 	parts := strings.Split(text, "/")
 	if len(parts) != 3 {
@@ -186,7 +189,7 @@ func (s *stream) getShardIterator(w http.ResponseWriter, form *form, request obj
 	write(w, form, object{"ShardIterator": fmt.Sprintf("%d/%d/0", shard, before)})
 }
 
-// startOf tells how many records lie before a place.
+// startOf returns how many records precede a position.
 func (s *stream) startOf(shard int, kind, sequenceNumber any) int {
 	sequence, _ := sequenceNumber.(string)
 	record, _ := strconv.Atoi(sequence[max(0, len(sequence)-recordDigits):])
@@ -221,7 +224,7 @@ func (s *stream) shardList() []any {
 	return list
 }
 
-// hashKey is where shard i's equal part of the 128-bit hash keys begins, plus some.
+// hashKey returns where shard i's equal part of the 128-bit hash keys starts, plus an offset.
 func (s *stream) hashKey(i int, plus int64) string {
 	key := new(big.Int).Lsh(big.NewInt(int64(i)), 128)
 	key.Div(key, big.NewInt(int64(s.shards)))
@@ -242,7 +245,7 @@ func (s *stream) description(more object) object {
 	return description
 }
 
-// number is an integer as either form brings it, or 0.
+// number returns an integer in either encoding, or 0.
 func number(value any) int {
 	switch value := value.(type) {
 	case float64:

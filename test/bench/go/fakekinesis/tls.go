@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// newCertificate makes a certificate for this machine that its own key has signed, and writes it to a file for those who
-// should trust it.
+// newCertificate makes a self-signed certificate for this machine, and writes it to a file for its
+// clients.
 func newCertificate(file string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -23,7 +23,7 @@ func newCertificate(file string) (tls.Certificate, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "fakekinesis"}, // keytool takes none without a name
+		Subject:               pkix.Name{CommonName: "fakekinesis"}, // keytool requires a name
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
@@ -40,8 +40,8 @@ func newCertificate(file string) (tls.Certificate, error) {
 	return certificate, os.WriteFile(file, text, 0o600)
 }
 
-// plainListener hides from http.Server that a connection is encrypted: then it recognises HTTP/2 by its first bytes. Java's
-// client does not negotiate it.
+// plainListener hides from http.Server that a connection is encrypted, so that it recognises HTTP/2
+// by its first bytes. Java's client does not negotiate HTTP/2.
 type plainListener struct{ net.Listener }
 
 func (l plainListener) Accept() (net.Conn, error) {

@@ -1,5 +1,6 @@
-// subscriber subscribes to the first shard of a stream and does nothing else: what it measures is what the service takes.
-// It notes the age of each record in $BENCH_NOTES/<pid>, as echochild does with -age.
+// subscriber subscribes to the first shard of a stream and does nothing else, so it measures the
+// service's own time. It notes the age of each record in $BENCH_NOTES/<pid>, like echochild with
+// -age.
 package main
 
 import (
@@ -49,7 +50,7 @@ func main() {
 	}
 }
 
-// subscribe writes when it runs: what is put from then on comes.
+// subscribe prints a line once it runs. Records that are put after that arrive.
 func subscribe(url, consumer string) (io.Reader, error) {
 	body := fmt.Sprintf(
 		`{"ConsumerARN":"%s","ShardId":"shardId-000000000000","StartingPosition":{"Type":"LATEST"}}`, consumer)
@@ -60,7 +61,7 @@ func subscribe(url, consumer string) (io.Reader, error) {
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	request.Header.Set("X-Amz-Target", "Kinesis_20131202.SubscribeToShard")
 	request.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
-	// Nobody checks it here.
+	// The fake service does not check it.
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20000101/us-east-1/kinesis/aws4_request, "+
 		"SignedHeaders=host, Signature=0")
 	answer, err := http.DefaultClient.Do(request)
@@ -79,7 +80,7 @@ const (
 	checksumBytes = 4
 )
 
-// nextPayload reads a message of the event stream; its checksums are for others to look at.
+// nextPayload reads a message of the event stream, without checking its checksums.
 func nextPayload(stream io.Reader) ([]byte, error) {
 	var prelude [preludeBytes]byte
 	if _, err := io.ReadFull(stream, prelude[:]); err != nil {

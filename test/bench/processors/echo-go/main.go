@@ -1,4 +1,5 @@
-// The echo processor on our Go client, which decodes each record's data. What it notes: see ../../go/echochild/main.go.
+// The echo processor on our Go client, which decodes each record's data. ../../go/echochild/main.go
+// describes its notes.
 package main
 
 import (

@@ -1,5 +1,5 @@
-//! The echo processor on our Rust client, which decodes each record's data. What it notes: see
-//! ../../../go/echochild/main.go.
+//! The echo processor on our Rust client, which decodes each record's data.
+//! ../../../go/echochild/main.go describes its notes.
 
 use kcl::{Checkpointer, Daemon, InitializeInput, ProcessRecordsInput, RecordProcessor, Result};
 use std::fs::File;

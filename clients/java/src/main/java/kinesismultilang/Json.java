@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.regex.Pattern;
 
 /**
- * JSON as maps, lists, strings, longs, doubles, booleans and nulls: as much of it as the protocol needs. It is read from
- * bytes as they arrive: a batch is never held as text.
+ * The part of JSON that the protocol needs, as maps, lists, strings, longs, doubles, booleans and
+ * nulls. It is parsed from bytes as they arrive, so a batch is never in memory as text.
  */
 public final class Json {
     private static final int DEEPEST = 100;
@@ -22,10 +22,10 @@ public final class Json {
     private static final Pattern LONG = Pattern.compile("-?\\d{1,18}");
     private static final int LONGEST_LONG = 18;
     private static final int WINDOW_BYTES = 1 << 16;
-    /** A window that a long string has made larger is given back after the message. */
+    /** If a long string has made the window larger, it is freed after the message. */
     private static final int KEPT_WINDOW_BYTES = 1 << 20;
     private static final int SHOWN_BYTES = 200;
-    /** Keys that come with each record, by length: they need no new string. */
+    /** Keys that occur in each record, indexed by length: they need no new string. */
     private static final String[] KEYS = new String[28];
 
     static {
@@ -35,9 +35,12 @@ public final class Json {
     }
 
     private final InputStream in;
-    /** Whether a line break ends the value, as it does a message. */
+    /** Whether a line break ends the value, as it ends a message. */
     private final boolean lines;
-    /** What has been read: bytes before `at` are done with, unless they are kept from `mark` on. */
+    /**
+     * What has been read. Bytes before `at` are no longer needed, unless they are kept from `mark`
+     * on.
+     */
     private byte[] window;
     private int at;
     private int end;
@@ -50,12 +53,12 @@ public final class Json {
         window = new byte[windowBytes];
     }
 
-    /** Messages, one a line, to be read by {@link #message}. */
+    /** Reads messages, one per line; see {@link #message}. */
     static Json messages(InputStream in) {
         return new Json(in, true, WINDOW_BYTES);
     }
 
-    /** @throws IllegalArgumentException when the text is not exactly one value. */
+    /** @throws IllegalArgumentException if the text is not exactly one value. */
     public static Object read(String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         Json json = new Json(new ByteArrayInputStream(bytes), false, bytes.length + 1);
@@ -76,8 +79,8 @@ public final class Json {
     }
 
     /**
-     * The object in the next line that is not blank; null at the end of the input. Of the objects in its `records` come
-     * {@link Kcl.KinesisClientRecord}s.
+     * The object in the next line that is not blank, or null at the end of the input. The objects
+     * in its `records` become {@link Kcl.KinesisClientRecord}s.
      */
     Map<String, Object> message() throws IOException {
         if (window.length > KEPT_WINDOW_BYTES && end - at < WINDOW_BYTES) {
@@ -175,7 +178,7 @@ public final class Json {
         return map;
     }
 
-    /** Calls `member` with each key, to read its value. */
+    /** Calls `member` with each key. `member` reads the value. */
     private void object(Member member) throws IOException {
         expect('{');
         if (taken('}')) return;
@@ -209,18 +212,21 @@ public final class Json {
         return true;
     }
 
-    /** The characters of a string, those beyond U+00FF as question marks. */
+    /** The characters of a string; those beyond U+00FF become question marks. */
     private byte[] bytes() throws IOException {
         return quoted() ? Arrays.copyOfRange(window, mark + 1, at - 1) : unescaped().getBytes(StandardCharsets.ISO_8859_1);
     }
 
-    /** Passes over a string, which then stands from `mark` to `at`. Whether it is ASCII without escapes. */
+    /**
+     * Reads a string, which then extends from `mark` to `at`. Returns whether it is ASCII without
+     * escapes.
+     */
     private boolean quoted() throws IOException {
         boolean plain = true;
         mark = at++;
         for (; at < end || fill(); at++) {
             byte next = window[at];
-            if (next > '"' && next != '\\') continue; // nearly all that there is
+            if (next > '"' && next != '\\') continue; // nearly all characters
             if (next == '"') {
                 at++;
                 return plain;
@@ -256,7 +262,7 @@ public final class Json {
         return parts.append(text, from, text.length()).toString();
     }
 
-    /** Whether anything follows; skips blanks. */
+    /** Skips blanks. Returns whether anything follows. */
     private boolean more() throws IOException {
         for (; ; at++) {
             mark = at;
@@ -281,7 +287,10 @@ public final class Json {
         if (!taken(wanted)) throw unexpected();
     }
 
-    /** Reads on, behind what is kept, which moves to the front; false at the end of the input. */
+    /**
+     * Reads more, after moving the part that is kept to the front. Returns false at the end of the
+     * input.
+     */
     private boolean fill() throws IOException {
         System.arraycopy(window, mark, window, 0, end - mark);
         end -= mark;

@@ -16,38 +16,41 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Amazon Kinesis record processors in Java: speaks the MultiLangDaemon protocol on STDIN and STDOUT for one shard.
+ * Runs an Amazon Kinesis record processor in Java for one shard. It speaks the MultiLangDaemon
+ * protocol on STDIN and STDOUT.
  *
- * <p>An action is read, its method is called, its status is written; the only thing in between are checkpoints. A
- * method that throws ends the process without a status, so that its records come again. Names are those of the
- * Kinesis Client Library for Java.
+ * <p>The client reads an action, calls its method and writes its status. Only checkpoints come in
+ * between. If a method throws, the process ends without a status, so the daemon delivers the
+ * records again. The names are those of the Kinesis Client Library for Java.
  */
 public final class Kcl {
     private static final Set<String> ACTIONS =
             Set.of("initialize", "processRecords", "leaseLost", "shardEnded", "shutdownRequested");
-    /** Tried again after 0.2 s, doubling to 5 s, about 12 s in all. */
+    /** Retried after 0.2 s, doubling to 5 s, about 12 s in all. */
     private static final Set<String> RETRYABLE = Set.of("ThrottlingException", "KinesisClientLibDependencyException");
     private static final int ATTEMPTS = 8;
     private static final long FIRST_WAIT_MS = 200;
     private static final long LONGEST_WAIT_MS = 5000;
 
-    /** Answers the actions of the daemon for one shard. Calls are made one at a time. */
+    /** Handles the actions of the daemon for one shard. The client makes one call at a time. */
     public interface ShardRecordProcessor {
         default void initialize(InitializationInput input) throws Exception {}
 
         void processRecords(ProcessRecordsInput input) throws Exception;
 
-        /** Another worker has the shard: checkpoints are no longer possible. */
+        /** Another worker holds the shard: checkpoints are no longer possible. */
         default void leaseLost(LeaseLostInput input) throws Exception {}
 
-        /** Must call {@code checkpointer().checkpoint()}, or the children of the shard never start. */
+        /**
+         * Must call {@code checkpointer().checkpoint()}, or the shard's child shards never start.
+         */
         void shardEnded(ShardEndedInput input) throws Exception;
 
-        /** The last chance to checkpoint: the daemon stops or hands the shard over. */
+        /** The daemon stops or hands the shard over: the last chance to checkpoint. */
         default void shutdownRequested(ShutdownRequestedInput input) throws Exception {}
     }
 
-    /** A checkpoint that was not stored, after the retries where those can help. */
+    /** A checkpoint was not stored. Errors that can be retried have been retried. */
     public static class CheckpointException extends RuntimeException {
         private final String error;
 
@@ -56,20 +59,20 @@ public final class Kcl {
             this.error = error;
         }
 
-        /** The daemon's word for why, such as {@code IllegalArgumentException}. */
+        /** The daemon's error name, such as {@code IllegalArgumentException}. */
         public String error() {
             return error;
         }
     }
 
-    /** Another worker has the lease, or the daemon has gone: stop. */
+    /** Another worker holds the lease, or the daemon is gone: stop. */
     public static final class ShutdownException extends CheckpointException {
         ShutdownException() {
             super("ShutdownException", "");
         }
     }
 
-    /** What every action brings. */
+    /** What every action carries. */
     public abstract static class Input {
         final Map<String, Object> message;
         final Kcl kcl;
@@ -96,7 +99,10 @@ public final class Kcl {
             return (String) message.get("shardId");
         }
 
-        /** The checkpoint to go on from: digits, or TRIM_HORIZON, LATEST, AT_TIMESTAMP when there is none. */
+        /**
+         * The checkpoint to continue from: digits, or TRIM_HORIZON, LATEST, AT_TIMESTAMP if there
+         * is none.
+         */
         public String sequenceNumber() {
             return (String) message.get("sequenceNumber");
         }
@@ -120,7 +126,9 @@ public final class Kcl {
             return records;
         }
 
-        /** How far the tip of the shard is ahead; null when the service did not tell. */
+        /**
+         * How far the batch is behind the tip of the shard; null if the service did not report it.
+         */
         public Long millisBehindLatest() {
             return (Long) message.get("millisBehindLatest");
         }
@@ -130,9 +138,9 @@ public final class Kcl {
         }
     }
 
-    /** One user record; those of a KPL aggregate share their sequence number. */
+    /** One user record. The records of a KPL aggregate share their sequence number. */
     public static final class KinesisClientRecord {
-        /** As they were read, to be cast where they are asked for. The data is base64. */
+        /** The fields as they were read; the getters cast them. The data is base64. */
         Object data;
 
         Object partitionKey;
@@ -142,7 +150,7 @@ public final class Kcl {
 
         KinesisClientRecord() {}
 
-        /** Decoded anew in each call. */
+        /** Decodes the data anew in each call. */
         public byte[] data() {
             return data == null ? new byte[0] : Base64.getDecoder().decode((byte[]) data);
         }
@@ -159,7 +167,7 @@ public final class Kcl {
             return toLong(subSequenceNumber);
         }
 
-        /** Null when the service did not tell. */
+        /** Null if the service did not report it. */
         public Instant approximateArrivalTimestamp() {
             Long millis = (Long) approximateArrivalTimestamp;
             return millis == null ? null : Instant.ofEpochMilli(millis);
@@ -189,8 +197,8 @@ public final class Kcl {
     }
 
     /**
-     * Stores how far the shard is processed. It lives until the action that brought it is answered; threads may use
-     * it side by side, their checkpoints are sent one after the other.
+     * Stores how far the shard is processed. It is valid until its action is answered. Several
+     * threads may use it; their checkpoints are sent one after the other.
      */
     public static final class Checkpointer {
         private final Kcl kcl;
@@ -200,7 +208,10 @@ public final class Kcl {
             this.kcl = kcl;
         }
 
-        /** At the end of all records delivered so far; in {@code shardEnded} this finishes the shard. */
+        /**
+         * Stores the end of all records delivered so far. In {@code shardEnded} this finishes the
+         * shard.
+         */
         public void checkpoint() throws IOException, InterruptedException {
             store(null, null);
         }
@@ -261,16 +272,16 @@ public final class Kcl {
         this.logs = logs;
     }
 
-    /** On streams of one's own, as tests have them. */
+    /** Uses other streams, for tests. */
     public Kcl(ShardRecordProcessor processor, InputStream in, OutputStream out, PrintStream err) {
         this(processor, in, out, err, Thread::sleep, System.getenv("KINESIS_MULTILANG_PROTOCOL_VERSION") != null);
     }
 
     /**
-     * Runs a processor on STDIN and STDOUT until STDIN is closed; whatever it throws ends the process with status 1.
-     * From then on {@code System.out} is STDERR and {@code System.in} is empty, so that nothing that the program
-     * prints gets between the messages and nothing that it reads takes them away. (Native code, and child processes
-     * that inherit descriptors 0 and 1, are not kept from them.)
+     * Runs a processor on STDIN and STDOUT until STDIN is closed. Whatever it throws ends the
+     * process with status 1. From then on {@code System.out} is STDERR and {@code System.in} is
+     * empty, so the program can neither print between the messages nor read them. (Native code, and
+     * child processes that inherit descriptors 0 and 1, still can.)
      */
     public static void run(ShardRecordProcessor processor) {
         OutputStream stdout = new FileOutputStream(FileDescriptor.out);
@@ -286,7 +297,10 @@ public final class Kcl {
         }
     }
 
-    /** Answers one action after the other until the end of the input; throws what the processor throws. */
+    /**
+     * Handles one action after the other until the end of the input. Throws what the processor
+     * throws.
+     */
     public void run() throws Exception {
         for (Map<String, Object> message = in.message(); message != null; message = in.message()) {
             String action = String.valueOf(message.get("action"));
@@ -296,7 +310,7 @@ public final class Kcl {
             }
             Checkpointer checkpointer = new Checkpointer(this);
             call(action, message, checkpointer);
-            checkpointer.finish(); // waits for the checkpoint of another thread
+            checkpointer.finish(); // waits for another thread's checkpoint
             write(Map.of("action", "status", "responseFor", action));
         }
     }
@@ -321,8 +335,8 @@ public final class Kcl {
     }
 
     /**
-     * Writes to the daemon's log with shard and level (debug, info, warn, error), or to STDERR under a daemon that
-     * cannot take it.
+     * Writes to the daemon's log with shard and level (debug, info, warn, error), or to STDERR if
+     * the daemon has no such log.
      */
     public void log(String level, String text) throws IOException {
         if (logs) write(Map.of("action", "log", "level", level, "message", text));
@@ -338,10 +352,12 @@ public final class Kcl {
             }
             ignore(action);
         }
-        throw new ShutdownException(); // the daemon has gone
+        throw new ShutdownException(); // the daemon is gone
     }
 
-    /** A line break in front keeps the message whole behind anything that got onto STDOUT without one. */
+    /**
+     * The line break in front protects the message from anything on STDOUT that has no line end.
+     */
     private synchronized void write(Map<String, Object> message) throws IOException {
         out.write(("\n" + Json.write(message) + "\n").getBytes(StandardCharsets.UTF_8));
         out.flush();

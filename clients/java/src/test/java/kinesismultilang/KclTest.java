@@ -27,7 +27,10 @@ import kinesismultilang.Kcl.ShardRecordProcessor;
 import kinesismultilang.Kcl.ShutdownException;
 import kinesismultilang.Kcl.ShutdownRequestedInput;
 
-/** A program that needs nothing but a JDK: runs every test, names those that fail, ends with 1 if any did. */
+/**
+ * A test program that needs only a JDK. It runs every test, prints the names of those that fail,
+ * and ends with 1 if any did.
+ */
 public final class KclTest {
     private static final String SEQUENCE = "49590338271490256608559692538361571095921575989136588898";
     private static final String INITIALIZE =
@@ -46,7 +49,7 @@ public final class KclTest {
         void run(ProcessRecordsInput input) throws Exception;
     }
 
-    /** What came of a conversation. */
+    /** The result of a conversation. */
     static final class Played {
         final List<Map<?, ?>> written = new ArrayList<>();
         final List<Long> waits = new ArrayList<>();
@@ -54,7 +57,9 @@ public final class KclTest {
         Exception failure;
     }
 
-    /** A processor whose processRecords is a block; the other methods write down that they were called. */
+    /**
+     * A processor whose processRecords is a block. The other methods record that they were called.
+     */
     static final class Blocks implements ShardRecordProcessor {
         final Block block;
         final List<Object> seen = new ArrayList<>();
@@ -115,20 +120,20 @@ public final class KclTest {
             Map.entry("answers every action and gives the fields of the messages", KclTest::fields),
             Map.entry("null fields", KclTest::nulls),
             Map.entry("checkpoint arguments", KclTest::checkpointArguments),
-            Map.entry("tries throttled checkpoints again", KclTest::retries),
+            Map.entry("retries throttled checkpoints", KclTest::retries),
             Map.entry("gives up after eight attempts", KclTest::givesUp),
-            Map.entry("does not try again what cannot succeed", KclTest::doesNotRetry),
-            Map.entry("another message than the answer is an error", KclTest::anotherMessage),
+            Map.entry("does not retry errors that cannot succeed", KclTest::doesNotRetry),
+            Map.entry("any other message than the response is an error", KclTest::anotherMessage),
             Map.entry("a thread finishes its checkpoint before the status", KclTest::threads),
             Map.entry("an exception ends without a status", KclTest::exceptions),
             Map.entry("ignores blank lines and unknown actions", KclTest::unknown),
-            Map.entry("what is no message is an error", KclTest::noMessage),
+            Map.entry("a line that is not a message is an error", KclTest::noMessage),
             Map.entry("a long line", KclTest::longLine),
-            Map.entry("log goes to a daemon that understands it", KclTest::log),
+            Map.entry("log goes to a daemon that supports it", KclTest::log),
             Map.entry("JSON that is read", KclTest::jsonRead),
             Map.entry("JSON that is refused", KclTest::jsonRefused),
-            Map.entry("messages in pieces are what the whole text says", KclTest::pieces),
-            Map.entry("a message that breaks off is an error at once", KclTest::brokenOff),
+            Map.entry("messages in pieces are read like the whole text", KclTest::pieces),
+            Map.entry("a truncated message is an error at once", KclTest::brokenOff),
             Map.entry("in a process, prints stay off STDOUT", KclTest::prints),
             Map.entry("in a process, failures end it", KclTest::failures));
 
@@ -301,7 +306,10 @@ public final class KclTest {
         }
     }
 
-    /** Random messages, some of them damaged, a few bytes at a time: beside the plain reader of whole texts. */
+    /**
+     * Feeds random messages, some of them damaged, a few bytes at a time, and compares with the
+     * plain reader of whole texts.
+     */
     private static void pieces() throws IOException {
         long seed = System.nanoTime();
         Random random = new Random(seed);
@@ -319,7 +327,7 @@ public final class KclTest {
             try {
                 wanted = Json.read(line);
             } catch (IllegalArgumentException wrong) {
-                // Neither may the other take it.
+                // The plain reader must refuse it too.
             }
             Object got = null;
             try {
@@ -367,7 +375,10 @@ public final class KclTest {
         };
     }
 
-    /** Without what differs on purpose: records are objects of their own, which keep the fields that they know. */
+    /**
+     * Removes an intended difference: records are objects of their own class, which keep only known
+     * fields.
+     */
     private static Object plain(Object value) {
         if (!(value instanceof Map)) return null;
         Map<Object, Object> message = new LinkedHashMap<>((Map<?, ?>) value);
@@ -431,7 +442,7 @@ public final class KclTest {
         try (OutputStream in = process.getOutputStream()) {
             in.write((PROCESS + "\n" + action("leaseLost\",\"longerThanAnyBuffer\":\"" + "A".repeat(300_000)) + "\n").getBytes(StandardCharsets.UTF_8));
         } catch (IOException brokenPipe) {
-            // A child that fails does not read all of it.
+            // A child that fails does not read the whole input.
         }
         String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -1,4 +1,4 @@
-// Which transcripts the Java daemon can be shown, and what came of it, as a table for people.
+// Decides which transcripts can be played to the Java daemon, and writes the results as a table.
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -6,29 +6,29 @@ import type { Transcript } from "../../src/transcript/transcript.ts";
 
 const TABLE = fileURLToPath(new URL("../../protocol/java.md", import.meta.url));
 
-/** What no emulator, or no real stream, brings about. */
+/** Transcripts that need a state which no emulator, or no real stream, can reach. */
 const OUT_OF_REACH: Readonly<Record<string, string>> = {
-  "behind-unknown": "the service always says how far behind a batch is",
-  "initialize-at-timestamp": "a daemon of its own would have to begin at a time",
-  "empty-batch": "with the setting that it needs, empty batches come at any time",
-  "huge-record-line": "a record of the emulated stream has at most 1 MiB",
+  "behind-unknown": "the service always reports how far behind a batch is",
+  "initialize-at-timestamp": "this needs a daemon that starts at a timestamp",
+  "empty-batch": "with the required setting, empty batches arrive at any time",
+  "huge-record-line": "a record of the emulated stream is limited to 1 MiB",
 };
 
-/** Why a transcript is not played; `undefined` when it is. */
+/** Why a transcript is not played, or `undefined` if it is. */
 export function outOfReach({ name, steps, java }: Transcript): string | undefined {
   const fails = steps.some(
     (step) => step.from === "event" && step.event.type === "checkpoint fails",
   );
   if (!java?.startsWith("same")) return "a stated deviation";
-  return fails ? "the lease table would have to fail on demand" : OUT_OF_REACH[name];
+  return fails ? "the test cannot make the lease table fail on demand" : OUT_OF_REACH[name];
 }
 
-/** The child's failure ends the whole Java daemon, so it needs one of its own. */
+/** The child's failure ends the whole Java daemon, so the transcript needs its own daemon. */
 export function endsTheDaemon({ steps }: Transcript): boolean {
   return steps.some((step) => step.from === "event" && step.event.type === "child fails");
 }
 
-/** `undefined`: as written. */
+/** For each transcript, the mismatch, or `undefined` if every line matched. */
 export type Outcomes = ReadonlyMap<string, string | undefined>;
 
 export function writeTable(version: string, all: readonly Transcript[], outcomes: Outcomes): void {
@@ -42,10 +42,12 @@ export function writeTable(version: string, all: readonly Transcript[], outcomes
   const count = [...outcomes.values()].filter((fault) => fault === undefined).length;
   const text = `# The transcripts and the Java daemon
 
-Played against the MultiLangDaemon ${version} by \`INTEROP=write npx vitest run --config .vitest.config.ts test/interop\`: every line
-byte by byte, but for sequence numbers (which the stream gives) and times. ${count} of ${outcomes.size} played came as written.
+This table is written by
+\`INTEROP=write npx vitest run --config .vitest.config.ts test/interop\`, which plays the transcripts
+to the MultiLangDaemon ${version}. It compares every line byte by byte, except for times and for sequence
+numbers, which the stream assigns. ${count} of the ${outcomes.size} transcripts played matched.
 
-| Transcript | Java | Why, or how |
+| Transcript | Java | Reason |
 | --- | --- | --- |
 ${rows.join("\n")}
 `;

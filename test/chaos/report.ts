@@ -1,24 +1,24 @@
-// What a run comes to, in a file for machines and a few lines for people.
+// The result of a run, as a file for programs and a few lines for the console.
 
 import type { Findings } from "./checker.ts";
 import type { Trends } from "./watch.ts";
 
-export interface Verdict extends Findings {
+export interface Report extends Findings {
   readonly passed: boolean;
   readonly seed: number;
   readonly minutes: number;
-  /** How often each came. */
+  /** How often each fault occurred. */
   readonly faults: Readonly<Record<string, number>>;
-  /** Faults that this machine cannot bring about, and why. */
+  /** Faults that this machine cannot cause, and why. */
   readonly skipped: readonly string[];
-  /** Of the daemon that lived through the whole run. */
+  /** The trends of the daemon that ran throughout. */
   readonly trends: Trends;
 }
 
 const SHOWN_PROBLEMS = 20;
 
-export function tell(verdict: Verdict, file: string): void {
-  const { problems, faults, skipped, causes, delayMs, trends, seed, minutes } = verdict;
+export function printReport(report: Report, file: string): void {
+  const { problems, faults, skipped, causes, delayMs, trends, seed, minutes } = report;
   const list = (counts: Readonly<Record<string, number>>) =>
     Object.entries(counts)
       .toSorted(([, a], [, b]) => b - a)
@@ -30,14 +30,14 @@ export function tell(verdict: Verdict, file: string): void {
   for (const each of skipped) console.log(`SKIPPED ${each}`);
   console.log(`faults: ${list(faults)}`);
   console.log(
-    `${verdict.records} records (${verdict.poison} of them poison), ${verdict.lives} processors, ${verdict.duplicates} repeated deliveries (${list(causes)})`,
+    `${report.records} records (${report.poison} of them poison), ${report.lives} processors, ${report.duplicates} repeated deliveries (${list(causes)})`,
   );
   console.log(
-    `from put to first delivery: p50 ${delayMs.p50}, p99 ${delayMs.p99}, most ${delayMs.max} ms`,
+    `from put to first delivery: p50 ${delayMs.p50}, p99 ${delayMs.p99}, max ${delayMs.max} ms`,
   );
   for (const [what, { first, last, max, perHour }] of Object.entries(trends)) {
-    console.log(`${what}: ${first} first, ${last} last, ${max} most, ${perHour} more an hour`);
+    console.log(`${what}: first ${first}, last ${last}, max ${max}, +${perHour} per hour`);
   }
   const again = `npm run chaos -- --minutes ${minutes} --seed ${seed}`;
-  console.log(`${verdict.passed ? "PASSED" : `FAILED (again: ${again})`}; ${file}`);
+  console.log(`${report.passed ? "PASSED" : `FAILED (again: ${again})`}; ${file}`);
 }
