@@ -92,6 +92,7 @@ function steady(text) {
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z?/g, "TIME")
     .replace(/\d\d:\d\d:\d\d\.\d{3}/g, "TIME")
     .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "UUID")
+    .replace(/127\.0\.0\.1:\d+/g, "HOST")
     .replace(/…\d+|\d{20,}/g, "NUMBER")
     .replace(/\b(pid|child) \d+/g, "$1 N")
     .replace(/[<>]?\b\d[\d.,]*(?= ?(?:ms|s|h|\/s)\b)/g, "N")
@@ -123,7 +124,6 @@ async function openStage() {
     AWS_ACCESS_KEY_ID: "local",
     AWS_SECRET_ACCESS_KEY: "local",
     NO_COLOR: "1",
-    COLUMNS: "100",
   };
   const running = [];
   const pretty = (text) =>
@@ -131,7 +131,7 @@ async function openStage() {
       .replaceAll(kinesis, "http://127.0.0.1:4567")
       .replaceAll(dynamo, "http://127.0.0.1:8000")
       .replaceAll(`${folder}/`, "")
-      .replace(/\S+\/python3\b/g, "/usr/bin/python3")
+      .replace(/\S+\/python3(?= )/g, "/usr/bin/python3")
       .replace(/[ \t]+$/gm, "")
       .replace(/^\n+|\n+$/g, "")
       .concat("\n");
