@@ -15,7 +15,8 @@
 //
 // Every page has a new directory, and a Kinesis and a DynamoDB of its own on 127.0.0.1. Figures
 // that differ from run to run (times, ids, ports, counters) do not count as a difference, nor does
-// the order of lines, because what a child prints arrives beside its messages.
+// the order of lines, because what a child prints arrives beside its messages, nor do warnings in a
+// log, because a busy machine causes some.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -98,6 +99,7 @@ function steady(text) {
     .replace(/[<>]?\b\d[\d.,]*(?= ?(?:ms|s|h|\/s)\b)/g, "N")
     .replace(/\d{8}T?\d{6}\w*/g, "TIME")
     .replace(/^(shardId-.*?) +\d+$/gm, "$1 N")
+    .replace(/^TIME WARN .*$/gm, "")
     .replace(/ +/g, " ")
     .trim()
     .split("\n")
