@@ -104,7 +104,7 @@ function commandLines(page: Page): string[] {
   const lines = blocksOf(page, "sh").flatMap(({ body }) => body.split("\n"));
   const inline = [...proseOf(page).matchAll(/`([^`\n]+)`/g)].map(([, text = ""]) => text);
   return [...lines, ...inline].flatMap((line) =>
-    [...line.matchAll(/(?:^|[|&;] *|-- )kinesis-multilang(?= |$)(.*)/g)].map(
+    [...line.matchAll(/(?:^ *|[|&;] *|-- )kinesis-multilang(?= |$)(.*)/g)].map(
       ([, rest = ""]) => rest,
     ),
   );

@@ -21,8 +21,10 @@ const tracked = execFileSync("git", ["ls-files", "*.md"], { cwd: ROOT, encoding:
 
 export const allPages: readonly Page[] = tracked.trim().split("\n").map(readPage);
 
-/** README.md and docs/: what a user reads first. */
-export const userPages = allPages.filter(({ path }) => /^(README|docs\/[^/]+)\b.*\.md$/.test(path));
+/** What users and contributors read. */
+export const userPages = allPages.filter(({ path }) =>
+  /^(README|CONTRIBUTING|docs\/[^/]+)\.md$/.test(path),
+);
 
 export function readPage(path: string): Page {
   return { path, text: readFileSync(join(ROOT, path), "utf8") };
