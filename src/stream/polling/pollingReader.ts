@@ -11,16 +11,17 @@ import { Troubles } from "../calls/troubles.ts";
 import type { MisplacedOptions } from "../misplaced.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
+import { HotShards } from "./hotShards.ts";
 import type { PollingSettings } from "./pollingSettings.ts";
 import { RecordSizes } from "./recordSizes.ts";
 import { type FetchContext, ShardFetch } from "./shardFetch.ts";
 import { WaitingRoom } from "./waitingRoom.ts";
 
 export interface PollingOptions extends MisplacedOptions {
-  /** With `maxAttempts: 1`: what fails is tried again here, where it is known for which shard. */
+  /** With `maxAttempts: 1`. Failed calls are retried here, where the shard is known. */
   readonly client: KinesisClient;
   readonly stream: StreamId;
-  /** Its time is where a position of AT_TIMESTAMP points. */
+  /** Has the time that a position of AT_TIMESTAMP means. */
   readonly initialPosition: InitialPosition;
   readonly settings: PollingSettings;
   /** Shared by all shards of the daemon. */
@@ -39,6 +40,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     troubles: new Troubles(emit, clock),
     waitingRoom: new WaitingRoom(clock),
     sizes: new RecordSizes(),
+    hotShards: new HotShards(),
     budgetWatch: new BudgetWatch(options.budget, emit, clock),
   };
 
@@ -49,6 +51,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     left: (shardId) => {
       context.troubles.forget(shardId);
       context.budgetWatch.forget(shardId);
+      context.hotShards.forget(shardId);
     },
     clock,
   });
