@@ -1,4 +1,5 @@
-// For each shard one loop fetches ahead, within the budget that all share, while the caller works on the batch before.
+// Runs one loop for each shard that fetches ahead, within the budget that all shards share, while the
+// caller works on the previous batch.
 
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
@@ -9,9 +10,9 @@ import type { ByteBudget, ByteShare } from "./budget/byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
 export interface Fetching {
-  /** The service decides how little comes at a time: what waits for the caller is put together. */
+  /** The service decides the size of a batch, so the caller gets all waiting batches as one. */
   readonly inPieces: boolean;
-  /** Puts batches into the queue, and counts them in its share, until the shard ends or the signal is aborted. */
+  /** Puts batches into the queue, and counts them in the share, until the shard ends or the signal is aborted. */
   readonly fetch: (
     shard: ShardToRead,
     from: Position,
@@ -30,7 +31,7 @@ export function readAhead(
 ): ReadShard {
   return async function* batches(shard, from, signal): AsyncGenerator<Batch> {
     if (signal.aborted) return;
-    // Many shards may listen to one signal.
+    // Node warns at the eleventh listener of a signal, and each shard is one.
     setMaxListeners(0, signal);
     const share = budget.join();
     const queue = new BatchQueue();
@@ -52,7 +53,7 @@ export function readAhead(
           share.release(heldBytes);
           heldBytes = 0;
         };
-        // One without records belongs to all.
+        // All batches without records share one object.
         if (heldBytes > 0) batch.records.whenFreed(release);
         yield batch;
         release();

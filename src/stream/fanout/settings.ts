@@ -1,11 +1,11 @@
-// What a person can set about enhanced fan-out; names and defaults are KCL's.
+// Settings of enhanced fan-out. Names and defaults are those of KCL.
 
 export interface FanoutSettings {
   readonly consumerName: string;
-  /** A consumer that somebody else has registered: it is used as it is. */
+  /** A consumer that is already registered. The daemon uses it and does not register one. */
   readonly consumerArn?: string;
   readonly maxDescribeStreamSummaryRetries: number;
-  /** Also how often a new consumer is looked at until it is ACTIVE. */
+  /** Also the number of attempts to see a new consumer become ACTIVE. */
   readonly maxDescribeStreamConsumerRetries: number;
   readonly registerStreamConsumerRetries: number;
   readonly retryBackoffMillis: number;

@@ -105,7 +105,7 @@ export class ShardFetch {
   /** Returns at the end of the shard, or when the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // At the tip nothing is fetched while a batch waits for the child: later, one call gets it all.
+      // At the tip nothing is fetched while a batch waits for the child: one call later is enough.
       await this.#queue.room((waiting) => waiting < (this.#behind ? MAX_BATCHES : 1), signal);
       const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
       await this.#context.waitingRoom.wait(due, signal);
@@ -122,7 +122,7 @@ export class ShardFetch {
     }
   }
 
-  /** Makes one call. Returns `undefined` when it failed; then `#nextCallMs` is the time of the retry. */
+  /** One call. Returns `undefined` when it failed; then `#nextCallMs` is the time of the retry. */
   async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
     const { calls, clock, stream, troubles } = this.#context;
     const { shardId } = this.#shard;
@@ -172,7 +172,7 @@ export class ShardFetch {
       hotShards: hotShards.measured(shardId, this.#need.bytesPerMs),
     });
     if (received > 0) {
-      this.#recordBytes = sizes.saw(received, bytes);
+      this.#recordBytes = sizes.received(received, bytes);
       emit({ type: "fetched", shardId, records: records.count, bytes });
     }
     const from = this.#dropping ? this.#from : undefined;
@@ -189,7 +189,7 @@ export class ShardFetch {
     return records.after(this.#from);
   }
 
-  /** Decides what an error means and when to retry. Returns the last batch when the shard is gone. */
+  /** Decides what an error means and when to retry. @returns the last batch if the shard is gone. */
   async #failed(
     operation: string,
     error: unknown,

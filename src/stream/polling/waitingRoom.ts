@@ -1,19 +1,22 @@
-// Where shards wait until they are asked again. Waking up costs the daemon about as much as the call that follows: caches
-// and code are cold. So shards that have time wait for each other, and a few are asked at once.
+// Shards wait here until they are asked again. Waking up costs the daemon about as much as the call
+// that follows, because caches and code are cold. So shards that are not in a hurry wait for each
+// other, and a group of them is asked at once.
 
 import type { Clock } from "../../clock.ts";
 
-/** From when on a shard may be asked, and how much later it may be for company. */
+/** The earliest time of the next call, and how much later it may start. */
 export interface Due {
   readonly dueMs: number;
   readonly slackMs: number;
 }
 
-/** As many calls at once are hardly dearer, each, than a hundred; and a busy shard does not wait long behind them. */
+/** Larger groups would save little more CPU, and would delay a busy shard. */
 export const MOST_TOGETHER = 8;
 
 /**
- * When to wake, and how many: as late as the least patient of them allows, but not later than the last of them is due.
+ * The next group and its time: the group grows as long as no member exceeds its slack, and it wakes
+ * as soon as its last member is due.
+ *
  * @param waiting in the order in which they are due.
  */
 export function nextGroup(
@@ -45,7 +48,7 @@ export class WaitingRoom {
     this.#clock = clock;
   }
 
-  /** Resolves when it is time, or at once when the signal is aborted. */
+  /** Resolves when the shard is due, or at once when the signal is aborted. */
   wait({ dueMs, slackMs }: Due, signal: AbortSignal): Promise<void> {
     if (signal.aborted || dueMs <= this.#clock.monotonicMs()) return Promise.resolve();
     return new Promise((resolve) => {
@@ -66,7 +69,6 @@ export class WaitingRoom {
     });
   }
 
-  /** A plain timer: `Clock.sleep` makes an error each time that it is cut short. */
   #setTimer(): void {
     clearTimeout(this.#timer);
     const group = nextGroup(this.#waiting);
