@@ -7,14 +7,14 @@ export interface Clock {
   now(): number;
   /** Milliseconds that only ever grow: for lengths of time. */
   monotonicMs(): number;
-  /** Resolves after `ms`, or at once when the signal is aborted. It never rejects: ask the signal. */
+  /** Resolves after `ms`, or when the signal is aborted. It never rejects: check the signal. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
-  // The promise of `node:timers/promises` makes an error, with its stack, for each sleep that ends early.
+  // `node:timers/promises` makes an error, with its stack, for each sleep that ends early.
   sleep(ms, signal) {
     if (signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {

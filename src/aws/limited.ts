@@ -25,6 +25,7 @@ export async function limited<T>(
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   let late = false;
+  // A plain timer: `Clock.sleep` makes an error for each call that ends in time.
   const timer = setTimeout(() => {
     late = true;
     controller.abort();

@@ -1,13 +1,13 @@
-// The batches of one shard, between the loop that fetches them and the caller that works on them.
+// The batches of one shard between the loop that fetches them and the caller that works on them.
 
 import { type Batch, RecordBatch } from "../model/batch.ts";
 import { LARGEST_BATCH_BYTES } from "./budget/allowance.ts";
 
-/** Fetched ahead at most, as in the Java daemon. Later calls bring a slow child larger batches. */
+/** More are not fetched ahead, however small they are: a slow child gets larger ones later. As in the Java daemon. */
 export const MAX_BATCHES = 4;
-/** In batches that are joined. A GetRecords response has the same limit. */
+/** In what is taken together; the most that a GetRecords answer may hold. */
 const MOST_RECORDS = 10_000;
-/** How slowly the measured time falls when later batches take less. */
+/** What the caller took for a batch is forgotten so slowly, where the next take less. */
 const FADING = 0.8;
 
 export class BatchQueue {
@@ -17,7 +17,7 @@ export class BatchQueue {
   #changed: (() => void)[] = [];
   #workMs = 0;
 
-  /** How long the caller takes for a batch, measured on the last ones. */
+  /** What the caller takes for a batch, by the last ones. */
   get workMs(): number {
     return this.#workMs;
   }
@@ -26,7 +26,7 @@ export class BatchQueue {
     this.#workMs = Math.max(ms, this.#workMs * FADING);
   }
 
-  /** Adds a batch. It replaces a waiting batch without records. */
+  /** Adds a batch. One without records only brings news: it takes the place of another such. */
   put(batch: Batch): void {
     const last = this.#batches.at(-1);
     if (last && last.records.count === 0 && !last.shardEnd) this.#batches.pop();
@@ -34,18 +34,14 @@ export class BatchQueue {
     this.#change();
   }
 
-  /** No more batches follow. The caller gets the waiting ones, and then `failure` is thrown. */
+  /** No more batches will come; `failure` is thrown to the caller after those that are there. */
   end(failure?: { readonly error: unknown }): void {
     this.#ended = true;
     this.#failure = failure;
     this.#change();
   }
 
-  /**
-   * The next batch; none when the queue has ended.
-   *
-   * @param together return all waiting batches, as far as one response of the service could hold them.
-   */
+  /** The next batch, or with `together` all that are there, up to what one answer of the service may hold; none when there will be none. */
   async take(together: boolean, signal: AbortSignal): Promise<readonly Batch[]> {
     while (!signal.aborted) {
       const taken = this.#batches.splice(0, together ? this.#countTogether() : 1);
@@ -60,7 +56,7 @@ export class BatchQueue {
     return [];
   }
 
-  /** Resolves when `isRoom` accepts the number of waiting batches, or the signal is aborted. */
+  /** Resolves when another may be fetched while so many wait, or the signal is aborted. */
   async room(isRoom: (waiting: number) => boolean, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !isRoom(this.#batches.length)) await this.#nextChange(signal);
   }
@@ -94,7 +90,7 @@ export class BatchQueue {
   }
 }
 
-/** Joins batches into one, and frees the memory of those that were copied. */
+/** One batch of them all. What they held may be forgotten when it is there. */
 export function putTogether(batches: readonly Batch[]): Batch | undefined {
   const last = batches.at(-1);
   if (!last || batches.length === 1) return last;

@@ -1,5 +1,4 @@
-// Runs one loop for each shard that fetches ahead, within the budget that all shards share, while the
-// caller works on the previous batch.
+// For each shard one loop fetches ahead, within the budget that all share, while the caller works on the batch before.
 
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
@@ -10,9 +9,9 @@ import type { ByteBudget, ByteShare } from "./budget/byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
 export interface Fetching {
-  /** The service decides the size of a batch, so the caller gets all waiting batches as one. */
+  /** The service decides how little comes at a time: what waits for the caller is put together. */
   readonly inPieces: boolean;
-  /** Puts batches into the queue, and counts them in the share, until the shard ends or the signal is aborted. */
+  /** Puts batches into the queue, and counts them in its share, until the shard ends or the signal is aborted. */
   readonly fetch: (
     shard: ShardToRead,
     from: Position,
@@ -31,7 +30,7 @@ export function readAhead(
 ): ReadShard {
   return async function* batches(shard, from, signal): AsyncGenerator<Batch> {
     if (signal.aborted) return;
-    // Node warns at the eleventh listener of a signal, and each shard is one.
+    // Many shards may listen to one signal.
     setMaxListeners(0, signal);
     const share = budget.join();
     const queue = new BatchQueue();
@@ -53,7 +52,7 @@ export function readAhead(
           share.release(heldBytes);
           heldBytes = 0;
         };
-        // All batches without records share one object.
+        // One without records belongs to all.
         if (heldBytes > 0) batch.records.whenFreed(release);
         yield batch;
         release();

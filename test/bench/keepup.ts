@@ -1,5 +1,6 @@
-// Whether a daemon keeps up with shards that are written at the service's limit, by a service that has its limits, with
-// children that take their time for each batch and checkpoint it; and how fast it catches up when it was away.
+// Measures whether a daemon keeps up with shards that are written at the service's limit, and how
+// fast it drains a backlog. The fake service has the limits of AWS. Each child takes some time for a
+// batch and checkpoints it.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { DaemonRun } from "./daemonRun.ts";
@@ -16,19 +17,19 @@ import { preciseNowMs } from "./wait.ts";
 
 export interface KeepupOptions {
   readonly shards: readonly number[];
-  /** What a child takes for a batch. */
+  /** How long a child takes for a batch. */
   readonly workMs: readonly number[];
   readonly retrievals: readonly Retrieval[];
   /** For polling. */
   readonly idleTimes: readonly IdleTime[];
-  /** At the rate at which the shards are written. */
+  /** Written to each shard before it is read, at the rate of its producers. */
   readonly backlogSeconds: number;
-  /** How long it is watched when it has caught up. */
+  /** How long to measure after the backlog is drained. */
   readonly seconds: number;
   readonly properties: Readonly<Record<string, string>>;
   readonly dynamoUrl: string;
   readonly child: Command;
-  /** Called with each run that is over, and the times between which it was measured. */
+  /** Called after each run, with the times between which it was measured. */
   readonly after: (daemon: Daemon, run: DaemonRun, fromMs: number, toMs: number) => void;
 }
 
@@ -45,20 +46,20 @@ export const KEEPUP_COLUMNS: readonly Column[] = [
   { figure: "peakMib", title: "peak", digits: 0, better: "less" },
 ];
 
-/** What AWS lets a shard be written with, in records of 1 KiB; it may be read twice as fast. */
+/** The write limit of a shard on AWS, in records of 1 KiB. The read limit is twice as high. */
 const WRITTEN_PER_SECOND = 1_000;
 const RECORD_BYTES = 1_024;
 const READ_PER_SECOND = (2 * 1024 * 1024) / RECORD_BYTES;
 const LOOK_EVERY_MS = 200;
-/** Beyond its batch time and the time between two calls. */
+/** Added to the time of a batch and the time between two calls. */
 const NEAR_MS = 1_000;
-/** Fallen behind for good, if it has not caught up in so many times the shortest time. */
+/** How many times the shortest possible time a daemon may take to catch up. */
 const PATIENCE = 2;
 const PATIENCE_MS = 15_000;
-/** "Behind" is the mean of so many last seconds. */
+/** "Behind" is the mean over the last seconds of the run. */
 const LAST_MS = 10_000;
 
-/** KCL's own: the children sleep, but the machine is busy. */
+/** KCL's default. A shorter one would lose leases while the machine is busy. */
 const REAL_FAILOVER = { failoverTimeMillis: "10000" };
 
 interface Work {
@@ -130,7 +131,7 @@ async function measure(daemon: Daemon, work: Work, options: KeepupOptions): Prom
   }
 }
 
-/** Waits until the last shard is near its tip, or long enough; without a backlog there is nothing to tell. */
+/** Waits until all shards are near the tip, or for a limited time. Without a backlog, no figures. */
 async function catchUp(
   run: DaemonRun,
   { shards, workMs, idleMs }: Work,
@@ -151,7 +152,7 @@ async function catchUp(
   }
 }
 
-/** Of the slowest shard, from when it got its child. */
+/** The figures of the slowest shard, measured from the start of its child. */
 function tookFigures(
   run: DaemonRun,
   near: readonly (UpTo | undefined)[],
@@ -210,7 +211,7 @@ function byShard(notes: readonly UpTo[]): readonly (readonly UpTo[])[] {
   return [...groupBy(notes, ({ pid }) => String(pid)).values()];
 }
 
-/** How old the newest record was that the child had been given, at each moment of the last seconds. */
+/** The age of the newest record that the child has received, averaged over the last seconds. */
 function meanBehindMs(notes: readonly UpTo[], toMs: number): number {
   const fromMs = toMs - LAST_MS;
   let areaMs2 = 0;

@@ -27,10 +27,10 @@ describe("as long as nothing is known", () => {
 
 test("few records say little of many", () => {
   const sizes = new RecordSizes();
-  sizes.received(1, 100);
+  sizes.saw(1, 100);
   const limits = Array.from({ length: 4 }, () => {
     const { limit, isCautious } = sizes.ask(100, MIB, MOST);
-    sizes.received(limit, limit * 100);
+    sizes.saw(limit, limit * 100);
     return [limit, isCautious];
   });
   expect(limits).toEqual([
@@ -44,13 +44,13 @@ test("few records say little of many", () => {
 test("a shard that was not read yet goes by the largest that others have seen", () => {
   const sizes = new RecordSizes();
   expect(sizes.largestBytes).toBeUndefined();
-  sizes.received(100, 200_000);
-  sizes.received(1_000, 100_000);
+  sizes.saw(100, 200_000);
+  sizes.saw(1_000, 100_000);
   expect(sizes.largestBytes).toBe(2_000);
 });
 
 test("a record that is too large is asked for alone", () => {
   const sizes = new RecordSizes();
-  sizes.received(10, 50 * MIB);
+  sizes.saw(10, 50 * MIB);
   expect(sizes.ask(sizes.largestBytes, MIB, MOST)).toEqual({ limit: 1, isCautious: false });
 });

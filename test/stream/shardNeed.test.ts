@@ -17,7 +17,11 @@ interface Way {
   readonly backlogMs: number;
 }
 
-/** Reads a shard that is written steadily, each call as large as the need allows. @returns how far behind it is after each. */
+/**
+ * Reads a shard that is written steadily, each call as large as the need allows.
+ *
+ * @returns how far behind it is after each call.
+ */
 function read({ bytesPerMs, workMs, idleMs, backlogMs }: Way, calls: number): number[] {
   const need = new ShardNeed();
   let placeMs = -backlogMs;

@@ -1,5 +1,5 @@
-// A Kinesis whose shards are written at a steady rate, with the service's limits per second and shard. It notes what each
-// GetRecords call was asked for and what it left behind.
+// A Kinesis with the service's limits per second and shard, whose shards are written at a steady
+// rate. It notes what each GetRecords call asked for, and what the call left in the shard.
 
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,16 +7,16 @@ import { onTestFinished } from "vitest";
 
 interface LimitedStream {
   readonly shards: number;
-  /** Records a second that each shard is written with, from when it is first read. */
+  /** Records a second that are written to each shard, from its first call on. */
   readonly perSecond: number;
-  /** What each has then. */
+  /** Records in each shard at its first call. */
   readonly backlog: number;
   readonly payloadBytes: number;
 }
 
 export interface NotedCall {
   readonly shardId: string;
-  /** Records that were there. */
+  /** Records that the shard had. */
   readonly there: number;
   readonly given: number;
   readonly limit: number;
@@ -24,7 +24,7 @@ export interface NotedCall {
 
 export interface LimitedKinesis {
   readonly url: string;
-  /** Those that were not throttled, in order. */
+  /** The calls that were not throttled, in order. */
   readonly calls: readonly NotedCall[];
 }
 
@@ -93,7 +93,7 @@ interface Request {
   readonly Limit?: number;
 }
 
-/** A second's worth of calls and of bytes; bytes may be overdrawn, and are then made up for. */
+/** Limits calls and bytes per second. A response may exceed the bytes; later calls then wait. */
 class Bucket {
   #calls = CALLS_PER_SECOND;
   #bytes = BYTES_PER_SECOND;

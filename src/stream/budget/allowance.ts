@@ -5,10 +5,10 @@
 // what the producers write between two calls (`ShardNeed` measures it). The total therefore follows
 // the number of busy shards and their rates. When all needs together exceed the bound of the pool,
 // no shard gets more than an equal part of the bound. *Shared*: beyond its need, a shard may read
-// ahead until this pool is used up; each shard may use an equal part. A shard that holds nothing may
-// always fetch one batch, so a child that hangs stops only its own shard.
+// ahead until this pool is used up; each shard may use an equal part. A shard that holds nothing
+// may always fetch one batch, so a child that hangs stops only its own shard.
 
-/** A smaller call would cost more than its records. Each shard may exceed the pools by this much. */
+/** A smaller call costs more than its records. Each shard may exceed the pools by this much. */
 export const SMALLEST_BATCH_BYTES = 256 * 1024;
 /** The largest response: 10 MiB as base64, and the JSON around 10,000 records. */
 export const LARGEST_BATCH_BYTES = 17 * 1024 * 1024;

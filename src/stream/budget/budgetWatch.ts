@@ -1,6 +1,6 @@
-// Detects shards that fall behind because of the daemon's own memory limit: one of their batches may
-// hold less than what is written between two calls. A warning names the shards, how long this has
-// lasted, and what to set.
+// Detects shards that fall behind because of the daemon's own memory limit: one of their batches
+// may hold less than what is written between two calls. A warning names the shards, how long this
+// has lasted, and what to set.
 
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";

@@ -11,13 +11,13 @@ import {
   type Situation,
 } from "./allowance.ts";
 
-/** The expected response: a small one, records of unknown size, or records of about this many bytes. */
+/** The expected response: small, records of unknown size, or records of about this many bytes. */
 export type Need = "small" | "unknown" | number;
 
 const MIB = 1024 * 1024;
 /**
- * The limit unless the user sets one: 16 MiB, and up to 8 MiB for each shard that needs it, but never
- * more than 256 MiB in total. 8 MiB is what a shard at the service's limit is written in five seconds.
+ * The limit unless the user sets one: 16 MiB, and up to 8 MiB for each shard that needs it, but
+ * never more than 256 MiB in total. Producers at the service's limit write 8 MiB in five seconds.
  */
 const BY_DEFAULT: Pools = {
   sharedBytes: 16 * MIB,
@@ -142,7 +142,8 @@ export interface ByteShare {
   /**
    * Waits until the next batch may be fetched, and holds its expected size.
    *
-   * @param need "small" only waits; a number is the size of a record, and makes room for at least one.
+   * @param need "small" only waits; a number is the size of a record, and makes room for at least
+   * one.
    * @returns the bytes that are held; also 0 when the signal is aborted.
    */
   reserve(need: Need, signal: AbortSignal): Promise<number>;

@@ -1,5 +1,4 @@
-// Reads shards by enhanced fan-out: the service pushes records, at up to 2 MiB a second for each
-// consumer and shard.
+// Reads shards by enhanced fan-out: the service pushes what it has, at 2 MB a second for each consumer and shard.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import type { Clock } from "../../clock.ts";
@@ -19,7 +18,7 @@ import { ShardSubscriptions, type SubscriptionContext } from "./shardSubscriptio
 import { Turnstile } from "./turnstile.ts";
 
 export interface FanoutOptions extends MisplacedOptions {
-  /** With `maxAttempts: 1`. Failed calls are retried here. */
+  /** With `maxAttempts: 1`: what fails is tried again here. */
   readonly client: KinesisClient;
   /** From `subscriptionClient`. */
   readonly subscriptionClient: KinesisClient;
@@ -30,14 +29,14 @@ export interface FanoutOptions extends MisplacedOptions {
   readonly budget: ByteBudget;
   readonly clock: Clock;
   readonly emit: Emit;
-  /** The daemon's signal. It ends the search for a consumer. */
+  /** The daemon's: ends the search for a consumer. */
   readonly signal: AbortSignal;
-  /** Used when fan-out is refused; absent: fan-out is retried until the operator has repaired it. */
+  /** Reads instead when fan-out is refused; absent: fan-out is tried until a person has mended it. */
   readonly polling?: ReadShard;
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** The service allows five a second, for all workers of the application together. */
+/** The service allows 5 a second for all workers of the application together. */
 const SUBSCRIPTIONS_PER_SECOND = 4;
 
 export function fanoutReader(options: FanoutOptions): ReadShard {
@@ -67,7 +66,7 @@ export function fanoutReader(options: FanoutOptions): ReadShard {
   return polling ? orPolling(fanout, polling, emit) : fanout;
 }
 
-/** Switches to polling when fan-out is refused before a shard's first event; later shards poll, too. */
+/** Fan-out until it is refused before a shard's first event; from then on polling, for all that begin later too. */
 function orPolling(fanout: ReadShard, polling: ReadShard, emit: Emit): ReadShard {
   let refused = false;
   return async function* batches(shard, from, signal) {

@@ -1,11 +1,11 @@
-// Settings of enhanced fan-out. Names and defaults are those of KCL.
+// What a person can set about enhanced fan-out; names and defaults are KCL's.
 
 export interface FanoutSettings {
   readonly consumerName: string;
-  /** A consumer that is already registered. The daemon uses it and does not register one. */
+  /** A consumer that somebody else has registered: it is used as it is. */
   readonly consumerArn?: string;
   readonly maxDescribeStreamSummaryRetries: number;
-  /** Also the number of attempts to see a new consumer become ACTIVE. */
+  /** Also how often a new consumer is looked at until it is ACTIVE. */
   readonly maxDescribeStreamConsumerRetries: number;
   readonly registerStreamConsumerRetries: number;
   readonly retryBackoffMillis: number;

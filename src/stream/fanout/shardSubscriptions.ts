@@ -1,10 +1,9 @@
-// The loop that reads one shard by one subscription after another: it decides when and from where to
-// subscribe, and what each event, end or error means. It reads an event only when there is room for
-// it; until then it does not read from the connection, and the service waits.
+// The loop that reads one shard by subscriptions, one after the other: when to subscribe, where from, and what each event,
+// end or error means. An event is read when there is room for it; until then the connection is left alone, and the
+// service waits.
 //
-// Limits of the service: a subscription lasts five minutes. A second one for the same consumer and
-// shard is refused in the first five seconds of the other (ResourceInUseException); later it replaces
-// the other.
+// Limits of the service: a subscription lasts five minutes, which is no trouble; a second one for the same consumer and
+// shard is refused for five seconds after the first began (ResourceInUseException), and takes over from it later.
 
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
@@ -38,7 +37,7 @@ import type { ConsumerRegistration } from "./registration.ts";
 import { Subscription } from "./subscription.ts";
 import type { Turnstile } from "./turnstile.ts";
 
-/** Shared by the loops of all shards. */
+/** What the loops of all shards have in common. */
 export interface SubscriptionContext extends MisplacedOptions {
   /** For subscriptions alone. */
   readonly subscriptionCalls: CallOptions;
@@ -47,7 +46,7 @@ export interface SubscriptionContext extends MisplacedOptions {
   readonly initialPosition: InitialPosition;
   readonly registration: ConsumerRegistration;
   readonly turnstile: Turnstile;
-  /** Throw FanoutUnavailable when fan-out is refused before the first event; else retry for ever. */
+  /** Give up with FanoutUnavailable when nothing has been read yet; else wait until a person has mended it. */
   readonly giveUp: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -55,13 +54,13 @@ export interface SubscriptionContext extends MisplacedOptions {
   readonly budgetWatch: BudgetWatch;
 }
 
-/** Events that wait for the caller at most, however small they are. */
+/** So many wait for the caller at most, however little they hold. */
 const MOST_EVENTS = 1_000;
 const SAME_SHARD_MS = 5_000;
-/** Added to it, because the service measures the five seconds on its own clock. */
+/** A little beyond it, since the service counts by a clock of its own. */
 const IN_USE: Backoff = { baseMs: 1_000, capMs: 1_000 };
-const FAILED: Backoff = { baseMs: 400, capMs: 10_000 };
-/** The operator has to act first; more calls would only add load. */
+const TROUBLE: Backoff = { baseMs: 400, capMs: 10_000 };
+/** A person has to mend it, and the service should not be bothered meanwhile. */
 const LASTING: Backoff = { baseMs: 2_000, capMs: 30_000 };
 
 export class ShardSubscriptions {
@@ -74,7 +73,7 @@ export class ShardSubscriptions {
   readonly #disaggregate: Disaggregate;
   readonly #misplaced: Misplaced;
   #place: IteratorPlace;
-  /** The first record may be the one at the position, or the aggregate that contains it. */
+  /** The first record may be the one that the position names, or the aggregate that it is inside of. */
   #dropping: boolean;
   #received = false;
   #nextMs = Number.NEGATIVE_INFINITY;
@@ -107,7 +106,7 @@ export class ShardSubscriptions {
   /**
    * Returns at the end of the shard, or when the signal is aborted.
    *
-   * @throws FanoutUnavailable, if `giveUp` is set.
+   * @throws FanoutUnavailable, if the context says so.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#context;
@@ -118,7 +117,7 @@ export class ShardSubscriptions {
     }
   }
 
-  /** One subscription, until it ends or fails. `#nextMs` is the earliest start of the next one. */
+  /** One subscription, until it ends or fails; then `#nextMs` says when to begin another. */
   async #subscribe(signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
     const { subscriptionCalls, registration, turnstile, clock, emit } = this.#context;
     const { shardId } = this.#shard;
@@ -147,7 +146,7 @@ export class ShardSubscriptions {
     for (;;) {
       this.#share.needs(this.#need.bytes(this.#queue.workMs, 0));
       await this.#queue.room((waiting) => this.#mayWait(waiting), signal);
-      // An event is small, so it is counted only when it is there.
+      // An event is small beside the budget, and is counted when its size is known.
       await this.#share.reserve("small", signal);
       signal.throwIfAborted();
       this.#misplaced.begin();
@@ -169,7 +168,7 @@ export class ShardSubscriptions {
     }
   }
 
-  /** When events are small, a few of them hold less than what arrives while the child works. */
+  /** Events may be so small that a few are less than what comes while the child works. */
   #mayWait(waiting: number): boolean {
     const { heldBytes, grantedBytes } = this.#share;
     return waiting < MAX_BATCHES || (waiting < MOST_EVENTS && heldBytes < grantedBytes);
@@ -199,7 +198,7 @@ export class ShardSubscriptions {
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
   }
 
-  /** Reading starts at the position and not after it, because it may be inside an aggregate. */
+  /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
   #wanted(records: RecordBatch): RecordBatch {
     const isThere = this.#misplaced.holds(this.#from);
     if (!this.#dropping || (records.count === 0 && !isThere)) return records;
@@ -218,7 +217,7 @@ export class ShardSubscriptions {
     } else if (kind === "notFound" || kind === "iteratorGone") {
       return this.#notFound(kind, error, signal);
     } else if (!(isStaleConnection(error) && this.#failures === 1)) {
-      this.#retryLater("SubscribeToShard", error, FAILED, kind === "unreachable");
+      this.#retryLater("SubscribeToShard", error, TROUBLE, kind === "unreachable");
     }
     return "goOn";
   }
@@ -230,16 +229,16 @@ export class ShardSubscriptions {
     this.#retryLater("SubscribeToShard", refusal, LASTING, true);
   }
 
-  /** Another subscription is younger than five seconds, usually that of the lease's previous owner. */
+  /** Somebody else's subscription is younger than five seconds: the worker that had the lease before, as a rule. */
   #inUse(error: Error): void {
     const waitMs = SAME_SHARD_MS + backoffMs(0, IN_USE);
     if (this.#failures > 1) {
-      this.#retryLater("SubscribeToShard", error, FAILED, false);
+      this.#retryLater("SubscribeToShard", error, TROUBLE, false);
     }
     this.#nextMs = Math.max(this.#nextMs, this.#context.clock.monotonicMs() + waitMs);
   }
 
-  /** "Not found" may mean the shard, the stream, the position or the consumer: the listing decides. */
+  /** The service knows no such thing: is it the shard that is gone, the stream, the place in it, or the consumer? */
   async #notFound(
     kind: TroubleKind,
     error: unknown,
@@ -254,9 +253,9 @@ export class ShardSubscriptions {
         this.#queue.put({ records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd });
         return "shardEnded";
       }
-      // The shard is still listed, so the consumer was deregistered.
+      // It is still listed, so somebody has deregistered the consumer.
       if (kind === "notFound") registration.forget();
-      this.#retryLater("SubscribeToShard", error, FAILED, true);
+      this.#retryLater("SubscribeToShard", error, TROUBLE, true);
     } catch (listingError) {
       if (signal.aborted) return "goOn";
       const isPlace = listingError instanceof ForeignPosition;
@@ -266,7 +265,7 @@ export class ShardSubscriptions {
     return "goOn";
   }
 
-  /** @param everywhere it affects all shards. */
+  /** @param everywhere it concerns all shards alike. */
   #retryLater(operation: string, error: unknown, backoff: Backoff, everywhere: boolean): void {
     const { clock, troubles } = this.#context;
     const lasting = isLasting(error) ? LASTING : backoff;
@@ -278,7 +277,7 @@ export class ShardSubscriptions {
   }
 }
 
-/** Rejects when the signal is aborted. The work continues, because others may wait for it. */
+/** Others may wait for the same: it goes on without us. */
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort = () => {};
   const aborted = new Promise<never>((_, reject) => {

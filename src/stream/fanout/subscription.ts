@@ -1,5 +1,4 @@
-// One SubscribeToShard, from the call to the end of its event stream. The service ends it after five
-// minutes.
+// One SubscribeToShard: from the call to the end of its event stream, which the service ends after five minutes.
 
 import { SubscribeToShardCommand } from "@aws-sdk/client-kinesis";
 import { WINDOW_BYTES } from "../../aws/kinesisClient.ts";
@@ -11,10 +10,10 @@ import type { Disaggregate } from "../../records/kplAggregate.ts";
 import type { CallOptions, IteratorPlace } from "../calls/kinesisCalls.ts";
 import { type EventFrame, EventFrames } from "./eventFrames.ts";
 
-/** The service sends an event every few seconds, even without records. Java has the same limit. */
+/** The service sends an event every few seconds, records or not; Java starts again after as long. */
 const SILENCE_MS = 60_000;
 
-/** The service ended a subscription with an error of this `name`. */
+/** The service ended a subscription with an error; `name` is the one it gave. */
 export class SubscriptionFailed extends Error {
   constructor(name: string, message: string) {
     super(message || "no reason given");
@@ -25,7 +24,7 @@ export class SubscriptionFailed extends Error {
 export class Subscription {
   readonly #frames: EventFrames;
   readonly #calls: CallOptions;
-  /** The service's clock at its response. */
+  /** The service's clock when it answered. */
   readonly serviceTimeMs: number | undefined;
 
   private constructor(output: RawSubscribeToShardOutput, calls: CallOptions) {
@@ -59,10 +58,9 @@ export class Subscription {
   }
 
   /**
-   * The next event; `undefined` when the service has ended the subscription.
+   * The next event with news; `undefined` when the service has ended the subscription, which it does after five minutes.
    *
-   * @throws SubscriptionFailed with the service's name of the error; InvalidResponse; the connection's
-   * error.
+   * @throws SubscriptionFailed with the service's own name for it; InvalidResponse; the connection's error.
    */
   async next(
     disaggregate: Disaggregate | undefined,
@@ -81,7 +79,7 @@ export class Subscription {
     }
   }
 
-  /** Call it at the end in every case. */
+  /** To be called in the end, whatever came before. */
   close(): void {
     this.#frames.close();
   }
@@ -99,7 +97,7 @@ export class Subscription {
   }
 }
 
-/** `undefined` for a frame without an event, such as the first frame of a subscription. */
+/** `undefined` for a frame that is no event of ours, such as the first one of the service. */
 function readFrame(
   { headers, payload }: EventFrame,
   disaggregate: Disaggregate | undefined,
@@ -136,7 +134,7 @@ function messageIn(payload: Buffer): string {
   }
 }
 
-/** Over HTTP/2 each subscription has its own connection, so it may use a large window. */
+/** Over HTTP/2 the subscription has its connection to itself. */
 function widenWindow(body: RawSubscribeToShardOutput["body"]): void {
   if (!("session" in body)) return;
   const { session } = body as { session?: { setLocalWindowSize?(bytes: number): void } };

@@ -1,15 +1,15 @@
-// Limits how many callers pass in a second; the others wait in line. SubscribeToShard may be called
-// five times a second for one consumer, and all workers of the application share this limit.
+// Lets so many through in a second, and the others one after the other. SubscribeToShard may be called 5 times a second
+// for one consumer; all workers of the application share that, so each leaves some to the others.
 
 import type { Clock } from "../../clock.ts";
 
 export class Turnstile {
   readonly #clock: Clock;
   readonly #gapMs: number;
-  /** In order of arrival. A caller whose signal is aborted leaves the line and delays no other. */
+  /** In the order in which they came. Whoever does not want to pass any more leaves, and costs the others no time. */
   readonly #waiting: (() => void)[] = [];
   #nextMs = Number.NEGATIVE_INFINITY;
-  /** Ends the wait for the next turn; `undefined` while the line is empty. */
+  /** Ends the wait for the next turn; `undefined` while nobody waits. */
   #allLeft: AbortController | undefined;
 
   constructor(clock: Clock, perSecond: number) {

@@ -23,7 +23,7 @@ type PaceSettings = Pick<
 
 /** The service's own limit. */
 const SHORTEST_IDLE_MS = 200;
-/** Four of the five calls a second; one is left to other consumers. A record waits half of it on average. */
+/** Four of the five calls a second; one is left to other consumers. A record waits half of this. */
 const BUSY_MS = 250;
 /** Calls a second for all hot shards of the daemon together, as far as `LONGEST_HOT_MS` permits. */
 const HOT_CALLS_PER_SECOND = 32;
@@ -31,8 +31,8 @@ const HOT_CALLS_PER_SECOND = 32;
 const LONGEST_HOT_MS = 1_000;
 const IDLE_MS = 1_000;
 /**
- * How much longer an idle shard may wait, as a fraction of its time, so that several shards are asked
- * together. The sum stays below Java's 1,500 ms.
+ * How much longer an idle shard may wait, as a fraction of its time, so that several shards are
+ * asked together. The sum stays below Java's 1,500 ms.
  */
 const SLACK = 0.35;
 /** Each wait without records is longer than the one before by this factor. */

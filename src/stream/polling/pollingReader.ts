@@ -18,10 +18,10 @@ import { type FetchContext, ShardFetch } from "./shardFetch.ts";
 import { WaitingRoom } from "./waitingRoom.ts";
 
 export interface PollingOptions extends MisplacedOptions {
-  /** With `maxAttempts: 1`. Failed calls are retried here, where the shard is known. */
+  /** With `maxAttempts: 1`: what fails is tried again here, where it is known for which shard. */
   readonly client: KinesisClient;
   readonly stream: StreamId;
-  /** Has the time that a position of AT_TIMESTAMP means. */
+  /** Its time is where a position of AT_TIMESTAMP points. */
   readonly initialPosition: InitialPosition;
   readonly settings: PollingSettings;
   /** Shared by all shards of the daemon. */

@@ -172,7 +172,7 @@ export class ShardFetch {
       hotShards: hotShards.measured(shardId, this.#need.bytesPerMs),
     });
     if (received > 0) {
-      this.#recordBytes = sizes.received(received, bytes);
+      this.#recordBytes = sizes.saw(received, bytes);
       emit({ type: "fetched", shardId, records: records.count, bytes });
     }
     const from = this.#dropping ? this.#from : undefined;
@@ -189,7 +189,7 @@ export class ShardFetch {
     return records.after(this.#from);
   }
 
-  /** Decides what an error means and when to retry. @returns the last batch if the shard is gone. */
+  /** Decides what an error means, and when to retry. @returns the last batch if the shard is gone. */
   async #failed(
     operation: string,
     error: unknown,

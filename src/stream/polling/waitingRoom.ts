@@ -1,22 +1,19 @@
-// Shards wait here until they are asked again. Waking up costs the daemon about as much as the call
-// that follows, because caches and code are cold. So shards that are not in a hurry wait for each
-// other, and a group of them is asked at once.
+// Where shards wait until they are asked again. Waking up costs the daemon about as much as the call that follows: caches
+// and code are cold. So shards that have time wait for each other, and a few are asked at once.
 
 import type { Clock } from "../../clock.ts";
 
-/** The earliest time of the next call, and how much later it may start. */
+/** From when on a shard may be asked, and how much later it may be for company. */
 export interface Due {
   readonly dueMs: number;
   readonly slackMs: number;
 }
 
-/** Larger groups would save little more CPU, and would delay a busy shard. */
+/** As many calls at once are hardly dearer, each, than a hundred; and a busy shard does not wait long behind them. */
 export const MOST_TOGETHER = 8;
 
 /**
- * The next group and its time: the group grows as long as no member exceeds its slack, and it wakes
- * as soon as its last member is due.
- *
+ * When to wake, and how many: as late as the least patient of them allows, but not later than the last of them is due.
  * @param waiting in the order in which they are due.
  */
 export function nextGroup(
@@ -48,7 +45,7 @@ export class WaitingRoom {
     this.#clock = clock;
   }
 
-  /** Resolves when the shard is due, or at once when the signal is aborted. */
+  /** Resolves when it is time, or at once when the signal is aborted. */
   wait({ dueMs, slackMs }: Due, signal: AbortSignal): Promise<void> {
     if (signal.aborted || dueMs <= this.#clock.monotonicMs()) return Promise.resolve();
     return new Promise((resolve) => {
@@ -69,6 +66,7 @@ export class WaitingRoom {
     });
   }
 
+  /** A plain timer: `Clock.sleep` makes an error each time that it is cut short. */
   #setTimer(): void {
     clearTimeout(this.#timer);
     const group = nextGroup(this.#waiting);
