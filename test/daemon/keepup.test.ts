@@ -1,4 +1,4 @@
-// Shards that are written faster than a small buffer could bring them in, in front of children that take their time.
+// Shards whose producers write more between two calls than a small buffer holds, with slow children.
 
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";

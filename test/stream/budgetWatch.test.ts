@@ -25,11 +25,11 @@ function watch(limitBytes?: number) {
 
 test("which they are, since when, the limit, and one that is enough for all", () => {
   const { after, events } = watch(MIB);
-  after(0).saw("b", true);
-  after(5_000).saw("a", true);
-  after(4_000).saw("b", true);
+  after(0).received("b", true);
+  after(5_000).received("a", true);
+  after(4_000).received("b", true);
   expect(events).toEqual([]);
-  after(6_000).saw("b", true);
+  after(6_000).received("b", true);
   expect(events).toEqual([
     {
       type: "readingThrottledByBudget",
@@ -43,15 +43,15 @@ test("which they are, since when, the limit, and one that is enough for all", ()
 
 test("only now and then, and not of a shard that is well again or was left", () => {
   const { after, events } = watch();
-  after(0).saw("a", true);
-  after(0).saw("b", true);
-  after(9_000).saw("a", false);
+  after(0).received("a", true);
+  after(0).received("b", true);
+  after(9_000).received("a", false);
   after(0).forget("b");
-  after(2_000).saw("a", true);
+  after(2_000).received("a", true);
   expect(events).toEqual([]);
-  after(10_000).saw("a", true);
-  after(299_000).saw("a", true);
+  after(10_000).received("a", true);
+  after(299_000).received("a", true);
   expect(events.length).toBe(1);
-  after(1_000).saw("a", true);
+  after(1_000).received("a", true);
   expect(events.length).toBe(2);
 });

@@ -11,6 +11,7 @@ const call = (facts: Partial<CallFacts> = {}): CallFacts => ({
   records: 0,
   millisBehindLatest: 0,
   isCautious: false,
+  hotShards: 0,
   ...facts,
 });
 const idle = (idleTimeBetweenReadsInMillis: number | undefined) => ({
@@ -24,6 +25,19 @@ const half = () => 0.5;
 describe("without a setting", () => {
   test("after records it is 250 ms from call to call", () => {
     expect(new Pace(idle(undefined), half).nextMs(call(some))).toBe(1_250);
+  });
+
+  test("many hot shards are asked less often, each at least once a second; the others as before", () => {
+    const gaps = [0, 1, 8, 16, 32, 256].map((hotShards) => {
+      const pace = new Pace(idle(undefined), half);
+      return pace.nextMs(call({ ...some, hotShards })) - 1_000;
+    });
+    expect(gaps).toEqual([250, 250, 250, 500, 1_000, 1_000]);
+  });
+
+  test("behind the tip, a hot shard is asked at once however many there are", () => {
+    const pace = new Pace(idle(undefined), half);
+    expect(pace.nextMs(call({ ...large, millisBehindLatest: 9, hotShards: 64 }))).toBe(1_000);
   });
 
   test("without records it slows down to a second, and is quick again after the first record", () => {

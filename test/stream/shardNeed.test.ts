@@ -17,7 +17,11 @@ interface Way {
   readonly backlogMs: number;
 }
 
-/** Reads a shard that is written steadily, each call as large as the need allows. @returns how far behind it is after each. */
+/**
+ * Reads a shard that is written steadily, each call as large as the need allows.
+ *
+ * @returns how far behind it is after each call.
+ */
 function read({ bytesPerMs, workMs, idleMs, backlogMs }: Way, calls: number): number[] {
   const need = new ShardNeed();
   let placeMs = -backlogMs;
@@ -29,7 +33,7 @@ function read({ bytesPerMs, workMs, idleMs, backlogMs }: Way, calls: number): nu
     placeMs += bytes / bytesPerMs;
     const millisBehindLatest = Math.max(0, atMs - placeMs);
     const behind = bytes < there;
-    need.saw({ atMs, bytes, payloadBytes: bytes / EXPANSION, millisBehindLatest, behind });
+    need.received({ atMs, bytes, payloadBytes: bytes / EXPANSION, millisBehindLatest, behind });
     const paidMs = bytes / EXPANSION / READ_BYTES_PER_MS;
     atMs += Math.max(workMs, idleMs, 250, paidMs);
     return millisBehindLatest;
@@ -64,7 +68,7 @@ test("a backlog is drained at 95 % of what the service allows, or faster", () =>
       const need = new ShardNeed();
       const bytes = 10_000_000;
       const look = { bytes, payloadBytes: bytes / EXPANSION, millisBehindLatest: 9_000 };
-      need.saw({ ...look, atMs: 0, behind: true });
+      need.received({ ...look, atMs: 0, behind: true });
       const gapMs = Math.max(way.workMs, way.idleMs, 200);
       const perMs = need.bytes(way.workMs, way.idleMs) / EXPANSION / gapMs;
       expect(perMs).toBeGreaterThanOrEqual(READ_BYTES_PER_MS * 0.95);
@@ -83,7 +87,7 @@ function shapeOfDrain() {
 test("a shard to which nothing comes needs nothing", () => {
   const need = new ShardNeed();
   for (let atMs = 0; atMs < 60_000; atMs += 1_000) {
-    need.saw({ atMs, bytes: 0, payloadBytes: 0, millisBehindLatest: 0, behind: false });
+    need.received({ atMs, bytes: 0, payloadBytes: 0, millisBehindLatest: 0, behind: false });
   }
   expect(need.bytes(10_000, 0)).toBe(0);
 });
@@ -92,7 +96,7 @@ test("however long a child takes, no need is larger than an answer of the servic
   const need = new ShardNeed();
   for (const atMs of [0, 60_000, 120_000]) {
     const look = { atMs, bytes: 90_000_000, payloadBytes: 60_000_000 };
-    need.saw({ ...look, millisBehindLatest: 0, behind: true });
+    need.received({ ...look, millisBehindLatest: 0, behind: true });
   }
   expect(need.bytes(600_000, 0)).toBe(LARGEST_BATCH_BYTES);
 });

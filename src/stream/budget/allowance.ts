@@ -1,44 +1,50 @@
-// How much one shard may hold of the daemon's memory: decided here, kept count of in `ByteBudget`. Pure.
+// Decides how much memory one shard may use for records that no child has read yet. Pure;
+// `ByteBudget` does the accounting.
 //
-// Two pools. *Needs*: each shard may hold one batch of what it needs, that is, of what comes to it between two of its calls,
-// as `ShardNeed` measures it. So the total follows the number of busy shards and their rates; where the needs of all
-// exceed their bound, no shard gets more than an equal part of that. *Shared*: beyond its need, a shard may read ahead
-// while this pool lasts, each an equal part. A shard that holds nothing may always have one batch: one
-// that hangs stops itself only, and none waits for memory that others hold.
+// There are two pools. *Needs*: each shard may hold one batch of the size that it needs, which is
+// what the producers write between two calls (`ShardNeed` measures it). The total therefore follows
+// the number of busy shards and their rates. When all needs together exceed the bound of the pool,
+// no shard gets more than an equal part of the bound. *Shared*: beyond its need, a shard may read
+// ahead until this pool is used up; each shard may use an equal part. A shard that holds nothing
+// may always fetch one batch, so a child that hangs stops only its own shard.
 
-/** Below this a call would cost more than its records. All shards together may exceed the pools by so much each. */
+/** A smaller call costs more than its records. Each shard may exceed the pools by this much. */
 export const SMALLEST_BATCH_BYTES = 256 * 1024;
-/** What the largest answer of the service comes to: 10 MiB as base64, and what stands around 10,000 records. */
+/** The largest response: 10 MiB as base64, and the JSON around 10,000 records. */
 export const LARGEST_BATCH_BYTES = 17 * 1024 * 1024;
 
 export interface Pools {
   readonly sharedBytes: number;
-  /** For the needs of all: so much for each shard that needs something, and so much at most. */
+  /** What each busy shard adds to the pool of needs. */
   readonly eachBytes: number;
+  /** The most that the pool of needs may come to. */
   readonly needsBytes: number;
 }
 
-/** One shard among all. */
+/** One shard beside all others. */
 export interface Situation {
   readonly heldBytes: number;
   readonly neededBytes: number;
-  /** Of all shards, this one included. */
+  /** By all shards, including this one. */
   readonly allHeldBytes: number;
   readonly allNeededBytes: number;
-  /** Shards that need something, this one included. */
+  /** The number of shards that need something, including this one. */
   readonly needing: number;
-  /** Shards that hold something, this one included. */
+  /** The number of shards that hold something, including this one. */
   readonly holding: number;
 }
 
-/** What the shard may hold whatever the others hold. */
+/** What the shard may hold, no matter how much the others hold. */
 export function grantedBytes(shard: Situation, { eachBytes, needsBytes }: Pools): number {
   const bound = Math.min(eachBytes * shard.needing, needsBytes);
   if (shard.allNeededBytes <= bound) return shard.neededBytes;
   return Math.min(shard.neededBytes, bound / shard.needing);
 }
 
-/** How large its next batch may be. Of the shared pool, so that each shard can have one in hand and one ahead. */
+/**
+ * How large the shard's next batch may be. Its part of the shared pool is halved, so that it can
+ * hold one batch that the child works on and one that is fetched ahead.
+ */
 export function batchBytes(shard: Situation, pools: Pools): number {
   const { sharedBytes } = pools;
   const fair = Math.min(sharedBytes / shard.holding / 2, sharedBytes - shard.allHeldBytes);
@@ -46,7 +52,7 @@ export function batchBytes(shard: Situation, pools: Pools): number {
   return Math.max(SMALLEST_BATCH_BYTES, Math.floor(most));
 }
 
-/** Whether it may hold so many bytes more. */
+/** Whether the shard may hold this many more bytes. */
 export function mayHold(bytes: number, shard: Situation, pools: Pools): boolean {
   const { sharedBytes } = pools;
   const { heldBytes, allHeldBytes, holding } = shard;

@@ -1,12 +1,13 @@
-// Notices shards that fall behind because of our own limit: their batches may hold less than what is written to them
-// between two calls. The person is told which they are, since when, and what to set.
+// Detects shards that fall behind because of the daemon's own memory limit: one of their batches
+// may hold less than what is written between two calls. A warning names the shards, how long this
+// has lasted, and what to set.
 
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import type { ByteBudget } from "./byteBudget.ts";
 
-/** A shard that is short for less is none that falls behind: its child may have been slow once. */
-const PATIENCE_MS = 10_000;
+/** A shorter time is no reason to warn: the child may have been slow once. */
+const WARN_AFTER_MS = 10_000;
 const REMIND_MS = 300_000;
 
 export class BudgetWatch {
@@ -14,7 +15,7 @@ export class BudgetWatch {
   readonly #emit: Emit;
   readonly #clock: Clock;
   readonly #shortSinceMs = new Map<string, number>();
-  #toldMs = Number.NEGATIVE_INFINITY;
+  #warnedMs = Number.NEGATIVE_INFINITY;
 
   constructor(budget: ByteBudget, emit: Emit, clock: Clock) {
     this.#budget = budget;
@@ -22,8 +23,12 @@ export class BudgetWatch {
     this.#clock = clock;
   }
 
-  /** To be called after each answer. @param isShort it left records behind that the shard was not allowed to hold. */
-  saw(shardId: string, isShort: boolean): void {
+  /**
+   * Call it after each response.
+   *
+   * @param isShort records were left in the shard because it was not allowed to hold more.
+   */
+  received(shardId: string, isShort: boolean): void {
     if (!isShort) {
       this.forget(shardId);
       return;
@@ -31,10 +36,10 @@ export class BudgetWatch {
     const nowMs = this.#clock.monotonicMs();
     if (!this.#shortSinceMs.has(shardId)) this.#shortSinceMs.set(shardId, nowMs);
     const fallingBehind = [...this.#shortSinceMs].filter(
-      ([, sinceMs]) => nowMs - sinceMs >= PATIENCE_MS,
+      ([, sinceMs]) => nowMs - sinceMs >= WARN_AFTER_MS,
     );
-    if (fallingBehind.length === 0 || nowMs - this.#toldMs < REMIND_MS) return;
-    this.#toldMs = nowMs;
+    if (fallingBehind.length === 0 || nowMs - this.#warnedMs < REMIND_MS) return;
+    this.#warnedMs = nowMs;
     const { limitBytes, enoughBytes } = this.#budget;
     this.#emit({
       type: "readingThrottledByBudget",

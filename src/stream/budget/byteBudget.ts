@@ -1,5 +1,5 @@
-// Keeps count of the bytes of records that were fetched and that no child has read yet, of all shards, and has shards
-// wait until they may hold more. The rules are those of `allowance.ts`.
+// Counts the bytes of records, of all shards, that were fetched and that no child has read yet. A
+// shard waits here until it may hold more. `allowance.ts` has the rules.
 
 import { LARGE_RECORD_BYTES } from "../polling/recordSizes.ts";
 import {
@@ -11,13 +11,13 @@ import {
   type Situation,
 } from "./allowance.ts";
 
-/** What is to come: nothing that matters, records of a size that is not known, or records of about so many bytes. */
+/** The expected response: small, records of unknown size, or records of about this many bytes. */
 export type Need = "small" | "unknown" | number;
 
 const MIB = 1024 * 1024;
 /**
- * All that shards may hold where the person has set no limit: 16 MiB, and as far as they need it 8 MiB for each, which is what a
- * shard at the service's limit is written in five seconds; 256 MiB at most.
+ * The limit unless the user sets one: 16 MiB, and up to 8 MiB for each shard that needs it, but
+ * never more than 256 MiB in total. Producers at the service's limit write 8 MiB in five seconds.
  */
 const BY_DEFAULT: Pools = {
   sharedBytes: 16 * MIB,
@@ -26,7 +26,7 @@ const BY_DEFAULT: Pools = {
 };
 
 export class ByteBudget {
-  /** What the person has set; `undefined`: the total follows what the shards need. */
+  /** Set by the user; `undefined`: the total follows what the shards need. */
   readonly limitBytes: number | undefined;
   readonly #pools: Pools;
   readonly #holding = new Set<Share>();
@@ -35,7 +35,7 @@ export class ByteBudget {
   #neededBytes = 0;
   #wake: (() => void)[] = [];
 
-  /** @param limitBytes of rendered records in memory, counted from the answer until the child has them. */
+  /** @param limitBytes of rendered records, from the response until the child has read them. */
   constructor(limitBytes?: number) {
     this.limitBytes = limitBytes;
     this.#pools =
@@ -48,7 +48,7 @@ export class ByteBudget {
     return this.#heldBytes;
   }
 
-  /** A limit with which every shard could have what it needs: one batch in hand and one ahead. */
+  /** A limit that is enough for all: each shard has a batch at work and one fetched ahead. */
   get enoughBytes(): number {
     const largest = Math.max(0, ...[...this.#needing].map(({ neededBytes }) => neededBytes));
     return Math.ceil((2 * largest * this.#needing.size) / MIB) * MIB;
@@ -64,7 +64,10 @@ export class ByteBudget {
     return batchBytes(this.#situation(share), this.#pools);
   }
 
-  /** @internal What to reserve for its next batch. The first of all shards may have everything; the others, who do not wait for its answer, one record. */
+  /**
+   * @internal What to reserve for the next batch. When the size of records is unknown, the first
+   * shard may use the whole budget, and the others reserve one record without waiting for it.
+   */
   bytesFor(share: Share, need: Need): number {
     if (need === "small") return 0;
     if (need !== "unknown") return Math.max(this.batchBytes(share), Math.ceil(need));
@@ -77,7 +80,7 @@ export class ByteBudget {
     return mayHold(bytes, this.#situation(share), this.#pools);
   }
 
-  /** @internal What it may hold in any case. */
+  /** @internal What it may hold, no matter how much the others hold. */
   grantedBytes(share: Share): number {
     return grantedBytes(this.#situation(share), this.#pools);
   }
@@ -97,7 +100,7 @@ export class ByteBudget {
     else this.#needing.delete(share);
   }
 
-  /** @internal Resolves when some shard gave bytes back. */
+  /** @internal Resolves when a shard has released bytes, or the signal is aborted. */
   changed(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
@@ -127,26 +130,27 @@ export class ByteBudget {
   }
 }
 
-/** What one shard holds of the budget. */
+/** One shard's part of the budget. */
 export interface ByteShare {
   readonly heldBytes: number;
-  /** How large the next batch should be at most. */
+  /** How large the next batch may be. */
   batchBytes(): number;
-  /** Says what one batch of the shard should hold, so that it does not fall behind. */
+  /** Sets what one batch has to hold so that the shard does not fall behind. */
   needs(bytes: number): void;
-  /** Of that it may hold so much in any case. */
+  /** The part of its need that it may hold, no matter how much the others hold. */
   readonly grantedBytes: number;
   /**
-   * Waits until the next batch may be fetched, and holds what it may come to, so that others count on it.
+   * Waits until the next batch may be fetched, and holds its expected size.
    *
-   * @param need with "small" it only waits; with a number, there is room for one such record at least.
-   * @returns the bytes now held for it; 0 as well when the signal is aborted.
+   * @param need "small" only waits; a number is the size of a record, and makes room for at least
+   * one.
+   * @returns the bytes that are held; also 0 when the signal is aborted.
    */
   reserve(need: Need, signal: AbortSignal): Promise<number>;
-  /** Counts bytes that have arrived beyond what was reserved; negative when there were less. */
+  /** Counts bytes beyond those reserved; negative when the response was smaller. */
   hold(bytes: number): void;
   release(bytes: number): void;
-  /** Gives everything back. */
+  /** Releases everything. */
   leave(): void;
 }
 

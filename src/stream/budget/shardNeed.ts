@@ -1,46 +1,57 @@
-// What a shard needs to hold so that it does not fall behind: twice what is written to it between two of its calls.
-// And while it is behind, as much as the service allows to be read in that time, since more than was read may have been
-// written, and a backlog is to be drained as fast as may be.
+// Measures how much memory a shard needs so that it does not fall behind: twice what is written to
+// it between two calls. A shard that is behind needs as much as the service lets it read in that
+// time, because more may have been written than was read, and a backlog should be drained at the
+// service's limit.
 
 import { LARGEST_BATCH_BYTES } from "./allowance.ts";
 
-/** What the service lets a shard be read with: 2 MiB of payload a second. */
+/** The service's read limit for a shard: 2 MiB of payload a second. */
 export const READ_BYTES_PER_MS = (2 * 1024 * 1024) / 1_000;
-/** And how often: five times a second. */
+/** The service's limit of five GetRecords calls a second. */
 const SHORTEST_GAP_MS = 200;
 const HEADROOM = 2;
-/** A backlog is drained in batches of what may be read in this time, or in that which the child takes for one. */
+/**
+ * One batch of a backlog holds what may be read in the time that the child takes for a batch, but
+ * never in less or more time than this.
+ */
 const SHORTEST_DRAIN_MS = 500;
 const LONGEST_DRAIN_MS = 1_000;
-/** A little more than that, for calls that come late; and no more, as a child that is slow with each record would get larger batches without end. */
+/**
+ * Covers calls that come late. A larger factor would give a child that is slow with each record
+ * larger and larger batches.
+ */
 const DRAIN_HEADROOM = 1.25;
-/** How much the last look weighs, beside those before it. */
+/** Weight of the newest measurement against the average of those before. */
 const WEIGHT = 0.5;
 
-/** An answer or event that brought records, or none. */
+/** A response or event, with or without records. */
 export interface Look {
   /** Monotonic. */
   readonly atMs: number;
   /** Of its records, rendered. */
   readonly bytes: number;
-  /** The same as the service counts them. */
+  /** The same records as the service counts them. */
   readonly payloadBytes: number;
   readonly millisBehindLatest: number | undefined;
-  /** More was there than came. */
+  /** The shard had more records than it returned. */
   readonly behind: boolean;
 }
 
 export class ShardNeed {
   #last: { readonly atMs: number; readonly placeMs: number } | undefined;
-  /** How fast the shard was written, in rendered bytes, where it was read last. */
   #bytesPerMs = 0;
   #gapMs = 0;
   #behind = false;
-  /** Rendered bytes for one of payload. */
+  /** Rendered bytes per byte of payload. */
   #expansion = 1;
 
-  saw({ atMs, bytes, payloadBytes, millisBehindLatest = 0, behind }: Look): void {
-    // Where in the shard's own time it has been read up to.
+  /** How fast the shard was written, in rendered bytes, at the place that was read last. */
+  get bytesPerMs(): number {
+    return this.#bytesPerMs;
+  }
+
+  received({ atMs, bytes, payloadBytes, millisBehindLatest = 0, behind }: Look): void {
+    // When the last record that was read had been written.
     const placeMs = atMs - millisBehindLatest;
     this.#behind = behind;
     if (payloadBytes > 0) this.#expansion = bytes / payloadBytes;
@@ -55,8 +66,10 @@ export class ShardNeed {
   }
 
   /**
-   * @param workMs what the child took for its last batch.
-   * @param idleMs what the person wants between two calls; 0 = as it suits the shard.
+   * What one batch should hold.
+   *
+   * @param workMs how long the child took for its last batch.
+   * @param idleMs the time between two calls that the user has set; 0 = none.
    */
   bytes(workMs: number, idleMs: number): number {
     const wanted = this.#behind
@@ -65,7 +78,7 @@ export class ShardNeed {
     return Math.min(LARGEST_BATCH_BYTES, wanted);
   }
 
-  /** With less a batch, the shard falls behind. */
+  /** With smaller batches, the shard falls behind. */
   leastBytes(workMs: number, idleMs: number): number {
     return Math.min(
       LARGEST_BATCH_BYTES,

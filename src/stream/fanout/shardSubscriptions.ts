@@ -187,8 +187,8 @@ export class ShardSubscriptions {
     const behind = (millisBehindLatest ?? 0) > 0;
     const least = this.#need.leastBytes(this.#queue.workMs, 0);
     const isShort = behind && this.#share.batchBytes() < least;
-    this.#context.budgetWatch.saw(this.#shard.shardId, isShort);
-    this.#need.saw({ atMs, bytes, payloadBytes, millisBehindLatest, behind });
+    this.#context.budgetWatch.received(this.#shard.shardId, isShort);
+    this.#need.received({ atMs, bytes, payloadBytes, millisBehindLatest, behind });
     this.#failures = 0;
     this.#received = true;
     if (next !== undefined && isSequenceNumber(next)) {

@@ -1,11 +1,16 @@
-// When a shard is asked again. The service allows 5 GetRecords calls and 2 MB per second and shard, to all of its
-// consumers together; beyond that it throttles.
+// Decides when a shard is asked again. The service allows five GetRecords calls and 2 MiB a second
+// for each shard, for all of its consumers together, and throttles what exceeds that.
 //
-// With `idleTimeBetweenReadsInMillis` set, the person decides: that long from the start of one call to the start of the next,
-// so that 200 is five calls a second. (The Java daemon counts from the end of a call; a record waits as much longer as calls
-// take.) A long call is followed by half of it, lest a shard be asked without pause. Without it we adapt: behind the tip at once, after records quickly, without records
-// more slowly. A shard that was throttled keeps to what the service allows from then on; if it is throttled all the same,
-// others read it too, and it goes down to a fraction of that.
+// With `idleTimeBetweenReadsInMillis`, the user decides. The time is measured from the start of one
+// call to the start of the next, so 200 means five calls a second. (The Java daemon measures from
+// the end of a call, so a record waits longer by the duration of a call.) After a long call, at
+// least half of this time passes.
+//
+// Without the setting, the daemon adapts: behind the tip it asks at once, after records it asks
+// soon, and without records it asks less and less often. Many hot shards are asked less often than
+// a few are, because each call costs CPU. A shard that was throttled once keeps to the service's
+// limits from then on. If it is throttled again, other consumers read it too, and the daemon
+// reduces its own rate step by step.
 
 import { type Backoff, backoffMs } from "../../retry.ts";
 import { READ_BYTES_PER_MS } from "../budget/shardNeed.ts";
@@ -29,32 +34,41 @@ type PaceSettings = Pick<
 
 /** The service's own limit. */
 const SHORTEST_IDLE_MS = 200;
-/** Of five calls a second we leave one to others: half of this is what a record waits on average. */
+/** Four of the five calls a second; one is left to other consumers. A record waits half of this. */
 const BUSY_MS = 250;
+/** Calls a second for all hot shards of the daemon together, as far as `LONGEST_HOT_MS` permits. */
+const HOT_CALLS_PER_SECOND = 32;
+/** A hot shard is never more than this behind because its daemon reads many. */
+const LONGEST_HOT_MS = 1_000;
 const IDLE_MS = 1_000;
-/** How much longer than that an idle shard may be left alone for the company of others; never longer than Java's 1,500 ms. */
+/**
+ * How much longer an idle shard may wait, as a fraction of its time, so that several shards are
+ * asked together. The sum stays below Java's 1,500 ms.
+ */
 const SLACK = 0.35;
-/** How much longer each wait without records is than the last. */
+/** Each wait without records is longer than the one before by this factor. */
 const SLOWER = 1.25;
-/** An answer of this size is worth a call: more of the same may be asked for at once. */
+/** After a response of this size, a shard that is behind is asked again at once. */
 const WORTHWHILE_BYTES = 400_000;
 const THROTTLED: Backoff = { baseMs: 400, capMs: 10_000 };
-const TROUBLE: Backoff = { baseMs: 400, capMs: 10_000 };
-/** A person has to mend it, and the service should not be bothered meanwhile. */
+const FAILED: Backoff = { baseMs: 400, capMs: 10_000 };
+/** The operator has to act first; more calls would only add load. */
 const DENIED: Backoff = { baseMs: 2_000, capMs: 30_000 };
 
-/** What is known of a call that brought an answer. */
+/** A call that got a response. */
 export interface CallFacts {
   readonly startedMs: number;
   readonly endedMs: number;
   /** Of records, rendered. */
   readonly bytes: number;
-  /** The same as the service counts them. */
+  /** The same records as the service counts them. */
   readonly payloadBytes: number;
   readonly records: number;
   readonly millisBehindLatest: number | undefined;
-  /** It asked for few records, as little was known of their size: that they were few says nothing. */
+  /** It asked for few records because their size was unknown, so a small response means nothing. */
   readonly isCautious: boolean;
+  /** The number of hot shards of this daemon, including this one; 0 when this shard is not hot. */
+  readonly hotShards: number;
 }
 
 export class Pace {
@@ -64,11 +78,11 @@ export class Pace {
   #emptyAnswers = 0;
   #slackMs = 0;
   #throttles = 0;
-  /** The last failures in a row. */
+  /** The last failures in a row that are of the same kind. */
   #alike: { readonly backoff: Backoff; times: number } | undefined;
-  /** Throttled once: the service's limits are kept. */
+  /** The shard was throttled once, so it keeps to the service's limits. */
   #careful = false;
-  /** When the service has forgotten what the last call brought. */
+  /** From when on the last response no longer counts against the service's 2 MiB a second. */
   #paidMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: PaceSettings, random = Math.random) {
@@ -78,12 +92,12 @@ export class Pace {
     this.#random = random;
   }
 
-  /** How much later than `nextMs` said the next call may start. */
+  /** How much later than at `nextMs` the next call may start. */
   get slackMs(): number {
     return this.#slackMs;
   }
 
-  /** What the person wants between two calls; 0 = as it suits the shard. */
+  /** The time between two calls that the user has set; 0 = none. */
   get idleMs(): number {
     return this.#idleMs ?? 0;
   }
@@ -109,7 +123,10 @@ export class Pace {
     return startedMs + gapMs * 2 ** this.#throttles;
   }
 
-  /** How long to wait after the shard was throttled: at first, or if we asked too early, until our own last call is made up for. */
+  /**
+   * How long to wait after the shard was throttled. The first time, and when the daemon itself has
+   * called too early, until its last response no longer counts.
+   */
   throttledMs(nowMs: number): number {
     this.#slackMs = 0;
     this.#alike = undefined;
@@ -121,23 +138,23 @@ export class Pace {
   }
 
   /**
-   * How long to wait after another failure. Counted are those in a row that are alike: how long a network was gone says nothing of
-   * credentials that ran out meanwhile, and are renewed with the next call.
+   * How long to wait after another failure. The back-off grows with failures of the same kind in a
+   * row: a long network failure must not delay the call that renews expired credentials.
    */
   failedMs(denied: boolean): number {
     this.#slackMs = 0;
-    const backoff = denied ? DENIED : TROUBLE;
+    const backoff = denied ? DENIED : FAILED;
     this.#alike = this.#alike?.backoff === backoff ? this.#alike : { backoff, times: 0 };
     return this.#atLeastIdle(backoffMs(this.#alike.times++, backoff, this.#random));
   }
 
-  #gapMs({ bytes, records, millisBehindLatest, isCautious }: CallFacts): number {
+  #gapMs({ bytes, records, millisBehindLatest, isCautious, hotShards }: CallFacts): number {
     if ((millisBehindLatest ?? 0) > 0) {
       const isWorthwhile = bytes >= WORTHWHILE_BYTES || (isCautious && records > 0);
       return !this.#careful && isWorthwhile ? 0 : SHORTEST_IDLE_MS;
     }
-    if (records > 0) return BUSY_MS;
-    // A little chance keeps the polls of many idle shards apart.
+    if (records > 0) return busyMs(hotShards);
+    // Random, so that the calls of many idle shards do not coincide.
     const idleMs = Math.min(IDLE_MS, BUSY_MS * SLOWER ** this.#emptyAnswers);
     this.#slackMs = idleMs * SLACK;
     return idleMs * (0.9 + 0.2 * this.#random());
@@ -148,5 +165,10 @@ export class Pace {
   }
 }
 
-/** Slower than the service's limits by at most 2 to the power of this. */
+/** The rate of calls is halved at most this many times. */
 const MAX_THROTTLES = 4;
+
+function busyMs(hotShards: number): number {
+  const sharedMs = (hotShards / HOT_CALLS_PER_SECOND) * 1_000;
+  return Math.min(Math.max(BUSY_MS, sharedMs), LONGEST_HOT_MS);
+}

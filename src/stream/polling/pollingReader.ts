@@ -11,6 +11,7 @@ import type { StreamId } from "../calls/streamId.ts";
 import type { MisplacedOptions } from "../misplaced.ts";
 import { readAhead } from "../readAhead.ts";
 import type { ReadShard } from "../reader.ts";
+import { HotShards } from "./hotShards.ts";
 import type { PollingSettings } from "./pollingPace.ts";
 import { RecordSizes } from "./recordSizes.ts";
 import { type FetchContext, ShardFetch } from "./shardFetch.ts";
@@ -39,6 +40,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     troubles: new FailureReports(emit, clock),
     waitingRoom: new WaitingRoom(clock),
     sizes: new RecordSizes(),
+    hotShards: new HotShards(),
     budgetWatch: new BudgetWatch(options.budget, emit, clock),
   };
 
@@ -49,6 +51,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     left: (shardId) => {
       context.troubles.forget(shardId);
       context.budgetWatch.forget(shardId);
+      context.hotShards.forget(shardId);
     },
     clock,
   });

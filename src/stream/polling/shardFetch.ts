@@ -1,4 +1,5 @@
-// The loop that fetches one shard: when to call, what for, and what each answer or error means.
+// The loop that fetches one shard by GetRecords: it decides when to call, how much to ask for, and
+// what each response or error means.
 
 import { isStaleConnection } from "../../aws/errors.ts";
 import type { Clock } from "../../clock.ts";
@@ -25,11 +26,12 @@ import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
 import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
 import { reportIfExpired, ShardCursor } from "../shardCursor.ts";
+import type { HotShards } from "./hotShards.ts";
 import { type CallFacts, Pace, type PollingSettings } from "./pollingPace.ts";
 import type { Ask, RecordSizes } from "./recordSizes.ts";
 import type { WaitingRoom } from "./waitingRoom.ts";
 
-/** What the loops of all shards have in common. */
+/** Shared by the loops of all shards. */
 export interface FetchContext extends MisplacedOptions {
   readonly calls: CallOptions;
   readonly stream: StreamId;
@@ -40,6 +42,7 @@ export interface FetchContext extends MisplacedOptions {
   readonly troubles: FailureReports;
   readonly waitingRoom: WaitingRoom;
   readonly sizes: RecordSizes;
+  readonly hotShards: HotShards;
   readonly budgetWatch: BudgetWatch;
 }
 
@@ -58,12 +61,12 @@ export class ShardFetch {
   readonly #need = new ShardNeed();
   readonly #disaggregate: Disaggregate;
   readonly #misplaced: Misplaced;
-  /** The first record may be the one that the position names, or the aggregate that it is inside of. */
+  /** The first record may be the one at the position, or the aggregate that contains it. */
   #dropping: boolean;
   #behind: boolean;
-  /** What the next answer should come to at most. */
+  /** The most that the next response should hold. */
   #batchBytes = 0;
-  /** On average in the last answer that had records; `undefined` before the first. */
+  /** The average in the last response that had records; `undefined` before the first. */
   #recordBytes: number | undefined;
   #nextCallMs = Number.NEGATIVE_INFINITY;
   /** In a row. */
@@ -100,12 +103,12 @@ export class ShardFetch {
   /** Returns at the end of the shard, or when the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // At the tip, what comes meanwhile is fetched in one call when the child has taken what waits.
+      // At the tip nothing is fetched while a batch waits for the child: one call later is enough.
       await this.#queue.room((waiting) => waiting < (this.#behind ? MAX_BATCHES : 1), signal);
       const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
       await this.#context.waitingRoom.wait(due, signal);
       this.#share.needs(this.#need.bytes(this.#queue.workMs, this.#pace.idleMs));
-      // At the tip an answer is small, and is counted when its size is known.
+      // At the tip a response is small, so it is counted only when it is there.
       const need = this.#behind ? (this.#expectedBytes ?? "unknown") : "small";
       const reserved = await this.#share.reserve(need, signal);
       if (signal.aborted) return;
@@ -117,7 +120,7 @@ export class ShardFetch {
     }
   }
 
-  /** One call, and what became of it; `undefined` when it failed, and `#nextCallMs` says when to try again. */
+  /** One call. Returns `undefined` when it failed; then `#nextCallMs` is the time of the retry. */
   async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
     const { calls, clock, stream, troubles } = this.#context;
     const { shardId } = this.#shard;
@@ -151,29 +154,31 @@ export class ShardFetch {
     this.#failures = 0;
     this.#behind = (millisBehindLatest ?? 0) > 0 || received >= limit;
     this.#cursor.advance(lastSequenceNumber, nextShardIterator);
+    const { shardId } = this.#shard;
+    const { budgetWatch, hotShards, sizes, emit } = this.#context;
+    const least = this.#need.leastBytes(this.#queue.workMs, this.#pace.idleMs);
+    const isShort = this.#behind && received >= limit && this.#share.batchBytes() < least;
+    budgetWatch.received(shardId, isShort);
+    const look = { atMs: how.endedMs, bytes, payloadBytes, millisBehindLatest };
+    this.#need.received({ ...look, behind: this.#behind });
     this.#nextCallMs = this.#pace.nextMs({
       ...how,
       bytes,
       payloadBytes,
       records: received,
       millisBehindLatest,
+      hotShards: hotShards.measured(shardId, this.#need.bytesPerMs),
     });
-    const least = this.#need.leastBytes(this.#queue.workMs, this.#pace.idleMs);
-    const isShort = this.#behind && received >= limit && this.#share.batchBytes() < least;
-    this.#context.budgetWatch.saw(this.#shard.shardId, isShort);
-    const look = { atMs: how.endedMs, bytes, payloadBytes, millisBehindLatest };
-    this.#need.saw({ ...look, behind: this.#behind });
     if (received > 0) {
-      this.#recordBytes = this.#context.sizes.saw(received, bytes);
-      const { shardId } = this.#shard;
-      this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
+      this.#recordBytes = sizes.saw(received, bytes);
+      emit({ type: "fetched", shardId, records: records.count, bytes });
     }
     const from = this.#dropping ? this.#from : undefined;
     const wanted = this.#wanted(records);
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
   }
 
-  /** Reading starts at the position, not behind it, since it may be inside an aggregate. */
+  /** Reading starts at the position and not after it, because it may be inside an aggregate. */
   #wanted(records: RecordBatch): RecordBatch {
     const isThere = this.#misplaced.holds(this.#from);
     if (!this.#dropping || (records.count === 0 && !isThere)) return records;
@@ -182,7 +187,7 @@ export class ShardFetch {
     return records.after(this.#from);
   }
 
-  /** Decides what an error means and when to go on. Gives the last batch when it means that the shard is gone. */
+  /** Decides what an error means, and when to retry. @returns the last batch if the shard is gone. */
   async #failed(
     operation: string,
     error: unknown,
@@ -203,7 +208,7 @@ export class ShardFetch {
     return undefined;
   }
 
-  /** The service knows no such thing: is it the shard that is gone, the stream, or the place in it? */
+  /** "Not found" may mean the shard, the stream, or the position: the listing of shards decides. */
   async #refused(
     operation: string,
     error: unknown,
@@ -218,7 +223,7 @@ export class ShardFetch {
         emit({ type: "shardExpired", shardId });
         return { records: RecordBatch.empty, millisBehindLatest: undefined, shardEnd };
       }
-      // It is still listed, so only the iterator can be what the service does not know.
+      // The shard is still listed, so the iterator must be the cause.
       this.#cursor.dropIterator();
       this.#retryLater(operation, error, "other");
     } catch (listingError) {
@@ -243,12 +248,12 @@ export class ShardFetch {
     troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
   }
 
-  /** What a record comes to, by the last ones of this shard, or by those of others. */
+  /** The size of a record in the last response of this shard, or else in those of other shards. */
   get #expectedBytes(): number | undefined {
     return this.#recordBytes ?? this.#context.sizes.largestBytes;
   }
 
-  /** As many records as fit into what this shard may hold. At the tip few have come, and nobody needs to be careful. */
+  /** As many records as this shard may hold. At the tip there are few, so no caution is needed. */
   #ask(): Ask {
     const { sizes, settings } = this.#context;
     const most = Math.min(settings.maxRecords, MAX_RECORDS);
