@@ -135,7 +135,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   readingThrottledByBudget: [
     "warn",
     (e) =>
-      `${e.shardIds.length === 1 ? "a shard falls" : `${e.shardIds.length} shards fall`} behind, for ${Math.round(e.forMs / 1000)} s now, because ${e.limitBytes === undefined ? "the records of all shards fill the 256 MiB that they may" : `maxBufferedBytes = ${e.limitBytes} holds less than is written to them between two calls`}: ${e.shardIds.join(", ")}. Set maxBufferedBytes = ${e.enoughBytes}, ${e.limitBytes === undefined ? "" : "remove it, "}or start another worker for part of the shards`,
+      `${counted(e.shardIds.length, "shard")} ${e.shardIds.length === 1 ? "falls" : "fall"} behind, for ${Math.round(e.forMs / 1000)} s now, because ${e.limitBytes === undefined ? "the records of all shards fill the 256 MiB that they may" : `maxBufferedBytes = ${e.limitBytes} holds less than is written to them between two calls`}: ${e.shardIds.join(", ")}. Set maxBufferedBytes = ${e.enoughBytes}, ${e.limitBytes === undefined ? "" : "remove it, "}or start another worker for part of the shards`,
   ],
   aggregateMalformed: [
     "error",
@@ -145,7 +145,7 @@ const LINES: { readonly [Type in Event["type"]]: Line<Type> } = {
   aggregateMisplaced: [
     "error",
     (e) =>
-      `the aggregated record ${e.sequenceNumber} holds a record of another shard's hash key, so none of its ${e.records} records is delivered (as in KCL); ${
+      `the aggregated record ${e.sequenceNumber} holds a record of another shard's hash key, so none of its user records (${e.records} in all) is delivered, as in KCL; ${
         e.kept ? "they go to the dead letters" : "onFailureDestination would keep them"
       }, and aggregateHashRangeCheck = deliver would deliver them`,
   ],

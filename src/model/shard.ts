@@ -27,10 +27,16 @@ export function beginsAfter(
   return isSequenceNumber(first) && compareSequenceNumbers(sequenceNumber, first) < 0;
 }
 
-/** Whether a record of this number can be in the shard. */
+/**
+ * Whether a record of this number can be in the shard. An end below the shard's own start says
+ * nothing: emulators answer 9223372036854775807 for every closed shard.
+ */
 export function canHold(shard: Shard, sequenceNumber: SequenceNumber): boolean {
   const last = shard.endingSequenceNumber ?? "";
-  const isBehind = isSequenceNumber(last) && compareSequenceNumbers(sequenceNumber, last) > 0;
+  const isBehind =
+    isSequenceNumber(last) &&
+    !beginsAfter(shard, last) &&
+    compareSequenceNumbers(sequenceNumber, last) > 0;
   return !isBehind && !beginsAfter(shard, sequenceNumber);
 }
 

@@ -1,5 +1,6 @@
 // One batch on its way into the child: whole, or in the parts that an investigation asks for.
 
+import { underAny } from "../anySignal.ts";
 import type { RecordProcessor } from "../child/recordProcessor.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";
@@ -56,8 +57,9 @@ async function save(records: RecordBatch, { lease, parts }: Delivery): Promise<b
   const { deadLetters: place } = parts;
   if (!place) return true;
   const { shardId, lost, stopRequested } = lease;
-  const over = AbortSignal.any([lost, stopRequested]);
-  return bury({ records, shardId, place }, MISPLACED, parts, over);
+  return underAny([lost, stopRequested], (over) =>
+    bury({ records, shardId, place }, MISPLACED, parts, over),
+  );
 }
 
 async function handOver(

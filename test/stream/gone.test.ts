@@ -127,10 +127,10 @@ describe("a place in a shard", () => {
     const [word] = await put(streamName, ["word"]);
     proxy.next("GetShardIterator", error("InvalidArgumentException"), 1_000);
     const told = await toldReading(pollingOf(streamName), at(word?.sequenceNumber ?? ""));
-    expect(told).toMatchObject({
-      operation: "GetShardIterator",
-      error: { name: "InvalidArgumentException" },
-    });
+    expect(told).toMatchObject({ operation: "GetShardIterator", shardId: FIRST_SHARD });
+    const { error: reported } = told ?? {};
+    expect(reported).toHaveProperty("message", expect.stringContaining("Kinesis refuses to read"));
+    expect(reported).toHaveProperty("message", expect.stringContaining("checkpoints reset"));
   });
 
   test("whose record retention has deleted is told, with where reading goes on", async () => {

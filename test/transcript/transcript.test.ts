@@ -26,6 +26,7 @@ describe("parseTranscript", () => {
       java: "deviation: it hangs.",
       sentences: ["C3", "C1"],
       announced: true,
+      dialect: "kcl2",
       steps: [
         { from: "daemon", text: '{"action":"initialize"}', line: 7 },
         { from: "child", text: " two spaces: one belongs to the text", line: 8 },
