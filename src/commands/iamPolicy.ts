@@ -31,7 +31,11 @@ export function iamPolicyCommand(): Command {
       "the 12-digit id of the account of the stream and the tables",
       accountId,
     )
-    .option("--kms-key <arn>", "your own key, if the stream is encrypted with one", keyArn)
+    .option(
+      "--kms-key <arn>",
+      "the ARN of your own KMS key, if the stream is encrypted with one",
+      keyArn,
+    )
     .option("--no-create-table", "leave out dynamodb:CreateTable; the lease table must exist")
     .option(
       "--java-fleet",

@@ -68,7 +68,7 @@ export function redriveCommand(): Command {
       numberFrom({ min: 0.001, max: DAY_SECONDS }),
     )
     .addOption(
-      new Option("--dialect <dialect>", "the messages that the processor expects at its end")
+      new Option("--dialect <dialect>", "the form of the messages that end the processor's work")
         .choices(DIALECT_CHOICES)
         .default("auto"),
     )

@@ -28,15 +28,15 @@ export function planText({ steps, unchanged, notes }: Plan, title: string): stri
 }
 
 export function heldText(
-  living: readonly HeldLease[],
+  held: readonly HeldLease[],
   { fences, forced, yes }: { fences: boolean; forced: boolean; yes: boolean },
 ): string {
-  const owners = [...new Set(living.map(({ owner }) => owner))];
+  const owners = [...new Set(held.map(({ owner }) => owner))];
   const each = owners.map((owner) => {
-    const shards = living.filter((held) => held.owner === owner).map(({ shardId }) => shardId);
+    const shards = held.filter((lease) => lease.owner === owner).map(({ shardId }) => shardId);
     return `  ${owner}: ${shards.join(", ")}`;
   });
-  const what = `Live workers hold ${living.length} of these leases. They renewed their leases while this command watched:`;
+  const what = `Live workers hold ${held.length} of these leases. They renewed their leases while this command watched:`;
   const advice = fences
     ? `${yes ? "" : "With --yes, "}--force takes these leases from them: at their next write the workers lose the leases, and can checkpoint no more. The worker that takes a lease next reads from the new checkpoint.`
     : `Nothing was written. Stop these workers first${forced ? ": --force cannot take away leases that have to be created anew" : ", or take the leases from them with --force"}.`;

@@ -95,24 +95,6 @@ export class BatchSink<T extends object> implements Sink<T> {
   }
 }
 
-/** A failed entry in a response of SQS or SNS. */
-interface FailedEntry {
-  readonly Id: string | undefined;
-  readonly Code: string | undefined;
-  readonly Message?: string | undefined;
-}
-
-/** The rejections in a response of SQS or SNS, when each entry's id is its index. */
-export function rejectedByIndex<T>(
-  entries: readonly Entry<T>[],
-  failed: readonly FailedEntry[],
-): readonly Rejection<T>[] {
-  return failed.flatMap(({ Id, Code: code = "", Message: message = "" }) => {
-    const entry = entries[Number(Id)];
-    return entry ? [{ entry, code, message }] : [];
-  });
-}
-
 /** Splits entries into calls that the service accepts, in order. */
 function packed<T>(
   entries: readonly Entry<T>[],

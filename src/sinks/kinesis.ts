@@ -47,6 +47,6 @@ export async function openStream<T extends object>(
 /** The endpoint and region of the source stream, unless the ARN names another region. */
 async function streamOptions(stream: Stream, { settings, emit }: ServiceContext) {
   const { kinesis } = settings.services;
-  const reach = "region" in stream ? { ...kinesis, region: stream.region } : kinesis;
-  return awsOptions({ services: { kinesis: reach } }, "kinesis", { emit });
+  const connection = "region" in stream ? { ...kinesis, region: stream.region } : kinesis;
+  return awsOptions({ services: { kinesis: connection } }, "kinesis", { emit });
 }

@@ -39,12 +39,12 @@ export async function clientOptions(
 ) {
   const { credentials, region: streamRegion, fallbackRegion } = settings.services.kinesis;
   const where = region ?? streamRegion;
-  const reach = {
+  const connection = {
     credentials,
     ...(where !== undefined && { region: where }),
     ...(fallbackRegion !== undefined && { fallbackRegion }),
   };
-  const services = { sqs: reach, sns: reach, s3: reach };
+  const services = { sqs: connection, sns: connection, s3: connection };
   const options: AwsOptions = await awsOptions({ services }, service, { emit });
   return {
     ...options,

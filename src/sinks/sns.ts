@@ -1,8 +1,7 @@
 // A sink that publishes each item as one message of an SNS topic.
 
-import type { PublishBatchRequestEntry } from "@aws-sdk/client-sns";
 import type { Destination } from "../model/failureDestination.ts";
-import { BatchSink, rejectedByIndex } from "./batchSink.ts";
+import { messageSink } from "./messageSink.ts";
 import {
   clientOptions,
   installed,
@@ -11,7 +10,6 @@ import {
   timeLimit,
 } from "./serviceClients.ts";
 import type { Format, Sink } from "./sink.ts";
-import { fifoIds } from "./sqs.ts";
 
 // SNS limits of a default topic: 256 KiB for a message and for all messages of a call, 10 messages
 // a call.
@@ -28,23 +26,17 @@ export async function openTopic<T extends object>(
   const options = await clientOptions("sns", region, context);
   const client = sdkClient(() => new SNS(options), options);
   const isFifo = topicArn.endsWith(".fifo");
-  return new BatchSink({
+  return messageSink({
     format,
     limits: LIMITS,
     timeLimit: timeLimit("SNS", context),
-    async call(entries, abortSignal) {
-      const messages = entries.map(
-        ({ item, text }, index): PublishBatchRequestEntry => ({
-          Id: String(index),
-          Message: text,
-          ...(isFifo && fifoIds(item, format)),
-        }),
-      );
-      const { Failed = [] } = await client.publishBatch(
-        { TopicArn: topicArn, PublishBatchRequestEntries: messages },
-        { abortSignal },
-      );
-      return rejectedByIndex(entries, Failed);
+    async publish(messages, abortSignal) {
+      const entries = messages.map(({ id, text, fifoIds }) => {
+        return { Id: id, Message: text, ...(isFifo && fifoIds) };
+      });
+      const request = { TopicArn: topicArn, PublishBatchRequestEntries: entries };
+      const { Failed = [] } = await client.publishBatch(request, { abortSignal });
+      return Failed;
     },
     close: () => client.destroy(),
   });

@@ -1,9 +1,8 @@
 // A sink that sends each item as one message to an SQS queue.
 
-import { createHash } from "node:crypto";
-import type { SendMessageBatchRequestEntry, SQS } from "@aws-sdk/client-sqs";
+import type { SQS } from "@aws-sdk/client-sqs";
 import type { Queue } from "../model/failureDestination.ts";
-import { BatchSink, rejectedByIndex } from "./batchSink.ts";
+import { messageSink } from "./messageSink.ts";
 import {
   clientOptions,
   installed,
@@ -24,25 +23,19 @@ export async function openQueue<T extends object>(
 ): Promise<Sink<T>> {
   const client = await queueClient(queue, context);
   let url: string | undefined;
-  return new BatchSink({
+  return messageSink({
     format,
     limits: LIMITS,
     timeLimit: timeLimit("SQS", context),
-    async call(entries, abortSignal) {
+    async publish(messages, abortSignal) {
       url ??= await queueUrl(client, queue);
       const isFifo = url.endsWith(".fifo");
-      const messages = entries.map(
-        ({ item, text }, index): SendMessageBatchRequestEntry => ({
-          Id: String(index),
-          MessageBody: text,
-          ...(isFifo && fifoIds(item, format)),
-        }),
-      );
-      const { Failed = [] } = await client.sendMessageBatch(
-        { QueueUrl: url, Entries: messages },
-        { abortSignal },
-      );
-      return rejectedByIndex(entries, Failed);
+      const Entries = messages.map(({ id, text, fifoIds }) => {
+        return { Id: id, MessageBody: text, ...(isFifo && fifoIds) };
+      });
+      const request = { QueueUrl: url, Entries };
+      const { Failed = [] } = await client.sendMessageBatch(request, { abortSignal });
+      return Failed;
     },
     close: () => client.destroy(),
   });
@@ -61,15 +54,4 @@ export async function queueUrl(client: SQS, queue: Queue): Promise<string> {
   const { QueueUrl } = await client.getQueueUrl({ QueueName, QueueOwnerAWSAccountId });
   if (!QueueUrl) throw new Error(`SQS returned no URL for the queue ${QueueName}.`);
   return QueueUrl;
-}
-
-/**
- * A FIFO queue or topic keeps the items of one group in order, and delivers once what is sent twice
- * within its deduplication interval of five minutes.
- */
-export function fifoIds<T>(item: T, { group, id }: Format<T>) {
-  return {
-    MessageGroupId: group(item),
-    MessageDeduplicationId: createHash("sha256").update(id(item)).digest("hex"),
-  };
 }
