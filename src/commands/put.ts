@@ -37,7 +37,7 @@ export function putCommand(): Command {
         "Without -w, it puts every line of STDIN as one record.",
     )
     .requiredOption("-s, --stream <name>", "the stream to write to")
-    .option("-w, --word <word...>", "a word to choose from (repeat it)", collect, [])
+    .option("-w, --word <word...>", "a word to put (may be repeated)", collect, [])
     .option(
       "-p, --period <seconds>",
       "put random words at this interval",

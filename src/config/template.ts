@@ -54,8 +54,9 @@ export function propertiesTemplate(choices: TemplateChoices): string {
   const { language, streamName, applicationName, regionName } = choices;
   const { command, advice } = STARTERS[language];
   return `# Configuration of a Kinesis consumer, in the syntax of Java's properties files. A line that
-# begins with # is a comment; "# key = value" shows a default. A value may contain \${env:NAME} or
-# \${file:PATH}. Environment variables such as KINESIS_MULTILANG_STREAM_NAME override this file.
+# begins with # is a comment; a key in a comment shows a default or an example. A value may contain
+# \${env:NAME} or \${file:PATH}. Environment variables such as KINESIS_MULTILANG_STREAM_NAME override
+# this file.
 # To see every setting: kinesis-multilang config -p FILE
 # To read about one:    kinesis-multilang config --explain KEY
 
@@ -72,7 +73,7 @@ executableName = ${command}
 streamName = ${streamName}
 
 # The name of the lease table in DynamoDB, through which all workers of this application share the
-# shards and store their checkpoints. With another name, the application starts from the beginning.
+# shards and store their checkpoints. An application with another name has its own checkpoints.
 applicationName = ${applicationName}
 
 # If it is not set: AWS_REGION, then the region of the profile, then that of the instance.

@@ -38,7 +38,7 @@ describe("parseTranscript", () => {
 
   it.each([
     ["hello", "f.txt:1"],
-    ["# t\n! lease found", 'f.txt:2: unknown event "lease found"; there are: lease lost, '],
+    ["# t\n! lease found", 'f.txt:2: unknown event "lease found"; known: lease lost, '],
     ["! lease lost: really", "f.txt:1"],
     ["! stored", "f.txt:1"],
   ])("refuses %j and says where", (text, message) => {
