@@ -1,4 +1,4 @@
-// What `onFailureDestination` says: where records go that no child could process. Pure.
+// Parses `onFailureDestination`: where records go that no child could process. Pure.
 
 export type Destination =
   | { readonly type: "file"; readonly path: string }
@@ -7,7 +7,7 @@ export type Destination =
   | { readonly type: "s3"; readonly bucket: string; readonly prefix: string }
   | { readonly type: "kinesis"; readonly stream: Stream };
 
-/** A queue by its URL, or by what its ARN says, from which the service makes the URL. */
+/** A queue, by its URL or by the parts of its ARN, which identify it to the service. */
 export type Queue =
   | { readonly url: string; readonly region?: string }
   | { readonly name: string; readonly accountId: string; readonly region: string };
@@ -28,7 +28,9 @@ const ARN = /^arn:aws[a-z-]*:([a-z0-9]+):([a-z0-9-]+):(\d{12}):(.+)$/;
 const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const STREAM = /^[a-zA-Z0-9_.-]{1,128}$/;
 
-/** @returns what is allowed, as a string, when it is not understood. */
+/**
+ * @returns the destination; a string that describes the valid forms when the text is none of them.
+ */
 export function parseDestination(text: string): Destination | string {
   const [, type = "", rest = ""] = /^([a-z0-9]+):(.+)$/s.exec(text.trim()) ?? [];
   if (!isType(type)) return "file:PATH, sqs:…, sns:…, s3:… or kinesis:…";
