@@ -1,13 +1,15 @@
-// Time, as loops take it: real in the daemon, steered by hand in tests.
+// Time as an argument: the system's clock in the daemon, one that a test advances in tests.
 
 import { performance } from "node:perf_hooks";
 
 export interface Clock {
-  /** Wall-clock time in milliseconds since 1970: for what others read. It may jump. */
+  /** Wall-clock time in milliseconds since 1970, for values that others read. It may jump. */
   now(): number;
-  /** Milliseconds that only ever grow: for lengths of time. */
+  /** Milliseconds since an arbitrary start, which never go back: for durations. */
   monotonicMs(): number;
-  /** Resolves after `ms`, or when the signal is aborted. It never rejects: check the signal. */
+  /**
+   * Resolves after `ms`, or at once when the signal is aborted. Never rejects: check the signal.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 

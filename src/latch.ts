@@ -1,5 +1,5 @@
-// A fact that becomes true once and stays true. It takes the place of an AbortSignal wherever
-// nothing is aborted: "the child was asked", "the lease is wanted elsewhere".
+// A fact that becomes true once and stays true. It replaces an AbortSignal wherever nothing is
+// aborted: "the daemon was resumed", "another worker requested the lease".
 
 export class Latch {
   #isSet = false;
@@ -15,7 +15,7 @@ export class Latch {
     this.#waiting.clear();
   }
 
-  /** Resolves when the latch is set, or when the signal is aborted: ask `isSet` which. */
+  /** Resolves when the latch is set or the signal is aborted. `isSet` tells which. */
   wait(signal?: AbortSignal): Promise<void> {
     if (this.#isSet || signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,10 +1,11 @@
-// Cuts a stream of bytes into lines, with bounded memory whatever the other side sends. A line ends at \n, \r or \r\n.
-// Lines stay bytes here, so that nobody decodes what is only counted or thrown away.
+// Cuts a stream of bytes into lines, with bounded memory whatever the other side sends. A line ends
+// at \n, \r or \r\n. Lines stay bytes here, so that lines that are only counted or dropped are not
+// decoded.
 
 export interface Line {
-  /** Without its end. Valid until the next call: a view into memory that is used again. */
+  /** Without the line end. Valid until the next call: a view into memory that is reused. */
   readonly bytes: Buffer;
-  /** The line was longer than the limit: these are its first bytes, and the rest is skipped. */
+  /** The line is longer than the limit: these are its first bytes, and the rest is skipped. */
   readonly cut: boolean;
 }
 
@@ -13,14 +14,14 @@ const CR = 0x0d;
 
 export class LineSplitter {
   readonly #limitBytes: number;
-  /** The beginning of a line whose end has not come yet; one growing buffer, so that tiny chunks cost no more. */
+  /** The start of a line without an end yet. One growing buffer keeps many tiny chunks cheap. */
   #held = Buffer.alloc(0);
   #heldBytes = 0;
-  /** Inside a line that has already been handed out, cut. */
+  /** In the rest of a line that was already returned cut. */
   #skipping = false;
-  /** The last line ended with \r, so a \n that follows belongs to it. */
+  /** The last line ended with \r, so a following \n belongs to it. */
   #afterCr = false;
-  /** The beginning of this line was flushed: its end alone is no line. */
+  /** The start of this line was flushed, so its end alone is not a line. */
   #flushed = false;
 
   constructor(limitBytes: number) {
@@ -52,19 +53,19 @@ export class LineSplitter {
     if (cut) yield cut;
   }
 
-  /** What stands after the last line end, if anything does. */
+  /** The bytes after the last line end. */
   get unfinished(): Buffer {
     return this.#held.subarray(0, this.#heldBytes);
   }
 
-  /** Hands out what stands after the last line end; what follows until the next one is a line of its own. */
+  /** Returns the bytes after the last line end as a line. What follows is another line. */
   flush(): Line | undefined {
     const line = this.end();
     this.#flushed ||= line !== undefined;
     return line;
   }
 
-  /** At the end of the stream: the last line, if it has no end. */
+  /** To be called at the end of the stream. @returns the last line, if it has no line end. */
   end(): Line | undefined {
     const bytes = this.unfinished;
     this.#heldBytes = 0;
@@ -89,7 +90,7 @@ export class LineSplitter {
     return { bytes, cut: false };
   }
 
-  /** Keeps the beginning of a line, or hands it out when it has grown too long. */
+  /** Keeps the start of a line, or returns it when it exceeds the limit. */
   #hold(bytes: Buffer): Line | undefined {
     if (this.#skipping || bytes.length === 0) return undefined;
     const taken = bytes.subarray(0, this.#limitBytes - this.#heldBytes);

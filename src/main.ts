@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// The command line: arguments to a command, an outcome to an exit code. The only place where the process ends.
+// The command line: selects the command for the arguments, and turns its outcome into an exit code.
+// The only place where the process ends.
 
 import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
@@ -10,10 +11,13 @@ import { UserError } from "./model/errors.ts";
 import { VERSION } from "./package.ts";
 import { redact } from "./redact.ts";
 
-/** What the exit code says; README.md has the same table. */
+/** The meaning of the exit code; README.md has the same table. */
 const EXIT = { ok: 0, failed: 1 } as const;
 
-/** Commands beside the daemon, each loaded when it is called, so that none slows the daemon's start. */
+/**
+ * The other commands. Each is loaded only when it is called, so that none delays the daemon's
+ * start.
+ */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   sample: async () => (await import("./commands/sample.ts")).sampleCommand(),
   put: async () => (await import("./commands/put.ts")).putCommand(),
@@ -46,7 +50,7 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
     const [first = ""] = argv.slice(2);
-    // Before options that only the command meant would know.
+    // Checked before the options, which only the intended command would know.
     if (!/^-|^$/.test(first) && !KNOWN_WORDS.has(first)) {
       refuseUnlessFile(first, Object.keys(COMMANDS));
     }
@@ -70,13 +74,13 @@ function report(error: unknown): number {
 }
 
 function reported(error: unknown): string {
-  // What a child wrote stands in the log, line by line or with its failure.
+  // The log already contains the child's output, line by line or with its failure.
   if (error instanceof ChildFailed) return `kinesis-multilang: ${error.withoutStderr}`;
   if (error instanceof UserError) return `kinesis-multilang: ${error.message}`;
   return inspect(error);
 }
 
-// A reader that went away (`kinesis-multilang --help | head`) is no failure of ours.
+// A reader that closes the pipe (`kinesis-multilang --help | head`) is not a failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });

@@ -1,10 +1,14 @@
-// The known name that somebody probably meant.
+// The known name that a user probably meant by a misspelled one.
 
-/** Of so many letters one may be wrong, and never more than the second number. */
+/** One letter in this many may be wrong. */
 const LETTERS_PER_MISTAKE = 4;
+/** But never more letters than this. */
 const MISTAKES_MAX = 4;
 
-/** The known name that differs from `wanted` in the fewest letters; `undefined` when none is like it. */
+/**
+ * @returns the known name that differs from `wanted` in the fewest letters; `undefined` if none is
+ * similar.
+ */
 export function nearest(wanted: string, known: readonly string[]): string | undefined {
   const word = wanted.toLowerCase();
   const mistakes = Math.floor(word.length / LETTERS_PER_MISTAKE);
@@ -19,7 +23,7 @@ export function nearest(wanted: string, known: readonly string[]): string | unde
   return best?.name;
 }
 
-/** Insertions, deletions, replacements, and swaps of neighbours, that lead from one text to the other. */
+/** The number of insertions, deletions, replacements and swaps of neighbours between two texts. */
 function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, index) => index);

@@ -1,14 +1,14 @@
-// This package as it lies on the disk: what comes with it, and its version. Found from wherever this code runs: as built,
-// as source under test, or as the benchmarks compile it.
+// The package's folder on the disk, and its version. This works wherever the code runs: built, as
+// source under test, or compiled by the benchmarks.
 
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 
-/** The folder of the package.json that is nearest above, with everything that is published beside it. */
+/** The nearest folder above that contains a package.json, and so all published files. */
 export const PACKAGE_FOLDER: string = folderWithPackage(import.meta.dirname);
 
-/** The version that package.json names. */
+/** The version in package.json. */
 export const VERSION: string = z
   .object({ version: z.string() })
   .parse(JSON.parse(readFileSync(join(PACKAGE_FOLDER, "package.json"), "utf8"))).version;

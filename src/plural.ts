@@ -1,4 +1,4 @@
-// Numbers with their nouns, in one place, so that no message says "1 shards".
+// Numbers with their nouns, in one place, so that no message contains "1 shards".
 
 /** `1 lease`, `2 leases`. */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {

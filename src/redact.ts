@@ -1,19 +1,21 @@
-// Takes secrets out of what is written to the log or the terminal, whoever put them there: AWS answers a wrong signature
-// with all that it had expected to be signed, the session token included; a child prints the URL of its database.
+// Removes secrets from everything that is written to the log or the terminal, whatever their
+// source. For example, AWS answers a wrong signature with the whole text that it expected to be
+// signed, session token included, and a child may print the URL of its database.
 //
-// Secrets that this process uses itself are known by their values. Others are known by what stands before them.
+// Secrets that this process uses itself are recognized by their values, others by the text before
+// them.
 
 const MASK = "*****";
-/** Shorter words are no secrets, and would be found everywhere. */
+/** Shorter values are not secrets, and would match everywhere. */
 const SHORTEST_SECRET = 8;
-/** Keys of a role live for an hour or more: these are those of days. */
+/** A role's keys are valid for an hour or more, so this covers days. */
 const SECRETS_MAX = 100;
 
 /** The newest last. */
 const secrets = new Set<string>();
 let known: RegExp | undefined;
 
-/** From now on these are never written. Of very many, the oldest are forgotten. */
+/** From now on these values are never written. Beyond the limit, the oldest are dropped. */
 export function neverShow(...values: readonly (string | undefined)[]): void {
   for (const value of values) {
     if (value === undefined || value.length < SHORTEST_SECRET) continue;
@@ -33,12 +35,14 @@ const NAMED = [
   "\\bSignature",
 ].join("|");
 
-/** A name, perhaps in quotes, as a tag of XML or with escapes of JSON in JSON; a sign; and the secret. */
+/**
+ * A name, perhaps in quotes, as an XML tag or as escaped JSON in JSON; a separator; and the secret.
+ */
 const AFTER_NAME = new RegExp(
   `((?:${NAMED})\\\\*["']?(?:\\s*[:=]\\s*|>)\\\\*["']?)[^\\s"',&<\\\\]+`,
   "gi",
 );
-/** The last @ before the host ends the password. */
+/** The password ends at the last @ before the host. */
 const URL_PASSWORD = /(:\/\/[^/\s:@"]*:)[^/\s"]+(?=@)/g;
 
 export function redact(text: string): string {

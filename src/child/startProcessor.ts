@@ -39,6 +39,8 @@ export interface ProcessorOptions {
   readonly closeGraceMs: number;
   /** How long it may take to exit after SIGTERM, before SIGKILL, in milliseconds. */
   readonly terminateGraceMs: number;
+  /** Ends the children if this process is killed; one of its own when absent. */
+  readonly watchdog?: Watchdog;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -46,7 +48,7 @@ export interface ProcessorOptions {
 export function startProcessor(options: ProcessorOptions): StartProcessor {
   const { command, inherit = { passCredentials: true } } = options;
   const { dialect = new ChildDialect("kcl2") } = options;
-  const watchdog = new Watchdog(options);
+  const watchdog = options.watchdog ?? new Watchdog(options);
   const argv = options.shownArgv ?? [command.file, ...command.args];
   return async (shardId, answerCheckpoint, attempt = 1) => {
     const env = {

@@ -78,10 +78,10 @@ async function runUntilStopped(
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
 ): Promise<number> {
-  const { runDaemon } = await import("../host/application.ts");
+  const { runHost } = await import("../host/host.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const { shutdownGraceMillis: graceMs } = loaded.settings;
-  const ending = new Ending({ graceMs, unhurried: attach !== undefined, emit: log });
+  const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
   const emit: Emit = (event) => {
     log(event);
     ending.saw(event);
@@ -94,7 +94,7 @@ async function runUntilStopped(
       const message = "SIGHUP is ignored, because the daemon was started with nohup";
       return emit({ type: "configNotice", message });
     }
-    ending.ask(signal as StopSignal);
+    ending.request(signal as StopSignal);
   };
   const failed = (error: unknown) => ending.fail(error);
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
@@ -104,7 +104,7 @@ async function runUntilStopped(
   try {
     const { stop, kill } = ending;
     const context = { emit, waitForStream, ...(attach && { attach }), stop, kill, drain, failed };
-    await runDaemon(loaded, context);
+    await runHost(loaded, context);
   } catch (error) {
     failed(error);
   } finally {

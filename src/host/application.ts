@@ -1,4 +1,5 @@
-// Puts the parts together, each once, and runs them until a stop is requested or something fatal happens.
+// Builds one application from its settings, each part once, and runs it until a stop is requested
+// or a fatal error occurs. The parts that exist once per process come from host.ts.
 
 import { anySignal } from "../anySignal.ts";
 import { dynamoClient } from "../aws/dynamoClient.ts";
@@ -7,9 +8,10 @@ import { awsOptions } from "../aws/options.ts";
 import { AttachPoint } from "../child/attach/attach.ts";
 import type { AttachAddress } from "../child/attach/attachAddress.ts";
 import { ChildDialect } from "../child/dialect.ts";
+import type { Watchdog } from "../child/process/watchdog.ts";
 import type { StartProcessor } from "../child/recordProcessor.ts";
 import { startProcessor } from "../child/startProcessor.ts";
-import { systemClock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { checkExecutable } from "../config/executable.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import { maskWords } from "../config/secrets.ts";
@@ -23,7 +25,7 @@ import type { TableOptions } from "../leases/table/dynamoSchema.ts";
 import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
 import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
-import { StartTurns } from "../shard/startTurns.ts";
+import type { StartTurns } from "../shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
 import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
@@ -33,30 +35,50 @@ import type { Drain } from "./drain.ts";
 import { watchLoop } from "./loopWatch.ts";
 import { openReading } from "./reading.ts";
 
-export interface DaemonContext {
+export interface ApplicationContext {
   readonly emit: Emit;
-  /** Wait for a stream that does not exist, instead of giving up. */
+  /** Wait for a stream that does not exist, instead of failing. */
   readonly waitForStream: boolean;
-  /** Where processors connect that a person starts; absent: children are started. */
+  /** Where the user's own processors connect; absent: the daemon starts children. */
   readonly attach?: AttachAddress;
-  /** Finish in order: batches, goodbyes, leases. */
+  /** Requests an orderly stop: the batches under way, the endings of the children, the leases. */
   readonly stop: AbortSignal;
-  /** End now: children are killed, and leases released if that can be done at once. */
+  /** Ends everything now: children are killed, and leases released if that is possible at once. */
   readonly kill: AbortSignal;
-  /** Gives up all leases, and takes them again. */
+  /** Releases all leases on request, and takes them again. */
   readonly drain: Drain;
-  /** Called at once when something fatal happens; `runDaemon` rejects with it when all has ended. */
+  /**
+   * Called at once with a fatal error. `runApplication` rejects with it when everything has ended.
+   */
   readonly failed: (error: unknown) => void;
 }
 
-/** How long a child may take to end when its STDIN is closed, and again when it got SIGTERM. */
-const CLOSE_GRACE_MS = 2_000;
-const TERMINATE_GRACE_MS = 1_000;
+/** What exists once per process, however many applications run in it. */
+export interface ProcessParts {
+  readonly clock: Clock;
+  /** Limits how many children start at the same time, because they share the machine's CPUs. */
+  readonly startTurns: StartTurns;
+  /** Ends all children if the process is killed. */
+  readonly watchdog: Watchdog;
+  /** How long a child may take to exit after its STDIN was closed, in milliseconds. */
+  readonly closeGraceMs: number;
+  /** How long it may take to exit after SIGTERM, in milliseconds. */
+  readonly terminateGraceMs: number;
+}
 
-/** Returns when, and only when, all that it started has ended. Rejects with what was fatal. */
-export async function runDaemon(loaded: LoadedSettings, context: DaemonContext): Promise<void> {
+/**
+ * Returns when, and only when, everything that it has started has ended.
+ *
+ * @throws the error that ended the application.
+ */
+export async function runApplication(
+  loaded: LoadedSettings,
+  context: ApplicationContext,
+  shared: ProcessParts,
+): Promise<void> {
   const { settings } = loaded;
   const { emit, stop, kill } = context;
+  const { clock, startTurns } = shared;
   if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
@@ -71,17 +93,17 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
   const dynamo = await dynamoClient(await awsOptions(settings, "dynamodb", { emit }));
   const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
   try {
-    const calls = { client: kinesis, clock: systemClock, emit, signal: stop };
+    const calls = { client: kinesis, clock, emit, signal: stop };
     if (context.waitForStream) await waitForStream(calls, stream);
     const dialect = new ChildDialect(settings.childDialect);
-    const options = { ...processorOptions(settings, emit), dialect };
+    const options = { ...processorOptions(settings, emit), ...shared, dialect };
     const parts = {
       read: reading.read,
       startProcessor: killable(kill, startProcessor(options)),
       dialect,
-      startTurns: new StartTurns(systemClock),
-      settings: attach ? { ...settings, ...PATIENT } : settings,
-      clock: systemClock,
+      startTurns,
+      settings: attach ? { ...settings, ...WHILE_DEBUGGED } : settings,
+      clock,
       emit,
       random: Math.random,
       ...(deadLetters && {
@@ -91,10 +113,10 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
         },
       }),
     };
-    // A loop that is held up for longer than lies between two renewals sleeps through one of them.
+    // An event loop that is blocked for the interval between two renewals misses one of them.
     const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
-      table: dynamoLeaseTable(dynamo, tableOptions(settings), systemClock),
+      table: dynamoLeaseTable(dynamo, tableOptions(settings), clock),
       fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter, signal: AbortSignal) =>
         listShards({ ...calls, signal }, stream, filter),
@@ -102,7 +124,7 @@ export async function runDaemon(loaded: LoadedSettings, context: DaemonContext):
         listShards({ ...calls, signal }, stream, { type: "AT_LATEST" }),
       workerId,
       settings,
-      clock: watchLoop(systemClock, { dangerMs, emit }),
+      clock: watchLoop(clock, { dangerMs, emit }),
       emit,
       consume: (lease: HeldLease) => consume(lease, parts, kill, attach),
       failed: context.failed,
@@ -129,9 +151,9 @@ async function openDeadLetters(
 }
 
 /**
- * What breaks because we ended it ourselves is no failure.
+ * Consumes one shard. After a kill, errors are consequences of the kill and are ignored.
  *
- * @param point where processors connect that a person starts, in place of children.
+ * @param point where the user's own processors connect; absent: the daemon starts children.
  */
 async function consume(
   lease: HeldLease,
@@ -153,8 +175,10 @@ async function consume(
   }
 }
 
-/** A debugger may end its processor as often as the person likes: that is no reason to give anything up. */
-const PATIENT = {
+/**
+ * While a user debugs a processor it may end at any time: no failure releases or skips anything.
+ */
+const WHILE_DEBUGGED = {
   onChildFailure: "restart",
   maxChildRestarts: 1,
   childRestartWindowMillis: 1,
@@ -164,7 +188,7 @@ const PATIENT = {
   progressTimeoutSeconds: undefined,
 } as const;
 
-/** Children end at once when the daemon must. */
+/** Starts children that are killed when the signal is aborted. */
 function killable(kill: AbortSignal, start: StartProcessor): StartProcessor {
   return async (...request) => {
     kill.throwIfAborted();
@@ -185,9 +209,6 @@ function processorOptions(settings: Settings, emit: Emit) {
     inherit: { childEnv, passCredentials },
     workerId,
     ...(timeoutInSeconds === undefined ? {} : { timeoutMs: timeoutInSeconds * 1000 }),
-    closeGraceMs: CLOSE_GRACE_MS,
-    terminateGraceMs: TERMINATE_GRACE_MS,
-    clock: systemClock,
     emit,
   };
 }

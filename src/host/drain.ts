@@ -1,50 +1,64 @@
-// The switch between working and standing by: a drained daemon has given up all its leases in order and takes none,
-// but stays, so that it can go on at once. For maintenance, and for deployments that first start the successor.
+// The switch between working and standing by. A drained daemon has released all its leases in order
+// and takes none, but it stays up, so that it can resume at once. This serves maintenance, and
+// deployments that start the new daemon before they stop the old one.
 
 import { underAny } from "../anySignal.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Emit } from "../events.ts";
+import { Latch } from "../latch.ts";
 
-/** Waiting for nothing in particular keeps a Node process alive only as long as a timer runs. */
+/** A timer runs while the daemon stands by, because without one Node would end the process. */
 const STAY_ALIVE_MS = 60_000;
 
 export class Drain {
   readonly #emit: Emit;
   readonly #clock: Clock;
   #requested = new AbortController();
-  #ended = new AbortController();
+  #resumed = new Latch();
 
   constructor(emit: Emit, clock: Clock = systemClock) {
     this.#emit = emit;
     this.#clock = clock;
   }
 
-  /** @param reason who wants it, such as SIGUSR2. */
+  /** @param reason what requests it, such as SIGUSR2. */
   toggle(reason: string): void {
     if (this.#requested.signal.aborted) {
       this.#emit({ type: "resumed", reason });
       this.#requested = new AbortController();
-      this.#ended.abort();
+      this.#resumed.set();
     } else {
       this.#emit({ type: "drainRequested", reason });
-      this.#ended = new AbortController();
+      this.#resumed = new Latch();
       this.#requested.abort();
     }
   }
 
-  /** Works until a stop, with a rest whenever the switch is turned. @param work returns when its signal is aborted. */
+  /**
+   * Works until a stop is requested, and stands by in between while the daemon is drained.
+   *
+   * @param work returns when its signal is aborted.
+   */
   async workUntil(stop: AbortSignal, work: (pause: AbortSignal) => Promise<void>): Promise<void> {
     while (!stop.aborted) {
       const { signal: requested } = this.#requested;
       await underAny([stop, requested], work);
-      // Wanted again before the last lease was given up: then there is nothing to rest for.
+      // If the daemon was resumed before it had released the last lease, it works on at once.
       if (stop.aborted || this.#requested.signal !== requested) continue;
       this.#emit({ type: "drained" });
-      await underAny([stop, this.#ended.signal], (over) => this.#rest(over));
+      await this.#standBy(stop);
     }
   }
 
-  async #rest(over: AbortSignal): Promise<void> {
+  async #standBy(stop: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const staying = this.#stayAlive(over.signal);
+    await this.#resumed.wait(stop);
+    over.abort();
+    await staying;
+  }
+
+  async #stayAlive(over: AbortSignal): Promise<void> {
     while (!over.aborted) await this.#clock.sleep(STAY_ALIVE_MS, over);
   }
 }

@@ -1,25 +1,31 @@
-// How the daemon ends, and with which exit code. It is asked to by a signal, or something fatal happens; from then on its
-// children have a grace period to finish and say goodbye. What is not over by then is cut short.
+// How the daemon ends, and with which exit code. A signal or a fatal error starts the end. From
+// then on the children have a grace period in which to finish. What has not finished by then is
+// killed.
 //
-// The exit code is 0 only when every child said goodbye in order. A child that fails while it is to stop loses nothing
-// (another one goes on after its last checkpoint), but whatever it had not checkpointed is processed again.
+// The exit code is 0 only when every child ended in order. A child that fails while it is to stop
+// loses nothing, because another child continues after its last checkpoint; but the records since
+// that checkpoint are processed again.
 
 import { ChildFailed } from "../child/childFailed.ts";
 import type { Emit, Event } from "../events.ts";
 
 export interface EndingOptions {
   readonly graceMs: number;
-  /** No time is too long for a person with a debugger: only a second signal ends at once. */
-  readonly unhurried: boolean;
+  /**
+   * A user debugs the processor: there is no grace period, and only a second signal ends at once.
+   */
+  readonly isDebugged: boolean;
   readonly emit: Emit;
 }
 
-/** How much of the grace period the children get; the rest is for ending them and releasing leases. */
+/**
+ * The children's fraction of the grace period. The rest is for ending them and releasing leases.
+ */
 const GRACE_SHARE = 0.8;
 
 const OK = 0;
 const FAILED = 1;
-/** As shells report a signal: 128 and its number. */
+/** As shells report a signal: 128 + its number. */
 const EXIT_CODE_OF_SIGNAL = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 export type StopSignal = keyof typeof EXIT_CODE_OF_SIGNAL;
@@ -28,7 +34,7 @@ export class Ending {
   readonly #options: EndingOptions;
   readonly #stop = new AbortController();
   readonly #kill = new AbortController();
-  #asked = false;
+  #isRequested = false;
   #failure: { readonly error: unknown } | undefined;
   #goodbyesMissed = 0;
   #cutShort: number | undefined;
@@ -37,22 +43,22 @@ export class Ending {
     this.#options = options;
   }
 
-  /** Finish in order. */
+  /** Aborted when the daemon is to stop in order. */
   get stop(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** End now. */
+  /** Aborted when the daemon is to end at once. */
   get kill(): AbortSignal {
     return this.#kill.signal;
   }
 
-  /** What was fatal, if anything was. */
+  /** The fatal error, if there was one. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
   }
 
-  /** Children that failed in place of saying goodbye. */
+  /** Children that failed while they were to stop. */
   get goodbyesMissed(): number {
     return this.#goodbyesMissed;
   }
@@ -62,43 +68,44 @@ export class Ending {
     return this.#cutShort ?? (this.#goodbyesMissed > 0 ? FAILED : OK);
   }
 
-  /** The first signal asks for an orderly end, for which there is time; the second ends at once. */
-  ask(signal: StopSignal): void {
-    if (this.#asked) {
-      // A terminal that closes sends SIGHUP, and so does its shell: two of them ask for one stop.
+  /** The first signal requests an orderly stop; the second ends the daemon at once. */
+  request(signal: StopSignal): void {
+    if (this.#isRequested) {
+      // When a terminal closes, both it and its shell send SIGHUP: the second one is the same
+      // request.
       if (signal === "SIGHUP") return;
       this.#cutShort = EXIT_CODE_OF_SIGNAL[signal];
-      this.#kill.abort(new Error(`${signal} came a second time`));
+      this.#kill.abort(new Error(`the daemon received ${signal} while it was stopping`));
       return;
     }
-    this.#asked = true;
+    this.#isRequested = true;
     const { emit, graceMs } = this.#options;
     emit({ type: "stopRequested", reason: signal, graceMs });
     this.#begin();
   }
 
-  /** Something fatal happened: it is reported now, once, and the others are asked to finish. */
+  /** Reports a fatal error, the first one only, and requests an orderly stop of everything else. */
   fail(error: unknown): void {
     if (this.#failure) return;
     this.#failure = { error };
-    const { emit, graceMs, unhurried } = this.#options;
-    emit({ type: "daemonFailed", error, ...(!unhurried && { graceMs }) });
+    const { emit, graceMs, isDebugged } = this.#options;
+    emit({ type: "daemonFailed", error, ...(!isDebugged && { graceMs }) });
     this.#begin();
   }
 
   /** To be called with every event of the daemon. */
   saw(event: Event): void {
     if (event.type !== "childFailed" || event.next !== "stop") return;
-    // A child that was never there has no goodbye to say.
-    const wasThere = !(event.error instanceof ChildFailed && event.error.reason === "spawn");
-    if (wasThere && this.stop.aborted && !this.kill.aborted) this.#goodbyesMissed += 1;
+    // A child that could not be started had nothing to finish.
+    const hadStarted = !(event.error instanceof ChildFailed && event.error.reason === "spawn");
+    if (hadStarted && this.stop.aborted && !this.kill.aborted) this.#goodbyesMissed += 1;
   }
 
   #begin(): void {
     if (this.stop.aborted) return;
     this.#stop.abort();
-    const { emit, graceMs, unhurried } = this.#options;
-    if (unhurried) return;
+    const { emit, graceMs, isDebugged } = this.#options;
+    if (isDebugged) return;
     const limit = setTimeout(() => {
       this.#cutShort = FAILED;
       emit({ type: "graceExceeded", graceMs });

@@ -1,14 +1,15 @@
-// Whether SIGHUP was ignored when this process was started, as nohup has it: then the end of a terminal must not end us.
-// Node sets all signals back to their defaults before any code of ours runs, so what nohup did shows only around us.
+// Detects whether the daemon was started with nohup, which ignores SIGHUP: then the end of the
+// terminal must not end the daemon. Node resets all signals to their defaults before it runs a
+// program, so only the surroundings of the process show what nohup did.
 
 import { readFileSync } from "node:fs";
 
 export interface Traces {
-  /** The variable `_`, in which bash, zsh and ksh leave the path of the command that they start. */
+  /** The variable `_`, in which bash, zsh and ksh store the path of the command that they start. */
   readonly command: string | undefined;
-  /** /proc/PID/status of the parent: a script that was started with nohup ignores the signal itself. */
+  /** /proc/PID/status of the parent: a script that was started with nohup ignores SIGHUP itself. */
   readonly parentStatus: string | undefined;
-  /** /proc/self/fdinfo/0: in place of a terminal, GNU's nohup leaves a standard input that can only be written to. */
+  /** /proc/self/fdinfo/0: GNU nohup replaces a terminal by a standard input that is write-only. */
   readonly stdinInfo: string | undefined;
 }
 
@@ -31,7 +32,7 @@ export function tracesOfNohup(): Traces {
   };
 }
 
-/** Only Linux has such files. */
+/** Only Linux has these files. */
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

@@ -1,27 +1,28 @@
-// Notices when the daemon's event loop is held up: too little CPU, a sleeping machine, a long piece of work. It looks at
-// how late sleeps end that the daemon takes anyway (the renewals of leases and the looks at their table are the steadiest),
-// so it wakes nobody; `monitorEventLoopDelay` would wake an idle daemon hundreds of times a second.
+// Detects when the daemon's event loop is blocked: too little CPU, a suspended machine, long
+// synchronous work. It measures how late the daemon's own sleeps end (lease renewals and scans of
+// the lease table are the most regular), so it needs no timer. `monitorEventLoopDelay` would wake
+// an idle daemon hundreds of times a second.
 
 import { createHistogram } from "node:perf_hooks";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 
 export interface LoopWatchOptions {
-  /** A sleep that ends so much too late is told at once. */
+  /** A sleep that ends this late is reported at once. */
   readonly dangerMs: number;
   readonly emit: Emit;
 }
 
-/** Told at most once in so long. */
+/** At most one report in this time. */
 const PERIOD_MS = 60_000;
-/** From here on a record waits as long for the loop as it does for the next poll of a busy shard. */
+/** At this delay a record waits for the event loop as long as for the next poll of a busy shard. */
 const SLOW_MS = 250;
-/** Fewer sleeps than these have no 99th percentile. */
-const ENOUGH_SLEEPS = 100;
-/** Node takes no longer ones. */
+/** The 99th percentile of fewer sleeps than this means nothing. */
+const SLEEPS_MIN = 100;
+/** The longest sleep that Node supports. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1;
 
-/** A clock whose sleeps tell how late they end. */
+/** A clock that measures how late its sleeps end. */
 export function watchLoop(clock: Clock, options: LoopWatchOptions): Clock {
   const lateness = new Lateness(options);
   return {
@@ -41,7 +42,7 @@ class Lateness {
   readonly #options: LoopWatchOptions;
   readonly #histogram = createHistogram();
   #sinceMs: number | undefined;
-  /** Something was told when the period began: what comes now is told at its end. */
+  /** The period began with a report, so the next report waits for the end of the period. */
   #quiet = false;
 
   constructor(options: LoopWatchOptions) {
@@ -50,13 +51,13 @@ class Lateness {
 
   saw(lateMs: number, nowMs: number): void {
     this.#sinceMs ??= nowMs;
-    // Only whole numbers from 1 on can be recorded.
+    // A histogram records only whole numbers from 1.
     this.#histogram.record(Math.max(1, Math.round(lateMs)));
     const periodMs = nowMs - this.#sinceMs;
     const isOver = periodMs >= PERIOD_MS;
     if (this.#quiet && !isOver) return;
     const endangers = this.#endangers(isOver);
-    if (endangers) this.#tell(endangers, periodMs);
+    if (endangers) this.#report(endangers, periodMs);
     if (!endangers && !isOver) return;
     this.#histogram.reset();
     this.#sinceMs = nowMs;
@@ -66,11 +67,11 @@ class Lateness {
   #endangers(isOver: boolean): "leases" | "latency" | undefined {
     const { count, max } = this.#histogram;
     if (max >= this.#options.dangerMs) return "leases";
-    const isSlow = isOver && count >= ENOUGH_SLEEPS && this.#histogram.percentile(99) >= SLOW_MS;
+    const isSlow = isOver && count >= SLEEPS_MIN && this.#histogram.percentile(99) >= SLOW_MS;
     return isSlow ? "latency" : undefined;
   }
 
-  #tell(endangers: "leases" | "latency", periodMs: number): void {
+  #report(endangers: "leases" | "latency", periodMs: number): void {
     this.#options.emit({
       type: "eventLoopHeld",
       endangers,

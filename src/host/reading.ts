@@ -1,4 +1,5 @@
-// Which way shards are read: by polling, by enhanced fan-out, or by whichever is possible.
+// Chooses how shards are read: by polling, by enhanced fan-out, or by fan-out with polling as
+// fallback.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { subscriptionClient } from "../aws/kinesisClient.ts";
@@ -13,11 +14,11 @@ import type { ReadShard } from "../stream/reader.ts";
 
 export interface ReadingParts {
   readonly client: KinesisClient;
-  /** What the client was made from. */
+  /** The options from which the client was made. */
   readonly reach: AwsOptions;
   readonly stream: StreamId;
   readonly emit: Emit;
-  /** The daemon's end. */
+  /** Aborted when the daemon stops. */
   readonly signal: AbortSignal;
 }
 
@@ -48,7 +49,7 @@ export async function openReading(
       settings: {
         maxRecords: settings.maxRecords,
         millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
-        // Without the person's word the pace follows the shard.
+        // Without a value of the user the pace follows the shard.
         idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
       },
     });

@@ -1,13 +1,15 @@
-// Process 1 of a container: the kernel hands it every process whose parent has ended, and nobody else can reap them.
-// Node reaps only what it has started itself, so what children leave behind would stay as zombies until no process
-// can be started any more. A shell does it while it waits; so we put one in our place, which starts us again under it
-// and passes on signals and the exit code. Node can only do that from 22.15 on.
+// What to do when the daemon is process 1 of a container. The kernel makes process 1 the parent of
+// every process whose own parent has ended, and only process 1 can reap them. Node reaps only the
+// processes that it has started itself, so orphans of the children would remain as zombies until no
+// process can be started any more. A shell reaps while it waits. So the daemon replaces itself by a
+// shell, which starts the daemon again and passes on signals and the exit code. This needs Node
+// 22.15 or later.
 
 import { existsSync } from "node:fs";
 
 const SHELL = "/bin/sh";
 
-/** The whole program of the shell: it starts its arguments as they are. */
+/** The whole program of the shell. It starts its arguments unchanged. */
 export const INIT = `
 "$@" <&0 &
 daemon=$!
@@ -22,9 +24,9 @@ done
 `;
 
 /**
- * Returns when this process does not have to reap, or cannot be helped.
+ * Replaces this process by a shell, if it is process 1 and that is possible; otherwise returns.
  *
- * @returns what the person should know, if anything.
+ * @returns a notice for the user if this process should reap orphans but cannot.
  */
 export function reapAsProcessOne(): string | undefined {
   if (process.pid !== 1) return undefined;
@@ -37,4 +39,4 @@ export function reapAsProcessOne(): string | undefined {
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;
 
 const ADVICE =
-  "This is process 1, and Node cannot reap the orphans that children may leave behind: run the container with an init (docker run --init; Kubernetes: shareProcessNamespace: true; or tini in the image), or use Node 22.15 or later in an image with a shell.";
+  "The daemon is process 1 of its container, and Node cannot reap the orphan processes that children may leave behind. Run the container with an init (docker run --init; Kubernetes: shareProcessNamespace: true; or tini in the image), or use Node 22.15 or later in an image with a shell.";

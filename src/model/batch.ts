@@ -1,11 +1,11 @@
-// Records on their way to a child. Their form inside this program is the text that the child reads:
-// it is made once, where the service's bytes arrive, and after that nobody looks at a payload again.
+// Records on their way to a child. The daemon keeps them as the text that the child reads. It makes
+// that text once, where the service's bytes arrive, and reads no payload after that.
 
 import { escapeSeparators } from "../lines.ts";
 import { comparePositions, type Position, parsePosition } from "./position.ts";
 import type { ChildShard } from "./shard.ts";
 
-/** One record, taken apart: for dead letters, tools and tests, never on the way to the child. */
+/** One parsed record: for dead letters, tools and tests, never on the way to the child. */
 export interface KinesisRecord {
   /** Base64 with the standard alphabet, as the service sent it. */
   readonly data: string;
@@ -19,12 +19,13 @@ export interface KinesisRecord {
 /**
  * Records of one shard in order, as UTF-8 JSON objects joined by commas:
  * `{"data":"…","partitionKey":"…","sequenceNumber":"…","approximateArrivalTimestamp":…,"subSequenceNumber":…,"action":"record"}`.
- * Exactly these keys in this order, without spaces; so the last three values can be read from the end.
+ * Exactly these keys in this order, without spaces; so the last three values can be read from the
+ * end.
  */
 export class RecordBatch {
   static readonly empty = new RecordBatch(Buffer.alloc(0), new Uint32Array(1));
 
-  /** All records of the batches in order, copied into one. */
+  /** All records of the batches in order, copied into one batch. */
   static concat(batches: readonly RecordBatch[]): RecordBatch {
     const [only] = batches;
     if (only && batches.length === 1) return only;
@@ -45,16 +46,16 @@ export class RecordBatch {
   }
 
   #json: Buffer;
-  /** Where each record begins, and one past the comma that would follow the last. */
+  /** The offset of each record, and the offset after the comma that would follow the last one. */
   readonly #starts: Uint32Array;
   #free: (() => void) | undefined;
   #whenFreed: (() => void) | undefined;
-  /** What is still known of records whose memory is gone. */
+  /** What is still known of records whose memory was freed. */
   #ends: { readonly first: Position | undefined; readonly last: Position | undefined } | undefined;
 
   /**
    * @param starts offsets into `json` of each record, then the end of the last one plus 1.
-   * @param free takes the memory back; absent where it is not this batch's own.
+   * @param free takes the memory back; absent when the batch does not own it.
    */
   constructor(json: Buffer, starts: Uint32Array, free?: () => void) {
     this.#json = json;
@@ -63,8 +64,8 @@ export class RecordBatch {
   }
 
   /**
-   * Nobody looks at these records any more, nor at a part of them: their memory, where it is this batch's own, is for
-   * others. Then it is still known how many they were, which was the first and which the last.
+   * Frees the memory, if this batch owns it. The records, and every slice of them, must not be read
+   * any more. Their number and their first and last position stay known.
    */
   free(): void {
     if (this.#free) {
@@ -77,7 +78,7 @@ export class RecordBatch {
     this.#whenFreed = undefined;
   }
 
-  /** Has this called when they are freed. */
+  /** Sets what is called when the records are freed. */
   whenFreed(callback: () => void): void {
     this.#whenFreed = callback;
   }
@@ -92,13 +93,13 @@ export class RecordBatch {
     return this.#json.subarray(this.#start(0), this.#start(this.count) - 1);
   }
 
-  /** Records `from` up to but without `to`, sharing memory with this batch. */
+  /** The records from `from` up to `to`, which is excluded; shares memory with this batch. */
   slice(from: number, to: number = this.count): RecordBatch {
     if (from >= to) return RecordBatch.empty;
     return new RecordBatch(this.#json, this.#starts.subarray(from, to + 1));
   }
 
-  /** The records behind a position, sharing memory with this batch. */
+  /** The records after a position; shares memory with this batch. */
   after(position: Position): RecordBatch {
     let low = 0;
     let high = this.count;
@@ -110,7 +111,7 @@ export class RecordBatch {
     return low === 0 ? this : this.slice(low);
   }
 
-  /** The one record at `index` as JSON. */
+  /** The record at `index` as JSON. */
   jsonAt(index: number): Buffer {
     return this.#json.subarray(this.#start(index), this.#start(index + 1) - 1);
   }
@@ -121,10 +122,10 @@ export class RecordBatch {
     return { data, partitionKey, sequenceNumber, approximateArrivalTimestamp, subSequenceNumber };
   }
 
-  /** The position of a record, read from the end of its text so that its payload is not touched. */
+  /** The position of a record, read from the end of its text, so that its payload is not read. */
   position(index: number): Position {
     const end = this.#start(index + 1) - 1;
-    // Behind the sequence number stand at most 46 + 16 + 21 + 16 + 19 bytes of names and integers.
+    // At most 46 + 16 + 21 + 16 + 19 bytes of names and integers follow the sequence number.
     const tail = this.#json.toString("latin1", Math.max(this.#start(index), end - 320), end);
     const match = TAIL.exec(tail);
     const position = match && parsePosition(match[1] ?? "", Number(match[2]));
@@ -155,14 +156,17 @@ const NO_BYTES = Buffer.alloc(0);
 const TAIL =
   /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":-?\d+,"subSequenceNumber":(\d+),"action":"record"\}$/;
 
-/** What one read of a shard brought. */
+/** The result of one read of a shard. */
 export interface Batch {
   readonly records: RecordBatch;
-  /** How far the shard's tip is ahead of this batch, as the service says; `undefined` when it does not. */
+  /** How far the shard's tip is ahead, as the service reports it; `undefined` if it does not. */
   readonly millisBehindLatest: number | undefined;
-  /** Aggregates that are not delivered, each with all its records: to be saved before what is behind them is checkpointed. */
+  /**
+   * Aggregates that are not delivered, each with all its records. They must be saved before
+   * anything after them is checkpointed.
+   */
   readonly misplaced?: readonly RecordBatch[];
-  /** Present in the last batch of a finished shard, and only there; `children` is empty when the shard is gone. */
+  /** Present only in the last batch of an ended shard. No `children`: the shard has expired. */
   readonly shardEnd?: { readonly children: readonly ChildShard[] };
 }
 

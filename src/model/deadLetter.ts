@@ -1,6 +1,9 @@
-// A record that no child could process, as destinations keep it.
+// A record that no child could process, in the form in which a destination stores it.
 
-/** What a destination keeps; version 1 of its format. Payload and key are the record's own, the rest is ours. */
+/**
+ * Version 1 of the format. Payload and partition key are the record's own; the daemon adds the
+ * rest.
+ */
 export interface DeadLetter {
   readonly version: 1;
   readonly applicationName: string;
@@ -12,17 +15,18 @@ export interface DeadLetter {
   readonly partitionKey: string;
   /** Milliseconds since 1970. */
   readonly approximateArrivalTimestamp: number;
-  /** Deliveries that ended badly. */
+  /** Deliveries that failed. */
   readonly attempts: number;
   /**
-   * `attempts`: maximumRetryAttempts is used up; `age`: older than maximumRecordAgeInSeconds; `hashRange`: never delivered,
-   * since its aggregate holds a record of another shard's hash key.
+   * `attempts`: maximumRetryAttempts is used up; `age`: older than maximumRecordAgeInSeconds;
+   * `hashRange`: never delivered, because its aggregate contains a record of another shard's hash
+   * key.
    */
   readonly condition: "attempts" | "age" | "hashRange";
-  /** The last failure of the child; for `hashRange` why it was not delivered. */
+  /** The last failure of the child; for `hashRange`, the reason why it was not delivered. */
   readonly cause: {
     readonly reason: string;
-    /** The action that was not answered. */
+    /** The message that the child did not answer. */
     readonly waitingFor: string;
     readonly exitCode?: number;
     readonly signal?: string;
@@ -32,13 +36,15 @@ export interface DeadLetter {
   readonly buriedAt: string;
   /** Base64, as the service sent it. */
   readonly data?: string;
-  /** The destination could not carry the payload: read it from the stream, at this position, while it is kept. */
+  /** The payload is too large for the destination. Read it from the stream before it expires. */
   readonly dataOmitted?: true;
 }
 
-/** Keeps dead letters. */
+/** Stores dead letters. */
 export interface DeadLetterDestination {
-  /** Resolves when the letters are safe; rejects when that is not known, and is then tried again. */
+  /**
+   * Resolves when the letters are stored. Rejects when that is uncertain; the caller then retries.
+   */
   send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// The names of the two dialects in which a child is told that its work ends (child/dialect.ts).
+// The names of the two dialects of the messages at the end of a child's work (child/dialect.ts).
 
 export const DIALECT_NAMES = ["kcl2", "kcl1"] as const;
 export const DIALECT_CHOICES = [...DIALECT_NAMES, "auto"] as const;

@@ -1,6 +1,7 @@
-// Errors that more than one folder knows, named as the Kinesis Client Library names them where a child sees the name.
+// Errors that more than one folder knows, named as the Kinesis Client Library names them where a
+// child sees the name.
 
-/** The words that a child may find in the `error` of a checkpoint's answer. */
+/** The possible values of `error` in the answer to a child's checkpoint. */
 export type CheckpointErrorName =
   | "ThrottlingException"
   | "ShutdownException"
@@ -8,7 +9,7 @@ export type CheckpointErrorName =
   | "KinesisClientLibDependencyException"
   | "IllegalArgumentException";
 
-/** A checkpoint that was not stored; `name` is what the child is told. */
+/** A checkpoint that was not stored. The child receives `name`. */
 export class CheckpointError extends Error {
   override readonly name: CheckpointErrorName;
 
@@ -18,7 +19,7 @@ export class CheckpointError extends Error {
   }
 }
 
-/** Something that the person who started us can put right: shown as a message without a stack, exit code 1. */
+/** An error that the user can fix: shown as a message without a stack trace, with exit code 1. */
 export class UserError extends Error {
   override readonly name = "UserError";
 }

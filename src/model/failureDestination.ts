@@ -1,4 +1,4 @@
-// What `onFailureDestination` says: where records go that no child could process. Pure.
+// Parses `onFailureDestination`: where records go that no child could process. Pure.
 
 export type Destination =
   | { readonly type: "file"; readonly path: string }
@@ -7,7 +7,7 @@ export type Destination =
   | { readonly type: "s3"; readonly bucket: string; readonly prefix: string }
   | { readonly type: "kinesis"; readonly stream: Stream };
 
-/** A queue by its URL, or by what its ARN says, from which the service makes the URL. */
+/** A queue, by its URL or by the parts of its ARN, which identify it to the service. */
 export type Queue =
   | { readonly url: string; readonly region?: string }
   | { readonly name: string; readonly accountId: string; readonly region: string };
@@ -30,7 +30,9 @@ const STREAM = /^[a-zA-Z0-9_.-]{1,128}$/;
 
 export const DESTINATION_FORM = "file:PATH, sqs:…, sns:…, s3:… or kinesis:…";
 
-/** @returns what is allowed, as a string, when it is not understood. */
+/**
+ * @returns the destination; a string that describes the valid forms when the text is none of them.
+ */
 export function parseDestination(text: string): Destination | string {
   const [, type = "", rest = ""] = /^([a-z0-9]+):(.+)$/s.exec(text.trim()) ?? [];
   if (!isType(type)) return DESTINATION_FORM;

@@ -1,15 +1,19 @@
-// A place in a shard: a sequence number, or a word for a place without one, and a sub-sequence number
-// for the records inside a KPL aggregate. Decides their order, which every checkpoint rule rests on.
+// A position in a shard: a sequence number, or a sentinel where there is none, and a sub-sequence
+// number for the records in a KPL aggregate. Decides the order of positions, on which every
+// checkpoint rule depends.
 
 declare const brand: unique symbol;
 
 /** A Kinesis sequence number: decimal digits, up to 128 of them, unique within its shard. */
 export type SequenceNumber = string & { readonly [brand]: "SequenceNumber" };
 
-/** Words that stand in the lease table where no sequence number is known yet, or the shard is finished. */
+/** Values in the lease table where no sequence number is known yet, or the shard has ended. */
 export type Sentinel = "TRIM_HORIZON" | "LATEST" | "AT_TIMESTAMP" | "SHARD_END";
 
-/** Position of a record. Plain records have sub-sequence number 0; those of an aggregate count from 0. */
+/**
+ * Position of a record. Plain records have sub-sequence number 0; those of an aggregate count from
+ * 0.
+ */
 export interface Position {
   readonly sequenceNumber: SequenceNumber | Sentinel;
   readonly subSequenceNumber: number;
@@ -46,7 +50,7 @@ export function parsePosition(
   return undefined;
 }
 
-/** Negative when `a` comes before `b`, positive when after, 0 when they are the same place. */
+/** Negative when `a` is before `b`, positive when it is after, 0 when they are equal. */
 export function comparePositions(a: Position, b: Position): number {
   const bySequence = compareSequenceNumbers(a.sequenceNumber, b.sequenceNumber);
   return bySequence !== 0 ? bySequence : a.subSequenceNumber - b.subSequenceNumber;
@@ -62,7 +66,7 @@ export function compareSequenceNumbers(
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/** As people read it in logs: `4959…#3`, `TRIM_HORIZON`. */
+/** The form for logs: `4959…#3`, `TRIM_HORIZON`. */
 export function formatPosition({ sequenceNumber, subSequenceNumber }: Position): string {
   return subSequenceNumber === 0 ? sequenceNumber : `${sequenceNumber}#${subSequenceNumber}`;
 }

@@ -1,8 +1,8 @@
-// What is known of a shard: who its parents are and which hash keys it holds.
+// A shard: its parents, its hash keys, and what sequence numbers and ids reveal about it.
 
 import { compareSequenceNumbers, isSequenceNumber, type SequenceNumber } from "./position.ts";
 
-/** Inclusive, 0 … 2^128−1, as decimal text like the service and the lease table write them. */
+/** Both included, 0 … 2^128−1, as decimal text like in the service's API and the lease table. */
 export interface HashKeyRange {
   readonly startingHashKey: string;
   readonly endingHashKey: string;
@@ -11,10 +11,10 @@ export interface HashKeyRange {
 /** The largest hash key; the smallest is 0. */
 export const LAST_HASH_KEY = 2n ** 128n - 1n;
 
-/** A shard as ListShards tells it. */
+/** A shard as ListShards returns it. */
 export interface Shard {
   readonly shardId: string;
-  /** None, one (split) or two (merge); parents past retention may no longer be listed. */
+  /** None, one (split) or two (merge). Parents that have expired may no longer be listed. */
   readonly parentShardIds: readonly string[];
   readonly hashKeyRange: HashKeyRange;
   readonly startingSequenceNumber: string;
@@ -22,7 +22,10 @@ export interface Shard {
   readonly endingSequenceNumber?: string;
 }
 
-/** Numbers grow, also from a stream to the next one of its name. */
+/**
+ * Whether the shard begins after the number. Numbers grow, also from a stream to a later stream of
+ * the same name.
+ */
 export function beginsAfter(
   { startingSequenceNumber: first }: Shard,
   sequenceNumber: SequenceNumber,
@@ -43,13 +46,17 @@ export function canHold(shard: Shard, sequenceNumber: SequenceNumber): boolean {
   return !isBehind && !beginsAfter(shard, sequenceNumber);
 }
 
-/** Sequence numbers of version 2, the only one in use: the version in the bits from 184 on, the shard's number in 32 bits from 4 on. */
+/**
+ * Sequence numbers of version 2, the only one in use: the version is in the bits from 184, and the
+ * shard's number in 32 bits from bit 4.
+ */
 const VERSION_2 = { versionAt: 184n, version: 2n, shardAt: 4n, shardMask: 2n ** 32n - 1n };
 
 /**
- * Whether the number can be one of this shard, as far as numbers say which shard gave them.
+ * Whether the number can belong to this shard, as far as numbers contain their shard.
  *
- * @param known a number of this shard: where it does not name the shard, the others do not either.
+ * @param known a number of this shard. If it does not contain the shard, other numbers do not
+ * either.
  */
 export function isOfShard(shardId: string, sequenceNumber: SequenceNumber, known: string): boolean {
   const shard = numberOf(shardId);
@@ -65,8 +72,8 @@ function shardIn(sequenceNumber: SequenceNumber): number | undefined {
 }
 
 /**
- * Whether a shard of this id can have been in the stream: ids count up, and each shard that is gone has left younger ones.
- * Where the stream's own ids are of another form they tell nothing.
+ * Whether a shard with this id can have been in the stream. Ids count up, and each expired shard
+ * has left younger ones. Ids of another form than `shardId-` and 12 digits show nothing.
  */
 export function canHaveBeenIn(shards: readonly Shard[], shardId: string): boolean {
   const number = numberOf(shardId);
@@ -80,22 +87,22 @@ function numberOf(shardId: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** A child named by the last response of a shard that was split or merged. */
+/** A child shard in the last response of a shard that was split or merged. */
 export interface ChildShard {
   readonly shardId: string;
   readonly parentShardIds: readonly string[];
   readonly hashKeyRange: HashKeyRange;
 }
 
-/** Where an application begins to read a shard that has no checkpoint. */
+/** Where an application starts to read a shard without a checkpoint. */
 export type InitialPosition =
   | { readonly type: "TRIM_HORIZON" }
   | { readonly type: "LATEST" }
   | { readonly type: "AT_TIMESTAMP"; readonly timestamp: Date };
 
 /**
- * Which shards a listing shall hold: those open at a time, with everything after it; `undefined` = all that exist.
- * A listing with a filter covers every hash key exactly once at that time.
+ * Which shards to list: those open at a time and all later ones; `undefined` = all that exist. At
+ * the time of the filter, such a list covers every hash key exactly once.
  */
 export type ShardFilter =
   | { readonly type: "AT_TRIM_HORIZON" }

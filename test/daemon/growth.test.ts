@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { expect, inject, onTestFinished, test } from "vitest";
 import { loadSettings } from "../../src/config/loadSettings.ts";
 import type { Event } from "../../src/events.ts";
-import { runDaemon } from "../../src/host/application.ts";
 import { Drain } from "../../src/host/drain.ts";
+import { runHost } from "../../src/host/host.ts";
 import { propertiesFile } from "../support/daemon.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { startFaultProxy } from "../support/faultProxy.ts";
@@ -63,7 +63,7 @@ async function startHere() {
   const environment = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
   Object.assign(process.env, environment);
   drain.toggle("the test");
-  const ended = runDaemon(loadSettings({ file }), {
+  const ended = runHost(loadSettings({ file }), {
     emit,
     waitForStream: false,
     stop: stop.signal,

@@ -1,4 +1,5 @@
-// A batch's records by their offsets: positions read from the end of their text, slices, and what lies behind a position.
+// A batch's records by their offsets: positions read from the end of their text, slices, and what
+// lies behind a position.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
