@@ -1,6 +1,6 @@
 // Puts the parts together, each once, and runs them until a stop is requested or something fatal happens.
 
-import { anySignal } from "../anySignal.ts";
+import { anySignal } from "../signals.ts";
 import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";

@@ -1,7 +1,7 @@
 // The switch between working and standing by: a drained daemon has given up all its leases in order and takes none,
 // but stays, so that it can go on at once. For maintenance, and for deployments that first start the successor.
 
-import { underAny } from "../anySignal.ts";
+import { underAny } from "../signals.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 

@@ -1,7 +1,6 @@
 // One shard's life with one child, from the wait for its parents to the last word. It reads like a sentence:
 // wait for the parents, start a child, tell it where to begin, hand it batch after batch, say goodbye.
 
-import { anySignal } from "../anySignal.ts";
 import type { CheckpointRequest, StartProcessor } from "../child/recordProcessor.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
@@ -9,6 +8,7 @@ import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";
 import type { ChildShard } from "../model/shard.ts";
+import { anySignal } from "../signals.ts";
 import type { ReadShard } from "../stream/reader.ts";
 import type { DeadLetterPlace } from "./burial.ts";
 import { Checkpointer, type StorePosition } from "./checkpointer.ts";
@@ -18,7 +18,7 @@ import type { LatestMoment } from "./latest.ts";
 import type { ShardSettings } from "./settings.ts";
 import { gathered } from "./shape.ts";
 import type { StartTurns } from "./startTurns.ts";
-import { CoalescedStore, patiently } from "./store.ts";
+import { CoalescedStore } from "./store.ts";
 import type { Suspects } from "./suspects.ts";
 
 export interface ShardParts {
@@ -88,9 +88,8 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
 function positionStore(lease: HeldLease, parts: ShardParts, { suspects }: Life): CoalescedStore {
   const { settings, clock, emit } = parts;
   const { shardId } = lease;
-  const store = patiently((position) => lease.checkpoint(position), clock, lease.lost);
   const told: StorePosition = async (position) => {
-    const result = await store(position);
+    const result = await lease.checkpoint(position);
     if (result === "stored") {
       suspects.settle(position);
       emit({ type: "checkpointed", shardId, position });

@@ -1,6 +1,6 @@
 // One batch on its way into the child: whole, or in the parts that an investigation asks for.
 
-import { underAny } from "../anySignal.ts";
+import { underAny } from "../signals.ts";
 import type { RecordProcessor } from "../child/recordProcessor.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";

@@ -5,7 +5,7 @@
 // A shard that is read moves: records come, or the news that there are none at its tip, or, where many have expired
 // or belong to other hash keys, answers without records bring the tip nearer.
 
-import { anySignal } from "../anySignal.ts";
+import { anySignal } from "../signals.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Batch } from "../model/batch.ts";

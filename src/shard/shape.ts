@@ -1,7 +1,7 @@
 // What a child gets in one call, where the person has a say in it: not more records or bytes than wanted, and small
 // batches gathered for a while. The names are those of Lambda's event source mapping.
 
-import { underAny } from "../anySignal.ts";
+import { underAny } from "../signals.ts";
 import type { Clock } from "../clock.ts";
 import { type Batch, RecordBatch } from "../model/batch.ts";
 

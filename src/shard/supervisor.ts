@@ -1,7 +1,7 @@
 // Keeps a shard alive: when its child fails, decides what comes next and whether this worker is the one to try it.
 // Other shards do not notice. Nothing is skipped, unless the person named a destination for what cannot be processed.
 
-import { anySignal } from "../anySignal.ts";
+import { anySignal } from "../signals.ts";
 import { ChildFailed } from "../child/childFailed.ts";
 import { type ChildDialect, isEnding } from "../child/dialect.ts";
 import type { Action } from "../child/messages.ts";

@@ -1,7 +1,7 @@
 // The tables of a KCL 3.0 to 3.4 fleet whose leader, a Java worker, lives and finds nothing to do; what asking them costs is
 // added to what the lease table costs.
 
-import type { FleetRow } from "../../src/leases/kcl3/fleetRows.ts";
+import type { FleetRow } from "../../src/leases/fleetRow.ts";
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { INDEX_KEY_BYTES, METRICS_ROW_BYTES } from "./java.ts";
 import type { Schedule } from "./schedule.ts";

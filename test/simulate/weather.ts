@@ -1,6 +1,6 @@
 // What becomes of a request to the lease table: when it takes effect (if it does), when it is answered, and how.
 
-import type { TableTrouble } from "../../src/leases/table.ts";
+import type { TableFailure } from "../../src/leases/table.ts";
 import type { Random } from "./random.ts";
 
 export interface Fate {
@@ -8,7 +8,7 @@ export interface Fate {
   readonly appliesInMs: number | undefined;
   readonly answeredInMs: number;
   /** Absent: the answer is the result. */
-  readonly trouble?: TableTrouble;
+  readonly trouble?: TableFailure;
 }
 
 /** Chances of one request. */
@@ -82,6 +82,6 @@ export class Weather {
   }
 }
 
-function failed(answeredInMs: number, trouble: TableTrouble): Fate {
+function failed(answeredInMs: number, trouble: TableFailure): Fate {
   return { appliesInMs: undefined, answeredInMs, trouble };
 }

@@ -2,7 +2,7 @@
 // wait for one. One shard at a time has a processor, the others wait in line; nobody is hurried.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { unlessAborted } from "../../anySignal.ts";
+import { unlessAborted } from "../../signals.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { ChildFailed } from "../childFailed.ts";

@@ -85,7 +85,7 @@ export async function checkLeaseTable(
 function notDescribed(tableName: string, error: unknown): TableCheck {
   const trouble = translate("DescribeTable", tableName, error);
   if (!(trouble instanceof LeaseTableError)) return { findings: [failed(CHECK, errorText(error))] };
-  switch (trouble.trouble) {
+  switch (trouble.reason) {
     case "tableMissing":
       return {
         findings: [

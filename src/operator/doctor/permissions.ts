@@ -63,5 +63,5 @@ function judge(check: string, action: string, error: unknown): Finding {
 function isDenied(error: unknown): boolean {
   if (kindOfTrouble(error) === "denied") return true;
   const translated = translate("", "", error);
-  return translated instanceof LeaseTableError && translated.trouble === "denied";
+  return translated instanceof LeaseTableError && translated.reason === "denied";
 }

@@ -1,7 +1,7 @@
 // The leader of a 3.x fleet, who is no worker here and never fails: gives away what nobody reads, and evens out what live
 // workers have. A leader that is gone is a fleet in which this one finds nothing to do.
 
-import { NOTHING_SEEN, observe } from "../../../src/leases/decisions/leaseAges.ts";
+import { NOTHING_SEEN, observe } from "../../../src/leases/decisions/observation.ts";
 import { actualOwner, hasEnded } from "../../../src/leases/lease.ts";
 import type { CrewParts, Worker } from "../crew.ts";
 import { Process } from "../process.ts";

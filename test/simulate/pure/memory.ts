@@ -1,7 +1,7 @@
 // What a worker remembers of its last scan, packed: a thousand workers that watch ten thousand leases each would fill
 // gigabytes with objects. Leases are shared by all who saw them, and most entries are told by one number more.
 
-import type { Observation, ObservedLease } from "../../../src/leases/decisions/leaseAges.ts";
+import type { Observation, ObservedLease } from "../../../src/leases/decisions/observation.ts";
 import type { Lease } from "../../../src/leases/lease.ts";
 
 export class Memory implements Pick<Observation, "get"> {
@@ -20,10 +20,10 @@ export class Memory implements Pick<Observation, "get"> {
     const changedMs = new Float64Array(observation.size);
     this.#others.clear();
     for (const seen of observation.values()) {
-      const { lease, ownerlessSinceMs, askedSinceMs } = seen;
+      const { lease, ownerlessSinceMs, requestedSinceMs } = seen;
       changedMs[leases.length] = seen.changedMs;
       leases.push(lease);
-      const isPlain = ownerlessSinceMs === undefined && askedSinceMs === undefined;
+      const isPlain = ownerlessSinceMs === undefined && requestedSinceMs === undefined;
       if (!isPlain) this.#others.set(lease.shardId, seen);
     }
     this.leases = leases;
@@ -39,7 +39,7 @@ export class Memory implements Pick<Observation, "get"> {
     this.#next = place + 1;
     const other = this.#others.size > 0 ? this.#others.get(shardId) : undefined;
     const changedMs = this.#changedMs[place] ?? 0;
-    return other ?? { lease, changedMs, ownerlessSinceMs: undefined, askedSinceMs: undefined };
+    return other ?? { lease, changedMs, ownerlessSinceMs: undefined, requestedSinceMs: undefined };
   }
 
   #placeOf(shardId: string): number | undefined {
