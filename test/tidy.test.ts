@@ -11,7 +11,6 @@ const ROOT = join(import.meta.dirname, "..");
 
 /** Files at the root of src: everyone may import them, and they import only each other and model/. */
 const LEAVES = [
-  "anySignal",
   "nearest",
   "plural",
   "buffers",
@@ -20,7 +19,7 @@ const LEAVES = [
   "inParallel",
   "latch",
   "lines",
-  "bell",
+  "wakeUp",
   "package",
   "redact",
   "retry",

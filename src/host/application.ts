@@ -1,7 +1,7 @@
 // Builds one application from its settings, each part once, and runs it until a stop is requested
 // or a fatal error occurs. The parts that exist once per process come from host.ts.
 
-import { anySignal } from "../anySignal.ts";
+import { anySignal } from "../signals.ts";
 import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";

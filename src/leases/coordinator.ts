@@ -1,147 +1,122 @@
-// The life of one worker: it opens the table, looks at all leases again and again, takes what assignment.ts tells it
-// to, and lets a consumer work on each lease that it holds. Everything decided is decided in pure files beside this
-// one; here are the loops, and the rule that `run` returns when, and only when, all that it started has ended.
+// The life cycle of one worker: it opens the lease table, starts the loops, and ends them. The
+// decisions are pure functions in decisions/; `run` returns when, and only when, everything that it
+// started has ended.
 //
-// Loops:  the taker scans the table, and so learns who owns what, which leases were lost, which parents ended
-//         (in a fleet that is led it looks by an index between its scans, kcl3/discovery.ts);
-//         each tenure renews its lease (tenure.ts); housekeeping audits and deletes (housekeeping.ts).
-// Ends:   a stop is graceful: no lease is taken any more, consumers finish while their leases are renewed, and each
-//         lease is released as its consumer returns, so that peers need not wait for it to expire. A failure of a
-//         consumer, a table that went away or a second worker of our name stop the worker in the same way, and
-//         `run` rejects with the reason.
+// Loops:  the taker looks at the leases and takes some (leaseTaker.ts); each tenure renews its
+//         lease (holding/tenure.ts); housekeeping audits and deletes (housekeeping.ts); in a fleet
+//         of KCL 3.x the membership reports to the leader (kcl3/membership.ts).
+// Ends:   a stop is graceful. The worker takes no more leases; consumers finish while their leases
+//         are renewed; each lease is released when its consumer returns, so that other workers need
+//         not wait until it expires. When a consumer fails, the table disappears, or a second
+//         worker uses our worker id, the worker stops in the same way and `run` rejects with the
+//         reason.
 
-import { unlessAborted } from "../anySignal.ts";
-import { Bell } from "../bell.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import { inParallel } from "../inParallel.ts";
-import type { Shard, ShardFilter } from "../model/shard.ts";
-import { sharedController } from "../signals.ts";
-import { type AssignmentView, accept, assign, type Take } from "./decisions/assignment.ts";
-import { changedSince, NOTHING_SEEN, type Observation, observe } from "./decisions/leaseAges.ts";
-import { LeaseLimit } from "./decisions/leaseLimit.ts";
-import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./decisions/scanPace.ts";
+import { sharedController, unlessAborted } from "../signals.ts";
+import { WakeUp } from "../wakeUp.ts";
+import type { ListShards } from "./compareWithStream.ts";
+import { changedSince } from "./decisions/observation.ts";
 import type { Consume } from "./heldLease.ts";
-import {
-  duplicateWorker,
-  MOVES_TO_TOLERATE,
-  NO_STRANGERS,
-  type Strangers,
-  watchStrangers,
-} from "./holding/duplicate.ts";
+import { duplicateWorker } from "./holding/duplicateWorker.ts";
 import { Holdings } from "./holding/holdings.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { IsolatedLeases } from "./isolatedLeases.ts";
 import { Discovery } from "./kcl3/discovery.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
-import type { Lease } from "./lease.ts";
-import { denied, type Persistence, persist } from "./persist.ts";
-import { SetAside } from "./setAside.ts";
+import { LeaseTaker } from "./leaseTaker.ts";
+import { accessDenied, retryUntil } from "./retryUntil.ts";
+import { ServiceFailures } from "./serviceFailures.ts";
 import type { LeaseSettings } from "./settings.ts";
 import { ShardSync } from "./shardSync.ts";
-import { checkAtStart } from "./streamCheck.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";
-import { Trouble } from "./trouble.ts";
-import { UnreadableRows } from "./unreadable.ts";
 
 export interface CoordinatorParts {
   readonly table: LeaseTable;
-  /** Where a fleet of KCL 3.x keeps what is not a lease; absent: there is none. */
+  /** The tables of a KCL 3.x fleet; absent when this worker is not to look for one. */
   readonly fleet?: FleetTables;
-  /** Rejects with a UserError for what time does not mend; anything else is tried again. */
-  readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
-  /** Unique among all live workers of the application; a stable one resumes its leases after a restart. */
+  /** Rejects with a UserError when a retry cannot help; any other error is retried. */
+  readonly listShards: ListShards;
+  /**
+   * Unique among all live workers of the application. A worker with a stable id takes its own
+   * leases again after a restart.
+   */
   readonly workerId: string;
-  /** Awaited before a missing table is made: a mistyped streamName must not leave one behind. */
+  /**
+   * Awaited before a missing table is created, so that a mistyped streamName does not leave a table
+   * behind.
+   */
   readonly streamIsThere?: (signal: AbortSignal) => Promise<unknown>;
   readonly settings: LeaseSettings;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly consume: Consume;
-  /** Called at once with the failure that `run` will reject with, once all that is under way has ended. */
+  /** Called immediately with the failure that `run` rejects with after everything has ended. */
   readonly failed?: (error: unknown) => void;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
 }
 
-const UNLED = { version: "2x", led: false } as const;
-const TAKE_CONCURRENCY = 16;
-/** Free leases taken before the first look at who else takes some; twice as many after each look. */
-const AT_ONCE = 8;
-/** DynamoDB's scans may be a moment behind its writes. */
-const EMPTY_RESCAN_MS = 50;
-/** After an immediate stop: how long consumers may take to see that their children are dead. */
+/** After an immediate stop: how long consumers may take to notice that their children are dead. */
 const LAST_CHILD_MS = 5_000;
 
 export class Coordinator {
   readonly #parts: CoordinatorParts;
-  readonly #persistence: Persistence;
-  readonly #sync: ShardSync;
+  readonly #surroundings: Surroundings;
   readonly #holdings: Holdings;
   readonly #housekeeping: Housekeeping;
   readonly #membership: Membership | undefined;
-  readonly #discovery: Discovery | undefined;
+  readonly #taker: LeaseTaker;
   readonly #stopping = sharedController();
-  readonly #news = new Bell();
-  readonly #strangerMovesTolerated: number;
-  #observation: Observation = NOTHING_SEEN;
-  #strangers: Strangers = NO_STRANGERS;
-  readonly #unreadable: UnreadableRows;
-  readonly #setAside = new SetAside();
-  readonly #limit: LeaseLimit;
-  #atOnce = AT_ONCE;
-  /** Monotonic time at which the table was last seen with leases in it. */
-  #lastFilledMs = Number.NEGATIVE_INFINITY;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(parts: CoordinatorParts) {
-    const { settings, random } = parts;
-    const equipped = { ...parts, trouble: new Trouble(parts.emit) };
+    const { table, workerId, settings, clock, emit, random, fleet, listShards } = parts;
+    const failures = new ServiceFailures(emit);
+    const surroundings = { table, workerId, settings, clock, emit, random, failures };
     this.#parts = parts;
-    this.#persistence = equipped;
-    this.#sync = new ShardSync(equipped);
-    this.#limit = new LeaseLimit(settings.maxLeasesForWorker, parts.emit);
-    this.#unreadable = new UnreadableRows(parts.emit, settings.failoverTimeMillis);
-    this.#membership =
-      parts.fleet &&
-      new Membership({
-        ...equipped,
-        tables: parts.fleet,
-        workerMetricsReporterFreqInMillis: settings.workerMetricsReporterFreqInMillis,
-        news: () => this.#news.ring(),
-      });
-    const { failoverTimeMillis } = settings;
-    this.#discovery =
-      parts.fleet && new Discovery({ ...equipped, tables: parts.fleet, failoverTimeMillis });
-    this.#holdings = new Holdings({
-      ...equipped,
-      failoverTimeMillis,
-      gracefulLeaseHandoffTimeoutMillis: settings.gracefulLeaseHandoffTimeoutMillis,
-      isGracefulLeaseHandoffEnabled: settings.isGracefulLeaseHandoffEnabled,
-      tellsThroughput: () => this.#membership?.mode.version === "3x",
-      news: () => this.#news.ring(),
+    this.#surroundings = surroundings;
+    const lookSoon = new WakeUp();
+    const isolated = new IsolatedLeases();
+    const sync = new ShardSync(surroundings, listShards);
+    this.#membership = fleet && new Membership(surroundings, fleet, () => lookSoon.trigger());
+    this.#holdings = new Holdings(surroundings, {
+      consume: parts.consume,
+      reportsThroughput: () => this.#membership?.mode.version === "3x",
+      lookAgain: () => lookSoon.trigger(),
       failed: (error) => this.#fail(error),
       duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
     });
-    this.#housekeeping = new Housekeeping({
-      ...equipped,
-      sync: this.#sync,
-      leases: () => [...this.#observation.values()].map(({ lease }) => lease),
+    this.#housekeeping = new Housekeeping(surroundings, {
+      sync,
+      listShards,
+      isolated,
+      leases: () => [...this.#taker.observation.values()].map(({ lease }) => lease),
       renewed: () => {
-        const sinceMs = parts.clock.monotonicMs() - failoverTimeMillis;
-        return changedSince(sinceMs, this.#observation);
+        const sinceMs = clock.monotonicMs() - settings.failoverTimeMillis;
+        return changedSince(sinceMs, this.#taker.observation);
       },
-      setAside: this.#setAside,
     });
-    // Two workers of one name see each other at the same time. The less patient goes, and the other sees him gone.
-    this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(random() * 4);
+    this.#taker = new LeaseTaker(surroundings, {
+      listShards,
+      sync,
+      isolated,
+      lookSoon,
+      holdings: this.#holdings,
+      housekeeping: this.#housekeeping,
+      membership: this.#membership,
+      discovery: fleet && new Discovery(surroundings, fleet),
+      duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
+    });
   }
 
   /**
-   * Works until `signal` asks for a graceful stop; `killSignal` cuts that short. To be called once.
+   * Works until `signal` asks for a graceful stop; `killSignal` shortens the stop. Call it once.
    *
-   * @throws what a consumer rejected with; UserError for a table that is none, a stream that is none, a second
-   *   worker of our name.
+   * @throws the error of a consumer; UserError when the table is not a lease table, the stream does
+   *   not exist, or a second worker uses our worker id.
    */
   async run(
     signal: AbortSignal,
@@ -154,7 +129,7 @@ export class Coordinator {
       const { signal: stopping } = this.#stopping;
       await Promise.all([this.#open(), this.#membership?.look(stopping)]);
       const loops = [
-        this.#takeLoop(),
+        this.#taker.run(stopping),
         this.#housekeeping.run(stopping),
         this.#membership?.run(stopping) ?? Promise.resolve(),
       ];
@@ -172,136 +147,19 @@ export class Coordinator {
   async #open(): Promise<void> {
     const { table, emit, streamIsThere } = this.#parts;
     const { signal } = this.#stopping;
-    const opened = await this.#persist("open lease table", async () => {
+    const ensure = async () => {
       try {
         return await table.ensure(signal, streamIsThere);
       } catch (error) {
-        if (error instanceof LeaseTableError && error.trouble === "denied") throw denied(error);
+        if (error instanceof LeaseTableError && error.reason === "denied") {
+          throw accessDenied(error);
+        }
         throw error;
       }
-    });
-    if (opened === "created") emit({ type: "leaseTableCreated", tableName: table.tableName });
-  }
-
-  async #takeLoop(): Promise<void> {
-    const { clock, table } = this.#parts;
-    const { signal } = this.#stopping;
-    let checked = false;
-    let soon = true;
-    for (let firstPass = true; !signal.aborted; ) {
-      this.#news.clear();
-      if (!firstPass && !soon && (await this.#lookByIndex())) continue;
-      const scan = await this.#persist("Scan", () => table.scan(signal));
-      if (!scan) return;
-      this.#unreadable.report(scan, firstPass);
-      this.#membership?.see(scan.fleet);
-      if (scan.leases.length === 0) {
-        this.#holdings.tell([]);
-        const wasFilled = this.#lastFilledMs > Number.NEGATIVE_INFINITY;
-        if (this.#mayFill()) await this.#sync.fillEmptyTable(signal, wasFilled);
-        checked = true;
-        await clock.sleep(EMPTY_RESCAN_MS, signal);
-        continue;
-      }
-      this.#lastFilledMs = clock.monotonicMs();
-      const check = () => checkAtStart(scan.leases, this.#parts, this.#setAside, signal);
-      const listed = checked ? undefined : await this.#persist("Scan", check);
-      checked = true;
-      const hasMore = await this.#sync.createOverdue(scan, listed, signal);
-      if (signal.aborted) return;
-      if (firstPass) this.#housekeeping.begin(scan);
-      const more = (await this.#pass(scan.leases, firstPass)) || hasMore;
-      firstPass = false;
-      soon = (await this.#sync.stillLacking(scan.leases, signal)) || more;
-      await this.#rest(scan.leases, soon);
-    }
-  }
-
-  /** In a fleet that is led. @returns false when all leases are to be looked at; else it has rested. */
-  async #lookByIndex(): Promise<boolean> {
-    const { signal } = this.#stopping;
-    if (!this.#isLed || !this.#discovery) return false;
-    const { clock, settings } = this.#parts;
-    const found = await this.#discovery.look(this.#holdings.busy(clock.monotonicMs()), signal);
-    this.#membership?.see();
-    if (!found || !this.#isLed) return false;
-    this.#holdings.tellKeys(found.keys);
-    const seen = observe(NOTHING_SEEN, found.leases, clock.monotonicMs());
-    await this.#take(accept(this.#view(seen, false), settings));
-    await this.#news.sleep(clock, this.#discovery.restMs(), signal);
-    return true;
-  }
-
-  get #isLed(): boolean {
-    const { version, led } = this.#membership?.mode ?? UNLED;
-    return version === "3x" && led;
-  }
-
-  /** The sleep after a scan. News cuts it short, though not below what the size of the fleet asks for. */
-  async #rest(leases: readonly Lease[], soon: boolean): Promise<void> {
-    const { clock, random, settings } = this.#parts;
-    const { signal } = this.#stopping;
-    const { failoverTimeMillis } = settings;
-    const size = sizeOf(leases);
-    this.#discovery?.scanned(this.#observation, size);
-    const indexMs = !soon && this.#isLed ? this.#discovery?.restMs() : undefined;
-    const restMs = indexMs ?? (soon ? startingRestMs : rescanMs)(size, failoverTimeMillis, random);
-    const leastMs = Math.min(restMs, spacingMs(size, failoverTimeMillis));
-    await clock.sleep(leastMs, signal);
-    await this.#news.sleep(clock, restMs - leastMs, signal);
-  }
-
-  /** Rows that were deleted under their holders are put back by them; what is not there after a lease's time is made anew. */
-  #mayFill(): boolean {
-    const { clock, settings } = this.#parts;
-    return clock.monotonicMs() - this.#lastFilledMs > settings.failoverTimeMillis;
-  }
-
-  /** @returns whether more was to be taken. */
-  async #pass(scanned: readonly Lease[], firstPass: boolean): Promise<boolean> {
-    const { clock, settings } = this.#parts;
-    const leases = scanned.map((lease) => this.#holdings.latest(lease));
-    this.#observation = observe(this.#observation, leases, clock.monotonicMs());
-    this.#holdings.tell(leases);
-    this.#lookForDuplicate(leases);
-    const view = this.#view(this.#observation, firstPass);
-    const { take, more, beyondLimit } = this.#isLed
-      ? { take: accept(view, settings), more: false, beyondLimit: [] }
-      : assign(view, settings);
-    this.#limit.saw(beyondLimit, view.nowMs);
-    this.#atOnce = more ? this.#atOnce * 2 : AT_ONCE;
-    await this.#take(take);
-    return more;
-  }
-
-  #view(leases: Observation, firstPass: boolean): AssignmentView {
-    const { clock, workerId, random } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    return {
-      leases,
-      workerId,
-      nowMs,
-      firstPass,
-      random,
-      busy: new Set([...this.#holdings.busy(nowMs), ...this.#setAside.among(leases)]),
-      requested: this.#holdings.requested,
-      expected: this.#holdings.expected(nowMs),
-      atOnce: this.#atOnce,
     };
-  }
-
-  #take(takes: readonly Take[]): Promise<void> {
-    return inParallel(takes, TAKE_CONCURRENCY, (each) => this.#holdings.take(each));
-  }
-
-  #lookForDuplicate(leases: readonly Lease[]): void {
-    const { workerId } = this.#parts;
-    const held = this.#holdings.shardIds;
-    const ours = (shardId: string) => this.#holdings.ownCounter(shardId);
-    this.#strangers = watchStrangers(this.#strangers, leases, workerId, held, ours);
-    for (const [shardId, { moves }] of this.#strangers) {
-      if (moves > this.#strangerMovesTolerated) this.#failAsDuplicate(shardId);
-    }
+    const call = { service: "dynamodb", operation: "open lease table" } as const;
+    const opened = await retryUntil(call, ensure, this.#surroundings, signal);
+    if (opened === "created") emit({ type: "leaseTableCreated", tableName: table.tableName });
   }
 
   #stop(): void {
@@ -317,7 +175,7 @@ export class Coordinator {
     over.abort();
   }
 
-  /** The first failure is the one that `run` rejects with. */
+  /** `run` rejects with the first failure. */
   #fail(error: unknown): void {
     const isFirst = this.#failure === undefined;
     this.#failure ??= { error };
@@ -328,10 +186,5 @@ export class Coordinator {
   #failAsDuplicate(shardId: string): void {
     const { workerId, table } = this.#parts;
     this.#fail(duplicateWorker(workerId, table.tableName, shardId));
-  }
-
-  #persist<T>(operation: string, attempt: () => Promise<T>): Promise<T | undefined> {
-    const work = { service: "dynamodb", operation, who: "" } as const;
-    return persist(work, attempt, this.#persistence, this.#stopping.signal);
   }
 }

@@ -1,4 +1,4 @@
-// The lease as a value: one row of the lease table, free of how the table writes it down.
+// The lease as a value: one row of the lease table, independent of how the table stores it.
 
 import type { Position, Sentinel } from "../model/position.ts";
 import type { HashKeyRange, InitialPosition } from "../model/shard.ts";
@@ -6,26 +6,29 @@ import type { HashKeyRange, InitialPosition } from "../model/shard.ts";
 export interface Lease {
   /** The row's key: the shard id. */
   readonly shardId: string;
-  /** Version and heartbeat: one more with every take, renewal, checkpoint and release. The fencing token. */
+  /**
+   * Version, heartbeat and fencing token: every take, renewal, checkpoint and release raises it by
+   * one.
+   */
   readonly counter: number;
-  /** Worker id; absent = nobody. During a handover of KCL 3.x the *next* owner. */
+  /** Worker id; absent when nobody owns it. During a handover of KCL 3.x the *next* owner. */
   readonly owner?: string;
   /** Only during a handover of KCL 3.x: the worker that still processes the shard. */
   readonly checkpointOwner?: string;
-  /** The worker that has asked the owner for the lease (handover.ts). */
+  /** The worker that has requested the lease from its owner (holding/handover.ts). */
   readonly handoverTo?: string;
-  /** The owner that has heard of it, and will give the lease over when it has finished. */
+  /** The owner that has acknowledged the request and hands the lease over when it has finished. */
   readonly handoverFrom?: string;
   readonly checkpoint: Position;
   readonly ownerSwitchesSinceCheckpoint: number;
   readonly parentShardIds: readonly string[];
-  /** Empty until the end of the shard was seen. */
+  /** Empty until the end of the shard was read. */
   readonly childShardIds: readonly string[];
-  /** Absent in rows of versions that did not note it. */
+  /** Absent in rows of KCL versions that did not store it. */
   readonly hashKeyRange?: HashKeyRange;
 }
 
-/** What a new lease begins with. */
+/** The content of a new lease. */
 export interface NewLease {
   readonly shardId: string;
   readonly checkpoint: Position;
@@ -33,32 +36,43 @@ export interface NewLease {
   readonly hashKeyRange?: HashKeyRange;
 }
 
-/** A row that is made again counts on from so far above where it was, so that no writer of its earlier life fits in. */
+/**
+ * Added to the counter of a row that is created again, so that a delayed conditional write to the
+ * deleted row cannot match the new one.
+ */
 export const COUNTER_LEAP = 1_000;
 
-/** True when the shard was processed to its end: the lease waits for cleanup, nobody consumes it. */
+/**
+ * True when the shard was processed to its end: nobody consumes it, and cleanup deletes the lease.
+ */
 export function hasEnded({ checkpoint }: Pick<Lease, "checkpoint">): boolean {
   return checkpoint.sequenceNumber === "SHARD_END";
 }
 
-/** A child waits until each parent's lease has ended or is gone. */
-export function standsInTheWay(parent: Lease | undefined): boolean {
+/** A child waits for its parent while this is true: the parent's lease exists and has not ended. */
+export function blocksChildren(parent: Lease | undefined): boolean {
   return parent !== undefined && !hasEnded(parent);
 }
 
-/** Who processes the shard now, as far as the row says. */
+/** The worker that processes the shard now, according to the row. */
 export function actualOwner(lease: Pick<Lease, "owner" | "checkpointOwner">): string | undefined {
   return lease.checkpointOwner ?? lease.owner;
 }
 
-/** Who gets the lease when the worker that processes the shard has finished; `undefined` when it is to stay. */
+/**
+ * The worker that gets the lease when the current one has finished; `undefined` when no handover is
+ * under way.
+ */
 export function nextOwner(
   lease: Pick<Lease, "owner" | "checkpointOwner" | "handoverTo">,
 ): string | undefined {
   return lease.checkpointOwner === undefined ? lease.handoverTo : lease.owner;
 }
 
-/** The word that a lease without a checkpoint carries. The timestamp of AT_TIMESTAMP stays in the configuration. */
+/**
+ * The checkpoint of a lease that has none yet. The timestamp of AT_TIMESTAMP stays in the
+ * configuration.
+ */
 export function initialCheckpoint({ type }: InitialPosition): Position {
   return sentinel(type);
 }

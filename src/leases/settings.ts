@@ -1,29 +1,32 @@
-// What the coordination of leases can be told; names and defaults are KCL's where KCL has them.
+// The settings of lease coordination. Names and defaults are KCL's where KCL has them.
 
 import type { InitialPosition } from "../model/shard.ts";
 import type { AssignmentSettings } from "./decisions/assignment.ts";
 
 export interface LeaseSettings extends AssignmentSettings {
   readonly initialPosition: InitialPosition;
-  /** Delete leases of finished shards once nothing needs them. */
+  /** Delete the leases of finished shards when nothing needs them any more. */
   readonly cleanupLeasesUponShardCompletion: boolean;
-  /** Go on when the listing shows children of shards that are still open. */
+  /** Continue when the listing shows children of shards that are still open. */
   readonly ignoreUnexpectedChildShards: boolean;
-  /** Live workers are asked for their leases and finish their batches first; else leases are taken from them. */
+  /**
+   * Ask live workers for their leases, so that their children can finish the current batch. When
+   * false, leases are taken without asking.
+   */
   readonly isGracefulLeaseHandoffEnabled: boolean;
-  /** How long a batch and a goodbye may take then. */
+  /** The longest time for the batch and the shutdown of the child in such a handover. */
   readonly gracefulLeaseHandoffTimeoutMillis: number;
   /** How often the leader of a 3.x fleet assigns leases. */
   readonly leaseAssignmentIntervalMillis: number;
-  /** How often this worker tells such a leader that it is alive. */
+  /** How often this worker reports to such a leader that it is alive. */
   readonly workerMetricsReporterFreqInMillis: number;
-  /** Java looks every 120 s whether all hash keys are covered … */
+  /** How often to check whether all hash keys are covered. Java: 120 s. */
   readonly auditIntervalMs?: number;
-  /** … and believes a hole that it has seen 3 times. */
+  /** How many audits in a row must find the same hole before it is filled. Java: 3. */
   readonly auditConfidence?: number;
-  /** Java deletes finished leases every 5 min. */
+  /** How often to delete the leases of finished shards. Java: 5 min. */
   readonly cleanupIntervalMs?: number;
-  /** Java asks every 30 min what became of finished shards without known children. */
+  /** How often to look up finished shards whose children are not known. Java: 30 min. */
   readonly garbageIntervalMs?: number;
 }
 

@@ -1,100 +1,94 @@
-// Carries out what sync.ts decides: lists the stream's shards and makes the leases that are missing. Any worker may do it
-// at any time; leases are created only if absent, so that a race costs nothing but a request.
+// Carries out the decisions of decisions/sync.ts: lists the stream's shards and creates the missing
+// leases. Any worker may do this at any time. A lease is created only if its row is absent, so a
+// race costs one request and nothing else.
 //
-// A fleet that starts on an empty table would still make each lease once a worker. So whoever makes the oldest shard's lease
-// makes the others too; the rest watch, and lend a hand when the table stops growing.
+// If every worker of a starting fleet filled the empty table, each lease would be requested once
+// for each worker. So the worker that creates the lease of the oldest shard also creates the
+// others. The other workers watch the table, and create the missing leases when it stops growing.
 
-import type { Clock } from "../clock.ts";
-import type { Emit } from "../events.ts";
 import { inParallel } from "../inParallel.ts";
 import { UserError } from "../model/errors.ts";
 import type { Shard, ShardFilter } from "../model/shard.ts";
 import { counted } from "../plural.ts";
 import { within } from "../signals.ts";
+import type { ListShards } from "./compareWithStream.ts";
 import type { HashRangeHole } from "./decisions/hashRangeHole.ts";
 import {
   filterFor,
   firstLeases,
-  looseEnds,
+  leasesMissingRelatives,
   missingLeases,
   type Tracked,
   trackedShards,
   unexpectedChildren,
 } from "./decisions/sync.ts";
 import type { Lease, NewLease } from "./lease.ts";
-import { type Persistence, persist } from "./persist.ts";
-import type { LeaseSettings } from "./settings.ts";
+import { retryUntil } from "./retryUntil.ts";
+import type { Surroundings } from "./surroundings.ts";
 import { createLease } from "./table/createLease.ts";
-import type { LeaseTable, Scan } from "./table.ts";
-import type { Trouble } from "./trouble.ts";
+import type { Scan } from "./table.ts";
 
-export interface ShardSyncParts {
-  readonly table: LeaseTable;
-  readonly listShards: (filter: ShardFilter, signal: AbortSignal) => Promise<readonly Shard[]>;
-  readonly settings: LeaseSettings;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly trouble: Trouble;
-  readonly random: () => number;
-}
-
-/** A listing can be taken in the middle of a reshard. As Java: three times, a second apart. */
+/** A listing may show a reshard half done. As Java: three attempts, a second apart. */
 const LISTING_ATTEMPTS = 3;
 const LISTING_PAUSE_MS = 1_000;
-/** Looking for overdue shards holds up the taking of leases, so it does not wait for a service that is slow. */
-const LOOK_LIMIT_MS = 1_000;
-/** DynamoDB takes thousands of writes a second; this many are under way at a time. */
+/** No lease is taken while overdue shards are looked up, so a slow service is not waited for. */
+const LOOKUP_LIMIT_MS = 1_000;
+/** Creates in flight. DynamoDB accepts thousands of writes a second. */
 const CREATE_CONCURRENCY = 16;
+const LIST_SHARDS = { service: "kinesis", operation: "ListShards" } as const;
 
-/** The first leases of an application, as this worker would make them. */
-interface First {
+/** The first leases of an application, as this worker would create them. */
+interface FirstLeases {
   readonly leases: readonly NewLease[];
-  /** How many of them the table did not show, when it was looked at last. */
+  /** How many of them the last scan did not show. */
   readonly lacking: number;
-  /** Monotonic time until which to believe that somebody is making them, unless they become more. */
+  /** Monotonic time at which to stop waiting for another worker, unless the number falls. */
   readonly giveUpMs: number;
 }
 
 export class ShardSync {
-  readonly #parts: ShardSyncParts;
-  /** `undefined` = the table was not empty when we came, or has them all. */
-  #first: First | undefined;
-  /** Loose ends for which the listing had nothing that is missing. */
-  #lookedInto: ReadonlySet<string> = new Set();
+  readonly #surroundings: Surroundings;
+  readonly #listShards: ListShards;
+  /** `undefined`: the table was not empty when this worker started, or it has them all. */
+  #first: FirstLeases | undefined;
+  /** Leases with missing relatives for which the listing showed no missing shard. */
+  #resolved: ReadonlySet<string> = new Set();
 
-  constructor(parts: ShardSyncParts) {
-    this.#parts = parts;
+  constructor(surroundings: Surroundings, listShards: ListShards) {
+    this.#surroundings = surroundings;
+    this.#listShards = listShards;
   }
 
   /**
-   * The first leases of an application. Returns when they are in the table, somebody else was seen to make them, or the
-   * signal was aborted.
+   * Creates the first leases of an application. Returns when they are in the table, when another
+   * worker is creating them, or when the signal is aborted.
    *
-   * @param isAtWork there were leases before: a stream that is missing now is waited for.
+   * @param wasFilled the table had leases before: then a missing stream is waited for.
    */
-  async fillEmptyTable(signal: AbortSignal, isAtWork = false): Promise<void> {
-    const { settings, clock } = this.#parts;
+  async fillEmptyTable(signal: AbortSignal, wasFilled = false): Promise<void> {
+    const { settings, clock } = this.#surroundings;
     if (this.#first) {
-      await this.stillLacking([], signal);
+      await this.lacksFirstLeases([], signal);
       return;
     }
     for (let attempt = 1; !signal.aborted; attempt++) {
-      const shards = await this.#listFirst(signal, isAtWork);
+      const shards = await this.#listFirst(signal, wasFilled);
       if (!shards) return;
-      const found = firstLeases(shards, settings.initialPosition);
-      if ("create" in found) return this.#begin(found.create, signal);
-      if (attempt === LISTING_ATTEMPTS) throw incomplete(shards, found.hole);
+      const decision = firstLeases(shards, settings.initialPosition);
+      if ("create" in decision) return this.#createFirst(decision.create, signal);
+      if (attempt === LISTING_ATTEMPTS) throw incompleteListing(shards, decision.hole);
       await clock.sleep(LISTING_PAUSE_MS, signal);
     }
   }
 
   /**
-   * Whether first leases that we know of are not to be seen yet. Makes them if nobody else seems to.
+   * Whether some of the first leases are not in the table yet. Creates them when no other worker
+   * seems to.
    *
-   * @param leases what a scan of the table showed.
+   * @param leases the leases that a scan of the table showed.
    */
-  async stillLacking(leases: readonly Lease[], signal: AbortSignal): Promise<boolean> {
-    const { clock, settings, random } = this.#parts;
+  async lacksFirstLeases(leases: readonly Lease[], signal: AbortSignal): Promise<boolean> {
+    const { clock, settings, random } = this.#surroundings;
     const first = this.#first;
     if (!first) return false;
     const seen = new Set(leases.map(({ shardId }) => shardId));
@@ -102,8 +96,8 @@ export class ShardSync {
     const nowMs = clock.monotonicMs();
     if (lacking.length === 0) this.#first = undefined;
     else if (lacking.length < first.lacking) {
-      const patienceMs = settings.failoverTimeMillis * (0.5 + random() / 2);
-      this.#first = { ...first, lacking: lacking.length, giveUpMs: nowMs + patienceMs };
+      const waitMs = settings.failoverTimeMillis * (0.5 + random() / 2);
+      this.#first = { ...first, lacking: lacking.length, giveUpMs: nowMs + waitMs };
     } else if (nowMs >= first.giveUpMs) {
       this.#first = undefined;
       await this.#create(first.leases.length, lacking, signal);
@@ -112,18 +106,20 @@ export class ShardSync {
   }
 
   /**
-   * Leases for shards that no lease leads to. Later again, if the listing contradicts itself. Each is tried once: what is
-   * decided now may be wrong in a moment, and the next audit sees what is still missing. By a look that is older than a lease nothing
-   * is made: its shard may have been read to its end since, and its lease been deleted.
+   * Creates leases for shards that no existing lease leads to; lists again when the listing
+   * contradicts itself. Each create is tried once: the decision may be outdated a moment later, and
+   * the next audit finds what is still missing. After a failover time the view of the table is too
+   * old to create anything from: a shard may have been processed, and its lease deleted, since
+   * then.
    *
-   * @param tracked what a look at the table has just shown.
+   * @param tracked the rows of a scan that was just made.
    */
   async fillHoles(tracked: Tracked, signal: AbortSignal): Promise<void> {
-    const { settings, trouble, clock } = this.#parts;
+    const { settings, failures, clock } = this.#surroundings;
     const isFresh = this.#freshness();
     for (let attempt = 1; !signal.aborted; attempt++) {
       const shards = await this.listShards(undefined, signal);
-      // A stream that lists nothing is being made or deleted: there is nothing to lease.
+      // A stream that lists no shards is being created or deleted.
       if (!shards || shards.length === 0) return;
       const { initialPosition, ignoreUnexpectedChildShards } = settings;
       const missing = missingLeases(shards, tracked, initialPosition, ignoreUnexpectedChildShards);
@@ -131,20 +127,21 @@ export class ShardSync {
         await this.#create(shards.length, missing.create, signal, { isFresh });
         return;
       }
-      const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
-      trouble.failed(work, contradiction(missing.unexpectedChildren), LISTING_PAUSE_MS);
-      trouble.gaveUp(work);
+      const error = contradictoryListing(missing.unexpectedChildren);
+      failures.failed(LIST_SHARDS, error, LISTING_PAUSE_MS);
+      failures.gaveUp(LIST_SHARDS);
       if (attempt === LISTING_ATTEMPTS) return;
       await clock.sleep(LISTING_PAUSE_MS, signal);
     }
   }
 
   /**
-   * Leases for shards that are overdue, before anybody takes what comes after them. What cannot be looked at now is looked at
-   * again with the next scan.
+   * Creates leases for overdue shards before anybody takes their descendants. If the stream cannot
+   * be listed now, the next scan leads to another attempt.
    *
-   * @param listed a listing of this moment, if there is one; else the stream is asked where the rows have loose ends.
-   * @returns whether there are new leases.
+   * @param listed a listing made now, if there is one; otherwise the stream is listed only when
+   *   leases miss relatives.
+   * @returns whether leases were created.
    */
   async createOverdue(
     { leases, unreadable }: Scan,
@@ -153,11 +150,11 @@ export class ShardSync {
   ): Promise<boolean> {
     const isFresh = this.#freshness();
     const tracked = trackedShards(leases, unreadable);
-    const loose = looseEnds(leases, new Set(tracked.keys()));
-    const isNews = loose.some((shardId) => !this.#lookedInto.has(shardId));
-    const shards = listed ?? (isNews ? await this.#look(signal) : undefined);
+    const incomplete = leasesMissingRelatives(leases, new Set(tracked.keys()));
+    const isListingNeeded = incomplete.some((shardId) => !this.#resolved.has(shardId));
+    const shards = listed ?? (isListingNeeded ? await this.#listOnce(signal) : undefined);
     if (!shards || shards.length === 0) return false;
-    const { initialPosition, ignoreUnexpectedChildShards } = this.#parts.settings;
+    const { initialPosition, ignoreUnexpectedChildShards } = this.#surroundings.settings;
     const { overdue } = missingLeases(
       shards,
       tracked,
@@ -165,61 +162,62 @@ export class ShardSync {
       ignoreUnexpectedChildShards,
     );
     if (overdue.length > 0) return this.#create(shards.length, overdue, signal, { isFresh });
-    this.#lookedInto = new Set(loose);
+    this.#resolved = new Set(incomplete);
     return false;
   }
 
-  /** What the stream lists, if it answers at once. What is wrong with it is reported by whoever reads it. */
-  async #look(signal: AbortSignal): Promise<readonly Shard[] | undefined> {
-    const { listShards, clock } = this.#parts;
-    const list = (limited: AbortSignal) => listShards(undefined, limited);
-    return within(LOOK_LIMIT_MS, clock, signal, list).catch(() => undefined);
+  /**
+   * Lists the stream for an application that is already running: a missing stream is reported and
+   * waited for.
+   *
+   * @returns `undefined` when the signal was aborted before a response came.
+   */
+  listShards(filter: ShardFilter, signal: AbortSignal): Promise<readonly Shard[] | undefined> {
+    const list = () => this.#listShards(filter, signal).catch(throwAsTransient);
+    return retryUntil(LIST_SHARDS, list, this.#surroundings, signal);
   }
 
-  /** Until when a look at the table that began now may be acted on. */
+  /** The listing, if it comes within the limit. The readers of the stream report its failures. */
+  async #listOnce(signal: AbortSignal): Promise<readonly Shard[] | undefined> {
+    const list = (limited: AbortSignal) => this.#listShards(undefined, limited);
+    const { clock } = this.#surroundings;
+    return within(LOOKUP_LIMIT_MS, clock, signal, list).catch(() => undefined);
+  }
+
+  /** Whether a view of the table that is taken now may still be acted on. */
   #freshness(): () => boolean {
-    const { clock, settings } = this.#parts;
+    const { clock, settings } = this.#surroundings;
     const untilMs = clock.monotonicMs() + settings.failoverTimeMillis;
     return () => clock.monotonicMs() < untilMs;
   }
 
   /**
-   * For an application that is at work: a stream that is missing is waited for, and reported meanwhile.
-   *
-   * @returns `undefined` when the signal was aborted before an answer came.
+   * The shards to fill an empty table from. A child whose parent is listed as open gets no lease
+   * here, because that lease could start at LATEST: the end of its parent creates one that starts
+   * at the child's first record.
    */
-  listShards(filter: ShardFilter, signal: AbortSignal): Promise<readonly Shard[] | undefined> {
-    const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
-    const list = () => this.#parts.listShards(filter, signal).catch(asTransient);
-    return persist(work, list, this.#parts, signal);
-  }
-
-  /**
-   * What an empty table is filled from. A child whose parent is listed as open gets no lease from here, where it could be one
-   * at LATEST: the end of its parent makes one at its first record.
-   */
-  #listFirst(signal: AbortSignal, isAtWork: boolean): Promise<readonly Shard[] | undefined> {
-    const { initialPosition, ignoreUnexpectedChildShards } = this.#parts.settings;
-    const work = { service: "kinesis", operation: "ListShards", who: "" } as const;
+  #listFirst(signal: AbortSignal, wasFilled: boolean): Promise<readonly Shard[] | undefined> {
+    const { initialPosition, ignoreUnexpectedChildShards } = this.#surroundings.settings;
     const list = async () => {
-      const listed = this.#parts.listShards(filterFor(initialPosition), signal);
-      const shards = await (isAtWork ? listed.catch(asTransient) : listed);
+      const listed = this.#listShards(filterFor(initialPosition), signal);
+      const shards = await (wasFilled ? listed.catch(throwAsTransient) : listed);
       const children = unexpectedChildren(shards);
-      if (children.length > 0 && !ignoreUnexpectedChildShards) throw contradiction(children);
+      if (children.length > 0 && !ignoreUnexpectedChildShards) throw contradictoryListing(children);
       return shards.filter(({ shardId }) => !children.includes(shardId));
     };
-    return persist(work, list, this.#parts, signal);
+    return retryUntil(LIST_SHARDS, list, this.#surroundings, signal);
   }
 
-  async #begin(leases: readonly NewLease[], signal: AbortSignal): Promise<void> {
+  async #createFirst(leases: readonly NewLease[], signal: AbortSignal): Promise<void> {
     const [oldest, ...others] = leases;
     if (!oldest) return;
-    const { clock, settings, emit } = this.#parts;
-    const work = { service: "dynamodb", operation: "create lease", who: oldest.shardId } as const;
-    const attempt = () => createLease(oldest, this.#parts.table, signal);
-    const result = await persist(work, attempt, this.#parts, signal);
+    const { clock, settings, emit, table } = this.#surroundings;
+    const { shardId, checkpoint } = oldest;
+    const call = { service: "dynamodb", operation: "create lease", shardId } as const;
+    const attempt = () => createLease(oldest, table, signal);
+    const result = await retryUntil(call, attempt, this.#surroundings, signal);
     if (result === "created") {
-      emit({ type: "leaseCreated", shardId: oldest.shardId, checkpoint: oldest.checkpoint });
+      emit({ type: "leaseCreated", shardId, checkpoint });
       await this.#create(leases.length, others, signal, { before: 1 });
     }
     const giveUpMs = clock.monotonicMs() + settings.failoverTimeMillis;
@@ -228,8 +226,9 @@ export class ShardSync {
 
   /**
    * @param before how many were created already.
-   * @param isFresh each is tried once, as long as this says so; absent: until done.
-   * @returns whether there are new leases.
+   * @param isFresh where present, each create is tried once, and only while this returns true;
+   *   where absent, each is retried until it succeeds.
+   * @returns whether leases were created.
    */
   async #create(
     shards: number,
@@ -237,18 +236,17 @@ export class ShardSync {
     signal: AbortSignal,
     { before = 0, isFresh }: { readonly before?: number; readonly isFresh?: () => boolean } = {},
   ): Promise<boolean> {
-    const { table, emit, trouble } = this.#parts;
-    const persistence: Persistence = this.#parts;
+    const { table, emit, failures } = this.#surroundings;
     let created = before;
     await inParallel(leases, CREATE_CONCURRENCY, async (lease) => {
       const { shardId, checkpoint } = lease;
-      const work = { service: "dynamodb", operation: "create lease", who: shardId } as const;
+      const call = { service: "dynamodb", operation: "create lease", shardId } as const;
       const create = () => createLease(lease, table, signal);
       if (isFresh && !isFresh()) return;
       const result = isFresh
-        ? await create().catch((error: unknown) => trouble.failed(work, error, 0))
-        : await persist(work, create, persistence, signal);
-      if (isFresh) trouble.gaveUp(work);
+        ? await create().catch((error: unknown) => failures.failed(call, error, 0))
+        : await retryUntil(call, create, this.#surroundings, signal);
+      if (isFresh) failures.gaveUp(call);
       if (result !== "created") return;
       created++;
       emit({ type: "leaseCreated", shardId, checkpoint });
@@ -258,20 +256,23 @@ export class ShardSync {
   }
 }
 
-/** What ends a daemon that cannot begin is no reason to end one that works: the stream may come back. */
-function asTransient(error: unknown): never {
+/**
+ * An error that ends a daemon at its start does not end one that is running: a stream that was
+ * deleted may be created again.
+ */
+function throwAsTransient(error: unknown): never {
   throw error instanceof UserError ? new Error(error.message, { cause: error }) : error;
 }
 
-function incomplete(shards: readonly Shard[], hole: HashRangeHole): UserError {
+function incompleteListing(shards: readonly Shard[], hole: HashRangeHole): UserError {
   return new UserError(
-    `The stream's listing (${counted(shards.length, "shard")}) leaves out the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}, also after ${LISTING_ATTEMPTS} attempts: ` +
-      "to begin with it would lose their records. Start again when the stream is ACTIVE and no longer being resharded.",
+    `The stream's listing (${counted(shards.length, "shard")}) does not cover the hash keys from ${hole.fromHashKey} to ${hole.toHashKey}, even after ${LISTING_ATTEMPTS} attempts. ` +
+      "Leases made from it would lose their records. Start again when the stream is ACTIVE and no longer being resharded.",
   );
 }
 
-function contradiction(children: readonly string[]): Error {
+function contradictoryListing(children: readonly string[]): Error {
   return new Error(
-    `the listing shows ${children.join(", ")} under parents that are still open; no leases are made from it (ignoreUnexpectedChildShards = true goes on without them)`,
+    `the listing shows ${children.join(", ")} under parents that are still open, so no leases are created from it (set ignoreUnexpectedChildShards = true to continue without these shards)`,
   );
 }

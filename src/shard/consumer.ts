@@ -2,17 +2,17 @@
 // like a sentence: wait for the parents, start a child, tell it where to begin, hand it batch after
 // batch, end it.
 
-import { anySignal } from "../anySignal.ts";
 import type { CheckpointRequest } from "../child/recordProcessor.ts";
 import type { Emit } from "../events.ts";
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
 import { CheckpointError } from "../model/errors.ts";
+import { anySignal } from "../signals.ts";
 import { Checkpointer, type StorePosition } from "./checkpointer.ts";
 import { deliver } from "./delivery.ts";
 import { endProcessor } from "./endings.ts";
 import type { Delivery, Ending, Life, ShardParts } from "./life.ts";
 import { gathered } from "./shape.ts";
-import { CoalescedStore, patiently } from "./store.ts";
+import { CoalescedStore } from "./store.ts";
 
 /**
  * Consumes the shard until it ends, its lease is lost or a stop is requested.
@@ -54,9 +54,8 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
 function positionStore(lease: HeldLease, parts: ShardParts, { isolation }: Life): CoalescedStore {
   const { settings, clock, emit } = parts;
   const { shardId } = lease;
-  const store = patiently((position) => lease.checkpoint(position), clock, lease.lost);
   const reporting: StorePosition = async (position) => {
-    const result = await store(position);
+    const result = await lease.checkpoint(position);
     if (result === "stored") {
       isolation.checkpointed(position);
       emit({ type: "checkpointed", shardId, position });

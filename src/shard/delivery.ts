@@ -1,7 +1,7 @@
 // Delivers one batch to the child: whole, or in the parts that the settings and the isolation of
 // failures require. Checkpoints past the records that are not delivered.
 
-import { underAny } from "../anySignal.ts";
+import { underAny } from "../signals.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";

@@ -1,39 +1,10 @@
-// How a position gets into the lease table: with retries while the table is throttled, and, if the
-// user has set an interval, at most once in it. In between, the last position waits here.
+// When a position is stored in the lease table: at once or, if the user sets an interval, at most once
+// an interval. In between, the last position waits here. A failing write is retried below this file
+// (HeldLease.checkpoint), so nothing is retried here.
 
 import type { Clock } from "../clock.ts";
-import { CheckpointError } from "../model/errors.ts";
 import { type Position, SHARD_END } from "../model/position.ts";
-import { backoffMs } from "../retry.ts";
 import type { StorePosition } from "./checkpointer.ts";
-
-const BACKOFF = { baseMs: 200, capMs: 2_000 };
-/** A throttled table is asked again for so long before the child hears of it. */
-const PATIENCE_MS = 10_000;
-
-/**
- * Tries again while the table is throttled or does not answer, until patience or the lease is lost.
- */
-export function patiently(store: StorePosition, clock: Clock, lost: AbortSignal): StorePosition {
-  return async (position) => {
-    const untilMs = clock.monotonicMs() + PATIENCE_MS;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await store(position);
-      } catch (error) {
-        if (!mayPass(error) || lost.aborted || clock.monotonicMs() >= untilMs) throw error;
-        await clock.sleep(backoffMs(attempt, BACKOFF), lost);
-      }
-    }
-  };
-}
-
-function mayPass(error: unknown): boolean {
-  return (
-    error instanceof CheckpointError &&
-    (error.name === "ThrottlingException" || error.name === "KinesisClientLibDependencyException")
-  );
-}
 
 export interface CoalescedStoreParts {
   readonly store: StorePosition;

@@ -2,7 +2,7 @@
 // goes on or releases the lease. Other shards are not affected. No record is skipped, unless the
 // user has set a destination for the records that cannot be processed.
 
-import { anySignal } from "../anySignal.ts";
+import { anySignal } from "../signals.ts";
 import { ChildFailed } from "../child/childFailed.ts";
 import { type ChildDialect, isEnding } from "../child/dialect.ts";
 import type { Action } from "../child/messages.ts";

@@ -7,7 +7,7 @@ import {
   type AssignmentView,
   assign,
 } from "../../src/leases/decisions/assignment.ts";
-import { NOTHING_SEEN, type Observation, observe } from "../../src/leases/decisions/leaseAges.ts";
+import { NOTHING_SEEN, type Observation, observe } from "../../src/leases/decisions/observation.ts";
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
 import { lease } from "./leases.ts";
 

@@ -2,19 +2,19 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { audit, isLeftAlone, leasesWithoutRange } from "../../src/leases/decisions/audit.ts";
+import { audit, isUnattended, leasesWithoutRange } from "../../src/leases/decisions/audit.ts";
 import {
   childlessLeases,
   childrenListed,
   finishedLeases,
 } from "../../src/leases/decisions/cleanup.ts";
 import { findHole } from "../../src/leases/decisions/hashRangeHole.ts";
-import { NOTHING_SEEN, observe } from "../../src/leases/decisions/leaseAges.ts";
+import { NOTHING_SEEN, observe } from "../../src/leases/decisions/observation.ts";
 import { rescanMs } from "../../src/leases/decisions/scanPace.ts";
 import { trackedShards } from "../../src/leases/decisions/sync.ts";
 import { renewalIntervalMs, trustedUntilMs } from "../../src/leases/decisions/trust.ts";
 import { explain } from "../../src/leases/holding/conflict.ts";
-import { NO_STRANGERS, watchStrangers } from "../../src/leases/holding/duplicate.ts";
+import { NO_UNHELD_LEASES, watchUnheldLeases } from "../../src/leases/holding/duplicateWorker.ts";
 import { type Progress, progressOf } from "../../src/leases/holding/handover.ts";
 import { isHousekeeper } from "../../src/leases/housekeeping.ts";
 import type { Lease } from "../../src/leases/lease.ts";
@@ -202,13 +202,13 @@ describe("an audit", () => {
 
   test("believes that nobody fills a hole while no row comes or goes", () => {
     const look = (times: number, ...rows: string[]) => ({
-      suspicion: { hole: { fromHashKey: "0", toHashKey: "9" }, times },
+      seen: { hole: { fromHashKey: "0", toHashKey: "9" }, times },
       rows: trackedShards(rows.map((id) => lease(id))),
     });
-    expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "b"))).toBe(true);
-    expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "b", "c"))).toBe(false);
-    expect(isLeftAlone(look(1, "a", "b"), look(2, "a", "c"))).toBe(false);
-    expect(isLeftAlone(look(1, "a", "b"), look(1, "a", "b"))).toBe(false);
+    expect(isUnattended(look(1, "a", "b"), look(2, "a", "b"))).toBe(true);
+    expect(isUnattended(look(1, "a", "b"), look(2, "a", "b", "c"))).toBe(false);
+    expect(isUnattended(look(1, "a", "b"), look(2, "a", "c"))).toBe(false);
+    expect(isUnattended(look(1, "a", "b"), look(1, "a", "b"))).toBe(false);
   });
 });
 
@@ -257,28 +257,28 @@ describe("cleanup", () => {
 
 test("a stranger under our name is seen by counters that move without us", () => {
   const at = (counter: number) => [lease("a", { owner: "me", counter })];
-  let seen = watchStrangers(NO_STRANGERS, at(5), "me", new Set());
-  seen = watchStrangers(seen, at(6), "me", new Set());
-  seen = watchStrangers(seen, at(5), "me", new Set());
-  seen = watchStrangers(seen, at(6), "me", new Set());
-  expect(seen.get("a")?.moves).toBe(1);
-  expect(watchStrangers(seen, at(7), "me", new Set()).get("a")?.moves).toBe(2);
-  expect(watchStrangers(seen, at(7), "me", new Set(["a"])).size).toBe(0);
-  expect(watchStrangers(seen, at(7), "other", new Set()).size).toBe(0);
+  let seen = watchUnheldLeases(NO_UNHELD_LEASES, at(5), "me", new Set());
+  seen = watchUnheldLeases(seen, at(6), "me", new Set());
+  seen = watchUnheldLeases(seen, at(5), "me", new Set());
+  seen = watchUnheldLeases(seen, at(6), "me", new Set());
+  expect(seen.get("a")?.renewals).toBe(1);
+  expect(watchUnheldLeases(seen, at(7), "me", new Set()).get("a")?.renewals).toBe(2);
+  expect(watchUnheldLeases(seen, at(7), "me", new Set(["a"])).size).toBe(0);
+  expect(watchUnheldLeases(seen, at(7), "other", new Set()).size).toBe(0);
 });
 
 test("a counter that our own writes can have moved is no sign of a double", () => {
   const at = (counter: number) => [lease("a", { owner: "me", counter })];
   const none = new Set<string>();
   // A renewal that was given up came through late, and an old scan was followed by a new one.
-  let seen = watchStrangers(NO_STRANGERS, at(4), "me", none, () => 6);
-  seen = watchStrangers(seen, at(5), "me", none, () => 6);
-  seen = watchStrangers(seen, at(6), "me", none, () => 6);
-  expect(seen.get("a")?.moves).toBe(0);
+  let seen = watchUnheldLeases(NO_UNHELD_LEASES, at(4), "me", none, () => 6);
+  seen = watchUnheldLeases(seen, at(5), "me", none, () => 6);
+  seen = watchUnheldLeases(seen, at(6), "me", none, () => 6);
+  expect(seen.get("a")?.renewals).toBe(0);
   // Then we tried to take it, and never heard that we did.
-  seen = watchStrangers(seen, at(7), "me", none, () => 7);
-  expect(seen.get("a")?.moves).toBe(0);
-  expect(watchStrangers(seen, at(8), "me", none, () => 7).get("a")?.moves).toBe(1);
+  seen = watchUnheldLeases(seen, at(7), "me", none, () => 7);
+  expect(seen.get("a")?.renewals).toBe(0);
+  expect(watchUnheldLeases(seen, at(8), "me", none, () => 7).get("a")?.renewals).toBe(1);
 });
 
 test("an attempt is told to end when its time is over, or when it no longer matters", async () => {

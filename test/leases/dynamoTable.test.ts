@@ -240,7 +240,7 @@ describe("rows", () => {
     expect(unreadable.map((row) => row.shardId)).toEqual(["order-1"]);
     expect(unreadable[0]?.error.message).toMatch(/order-1.*no leaseCounter/);
     expect(await mixed.read("Leader", never)).toBeUndefined();
-    await expect(mixed.read("order-1", never)).rejects.toMatchObject({ trouble: "unreadable" });
+    await expect(mixed.read("order-1", never)).rejects.toMatchObject({ reason: "unreadable" });
   });
 
   test("of many pages are all read", async () => {
@@ -330,13 +330,13 @@ describe("races", () => {
 
 test("a table that is not there is an error with that name", async () => {
   const missing = await openTable();
-  await expect(missing.scan(never)).rejects.toMatchObject({ trouble: "tableMissing" });
+  await expect(missing.scan(never)).rejects.toMatchObject({ reason: "tableMissing" });
 });
 
 test("an endpoint where nobody listens is trouble that may pass", async () => {
   const lonely = await openTable("any", "http://127.0.0.1:1");
   await expect(lonely.scan(never)).rejects.toMatchObject({
-    trouble: "unavailable",
+    reason: "unavailable",
     message: expect.stringMatching(/Scan.*"any".*ECONNREFUSED/),
   });
 });

@@ -2,7 +2,7 @@
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { FleetRow } from "../../src/leases/kcl3/fleetRows.ts";
+import type { FleetRow } from "../../src/leases/fleetRow.ts";
 import { fleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { describe as inWords, modeOf, NO_FLEET, watch } from "../../src/leases/kcl3/fleetView.ts";
 import { UserError } from "../../src/model/errors.ts";

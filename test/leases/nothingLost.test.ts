@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { childrenListed, finishedLeases } from "../../src/leases/decisions/cleanup.ts";
 import {
   firstLeases,
-  looseEnds,
+  leasesMissingRelatives,
   missingLeases,
   trackedShards,
 } from "../../src/leases/decisions/sync.ts";
@@ -341,7 +341,7 @@ test("in the order that a fleet itself keeps, there is nothing to be looked into
         if (each.do === "delete" || each.do === "expire") continue;
         model.take(each);
         const leases = [...model.rows.values()];
-        expect(looseEnds(leases, new Set(model.rows.keys()))).toEqual([]);
+        expect(leasesMissingRelatives(leases, new Set(model.rows.keys()))).toEqual([]);
       }
     }),
   );

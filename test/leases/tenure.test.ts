@@ -5,8 +5,10 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
 import { takeLease } from "../../src/leases/holding/takeLease.ts";
 import { Tenure } from "../../src/leases/holding/tenure.ts";
+import { ServiceFailures } from "../../src/leases/serviceFailures.ts";
+import { LEASE_DEFAULTS } from "../../src/leases/settings.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
-import { Trouble } from "../../src/leases/trouble.ts";
+
 import { SHARD_END } from "../../src/model/position.ts";
 import { until } from "../support/emulators.ts";
 import { ClockByHand } from "./clockByHand.ts";
@@ -70,7 +72,7 @@ test("a take whose answer was lost is found to have succeeded", async () => {
   });
   spoil("UpdateItem", ["cut"]);
   await expect(takeLease(b, "me", table, clock, never)).rejects.toMatchObject({
-    trouble: "unavailable",
+    reason: "unavailable",
   });
 });
 
@@ -239,7 +241,7 @@ test("trust counts from the start of the write, not from its answer", async () =
   expect(tenure.trusted).toBe(false);
 });
 
-test("throttling is waited out; when it lasts the child is told its name", async () => {
+test("a checkpoint that is throttled for a moment is stored", async () => {
   const tenure = await hold("a");
   spoil("UpdateItem", ["throttle", "throttle"]);
   expect(await tenure.checkpoint(AT)).toBe("stored");
@@ -248,20 +250,57 @@ test("throttling is waited out; when it lasts the child is told its name", async
     "serviceTrouble",
     "serviceRecovered",
   ]);
-  proxy.fate = () => "throttle";
-  await expect(tenure.checkpoint(AT)).rejects.toMatchObject({ name: "ThrottlingException" });
-  proxy.fate = () => "cut";
-  await expect(tenure.checkpoint(AT)).rejects.toMatchObject({
-    name: "KinesisClientLibDependencyException",
-  });
-  proxy.fate = () => "pass";
-  expect(await tenure.checkpoint(AT)).toBe("stored");
+});
+
+test.each([
+  ["throttle", "ThrottlingException"],
+  ["cut", "KinesisClientLibDependencyException"],
+] as const)(
+  "a checkpoint is tried for 10 s, then the child receives the error: %s",
+  async (fate, name) => {
+    const tenure = await hold("a", "new", [], 3 * F);
+    const startMs = clock.monotonicMs();
+    const triedAtMs: number[] = [];
+    proxy.fate = ({ operation }) => {
+      if (operation === "UpdateItem") {
+        triedAtMs.push(clock.monotonicMs() - startMs);
+        clock.skip(1_000);
+      }
+      return fate;
+    };
+    await expect(tenure.checkpoint(AT)).rejects.toMatchObject({ name });
+    // One attempt makes one or several calls, because the AWS client retries too.
+    expect(triedAtMs.length).toBeGreaterThan(9);
+    expect(clock.monotonicMs() - startMs).toBeGreaterThan(10_000);
+    expect(clock.monotonicMs() - startMs).toBeLessThan(17_000);
+    proxy.fate = () => "pass";
+    expect(await tenure.checkpoint(AT)).toBe("stored");
+  },
+);
+
+test("a checkpoint is not retried when the table is gone", async () => {
+  const tenure = await hold("a");
+  const client = await openClient();
+  await client.deleteTable({ TableName: table.tableName });
+  client.destroy();
+  const before = events.length;
+  await expect(tenure.checkpoint(AT)).rejects.toMatchObject({ name: "InvalidStateException" });
+  expect(events.slice(before)).toEqual([]);
+});
+
+test("a checkpoint stops being tried when the lease is lost", async () => {
+  const tenure = await hold("a");
+  proxy.fate = () => {
+    clock.skip(F / 4);
+    return "throttle";
+  };
+  expect(await tenure.checkpoint(AT)).toBe("lost");
 });
 
 test("a released lease has no owner, and cannot be written to by its old consumer", async () => {
   const tenure = await hold("a");
   spoil("UpdateItem", ["loseAnswer"]);
-  await expect(tenure.release(never)).rejects.toMatchObject({ trouble: "unavailable" });
+  await expect(tenure.release(never)).rejects.toMatchObject({ reason: "unavailable" });
   await tenure.release(never);
   const row = await direct.read("a", never);
   expect(row).toMatchObject({ counter: 2 });
@@ -327,7 +366,7 @@ test("parents that are missing or ended are in nobody's way; news of them is nev
   await direct.create(newLease("p"), never);
   const tenure = await hold("c", "new", ["gone", "p"]);
   expect(await tenure.parentsEnded()).toBe(false);
-  tenure.ring();
+  tenure.parentMayHaveEnded();
   await tenure.parentsChanged(F);
   const row = await direct.read("p", never);
   if (!row) throw new Error("no lease");
@@ -342,25 +381,32 @@ async function hold(
   shardId: string,
   how: "new" | "existing" = "new",
   parents: string[] = [],
+  failoverTimeMillis = F,
 ): Promise<Tenure> {
   if (how === "new") await direct.create({ ...newLease(shardId), parentShardIds: parents }, never);
   const lease = await direct.read(shardId, never);
   const taken = lease && (await takeLease(lease, "me", direct, clock, never));
   if (!taken) throw new Error(`${shardId} could not be taken`);
-  return new Tenure(taken.lease, taken.takenMs, {
+  const emit = (event: Event) => void events.push(event);
+  const surroundings = {
     table,
     workerId: "me",
-    failoverTimeMillis: F,
-    gracefulLeaseHandoffTimeoutMillis: 30_000,
-    tellsThroughput: () => false,
+    settings: {
+      ...LEASE_DEFAULTS,
+      failoverTimeMillis,
+      gracefulLeaseHandoffTimeoutMillis: 30_000,
+    },
     clock,
-    emit: (event) => events.push(event),
-    trouble: new Trouble((event) => events.push(event)),
-    // No wait between attempts: time moves only by hand.
+    emit,
+    failures: new ServiceFailures(emit),
+    // No wait between attempts: only the test moves time.
     random: () => 0,
+  };
+  return new Tenure(taken.lease, taken.takenMs, surroundings, {
+    reportsThroughput: () => false,
     shardEnded: () => {},
     leasesAdded: () => {},
-    duplicateFound: (id) => duplicates.push(id),
+    duplicateFound: (id) => void duplicates.push(id),
   });
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/model/errors.ts";
 import { type Position, parsePosition, SHARD_END } from "../../src/model/position.ts";
-import { CoalescedStore, patiently } from "../../src/shard/store.ts";
+import { CoalescedStore } from "../../src/shard/store.ts";
 import { ClockByHand } from "../leases/clockByHand.ts";
 
 function at(number: number): Position {
@@ -10,60 +10,8 @@ function at(number: number): Position {
   return position;
 }
 
-const never = new AbortController().signal;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const throttled = () => new CheckpointError("ThrottlingException", "slow down");
-
-describe("patience with the table", () => {
-  function failing(error: Error, lost = never) {
-    const clock = new ClockByHand();
-    let attempts = 0;
-    const store = patiently(
-      async () => {
-        attempts += 1;
-        throw error;
-      },
-      clock,
-      lost,
-    );
-    const outcome = store(at(1)).catch((thrown: unknown) => thrown);
-    return { clock, outcome, attempts: () => attempts };
-  }
-
-  it("ends, and the child then receives the throttling error", async () => {
-    const error = throttled();
-    const { clock, outcome, attempts } = failing(error);
-    let over = false;
-    void outcome.then(() => {
-      over = true;
-    });
-    for (let seconds = 0; seconds < 9; seconds += 1) {
-      clock.advance(1_000);
-      await settled();
-    }
-    expect(over).toBe(false);
-    expect(attempts()).toBeGreaterThan(4);
-    for (let seconds = 0; seconds < 4; seconds += 1) {
-      clock.advance(1_000);
-      await settled();
-    }
-    expect(await outcome).toBe(error);
-  });
-
-  it("does not retry an error that retries cannot help", async () => {
-    const error = new CheckpointError("InvalidStateException", "no table");
-    const { outcome, attempts } = failing(error);
-    expect(await outcome).toBe(error);
-    expect(attempts()).toBe(1);
-  });
-
-  it("ends when the lease is lost", async () => {
-    const lost = new AbortController();
-    const { outcome } = failing(throttled(), lost.signal);
-    lost.abort();
-    expect(await outcome).toBeInstanceOf(CheckpointError);
-  });
-});
 
 describe("storing at most once an interval", () => {
   function coalesced(store: (position: Position) => Promise<"stored" | "lost">) {

@@ -2,7 +2,7 @@
 // decisions on the rows of a simulated fleet.
 
 import { assign } from "../../src/leases/decisions/assignment.ts";
-import { NOTHING_SEEN, observe } from "../../src/leases/decisions/leaseAges.ts";
+import { NOTHING_SEEN, observe } from "../../src/leases/decisions/observation.ts";
 import { actualOwner, type Lease } from "../../src/leases/lease.ts";
 import { LEASE_DEFAULTS } from "../../src/leases/settings.ts";
 import { type Item, newItem, parseItem } from "../../src/leases/table/dynamoItem.ts";

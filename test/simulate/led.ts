@@ -1,7 +1,7 @@
 // The tables of a KCL 3.0 to 3.4 fleet whose leader, a Java worker, is alive and has nothing to do.
 // The cost of reading them is added to the cost of the lease table.
 
-import type { FleetRow } from "../../src/leases/kcl3/fleetRows.ts";
+import type { FleetRow } from "../../src/leases/fleetRow.ts";
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { INDEX_KEY_BYTES, METRICS_ROW_BYTES } from "./java.ts";
 import type { Schedule } from "./schedule.ts";

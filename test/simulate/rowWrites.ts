@@ -1,7 +1,7 @@
 // The writes to a row of the lease table, each with its condition, as
 // src/leases/table/dynamoTable.ts requests them from DynamoDB.
 
-import { answered } from "../../src/leases/holding/handover.ts";
+import { acknowledged } from "../../src/leases/holding/handover.ts";
 import { hasEnded, type Lease } from "../../src/leases/lease.ts";
 import type { Position } from "../../src/model/position.ts";
 
@@ -57,12 +57,12 @@ export const writes = {
   renew: (lease: Lease) => ({
     operation: "renew",
     holds: asKnown(lease),
-    change: (row) => answered(next(row)),
+    change: (row) => acknowledged(next(row)),
   }),
   checkpoint: (lease: Lease, checkpoint: Position) => ({
     operation: "checkpoint",
     holds: asKnown(lease),
-    change: (row) => ({ ...answered(next(row)), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
+    change: (row) => ({ ...acknowledged(next(row)), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
   }),
   release: (lease: Lease) => ({
     operation: "release",

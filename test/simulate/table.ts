@@ -6,7 +6,7 @@ import {
   type LeaseTable,
   LeaseTableError,
   type Scan,
-  type TableTrouble,
+  type TableFailure,
   type WriteResult,
 } from "../../src/leases/table.ts";
 import type { Process } from "./process.ts";
@@ -17,7 +17,7 @@ import type { Weather } from "./weather.ts";
 
 export type Operation = RowWrite["operation"] | "ensure" | "scan" | "read" | "create";
 
-export type Answer<T> = { readonly value: T } | { readonly trouble: TableTrouble };
+export type Answer<T> = { readonly value: T } | { readonly trouble: TableFailure };
 
 interface Row {
   lease: Lease;
@@ -250,7 +250,7 @@ export class SimTable {
     signal: AbortSignal,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const fail = (trouble: TableTrouble, what: string = trouble) => {
+      const fail = (trouble: TableFailure, what: string = trouble) => {
         signal.removeEventListener("abort", abort);
         answer.run = undefined;
         reject(new LeaseTableError(trouble, `${operation}: ${what}`));

@@ -1,7 +1,7 @@
 // What happens to a request to the lease table: whether and when it takes effect, and when and how
 // it is answered.
 
-import type { TableTrouble } from "../../src/leases/table.ts";
+import type { TableFailure } from "../../src/leases/table.ts";
 import type { Random } from "./random.ts";
 
 export interface Fate {
@@ -9,7 +9,7 @@ export interface Fate {
   readonly appliesInMs: number | undefined;
   readonly answeredInMs: number;
   /** If absent, the response is the result. */
-  readonly trouble?: TableTrouble;
+  readonly trouble?: TableFailure;
 }
 
 /** The probabilities for one request. */
@@ -89,6 +89,6 @@ export class Weather {
   }
 }
 
-function failed(answeredInMs: number, trouble: TableTrouble): Fate {
+function failed(answeredInMs: number, trouble: TableFailure): Fate {
   return { appliesInMs: undefined, answeredInMs, trouble };
 }

@@ -3,7 +3,7 @@
 // processor, and the others wait for their turn. No time limit applies.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { unlessAborted } from "../../anySignal.ts";
+import { unlessAborted } from "../../signals.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { ChildFailed } from "../childFailed.ts";

@@ -1,29 +1,37 @@
-// Who takes which lease. Pure: what one worker sees, and nothing else, decides what it takes now.
+// Who takes which lease, in a fleet without a leader. Pure: only what one worker sees decides what
+// it takes now.
 //
-// There is no leader. Every worker scans the table, counts who owns how much, and works out its fair share
-// (the target): all leases divided by all workers, rounded up. It takes leases that nobody keeps alive until it has
-// its share; if there are none and it still lacks some, it steals a few from the worker that owns most. Two workers
-// that decide the same thing at the same time race for the lease counter; one wins, the other looks again.
+// Every worker scans the table, counts how many leases each worker owns, and computes its fair
+// share (the target): all leases divided by all workers, rounded up. It takes available leases
+// until it has its share. If none is available and it still lacks some, it steals a few from the
+// worker that owns most. When two workers decide the same thing at the same time, they race for the
+// lease counter: one wins, the other looks again.
 //
-// What is available:  a lease without owner at once; one with an owner when this worker has seen its counter
-//                     unchanged for the failover time. Nobody else may trust it by then (see trust.ts).
-// What counts:        leases that have not ended. A finished shard is no work, so it belongs in nobody's share.
-// Resuming:           a worker that comes back under its old name takes its own leases at once, in its first pass: the
-//                     process that had them is gone (if it is not, its next renewal fails and tells both).
-// Neglected leases:   an available lease that nobody took for a while goes to whoever sees it, share or not. Somebody
-//                     in the count is not taking his part: he is shutting down, has reached his limit, or sleeps.
-//                     Java calls these "very old" after three failover times, and includes every lease that
-//                     it sees for the first time without owner; so the first worker of a fleet takes everything,
-//                     and hands most of it back. Here a lease must be *seen* neglected. A lone worker's share is
-//                     everything anyhow.
-// Starting together:  workers that see nothing but free leases do not know of each other. Each takes a few, in an order of
-//                     its own (preference.ts), and looks again; then they see whose share is what.
-// Rest:               stealing needs a victim above the target, or a lack of two or more. So once everybody is
-//                     within one of everybody else nobody moves, and there is no oscillation.
+// Available:          a lease without owner at once; one with an owner when this worker has seen
+//                     its counter unchanged for the failover time. Its owner no longer trusts it by
+//                     then (trust.ts).
+// Counted:            leases that have not ended. A finished shard is no work, so it belongs to
+//                     nobody's share.
+// Resumed:            a worker that restarts under the same id takes its own leases at once, in its
+//                     first pass: the process that held them is gone. (If it still runs, its next
+//                     renewal fails, and both processes report the duplicate id.)
+// Neglected:          an available lease that nobody has taken for a while goes to any worker that
+//                     sees it, whatever its share. Some counted worker is not taking its part: it
+//                     is shutting down, has reached its limit, or is suspended. Java calls these
+//                     leases "very old" after three failover times and includes every lease that it
+//                     sees for the first time without owner; so the first worker of a fleet takes
+//                     everything, and gives most of it back later. Here a lease must be *seen*
+//                     neglected. A lone worker's share is everything anyway.
+// Starting together:  workers that see only free leases do not know of each other. Each takes a
+//                     few, in an order of its own (preference.ts), and looks again; then they see
+//                     how many workers share the leases.
+// Stable:             a worker steals only if another one is above the target or if it lacks two or
+//                     more. So when all workers are within one lease of each other, no lease moves,
+//                     and nothing oscillates.
 
 import type { TakenHow } from "../../model/events/leaseEvent.ts";
 import { actualOwner, hasEnded, type Lease } from "../lease.ts";
-import type { Observation, ObservedLease } from "./leaseAges.ts";
+import type { Observation, ObservedLease } from "./observation.ts";
 import { byPreference } from "./preference.ts";
 import { type FleetSize, longestRestMs } from "./scanPace.ts";
 
@@ -31,52 +39,58 @@ export interface AssignmentSettings {
   readonly failoverTimeMillis: number;
   readonly maxLeasesForWorker: number;
   readonly maxLeasesToStealAtOneTime: number;
-  /** Take neglected leases even beyond the fair share. */
+  /** Take neglected leases even above the fair share. */
   readonly enablePriorityLeaseAssignment: boolean;
 }
 
 export interface AssignmentView {
   readonly leases: Observation;
   readonly workerId: string;
-  /** Monotonic time of the scan that the view comes from. */
+  /** Monotonic time of the scan. */
   readonly nowMs: number;
-  /** Nothing was taken by this process before: leases under our name are left from an earlier life. */
+  /** This process has taken nothing yet: leases under our id are left from an earlier process. */
   readonly firstPass: boolean;
-  /** Not to be taken now: held already, or a consumer of an earlier tenure is still ending. */
+  /** Not to be taken now: already held, or a consumer of an earlier tenure is still ending. */
   readonly busy: ReadonlySet<string>;
-  /** Asked for, and not given yet: as good as ours, and busy too. */
+  /** Requested and not granted yet: counted as ours. Also in `busy`. */
   readonly requested: ReadonlySet<string>;
-  /** Asked for lately: when they carry our name they were handed over, though we did not hear of it. */
+  /**
+   * Requested recently. If such a lease carries our id, it was handed over and this worker did not
+   * learn of it.
+   */
   readonly expected: ReadonlySet<string>;
-  /** How many free leases to take before looking again. */
+  /** How many free leases to take before the next look. */
   readonly atOnce: number;
   readonly random: () => number;
 }
 
 export interface Take {
   readonly lease: Lease;
-  /** `stolen`: from a live worker, who is asked first. */
+  /** `stolen`: from a live worker, which is asked first. */
   readonly how: TakenHow;
-  /** Who had it, where the lease itself does not say so any more. */
+  /** The previous owner, where the lease no longer names it. */
   readonly from?: string;
 }
 
 export interface Assignment {
-  /** In the order in which to take them; each may be lost to a faster worker. */
+  /** In the order in which to take them. A faster worker may win each of them. */
   readonly take: readonly Take[];
-  /** How many leases this worker ought to have. */
+  /** How many leases this worker should own. */
   readonly target: number;
-  /** Leases of the fair share that `maxLeasesForWorker` forbids; nobody may be reading them. */
+  /** How many leases of the fair share `maxLeasesForWorker` excludes; they may have no reader. */
   readonly spillover: number;
-  /** Shards that nobody has read for a while, and that `maxLeasesForWorker` forbids to take. */
+  /** Neglected shards that this worker may not take because of `maxLeasesForWorker`. */
   readonly beyondLimit: readonly string[];
-  /** Leases lately without owner are left: for our next look, or for others. */
+  /** Ownerless leases are left for the next look, or for other workers. */
   readonly more: boolean;
 }
 
-/** As Java: an expired lease is neglected after three failover times. */
+/** In failover times. As in Java, an expired lease is neglected after three. */
 const NEGLECTED_EXPIRED = 3;
-/** A lease without owner is neglected when everybody has had time to look at it, and a little more. */
+/**
+ * In waits between scans: an ownerless lease is neglected when every worker has had time to look at
+ * it, with some margin.
+ */
 const NEGLECTED_LOOKS = 1.5;
 
 export function assign(view: AssignmentView, settings: AssignmentSettings): Assignment {
@@ -86,7 +100,7 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
   for (const seen of view.leases.values()) {
     if (hasEnded(seen.lease)) continue;
     work.push(seen);
-    const mayResume = resumed.length < settings.maxLeasesForWorker && isLeft(seen, view);
+    const mayResume = resumed.length < settings.maxLeasesForWorker && isOurs(seen, view);
     if (mayResume) resumed.push(seen);
     else if (isAvailable(seen, view, settings)) available.push(seen);
   }
@@ -110,7 +124,7 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     const isUrgent = settings.enablePriorityLeaseAssignment ? isLate : new Set();
     const wish = Math.max(need, Math.min(isUrgent.size, room), 0);
     const number = Math.min(wish, view.atOnce);
-    // The neglected first: they are the ones whose records have waited longest.
+    // Neglected leases first: tholder records have waited longest.
     const ranks = [true, false].map((urgent) =>
       free.filter((seen) => isUrgent.has(seen) === urgent),
     );
@@ -130,63 +144,10 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
   return { take: [...resume, ...stolen], target, spillover, beyondLimit: [], more: false };
 }
 
-/** As above, and how often the leader of a 3.x fleet assigns leases. */
-export interface AcceptanceSettings extends AssignmentSettings {
-  readonly leaseAssignmentIntervalMillis: number;
-}
-
-/** In a fleet that is led, a lease is rescued when the leader has passed it over in one run, and half another. */
-const LEADER_RUNS = 1.5;
-
 /**
- * What to take where a leader assigns: what carries our name. And what nobody has read for so long that the leader ought
- * to have given it to somebody: it is dead, or another is about to lead (Java takes two minutes over that). Taking it is
- * safe, since the leader's writes are conditional on the owner that it has seen.
+ * @returns leases of the worker that owns most: as many as it has above the target, or one if this
+ *   worker lacks two or more.
  */
-export function accept(view: AssignmentView, settings: AcceptanceSettings): readonly Take[] {
-  const { failoverTimeMillis, leaseAssignmentIntervalMillis, maxLeasesForWorker } = settings;
-  const { workerId, busy, expected, firstPass, nowMs } = view;
-  const work = [...view.leases.values()].filter(({ lease }) => !hasEnded(lease));
-  const assigned = work.filter((seen) => isUnderOurName(seen, view));
-  const isAssigned = new Set(assigned);
-  const patienceMs = failoverTimeMillis + LEADER_RUNS * leaseAssignmentIntervalMillis;
-  const forgotten = work.filter((seen) => {
-    const { lease, ownerlessSinceMs, changedMs } = seen;
-    if (isAssigned.has(seen) || busy.has(lease.shardId)) return false;
-    return (
-      lease.checkpointOwner === undefined && nowMs - (ownerlessSinceMs ?? changedMs) > patienceMs
-    );
-  });
-  const mine = work.filter(({ lease }) => actualOwner(lease) === workerId).length;
-  const room = Math.max(0, maxLeasesForWorker - mine);
-  return [
-    ...assigned.map(({ lease }) => ({
-      lease,
-      how: expected.has(lease.shardId)
-        ? ("handedOver" as const)
-        : firstPass
-          ? ("resumed" as const)
-          : ("assigned" as const),
-    })),
-    ...shuffled(forgotten, view.random)
-      .slice(0, room)
-      .map((seen) => asTake(seen, view)),
-  ];
-}
-
-/** Nobody keeps it alive, as far as has been seen, and it is neither ours nor being handed over: it may have to be rescued. */
-export function isOverdue(
-  { lease, changedMs, ownerlessSinceMs }: ObservedLease,
-  workerId: string,
-  nowMs: number,
-  failoverTimeMillis: number,
-): boolean {
-  if (hasEnded(lease) || lease.checkpointOwner !== undefined || lease.owner === workerId)
-    return false;
-  return ownerlessSinceMs !== undefined || nowMs - changedMs > failoverTimeMillis;
-}
-
-/** @returns leases of the worker that has most: down to its fair share, or one if we lack two or more. */
 function steal(
   work: readonly ObservedLease[],
   counts: ReadonlyMap<string, number>,
@@ -207,38 +168,43 @@ function steal(
     surplus === 0 && need > 1 ? 1 : surplus,
     settings.maxLeasesToStealAtOneTime,
   );
-  const loot = work
+  const candidates = work
     .filter(
       ({ lease }) =>
         actualOwner(lease) === victim &&
         lease.checkpointOwner === undefined &&
         !view.busy.has(lease.shardId),
     )
-    .filter((seen) => !isAskedFor(seen, view, settings));
-  return shuffled(loot, view.random)
+    .filter((seen) => !isRequestedByOther(seen, view, settings));
+  return shuffled(candidates, view.random)
     .slice(0, number)
     .map(({ lease }) => ({ lease, how: "stolen" as const }));
 }
 
-/** Of an earlier life, or handed over to us unheard. */
-function isLeft(seen: ObservedLease, view: AssignmentView): boolean {
-  return isUnderOurName(seen, view) && (view.firstPass || view.expected.has(seen.lease.shardId));
+/** Left from an earlier process, or handed over to us without our knowing. */
+function isOurs(seen: ObservedLease, view: AssignmentView): boolean {
+  return isUnderOurId(seen, view) && (view.firstPass || view.expected.has(seen.lease.shardId));
 }
 
-function isUnderOurName({ lease }: ObservedLease, { workerId, busy }: AssignmentView) {
+export function isUnderOurId({ lease }: ObservedLease, { workerId, busy }: AssignmentView) {
   return (
     lease.owner === workerId && lease.checkpointOwner === undefined && !busy.has(lease.shardId)
   );
 }
 
-/** Somebody else has asked for it, and it has not stood there so long that he must be dead, or his victim deaf. */
-function isAskedFor(
-  { lease, askedSinceMs }: ObservedLease,
+/**
+ * Another worker has requested it. A request that is not acknowledged within the failover time no
+ * longer counts: its maker is dead, or the owner does not understand requests.
+ */
+function isRequestedByOther(
+  { lease, requestedSinceMs }: ObservedLease,
   { nowMs }: AssignmentView,
   { failoverTimeMillis }: AssignmentSettings,
 ): boolean {
   if (lease.handoverTo === undefined) return false;
-  return lease.handoverFrom !== undefined || nowMs - (askedSinceMs ?? nowMs) < failoverTimeMillis;
+  return (
+    lease.handoverFrom !== undefined || nowMs - (requestedSinceMs ?? nowMs) < failoverTimeMillis
+  );
 }
 
 function isAvailable(
@@ -248,7 +214,7 @@ function isAvailable(
 ): boolean {
   const owner = actualOwner(lease);
   if (owner === undefined) return true;
-  // What we hold is renewed by us, however old the scan may think it is.
+  // This worker renews what it holds, even if the scan shows an old counter.
   if (owner === workerId && busy.has(lease.shardId)) return false;
   return nowMs - changedMs > failoverTimeMillis;
 }
@@ -268,7 +234,7 @@ function isNeglected(
     : nowMs - ownerlessSinceMs > NEGLECTED_LOOKS * longestRestMs(size, failoverTimeMillis);
 }
 
-/** Live workers and what each has; this one is always among them. */
+/** Live workers and how many leases each owns. This worker is always included. */
 function countByOwner(
   work: readonly ObservedLease[],
   available: ReadonlySet<ObservedLease>,
@@ -283,22 +249,22 @@ function countByOwner(
     const isKept = !available.has(seen);
     if (!isRequested && !isKept) continue;
     const given = lease.handoverFrom === owner ? (lease.handoverTo ?? owner) : owner;
-    const heir = isRequested ? workerId : given;
-    // Whoever gives one up is alive, though nothing may be left to him.
-    if (isKept && heir !== owner && !counts.has(owner)) counts.set(owner, 0);
-    counts.set(heir, (counts.get(heir) ?? 0) + 1);
+    const holder = isRequested ? workerId : given;
+    // A worker that hands over a lease is alive, even if it owns nothing else.
+    if (isKept && holder !== owner && !counts.has(owner)) counts.set(owner, 0);
+    counts.set(holder, (counts.get(holder) ?? 0) + 1);
   }
   return counts;
 }
 
-function asTake({ lease }: ObservedLease, { workerId }: AssignmentView): Take {
+export function asTake({ lease }: ObservedLease, { workerId }: AssignmentView): Take {
   const owner = actualOwner(lease);
   if (owner === undefined) return { lease, how: "unowned" };
   return { lease, how: owner === workerId ? "resumed" : "expired" };
 }
 
-/** Fisher–Yates, so that workers that decide at the same time seldom want the same lease. */
-function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
+/** Fisher–Yates: workers that decide at the same time rarely choose the same lease. */
+export function shuffled<T>(items: readonly T[], random: () => number): readonly T[] {
   const result = [...items];
   for (let i = result.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

@@ -1,34 +1,35 @@
-// Is every hash key read by somebody? Looked at now and then, by one worker. Resharding needs no audit, for the end
-// of a shard makes its children's leases; this catches what slipped through: a row deleted by hand, a worker that
-// died while it filled an empty table, a stream that was made anew under its old name.
+// Does a lease cover every hash key? One worker checks this from time to time. Resharding needs no
+// audit, because the end of a shard creates its children's leases. The audit finds other causes of
+// a hole: a row that was deleted by hand, a worker that died while it filled an empty table, or a
+// stream that was deleted and created again under its name.
 
 import type { Shard } from "../../model/shard.ts";
 import { hasEnded, type Lease } from "../lease.ts";
 import { findHole, type HashRangeHole, overlap } from "./hashRangeHole.ts";
 import type { Tracked } from "./sync.ts";
 
-/** The hole seen last, and how often in a row. */
-export interface Suspicion {
+/** The hole that the last audit found, and how many audits in a row found it. */
+export interface SeenHole {
   readonly hole: HashRangeHole;
   readonly times: number;
 }
 
-/** Leases being read whose rows do not say which hash keys they hold. */
+/** Leases that have not ended and whose rows carry no hash key range. */
 export function leasesWithoutRange(leases: readonly Lease[]): readonly Lease[] {
   return leases.filter((lease) => !hasEnded(lease) && !lease.hashKeyRange);
 }
 
 /**
- * The same hole must be seen several times in a row before it is believed: a scan is not a snapshot, and can show
- * a parent already ended and its children not yet there.
+ * A hole counts only when several audits in a row find it: a scan is not a snapshot, and can show a
+ * parent that has ended but not yet its children.
  *
- * @param shards where to look up ranges that rows do not have; a lease without any range covers nothing.
+ * @param shards where to look up ranges that rows lack; a lease without any range covers nothing.
  */
 export function audit(
-  before: Suspicion | undefined,
+  before: SeenHole | undefined,
   leases: readonly Lease[],
   shards: readonly Shard[],
-): Suspicion | undefined {
+): SeenHole | undefined {
   const listed = new Map(shards.map((shard) => [shard.shardId, shard.hashKeyRange]));
   const ranges = leases
     .filter((lease) => !hasEnded(lease))
@@ -40,22 +41,22 @@ export function audit(
   return { hole, times: same ? before.times + 1 : 1 };
 }
 
-/** A hole as one look at the whole table shows it. */
+/** A hole as one scan of the table shows it. */
 export interface HoleInTable {
-  readonly suspicion: Suspicion;
+  readonly seen: SeenHole;
   readonly rows: Tracked;
 }
 
-/** Between two looks no row came or went, and the hole stayed: nobody is filling it. */
-export function isLeftAlone(before: HoleInTable, now: HoleInTable): boolean {
-  return now.suspicion.times > before.suspicion.times && sameRows(before.rows, now.rows);
+/** Between two scans no row was added or removed, and the hole remained: nobody is filling it. */
+export function isUnattended(before: HoleInTable, now: HoleInTable): boolean {
+  return now.seen.times > before.seen.times && sameRows(before.rows, now.rows);
 }
 
 function sameRows(before: Tracked, now: Tracked): boolean {
   return before.size === now.size && [...before.keys()].every((shardId) => now.has(shardId));
 }
 
-/** The open shards in a hole: those without a lease that somebody can read by. */
+/** The open shards in a hole: those without a lease that has not ended. */
 export function unreadShards(
   { fromHashKey, toHashKey }: HashRangeHole,
   leases: readonly Lease[],

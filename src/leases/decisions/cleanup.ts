@@ -1,10 +1,11 @@
-// Which leases of finished shards can go. Pure. A lease is kept as long as something may still need it: its
-// children wait for it, a shard sync would miss it, or its own parent is still there (the oldest go first).
+// Which leases of finished shards can be deleted. Pure. A lease is kept while something may need
+// it: its children wait for it, shard sync would create it again, or its own parent's lease still
+// exists (the oldest are deleted first).
 
 import type { Shard } from "../../model/shard.ts";
 import { hasEnded, type Lease } from "../lease.ts";
 
-/** Finished leases whose children have all got somewhere, and which have no parent left in the table. */
+/** Finished leases whose children all have a checkpoint, and whose parents have no lease. */
 export function finishedLeases(leases: readonly Lease[]): readonly Lease[] {
   const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
   return leases.filter(
@@ -16,12 +17,12 @@ export function finishedLeases(leases: readonly Lease[]): readonly Lease[] {
   );
 }
 
-/** Finished leases that do not know their children: the shard was gone before its end could be read. */
+/** Finished leases without known children: the shard left the stream before its end was read. */
 export function childlessLeases(leases: readonly Lease[]): readonly Lease[] {
   return leases.filter((lease) => hasEnded(lease) && lease.childShardIds.length === 0);
 }
 
-/** What the stream's listing says of such a lease: its children, or that the shard is beyond retention. */
+/** What the stream's listing shows for such a lease: its children, or that the shard is gone. */
 export function childrenListed(
   { shardId }: Lease,
   shards: readonly Shard[],

@@ -1,8 +1,9 @@
-// Leases that cannot be about the shards that the stream lists. Pure. A stream that was deleted and made again under its
-// name has shards of the same ids, but none of the old places: whoever went by the old rows would wait for ever at a
-// number that is not there, take an open shard for a finished one, or leave shards that are new without a reader.
-// A row that was edited by hand, or a checkpoint of another shard's number, looks the same; where other rows show that the
-// table is about this stream, such a row stops its own shard alone.
+// Leases that cannot describe the shards that the stream lists. Pure. A stream that was deleted and
+// created again under its name has shards with the same ids, but other sequence numbers. A worker
+// that followed the old rows would wait for ever at a sequence number that does not exist, consider
+// an open shard finished, or leave new shards without a reader. A row that was edited by hand, or
+// that holds another shard's sequence number, looks the same. When other rows show that the table
+// describes this stream, such a row stops only its own shard.
 
 import { UserError } from "../../model/errors.ts";
 import { formatPosition, isSequenceNumber } from "../../model/position.ts";
@@ -11,11 +12,14 @@ import { hasEnded, type Lease } from "../lease.ts";
 
 export interface Contradiction {
   readonly shardId: string;
-  /** What the row says and the stream does not: `its checkpoint is 7, and the shard begins at 9`. */
+  /** The difference, for example `its checkpoint is 7, and the shard begins at 9`. */
   readonly what: string;
 }
 
-/** @param shards all that the stream lists; none = it says nothing (it is being made or deleted). */
+/**
+ * @param shards all shards listed. An empty list proves nothing: the stream is being created or
+ *   deleted.
+ */
 export function contradictions(
   leases: readonly Lease[],
   shards: readonly Shard[],
@@ -34,7 +38,7 @@ export function contradictions(
   });
 }
 
-/** Those of both: a listing, like a scan, may be a moment behind. */
+/** Contradictions found twice: a listing, like a scan, may be slightly outdated. */
 export function confirmed(
   before: readonly Contradiction[],
   now: readonly Contradiction[],
@@ -53,7 +57,7 @@ function differing(lease: Lease, shard: Shard): string | undefined {
       return `${its} the shard begins at ${startingSequenceNumber}`;
     if (!canHold(shard, sequenceNumber)) return `${its} the shard ends at ${endingSequenceNumber}`;
     if (!isOfShard(shard.shardId, sequenceNumber, startingSequenceNumber))
-      return `${its} that is a number of another shard`;
+      return `${its} that is a sequence number of another shard`;
   }
   if (hasEnded(lease) && endingSequenceNumber === undefined) {
     return "its checkpoint is SHARD_END, and the shard is open";
@@ -66,9 +70,10 @@ function differing(lease: Lease, shard: Shard): string | undefined {
 }
 
 /**
- * Whether the table as a whole speaks of another stream than the one listed. It does not when a lease stands at a number in
- * its shard, for numbers grow from a stream to the next of its name. Nor when a lease is left that contradicts nothing, and none
- * has ended: a shard that is taken for finished would be passed over.
+ * Whether the table as a whole describes another stream than the one listed. It does not if some
+ * lease has a checkpoint inside its shard, because a new stream of the same name has higher
+ * sequence numbers. It does not either if some leases contradict nothing and none of these has
+ * ended. (An ended lease may hide a new shard, which would never be read.)
  */
 export function isAboutAnotherStream(
   leases: readonly Lease[],
@@ -84,7 +89,7 @@ export function isAboutAnotherStream(
   return others.length === 0 || others.some(hasEnded);
 }
 
-/** As many as a person needs to see what is wrong. */
+/** How many contradictions a message names. */
 const NAMED = 3;
 
 function list(found: readonly Contradiction[]): string {
@@ -93,20 +98,21 @@ function list(found: readonly Contradiction[]): string {
   return named.join("; ") + more;
 }
 
-/** What to log about rows that stop their own shards. */
+/** The message for rows that stop their own shards. */
 export function contradictedRows(tableName: string, found: readonly Contradiction[]): string {
   const ids = found.slice(0, NAMED).map(({ shardId }) => shardId);
   return (
-    `Rows of the lease table "${tableName}" do not fit the stream, and nobody reads their shards until they are mended (${list(found)}). ` +
-    "The other shards are read. To begin such a shard at its oldest record, run: " +
+    `Rows of the lease table "${tableName}" do not match the stream, and nobody reads their shards until the rows are corrected (${list(found)}). ` +
+    "The other shards are read. To read such a shard from its oldest record, run: " +
     `kinesis-multilang checkpoints reset ${ids.map((id) => `--shard ${id}`).join(" ")} --to trim-horizon -p FILE --yes`
   );
 }
 
-export function contradicted(tableName: string, found: readonly Contradiction[]): UserError {
+/** The error for a table that describes another stream. */
+export function contradictedTable(tableName: string, found: readonly Contradiction[]): UserError {
   return new UserError(
-    `The lease table "${tableName}" is not about the stream as it is now (${list(found)}). ` +
-      "Either the stream was deleted and made again under its name, or rows were edited by hand. " +
-      "To begin with what is in the stream now, stop all workers of the application and run: kinesis-multilang checkpoints reset --to trim-horizon -p FILE --yes",
+    `The lease table "${tableName}" does not describe the stream as it is now (${list(found)}). ` +
+      "Either the stream was deleted and created again under its name, or rows were edited by hand. " +
+      "To read the stream from its oldest record, stop all workers of the application and run: kinesis-multilang checkpoints reset --to trim-horizon -p FILE --yes",
   );
 }

@@ -1,8 +1,8 @@
-// Do the shards that are being read cover every hash key? A hole means that some records have no reader.
+// Do the shards that are being read cover every hash key? In a hole records have no reader.
 
 import { type HashKeyRange, LAST_HASH_KEY } from "../../model/shard.ts";
 
-/** The hash keys between two neighbours that nobody holds: what lies before and behind it, for comparing holes. */
+/** A gap between two ranges: its first and its last hash key. */
 export interface HashRangeHole {
   readonly fromHashKey: string;
   readonly toHashKey: string;
@@ -11,8 +11,8 @@ export interface HashRangeHole {
 const EVERYTHING: HashKeyRange = { startingHashKey: "0", endingHashKey: String(LAST_HASH_KEY) };
 
 /**
- * The first gap, in the order of hash keys; overlaps are no fault (parents and children for a while).
- * `undefined` when everything is covered.
+ * The first gap in the order of hash keys; `undefined` when everything is covered. Ranges may
+ * overlap, as those of parents and children do for a while.
  */
 export function findHole(
   ranges: readonly HashKeyRange[],
@@ -32,7 +32,7 @@ export function findHole(
   return next > last ? undefined : hole(next, end);
 }
 
-/** Whether any hash key belongs to both. */
+/** Whether some hash key belongs to both ranges. */
 export function overlap(a: HashKeyRange, b: HashKeyRange): boolean {
   const endsBefore = (x: HashKeyRange, y: HashKeyRange) =>
     BigInt(x.endingHashKey) < BigInt(y.startingHashKey);

@@ -1,5 +1,5 @@
-// Reports shards that no worker reads because each that sees them holds as many leases as it may: when they have been left
-// for a while, and then again and again, after pauses that double up to an hour.
+// Reports neglected shards that this worker may not take because it holds maxLeasesForWorker
+// leases. The report is repeated while such shards exist, after pauses that double up to an hour.
 
 import type { Emit } from "../../events.ts";
 
@@ -17,7 +17,9 @@ export class LeaseLimit {
     this.#emit = emit;
   }
 
-  /** @param shardIds those that are left at this moment; none: whatever comes later is news. */
+  /**
+   * @param shardIds the neglected shards now. After an empty list the next one is reported at once.
+   */
   saw(shardIds: readonly string[], nowMs: number): void {
     if (shardIds.length === 0) {
       this.#dueMs = Number.NEGATIVE_INFINITY;

@@ -1,21 +1,24 @@
-// In which order a worker wants free leases. Workers that look at the same time should not want the same ones: each lease
-// has an order of workers of its own (rendezvous hashing), and every worker begins with the leases that it comes
-// first for. Who sees the same workers comes to the same orders without a word, and when one is gone the others move up.
+// In which order a worker takes free leases. Workers that look at the same time should not choose
+// the same ones. So each lease ranks the workers in its own order (rendezvous hashing), and every
+// worker starts with the leases that rank it first. Workers that see the same fleet compute the
+// same orders without communication. When a worker is gone, the others move up.
 
 import type { Lease } from "../lease.ts";
 
 interface Ranked<T> {
   readonly seen: T;
-  /** How many others come before this worker in the order of the lease. */
+  /** How many other workers the lease ranks before this one. */
   readonly place: number;
 }
 
 /**
- * Of 10,000 free leases and 1,000 workers not every worker's score for every lease is looked at: whoever scores high for
- * a lease has few before him, so these leases come first, and of the others the places are counted only as far as they matter.
+ * The first leases of the order. With 10,000 free leases and 1,000 workers it would be slow to
+ * compute every worker's score for every lease. A high score means that few workers rank before
+ * this one. So leases with high scores are ranked first, and the places of the others are counted
+ * only as far as they matter.
  *
- * @param workers all that are known to be alive, `workerId` among them or not.
- * @param number how many are wanted, the first of the order.
+ * @param workers the workers known to be alive, with or without `workerId`.
+ * @param number how many leases to return.
  */
 export function byPreference<T extends { readonly lease: Lease }>(
   free: readonly T[],
@@ -35,7 +38,8 @@ export function byPreference<T extends { readonly lease: Lease }>(
   const best: Ranked<T>[] = [];
   for (const { seen, shard, score } of scored) {
     const isFull = best.length >= number;
-    // Of two leases in the same place the one with the higher score comes first, and that one was here before.
+    // Of two leases with the same place the one with the higher score comes first. It was already
+    // inserted, because leases are visited by falling score.
     const limit = isFull ? (best.at(-1)?.place ?? 0) : others.length + 1;
     const place = countAbove(score, shard, others, limit);
     if (place >= limit) continue;
@@ -45,7 +49,7 @@ export function byPreference<T extends { readonly lease: Lease }>(
   return best.map(({ seen }) => seen);
 }
 
-/** How many of the workers score higher for the shard; `limit` if there are as many or more. */
+/** How many of the workers score higher for the shard, but at most `limit`. */
 function countAbove(score: number, shard: number, workers: readonly number[], limit: number) {
   let count = 0;
   for (const worker of workers) {
@@ -55,7 +59,7 @@ function countAbove(score: number, shard: number, workers: readonly number[], li
   return count;
 }
 
-/** Where those begin that come after `place`. */
+/** The first index whose place is greater than `place`. */
 function firstAfter(ranked: readonly Ranked<unknown>[], place: number): number {
   let low = 0;
   let high = ranked.length;
@@ -76,7 +80,7 @@ function hash(text: string): number {
   return mix(state);
 }
 
-/** Names that differ in one letter come far apart. */
+/** Spreads the hashes of names that differ in one letter. */
 function mix(bits: number): number {
   let state = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   state = Math.imul(state ^ (state >>> 13), 0xc2b2ae35);

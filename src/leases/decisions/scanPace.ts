@@ -1,24 +1,29 @@
-// How often to look at all leases. Java scans every 20 s whatever the size of the table; a small table costs next to nothing
-// to read, and the sooner a free lease is seen, the sooner its records flow again. But every worker reads every
-// lease: in a large fleet each looks more seldom, and there is always one that looks soon.
+// How often to scan the table. Java scans every 20 s, whatever the size of the table. A small table
+// costs almost nothing to read, and the sooner a worker sees a free lease, the sooner its records
+// are read again. But every worker reads every lease. So in a large fleet each worker scans less
+// often; with many workers, one of them still scans soon.
 
 import { actualOwner, type Lease } from "../lease.ts";
 
-/** Below this nobody would notice a difference. */
+/** A shorter wait would make no noticeable difference. */
 const SOONEST_MS = 800;
-/** A lease takes about 350 bytes: some 12 of them cost half a read unit. One worker spends at most about 4 units a second. */
+/**
+ * A lease has about 350 bytes: some 12 of them cost half a read unit. With this wait one worker
+ * uses at most about 4 read units a second.
+ */
 const MS_PER_LEASE = 10;
 /**
- * Of the failover time, for each worker: then the scans of the whole fleet cost at most a tenth of its renewals. For a lease
- * is renewed three times in a failover time, for a written unit each, and read with each scan for a twenty-fourth of a
- * read unit, which costs a fifth of a written one.
+ * Scan interval per worker, as a fraction of `failoverTimeMillis`, chosen so that the scans of the
+ * whole fleet cost at most 10 % of its renewals. A lease is renewed three times in a failover time,
+ * for one write unit each. Each scan reads it for 1/24 of a read unit, and a read unit costs a
+ * fifth of a write unit.
  */
 const FAILOVERS_PER_WORKER = 0.035;
 
-/** What the wait goes by. */
+/** What the wait depends on. */
 export interface FleetSize {
   readonly leases: number;
-  /** Those that own leases, alive or not. */
+  /** Workers that own leases, alive or not. */
   readonly workers: number;
 }
 
@@ -42,7 +47,7 @@ export function longestRestMs({ leases, workers }: FleetSize, failoverTimeMillis
   return Math.min(slowest, Math.max(soonest, affordable));
 }
 
-/** The wait until the next scan; random, so that the workers of a fleet do not scan, and take, in step. */
+/** The wait until the next scan. It is random, so that workers do not scan and take in step. */
 export function rescanMs(
   size: FleetSize,
   failoverTimeMillis: number,
@@ -51,20 +56,23 @@ export function rescanMs(
   return longestRestMs(size, failoverTimeMillis) * (0.75 + random() / 4);
 }
 
-/** As small as the fleet may be, others' writes of the same moment should be seen. */
+/** Even in a small fleet the next scan should see the concurrent writes of other workers. */
 const STARTING_MS = 200;
-/** Of the failover time, for each worker: a starting fleet of ten looks twice a second. */
+/**
+ * Scan interval per worker while the fleet starts, as a fraction of `failoverTimeMillis`: each
+ * worker of a fleet of ten scans twice a second.
+ */
 const STARTING_FAILOVERS_PER_WORKER = 0.005;
 
 /**
- * The least wait between two scans of one worker, whatever news there is: when many shards end at once, each worker would
- * look at all leases again for every one of its own.
+ * The least wait between two scans of one worker, even after a wake-up. Without it, when many
+ * shards end at once, each worker would scan again for every one of its own.
  */
 export function spacingMs({ workers }: FleetSize, failoverTimeMillis: number): number {
   return workers * STARTING_FAILOVERS_PER_WORKER * failoverTimeMillis;
 }
 
-/** The wait while a fleet starts: there are leases to be taken, or still to come. */
+/** The wait while a fleet starts: there are free leases, or more leases will be created. */
 export function startingRestMs(
   size: FleetSize,
   failoverTimeMillis: number,
@@ -76,10 +84,15 @@ export function startingRestMs(
   );
 }
 
-/** Of the failover time: a look by the index of owners costs half a read unit, whatever the size of the fleet. */
+/**
+ * Interval of looks by the index of owners, as a fraction of `failoverTimeMillis`. Such a look
+ * costs half a read unit, whatever the size of the fleet.
+ */
 const INDEX_LOOK_FAILOVERS = 0.25;
 
-/** The wait before a look by the index of owners (kcl3/discovery.ts): no longer than before a scan. */
+/**
+ * The wait before a look by the index of owners (kcl3/discovery.ts), at most that before a scan.
+ */
 export function indexRestMs(
   size: FleetSize,
   failoverTimeMillis: number,
@@ -92,10 +105,12 @@ export function indexRestMs(
   return longestMs * (0.75 + random() / 4);
 }
 
-/** With the index, and without it: how much longer a scan may be waited for. */
+/** How many times longer the wait between scans is with the index than without it. */
 const INDEXED_SCAN_RESTS = 2.4;
 
-/** The wait between two scans while the index of owners is used. Why so long, kcl3/discovery.ts says. */
+/**
+ * The wait between two scans while the index of owners is used; kcl3/discovery.ts gives reasons.
+ */
 export function indexedScanMs(
   size: FleetSize,
   failoverTimeMillis: number,

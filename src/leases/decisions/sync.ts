@@ -1,16 +1,19 @@
-// Shard sync: which leases must be created, given the shards that exist, the rows that exist and where the
-// application begins to read. Pure; the rules are those of KCL's HierarchicalShardSyncer, and two more.
+// Shard sync: which leases must be created, given the shards that exist, the rows that exist, and
+// the initial position of the application. Pure. The rules are those of KCL's
+// HierarchicalShardSyncer, and two more.
 //
-// An empty table gets one lease for each shard that was open at the initial position (the service filters the
-// listing). Later the question is answered from the open shards upwards: a shard is reached when the lease of
-// an ancestor ends, if that lease has not ended yet. A shard that nothing leads to needs its own lease, at the
-// oldest ancestor still listed (TRIM_HORIZON, AT_TIMESTAMP) or at the open shard (LATEST). A merge can have one
-// parent with a lease and one without: the latter gets one too.
+// An empty table gets one lease for each shard that was open at the initial position (Kinesis
+// filters the listing). Later the question is answered from the open shards upwards. A shard is
+// reached, which means that its records will be read, when an ancestor has a lease that has not
+// ended: the end of that lease leads to it. A shard that is not reached needs its own lease, at its
+// oldest listed ancestor (TRIM_HORIZON, AT_TIMESTAMP) or at the open shard (LATEST). If only one
+// parent of a merged shard has a lease, the other parent gets one too.
 //
-// The two more: rows are not always written in our order, and not always by us. A shard without a row is
-// overdue when a row shows that the application has come as far as this shard: a parent has ended, an ancestor
-// has left the stream, or a child waits at its first record. An overdue shard begins at TRIM_HORIZON, wherever the
-// application began, and nobody is about to create its lease, so there is no reason to wait for an audit.
+// The two additional rules: rows are not always written in our order, and not always by us. A shard
+// without a row is overdue when some row shows that the application has progressed to this shard: a
+// parent has ended, an ancestor has left the stream, or a child waits at its first record. An
+// overdue shard starts at TRIM_HORIZON, whatever initial position the application has. No other
+// worker is about to create its lease, so there is no reason to wait for an audit.
 
 import {
   compareSequenceNumbers,
@@ -28,7 +31,7 @@ import {
 import { hasEnded, initialCheckpoint, type Lease, type NewLease } from "../lease.ts";
 import { findHole, type HashRangeHole, overlap } from "./hashRangeHole.ts";
 
-/** The listing that an empty table is filled from. */
+/** The filter of the listing from which an empty table is filled. */
 export function filterFor(initial: InitialPosition): ShardFilter {
   switch (initial.type) {
     case "TRIM_HORIZON":
@@ -40,7 +43,7 @@ export function filterFor(initial: InitialPosition): ShardFilter {
   }
 }
 
-/** The leases of a new application. `hole`: the listing leaves hash keys out; to be listed again. */
+/** The leases of a new application; `hole` when the listing is incomplete and must be repeated. */
 export function firstLeases(
   shards: readonly Shard[],
   initial: InitialPosition,
@@ -50,19 +53,19 @@ export function firstLeases(
   return { create: inOrder(shards).map((shard) => newLease(shard, initialCheckpoint(initial))) };
 }
 
-/** Shards listed under a parent that is still open: the listing contradicts itself. */
+/** Shards listed under a parent that is still open, which is a contradiction in the listing. */
 export function unexpectedChildren(shards: readonly Shard[]): readonly string[] {
   const listed = new Map(shards.map((shard) => [shard.shardId, shard]));
   const unexpected = shards.filter((shard) => parentsOf(shard, listed).some(isOpen));
   return unexpected.map((shard) => shard.shardId);
 }
 
-/** What a row says about its shard, as far as shard sync needs to know. */
+/** What shard sync needs to know from a row. */
 export interface TrackedShard {
   readonly hashKeyRange?: HashKeyRange;
-  /** As the row names them. */
+  /** As stored in the row. */
   readonly parentShardIds: readonly string[];
-  /** `begun`: somebody reads it, or the row cannot be read; `waiting`: it stands at TRIM_HORIZON. */
+  /** `waiting`: the checkpoint is TRIM_HORIZON; `begun`: it is another one, or unreadable. */
   readonly state: "waiting" | "begun" | "ended";
 }
 
@@ -79,7 +82,7 @@ export function trackedShards(
   ]);
 }
 
-/** Its own trouble, and reported as such. */
+/** An unreadable row is reported elsewhere; shard sync only knows that it exists. */
 const UNREADABLE: TrackedShard = { state: "begun", parentShardIds: [] };
 
 function trackedShard(lease: Lease): TrackedShard {
@@ -95,17 +98,18 @@ function isWaiting({ checkpoint }: Lease): boolean {
 export interface MissingLeases {
   /** Oldest shards first. */
   readonly create: readonly NewLease[];
-  /** Those of `create` that nobody else is about to create. */
+  /** The part of `create` that no other worker is about to create. */
   readonly overdue: readonly NewLease[];
-  /** To be asked again, if there are any. */
+  /** If there are any, the stream must be listed again. */
   readonly unexpectedChildren: readonly string[];
 }
 
 /**
- * The leases that a table with leases lacks.
+ * The leases missing from a table that is not empty.
  *
- * @param shards every shard that the stream still lists, open and closed.
- * @param ignoreUnexpectedChildren go on without shards whose parent is still open, instead of making none at all.
+ * @param shards all shards that the stream lists, open and closed.
+ * @param ignoreUnexpectedChildren skip shards whose parent is still open, instead of creating no
+ *   leases at all.
  */
 export function missingLeases(
   shards: readonly Shard[],
@@ -136,45 +140,54 @@ export function missingLeases(
 }
 
 /**
- * Rows that suggest overdue shards, for the price of a look at the rows alone: shards that have ended without rows of their
- * children, and shards that wait at their first record without rows of their parents. A listing tells what is missing.
+ * Leases that may point to overdue shards, found from the rows alone: ended shards whose children
+ * have no rows, and shards that wait at their first record whose parents have no rows. Only a
+ * listing shows whether a lease really is missing.
  */
-export function looseEnds(leases: readonly Lease[], rows: ReadonlySet<string>): readonly string[] {
+export function leasesMissingRelatives(
+  leases: readonly Lease[],
+  rows: ReadonlySet<string>,
+): readonly string[] {
   const children = new Map<string, Lease[]>();
   for (const lease of leases) {
     for (const id of lease.parentShardIds) children.set(id, [...(children.get(id) ?? []), lease]);
   }
   const isMissing = (id: string) => !rows.has(id);
-  const isLoose = (lease: Lease) => {
+  const isIncomplete = (lease: Lease) => {
     const { shardId, childShardIds, parentShardIds } = lease;
     if (!hasEnded(lease)) return isWaiting(lease) && parentShardIds.some(isMissing);
     if (childShardIds.length > 0) return childShardIds.some(isMissing);
     return !covers(children.get(shardId) ?? [], lease);
   };
-  return leases.filter(isLoose).map(({ shardId }) => shardId);
+  return leases.filter(isIncomplete).map(({ shardId }) => shardId);
 }
 
-/** Whether these are all the children of the parent; where its row does not say what it held, one is taken for all. */
+/**
+ * Whether these are all children of the parent. Without the parent's range, one child is enough.
+ */
 function covers(children: readonly Lease[], { hashKeyRange }: Lease): boolean {
   const ranges = children.flatMap((child) => child.hashKeyRange ?? []);
   if (!hashKeyRange || ranges.length < children.length) return children.length > 0;
   return !findHole(ranges, hashKeyRange);
 }
 
-/** Whether a shard's records will be read: its lease, or that of an ancestor, is there or chosen; or it has ended. */
-type Standing = "reached" | "ended" | "unreached";
+/**
+ * Whether a shard's records will be read: `reached` when its lease, or that of an ancestor, exists
+ * or is chosen; `ended` when they were read.
+ */
+type Coverage = "reached" | "ended" | "unreached";
 
 class Walk {
   readonly chosen = new Set<Shard>();
-  /** Of those chosen. */
+  /** A subset of `chosen`. */
   readonly overdue = new Set<Shard>();
   readonly #listed: ReadonlyMap<string, Shard>;
   readonly #tracked: Tracked;
-  /** Whether shards above which nothing is tracked are where the reading begins (else it begins at the open shard). */
+  /** Whether reading starts at the oldest untracked ancestor; otherwise at the open shard. */
   readonly #startsAtOldest: boolean;
-  /** Rows of shards that have left the stream. */
+  /** The rows of shards that have left the stream. */
   readonly #gone: readonly TrackedShard[];
-  readonly #known = new Map<Shard, Standing>();
+  readonly #known = new Map<Shard, Coverage>();
 
   constructor(listed: ReadonlyMap<string, Shard>, tracked: Tracked, startsAtOldest: boolean) {
     this.#listed = listed;
@@ -185,24 +198,29 @@ class Walk {
     this.#gone = [...tracked].filter(([id]) => isGone(id)).map(([, row]) => row);
   }
 
-  /** Chooses what an untracked shard needs: an open one is to be read, a closed one if it is overdue. */
+  /**
+   * Chooses the leases for an untracked shard: an open one must be read, a closed one if overdue.
+   */
   reach(shard: Shard): void {
     const parents = parentsOf(shard, this.#listed);
     const isAfterEnd = parents.some(({ shardId }) => this.#isEnded(shardId));
     if (!isOpen(shard) && !isAfterEnd) return;
-    if (this.#standing(shard) === "unreached") this.chosen.add(shard);
+    if (this.#coverage(shard) === "unreached") this.chosen.add(shard);
   }
 
-  /** A shard that waits at its first record waits for its parents, whose rows may be gone. */
+  /** A shard at its first record waits for its parents, whose rows may have been deleted. */
   reachParents(waiting: TrackedShard): void {
     for (const parent of parentsOf(waiting, this.#listed)) {
-      if (this.#standing(parent) === "unreached") this.#choose(parent, true);
+      if (this.#coverage(parent) === "unreached") this.#choose(parent, true);
     }
   }
 
-  /** Without the parents that nobody will read: a later look would take it for a shard that waits for them. */
+  /**
+   * Omits the parents that nobody will read: a later sync would assume that the shard waits for
+   * them.
+   */
   overdueLease(shard: Shard): NewLease {
-    const isRead = (parent: Shard) => this.#standing(parent) !== "unreached";
+    const isRead = (parent: Shard) => this.#coverage(parent) !== "unreached";
     const parentShardIds = shard.parentShardIds.filter((id) => {
       const parent = this.#listed.get(id);
       return !parent || isRead(parent);
@@ -219,23 +237,24 @@ class Walk {
     return this.#tracked.get(shardId)?.state === "ended";
   }
 
-  #standing(shard: Shard): Standing {
+  #coverage(shard: Shard): Coverage {
     const known = this.#known.get(shard);
     if (known !== undefined) return known;
-    const standing = this.#find(shard);
-    this.#known.set(shard, standing);
-    return standing;
+    const coverage = this.#find(shard);
+    this.#known.set(shard, coverage);
+    return coverage;
   }
 
-  #find(shard: Shard): Standing {
+  #find(shard: Shard): Coverage {
     const row = this.#tracked.get(shard.shardId);
     if (row) return row.state === "ended" ? "ended" : "reached";
     const parents = parentsOf(shard, this.#listed);
-    const standings = new Map(parents.map((parent) => [parent, this.#standing(parent)]));
-    const unreached = parents.filter((parent) => standings.get(parent) === "unreached");
-    const found = new Set(standings.values());
+    const coverages = new Map(parents.map((parent) => [parent, this.#coverage(parent)]));
+    const unreached = parents.filter((parent) => coverages.get(parent) === "unreached");
+    const found = new Set(coverages.values());
     if (found.has("reached")) {
-      // The end of a merged shard creates no lease while the other parent has none, and one that is gone gets none.
+      // The end of one parent of a merge creates no lease for the child while the other parent has
+      // none, and a parent that has left the stream gets none.
       for (const parent of unreached) this.#choose(parent, false);
       if (shard.parentShardIds.some((id) => this.#isLost(id))) this.#choose(shard, true);
       return "reached";
@@ -249,7 +268,9 @@ class Walk {
     return "reached";
   }
 
-  /** At one time a hash key belongs to one shard: of two that share a key one came of the other. */
+  /**
+   * A hash key belongs to one shard at a time, so of two shards that share one, one is an ancestor.
+   */
   #comesOfGone({ hashKeyRange }: Shard): boolean {
     return this.#gone.some((row) => !row.hashKeyRange || overlap(row.hashKeyRange, hashKeyRange));
   }
@@ -261,7 +282,7 @@ class Walk {
   }
 }
 
-/** Parents past retention are no longer listed, and no longer matter. */
+/** Only listed parents: those past retention no longer matter. */
 function parentsOf(
   { parentShardIds }: Pick<Shard, "parentShardIds">,
   listed: ReadonlyMap<string, Shard>,
@@ -282,7 +303,7 @@ function newLease(shard: Shard, checkpoint: Position): NewLease {
   };
 }
 
-/** A worker that dies in between leaves no child without its parents. */
+/** Parents first, so that a worker that dies in between leaves no child without its parents. */
 function inOrder(shards: readonly Shard[]): readonly Shard[] {
   return [...shards].sort((a, b) => {
     const [left, right] = [a.startingSequenceNumber, b.startingSequenceNumber];

@@ -1,5 +1,5 @@
-// What a shard brings, as KCL 3.x reckons it: KiB a second between two renewals, averaged with what was before. The leader
-// of a 3.x fleet shares the leases out by it.
+// The throughput of a shard as KCL 3.x computes it: KiB/s between two renewals, averaged with the
+// previous value. The leader of a 3.x fleet assigns leases by it.
 
 const ALPHA = 0.5;
 
@@ -12,7 +12,7 @@ export class Throughput {
     this.#bytes += bytes;
   }
 
-  /** The average up to now; `undefined` at the first time, when there is nothing to reckon from. */
+  /** The average up to now; `undefined` at the first call, which starts the measurement. */
   average(nowMs: number): number | undefined {
     const sinceMs = this.#sinceMs;
     if (sinceMs !== undefined && nowMs > sinceMs) {

@@ -1,16 +1,21 @@
-// For how long a worker may believe that a lease is its own. Peers may take the lease once they have seen its counter
-// unchanged for the failover time, and they can have seen it change the moment our write began. So we trust it
-// from the start of the write, not from its answer, and for a little less: clocks may run at different speeds.
+// For how long a worker may trust that a lease is its own. Other workers may take the lease when
+// they have seen its counter unchanged for the failover time, and they may have seen it change at
+// the moment when our write began. So trust starts when the write begins, not when its response
+// arrives, and it lasts a little less than the failover time, because clocks may run at different
+// speeds.
 
-/** The part of a lease that is given away for safety. */
+/** The fraction of the failover time that is not used, for safety. */
 const MARGIN = 0.1;
 
-/** Monotonic time up to which a lease is ours whose last successful write began at `writeStartMs`. */
+/**
+ * Monotonic time until which a lease is trusted whose last successful write began at
+ * `writeStartMs`.
+ */
 export function trustedUntilMs(writeStartMs: number, failoverTimeMillis: number): number {
   return writeStartMs + failoverTimeMillis * (1 - MARGIN);
 }
 
-/** KCL renews three times in a lease, a little early: two attempts may fail. */
+/** As in KCL: three renewals in a failover time, each slightly early, so that two may fail. */
 export function renewalIntervalMs(failoverTimeMillis: number): number {
   return Math.max(failoverTimeMillis / 3 - EPSILON_MS, MIN_INTERVAL_MS);
 }

@@ -1,5 +1,6 @@
-// What becomes of a finished shard: leases for its children, before the end of the shard is stored. So whatever dies in
-// between, no shard is left without a lease; that the children wait for their parents keeps the order.
+// Creates the leases of a finished shard's children before SHARD_END is stored. If the process dies
+// in between, no shard is left without a lease. The children wait for their parents, which keeps
+// the order of records.
 
 import { TRIM_HORIZON } from "../../model/position.ts";
 import type { ChildShard } from "../../model/shard.ts";
@@ -7,20 +8,21 @@ import type { NewLease } from "../lease.ts";
 import { createLease } from "../table/createLease.ts";
 import type { LeaseTable } from "../table.ts";
 
-/** Children begin at their first record, wherever the application began. */
+/** Children start at their first record, whatever initial position the application has. */
 export function childLease({ shardId, parentShardIds, hashKeyRange }: ChildShard): NewLease {
   return { shardId, parentShardIds, hashKeyRange, checkpoint: TRIM_HORIZON };
 }
 
 /**
- * Creates the leases that are missing; both parents of a merge do this, and the slower finds it done.
+ * Creates the missing leases. Both parents of a merge do this; the second one finds them created.
  *
- * A merged child is made only when both parents have leases: with its own lease in the table the other
- * parent would count as read, and a shard sync would never make the missing one.
+ * The lease of a merged child is created only when both parents have leases. With the child's lease
+ * in the table, shard sync would count the other parent as processed and never create its lease.
  *
  * @param isHeld whether the lease of the finished shard is still trusted.
- * @returns `"later"` when the other parent has no lease yet; `lost`: why the lease must be given up, as KCL does when
- *   the row of the finished shard is gone, or its children make no sense.
+ * @returns `"later"` when the other parent has no lease yet; `lost`: why the lease must be given
+ *   up. As in KCL, that is so when the row of the finished shard is gone, or its children are not
+ *   plausible.
  */
 export async function addChildLeases(
   shardId: string,
@@ -36,14 +38,15 @@ export async function addChildLeases(
     const parents = only.parentShardIds;
     if (parents.length !== 2) {
       return {
-        lost: `it ended with the one child ${only.shardId}, which names the parents [${parents.join(", ")}]; a merge has two`,
+        lost: `it ended with one child, ${only.shardId}, whose parents are [${parents.join(", ")}]; the child of a merge has two parents`,
       };
     }
     if (!(await mayMerge(shardId, only, table, signal))) return "later";
   }
   for (const child of children) {
-    // Whoever slept through the loss of the lease must not make anew what others have read to its end, and deleted, meanwhile.
-    if (!isHeld()) return { lost: "its time ran out before its children had leases" };
+    // A process that was suspended may have lost the lease. Other workers may have processed and
+    // deleted these leases since then, so it must not create them again.
+    if (!isHeld()) return { lost: "its time ran out before all its children had leases" };
     const lease = childLease(child);
     if ((await createLease(lease, table, signal)) === "created") created(lease);
   }

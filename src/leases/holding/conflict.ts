@@ -1,60 +1,67 @@
-// Why did a conditional write on a lease of ours fail? Decided from the row as it is now. The one harmless answer: an
-// earlier attempt of ours went through and only its response was lost; the row then carries our name and the next
-// counter. That is believed only if an attempt is really in doubt, for a second worker of our name looks the same. Nor
-// is a lease lost that we gave away ourselves, whether or not we heard that it went.
+// Why did a conditional write on a lease of ours fail? Decided from the row as it is now. One cause
+// is harmless: an earlier attempt of ours succeeded and only its response was lost. The row then
+// carries our worker id and the next counter. That is believed only if an attempt of ours really is
+// unconfirmed, because a second worker with our id would leave the same row. A lease that we gave
+// away ourselves is not lost either, whether or not the response to that write arrived.
 
 import { actualOwner, type Lease } from "../lease.ts";
 
 export type Conflict =
-  /** An earlier write of ours had succeeded, or a handover was begun or asked for: go on from this row. */
+  /** An earlier write of ours succeeded, or a handover was started or requested: use this row. */
   | { readonly why: "ours"; readonly lease: Lease }
-  /** Somebody renews it under our name. */
+  /** Another process renews it under our worker id. */
   | { readonly why: "duplicate" }
-  /** Our own release came through unheard (`to`: for whom), or nobody owns it: somebody fenced us off by hand. */
+  /**
+   * Our own release succeeded (`to`: for which worker) and its response was lost; or nobody owns
+   * the lease because an operator fenced us off.
+   */
   | { readonly why: "released"; readonly to?: string; readonly reason: string }
   /** Somebody has deleted the row. */
   | { readonly why: "deleted"; readonly reason: string }
   | { readonly why: "lost"; readonly reason: string };
 
 /**
- * @param lease what we believed to be the row.
- * @param doubtful the row as a write on top of it would have left it that was sent and never answered.
- * @param found the row now, read consistently; `undefined` = deleted.
+ * @param lease the row as we knew it.
+ * @param unconfirmed the row that a write of ours would have left, if one was sent and no response
+ *   came.
+ * @param found the row now, read consistently; `undefined` when it is deleted.
  */
 export function explain(
   lease: Lease,
-  doubtful: Lease | undefined,
+  unconfirmed: Lease | undefined,
   found: Lease | undefined,
   workerId: string,
 ): Conflict {
   if (!found) return { why: "deleted", reason: "its row was deleted from the lease table" };
-  // Nobody counts down, neither we nor a double.
+  // No worker lowers a counter, not even a duplicate of this one.
   if (found.counter < lease.counter) {
     return {
       why: "lost",
-      reason: `its counter went back from ${lease.counter} to ${found.counter}: the row was edited, or an old one put back`,
+      reason: `its counter went back from ${lease.counter} to ${found.counter}: the row was edited, or an old row was restored`,
     };
   }
-  if (doubtful && isGiven(doubtful, found, workerId)) {
-    const to = doubtful.owner;
+  if (unconfirmed && isGivenAway(unconfirmed, found, workerId)) {
+    const to = unconfirmed.owner;
     return { why: "released", ...(to !== undefined && { to }), reason: "it was given up" };
   }
   if (found.owner === undefined)
-    return { why: "released", reason: "it was released by somebody else" };
+    return { why: "released", reason: "it was released by another process" };
   const owner = actualOwner(found);
   if (owner !== workerId) return { why: "lost", reason: `worker "${owner}" took it` };
   if (found.checkpointOwner === found.owner) {
-    return { why: "lost", reason: "a handover of it to its own owner was begun" };
+    return { why: "lost", reason: "a handover of it to its own owner was started" };
   }
-  if (doubtful && found.counter === doubtful.counter) return { why: "ours", lease: found };
-  // A write that failed a moment ago and would succeed now: somebody put the old row back.
+  if (unconfirmed && found.counter === unconfirmed.counter) return { why: "ours", lease: found };
+  // The write failed a moment ago and would succeed now: somebody restored the old row.
   if (found.counter === lease.counter) return { why: "ours", lease: found };
   return { why: "duplicate" };
 }
 
-/** Our write gave the lease away, and came through: whoever got it may have gone on from there. */
-function isGiven(doubtful: Lease, found: Lease, workerId: string): boolean {
-  if (doubtful.owner === workerId || actualOwner(found) === workerId) return false;
-  if (found.counter === doubtful.counter) return found.owner === doubtful.owner;
-  return found.counter > doubtful.counter;
+/**
+ * Our unconfirmed write gave the lease away and succeeded; its new owner may have written since.
+ */
+function isGivenAway(unconfirmed: Lease, found: Lease, workerId: string): boolean {
+  if (unconfirmed.owner === workerId || actualOwner(found) === workerId) return false;
+  if (found.counter === unconfirmed.counter) return found.owner === unconfirmed.owner;
+  return found.counter > unconfirmed.counter;
 }

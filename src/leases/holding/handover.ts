@@ -1,123 +1,118 @@
-// How a lease goes from one live worker to another without a moment in which both work on its shard.
+// How a lease goes from one live worker to another without a moment in which both process its
+// shard.
 //
-// Whoever lacks leases does not take one from a busier worker: he asks. The request stands in the row (`handoverTo`), and
-// every write of the lease's holder is conditional on knowing it; so the holder cannot miss it, and learns of it with his
-// next look at the table, at the latest with his next renewal. He answers in the row (`handoverFrom`), lets his child finish
-// its batch and checkpoint, and then makes the one who asked the owner, in one write that raises the counter. Only then
-// does the new owner take up the shard.
+// A worker that lacks leases does not take one from a busier worker: it requests one. The request
+// stands in the row (`handoverTo`). Every write of the lease's holder is conditional on knowing the
+// request, so the holder cannot miss it: it learns of the request at its next scan, or at the
+// latest at its next renewal. The holder acknowledges the request in the row (`handoverFrom`), lets
+// its child finish its batch and checkpoint, and then makes the requesting worker the owner, in one
+// write that raises the counter. Only then does the new owner start to process the shard.
 //
-// A worker of KCL 2.x knows nothing of all this. It leaves the request alone and renews by the counter, which none of
-// our kind would do: so a counter that moves without an answer is the sign to take the lease as KCL 2.x workers do among
-// themselves, without asking. A request whose maker has died gives the lease to a dead worker, from whom it is
-// taken when it expires; one that nobody has heard is replaced, or goes with the next worker that takes the lease.
+// A KCL 2.x worker does not understand requests. It leaves the request in the row and renews by the
+// counter alone, which our workers never do. So a counter that grows without an acknowledgement
+// shows a 2.x worker, whose lease is then stolen as KCL 2.x workers do among themselves. A request
+// whose worker has died gives the lease to a dead worker, from which it is taken when it expires. A
+// request that is never acknowledged is replaced by another request, or removed by the next worker
+// that takes the lease.
 //
-// In a fleet of KCL 3.x it is the leader that begins a handover (`checkpointOwner` is the holder, `leaseOwner` the one who
-// gets it); the holder's part is the same.
+// In a fleet of KCL 3.x the leader starts a handover (`checkpointOwner` is the holder, `leaseOwner`
+// the next owner). The holder's part is the same.
 
-import type { Clock } from "../../clock.ts";
 import { actualOwner, hasEnded, type Lease, nextOwner } from "../lease.ts";
+import type { Surroundings } from "../surroundings.ts";
 import type { LeaseTable } from "../table.ts";
 import type { RowWrite } from "./heldRow.ts";
 
-/** A row that is asked for is looked at this often. */
-const LOOK_MS = 250;
+/** How often to read a requested row. */
+const POLL_MS = 250;
 
-export interface RequestParts {
-  readonly table: LeaseTable;
-  readonly workerId: string;
-  readonly failoverTimeMillis: number;
-  readonly gracefulLeaseHandoffTimeoutMillis: number;
-  readonly clock: Clock;
-}
-
-/** What became of a request, as far as the row says. */
+/** The state of a request according to the row. */
 export type Progress =
-  /** The lease is ours, to be taken up. */
+  /** The lease is ours and may be taken. */
   | "handedOver"
-  /** The holder has heard, and finishes. */
+  /** The holder has acknowledged the request and is finishing. */
   | "accepted"
-  /** The holder writes to the row and does not hear: it is not of our kind. */
+  /** The holder renews without acknowledging: it does not understand requests. */
   | "ignored"
   | "waiting"
-  /** Somebody else has it, or wants it, or it has ended. */
+  /** Another worker has the lease or requests it, or the lease has ended. */
   | "over";
 
-/** @param asked the lease as it was when we asked. */
-export function progressOf(asked: Lease, now: Lease | undefined, workerId: string): Progress {
+/** @param requested the lease as it was when we requested it. */
+export function progressOf(requested: Lease, now: Lease | undefined, workerId: string): Progress {
   if (!now || hasEnded(now)) return "over";
   if (now.checkpointOwner !== undefined) return "over";
   if (now.owner === workerId) return "handedOver";
-  if (now.handoverTo !== workerId || now.owner !== asked.owner) return "over";
+  if (now.handoverTo !== workerId || now.owner !== requested.owner) return "over";
   if (now.handoverFrom === now.owner) return "accepted";
-  return now.counter > asked.counter ? "ignored" : "waiting";
+  return now.counter > requested.counter ? "ignored" : "waiting";
 }
 
-export interface Outcome {
-  /** The row to take up. */
+/** A lease that may be taken now. */
+export interface Granted {
   readonly lease: Lease;
   readonly how: "handedOver" | "stolen";
 }
 
 /**
- * Asks for a lease and waits for the answer.
+ * Requests a lease and waits for the result.
  *
- * @returns `undefined` when it is not to be had this way, or the signal was aborted.
+ * @returns `undefined` when the lease cannot be had this way, or the signal was aborted.
  * @throws LeaseTableError from the table.
  */
-export async function askFor(
+export async function requestLease(
   lease: Lease,
-  parts: RequestParts,
+  { table, workerId, clock, settings }: Surroundings,
   signal: AbortSignal,
-): Promise<Outcome | undefined> {
-  const { table, workerId, clock, failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = parts;
+): Promise<Granted | undefined> {
+  const { failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = settings;
   if ((await table.requestHandover(lease, workerId, signal)) === "conflict") return undefined;
-  let patienceMs = failoverTimeMillis;
-  const askedMs = clock.monotonicMs();
-  while (!signal.aborted && clock.monotonicMs() - askedMs < patienceMs) {
-    await clock.sleep(Math.min(LOOK_MS, failoverTimeMillis / 8), signal);
+  let limitMs = failoverTimeMillis;
+  const requestedMs = clock.monotonicMs();
+  while (!signal.aborted && clock.monotonicMs() - requestedMs < limitMs) {
+    await clock.sleep(Math.min(POLL_MS, failoverTimeMillis / 8), signal);
     if (signal.aborted) break;
     const now = await table.read(lease.shardId, signal);
     const progress = progressOf(lease, now, workerId);
     if (progress === "over" || !now) return undefined;
     if (progress === "handedOver") return { lease: now, how: "handedOver" };
     if (progress === "ignored") return { lease: now, how: "stolen" };
-    if (progress === "accepted")
-      patienceMs = gracefulLeaseHandoffTimeoutMillis + failoverTimeMillis;
+    if (progress === "accepted") limitMs = gracefulLeaseHandoffTimeoutMillis + failoverTimeMillis;
   }
   return undefined;
 }
 
 /**
- * Takes a request back.
+ * Withdraws a request.
  *
- * @returns the row to take up, if the lease was handed over meanwhile.
+ * @returns the lease, if it was handed over in the meantime.
  */
 export async function withdraw(
   shardId: string,
   table: LeaseTable,
   workerId: string,
   signal: AbortSignal,
-): Promise<Outcome | undefined> {
+): Promise<Granted | undefined> {
   if ((await table.withdrawRequest(shardId, workerId, signal)) === "written") return undefined;
   const lease = await table.read(shardId, signal);
   return lease && actualOwner(lease) === workerId ? { lease, how: "handedOver" } : undefined;
 }
 
-/** Somebody has asked for the lease, and nothing in the row says that its holder has heard. */
-export function owesAnswer({ handoverTo, handoverFrom }: Lease): boolean {
+/** A worker has requested the lease, and its holder has not acknowledged the request. */
+export function awaitsAcknowledgement({ handoverTo, handoverFrom }: Lease): boolean {
   return handoverTo !== undefined && handoverFrom === undefined;
 }
 
-/** Whoever has asked for the lease sees by each write that keeps it that he was heard. */
-export function answered(lease: Lease): Lease {
+/** The row after a write that keeps the lease: each such write acknowledges a request. */
+export function acknowledged(lease: Lease): Lease {
   const { handoverTo, owner } = lease;
   return handoverTo === undefined || owner === undefined
     ? lease
     : { ...lease, handoverFrom: owner };
 }
 
-/** The last write of a holder: the lease goes to whoever waits for it, or else to nobody. */
-export function giveAway(table: LeaseTable, workerId: string): RowWrite {
+/** The last write of a holder: the lease goes to the worker that waits for it, or to nobody. */
+export function releaseOrHandOver(table: LeaseTable, workerId: string): RowWrite {
   const recipient = (lease: Lease) => {
     const to = nextOwner(lease);
     return to === workerId ? undefined : to;

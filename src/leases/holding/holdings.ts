@@ -1,73 +1,63 @@
-// The leases that this worker holds: each is taken, consumed, kept alive meanwhile, and released when its consumer
-// returns. One consumer a shard: an entry goes when its consumer has returned, not when its lease is lost.
+// The leases that this worker holds: each is taken, consumed, kept alive meanwhile, and released
+// when its consumer returns. A shard has one consumer: its entry is removed when the consumer has
+// returned, not when the lease is lost.
 
-import { underAny } from "../../anySignal.ts";
-import type { Clock } from "../../clock.ts";
-import type { Emit } from "../../events.ts";
-import { sharedController, within } from "../../signals.ts";
+import { sharedController, underAny, within } from "../../signals.ts";
 import type { Take } from "../decisions/assignment.ts";
 import type { Consume } from "../heldLease.ts";
-import { actualOwner, hasEnded, type Lease, nextOwner, standsInTheWay } from "../lease.ts";
-import { persist, RELEASE_PAUSE_MS } from "../persist.ts";
-import { type LeaseTable, LeaseTableError } from "../table.ts";
-import type { Trouble } from "../trouble.ts";
+import { actualOwner, blocksChildren, hasEnded, type Lease, nextOwner } from "../lease.ts";
+import { RELEASE_PAUSE_MS, retryUntil } from "../retryUntil.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { LeaseTableError } from "../table.ts";
 import { Requests } from "./requests.ts";
-import { type Taken, takeLease, takeUp, WRITES_TO_TAKE } from "./takeLease.ts";
+import { confirmTake, type Taken, takeLease, WRITES_TO_TAKE } from "./takeLease.ts";
 import { Tenure, type TenureParts } from "./tenure.ts";
 
 export interface HoldingsParts {
-  readonly table: LeaseTable;
-  readonly workerId: string;
-  readonly failoverTimeMillis: number;
-  readonly gracefulLeaseHandoffTimeoutMillis: number;
-  /** Live workers are asked for their leases, not robbed of them. */
-  readonly isGracefulLeaseHandoffEnabled: boolean;
-  /** Whether renewals say what a shard brings. */
-  readonly tellsThroughput: () => boolean;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly trouble: Trouble;
-  readonly random: () => number;
   readonly consume: Consume;
-  /** It is worthwhile to look at all leases again. */
-  readonly news: () => void;
+  /** Whether renewals store the throughput of the shard. */
+  readonly reportsThroughput: () => boolean;
+  /** Another look at the leases is worthwhile. */
+  readonly lookAgain: () => void;
   /** A consumer failed, or the table is gone. */
   readonly failed: (error: unknown) => void;
-  /** Somebody renews this lease under our name. */
+  /** Another live process renews this lease under our worker id. */
   readonly duplicateFound: (shardId: string) => void;
 }
 
-const TAKE = { service: "dynamodb", operation: "take", who: "" } as const;
-/** After an immediate stop: how long leases may take to be released. */
+const TAKE = { service: "dynamodb", operation: "take" } as const;
+/** After an immediate stop: how long the release of leases may take. */
 const KILL_RELEASE_MS = 1_000;
 
 export class Holdings {
+  readonly #surroundings: Surroundings;
   readonly #parts: HoldingsParts;
   readonly #tenures = new Map<string, Tenure>();
-  /** All that is under way, so that nothing is left running. */
+  /** All work in progress, so that `ended` can wait for it. */
   readonly #running = new Set<Promise<void>>();
-  /** Shards that a consumer left without reason, and until when not to take them again. */
+  /** Shards whose consumers returned without cause, and until when not to take them again. */
   readonly #restingUntilMs = new Map<string, number>();
-  /** The highest counters that our own writes can have made, of leases held before or wanted in vain. */
+  /** The highest counters that our own writes can have given to leases. */
   readonly #counters = new Map<string, number>();
   readonly #requests: Requests;
-  /** Shards of which it is not known whether they are ours. */
-  readonly #unsettled = new Set<string>();
+  /** Shards whose take has no response yet. */
+  readonly #unconfirmed = new Set<string>();
   readonly #killed = sharedController();
   readonly #stopping = sharedController();
 
-  constructor(parts: HoldingsParts) {
+  constructor(surroundings: Surroundings, parts: HoldingsParts) {
+    this.#surroundings = surroundings;
     this.#parts = parts;
     const [stopping, killed] = [this.#stopping.signal, this.#killed.signal];
-    this.#requests = new Requests({ ...parts, stopping, killed });
+    this.#requests = new Requests(surroundings, { stopping, killed });
   }
 
-  /** Shards that have a consumer, though its lease may be lost. */
+  /** Shards that have a consumer, even if the lease is lost. */
   get shardIds(): ReadonlySet<string> {
     return new Set(this.#tenures.keys());
   }
 
-  /** Shards that are not to be taken now. */
+  /** Shards that must not be taken now. */
   busy(nowMs: number): ReadonlySet<string> {
     for (const [shardId, untilMs] of this.#restingUntilMs) {
       if (untilMs <= nowMs) this.#restingUntilMs.delete(shardId);
@@ -76,140 +66,144 @@ export class Holdings {
       ...this.#tenures.keys(),
       ...this.#restingUntilMs.keys(),
       ...this.requested,
-      ...this.#unsettled,
+      ...this.#unconfirmed,
     ]);
   }
 
-  /** Shards that their owners were asked for. */
+  /** Shards requested from their owners. */
   get requested(): ReadonlySet<string> {
     return this.#requests.shardIds;
   }
 
-  /** Shards that may have been handed over to us without our having heard of it. */
+  /** Shards that may have been handed over to this worker without its knowing. */
   expected(nowMs: number): ReadonlySet<string> {
     return this.#requests.expected(nowMs);
   }
 
-  /** The highest counter that a write of ours can have given the lease: it may have come through unheard, or late. */
+  /** The highest counter that a write of ours can have given the lease, confirmed or not. */
   ownCounter(shardId: string): number {
     return this.#counters.get(shardId) ?? 0;
   }
 
-  /** The row as it is by all that we know: a scan may be older than our own writes. */
+  /** The newest known state of the row: a scan may be older than our own writes. */
   latest(scanned: Lease): Lease {
     const held = this.#tenures.get(scanned.shardId);
     return held?.trusted && held.lease.counter > scanned.counter ? held.lease : scanned;
   }
 
-  /** What a scan means for those who hold leases: one was taken from them, or their parents have ended. */
-  tell(leases: readonly Lease[]): void {
+  /** Applies a scan to the leases held: one may have been taken, or its parents have ended. */
+  reconcile(leases: readonly Lease[]): void {
     const byId = new Map(leases.map((lease) => [lease.shardId, lease]));
     for (const [shardId, tenure] of this.#tenures) {
       if (tenure.isReleasing) continue;
-      const row = byId.get(shardId);
-      const owner = row && actualOwner(row);
-      // Deleted by hand, or newer than the scan.
-      if (!row && tenure.trusted) this.#check(tenure);
-      if (row && row.counter > tenure.lease.counter && owner !== undefined) {
-        if (owner !== this.#parts.workerId) tenure.lose(`worker "${owner}" took it`);
-        // Under our own name: a write of ours that is still under way, or a double. Reading it again will tell.
-        else this.#check(tenure);
-      }
-      const next = row && nextOwner(row);
-      const isWanted = next !== undefined && next !== this.#parts.workerId;
-      if (isWanted && owner === this.#parts.workerId && !tenure.isHandingOver) this.#check(tenure);
+      this.#reconcileRow(tenure, byId.get(shardId));
       const parents = tenure.lease.parentShardIds.map((id) => byId.get(id));
-      if (!parents.some(standsInTheWay)) tenure.ring();
+      if (!parents.some(blocksChildren)) tenure.parentMayHaveEnded();
     }
     for (const shardId of this.#counters.keys()) {
       if (!byId.has(shardId)) this.#counters.delete(shardId);
     }
   }
 
+  #reconcileRow(tenure: Tenure, row: Lease | undefined): void {
+    const { workerId } = this.#surroundings;
+    if (!row) {
+      // The row was deleted by hand, or is newer than the scan.
+      if (tenure.trusted) this.#check(tenure);
+      return;
+    }
+    const owner = actualOwner(row);
+    if (row.counter > tenure.lease.counter && owner !== undefined) {
+      if (owner !== workerId) tenure.lose(`worker "${owner}" took it`);
+      // Our id: one of our writes is still in flight, or a duplicate worker made it. Reading the
+      // row again tells which.
+      else this.#check(tenure);
+    }
+    const next = nextOwner(row);
+    const isRequested = next !== undefined && next !== workerId;
+    if (isRequested && owner === workerId && !tenure.isHandingOver) this.#check(tenure);
+  }
+
   /**
-   * What the keys under our name mean for those who hold leases: one that is missing was taken, deleted, or is wanted by the leader.
-   * Reading its row will tell. Who waits for parents looks at their rows itself.
+   * Applies a list of the keys under our worker id to the leases held. A missing key means that the
+   * lease was taken or deleted, or that the leader is moving it: reading its row tells which. A
+   * consumer that waits for parents reads their rows itself.
    */
-  tellKeys(keys: ReadonlySet<string>): void {
+  reconcileKeys(keys: ReadonlySet<string>): void {
     for (const [shardId, tenure] of this.#tenures) {
       if (tenure.isReleasing) continue;
       if (!keys.has(shardId) && tenure.trusted && !tenure.isHandingOver) this.#check(tenure);
-      if (tenure.lease.parentShardIds.length > 0) tenure.ring();
+      if (tenure.lease.parentShardIds.length > 0) tenure.parentMayHaveEnded();
     }
   }
 
-  /** Takes a lease, if nobody was faster, and sets a consumer to work on it. */
+  /** Takes a lease, unless another worker was faster, and starts a consumer. */
   async take(take: Take): Promise<void> {
+    const { settings } = this.#surroundings;
     if (this.#stopping.signal.aborted) return;
-    if (take.how === "stolen" && this.#parts.isGracefulLeaseHandoffEnabled) this.#request(take);
+    if (take.how === "stolen" && settings.isGracefulLeaseHandoffEnabled) this.#request(take.lease);
     else await this.#takeNow(take);
   }
 
-  /** Asks for the lease in the background, and takes it when it is given, or its owner does not hear. */
-  #request({ lease }: Take): void {
-    const request = this.#guard(this.#ask(lease)).finally(() => {
-      this.#requests.settled(lease.shardId);
-      this.#running.delete(request);
-    });
-    this.#running.add(request);
-  }
-
-  async #ask(lease: Lease): Promise<void> {
-    const outcome = await this.#requests.ask(lease);
-    if (!outcome || this.#tenures.has(lease.shardId)) return;
-    const from = lease.owner;
-    await this.#takeNow({ ...outcome, ...(from !== undefined && { from }) });
+  /** Requests the lease in the background, and takes it when the request is granted. */
+  #request(lease: Lease): void {
+    const { shardId } = lease;
+    const takeWhenGranted = async () => {
+      const granted = await this.#requests.request(lease);
+      if (!granted || this.#tenures.has(shardId)) return;
+      const from = lease.owner;
+      await this.#takeNow({ ...granted, ...(from !== undefined && { from }) });
+    };
+    this.#run(takeWhenGranted(), () => this.#requests.close(shardId));
   }
 
   async #takeNow(take: Take): Promise<void> {
     const { shardId, counter } = take.lease;
-    const { table, workerId, clock, trouble } = this.#parts;
+    const { table, workerId, clock, failures } = this.#surroundings;
     this.#counters.set(shardId, counter + WRITES_TO_TAKE);
     try {
       const taken = await takeLease(take.lease, workerId, table, clock, this.#killed.signal);
-      trouble.recovered(TAKE);
+      failures.recovered(TAKE);
       if (taken) this.#begin(take, taken);
     } catch (error) {
-      trouble.failed(TAKE, error, 0);
-      // Else nothing was written, and the next look at all leases will show what there is to be taken.
-      if (error instanceof LeaseTableError && error.trouble === "unavailable") this.#settle(take);
+      failures.failed(TAKE, error, 0);
+      // Otherwise nothing was written, and the next scan shows whether the lease can be taken.
+      if (error instanceof LeaseTableError && error.reason === "unavailable") this.#confirm(take);
     }
   }
 
   /**
-   * In the background, what became of a take that has no answer: others go by the row, and would wait until it expires. Tried
-   * for that long. When we are to stop, a lease that turns out to be ours is released at once.
+   * Finds out in the background whether a take without a response succeeded. If it did and nobody
+   * consumed the lease, other workers would wait until it expires, so it is tried for that long.
+   * During a stop, a lease that turns out to be ours is released at once.
    */
-  #settle(take: Take): void {
+  #confirm(take: Take): void {
     const { shardId } = take.lease;
-    const { table, workerId, clock, failoverTimeMillis } = this.#parts;
+    const { table, workerId, clock, settings } = this.#surroundings;
     const attempt = (signal: AbortSignal) => {
       const highest = this.ownCounter(shardId);
       this.#counters.set(shardId, highest + 1);
-      return takeUp(take.lease, workerId, highest, table, clock, signal);
+      return confirmTake(take.lease, workerId, highest, table, clock, signal);
     };
-    this.#unsettled.add(shardId);
-    const settled = within(failoverTimeMillis, clock, this.#killed.signal, async (signal) => {
+    this.#unconfirmed.add(shardId);
+    const limitMs = settings.failoverTimeMillis;
+    const confirmed = within(limitMs, clock, this.#killed.signal, async (signal) => {
       const again = () => attempt(signal);
-      const taken = await persist(TAKE, again, this.#parts, signal, RELEASE_PAUSE_MS);
+      const taken = await retryUntil(TAKE, again, this.#surroundings, signal, RELEASE_PAUSE_MS);
       if (taken) this.#begin(take, taken);
     });
-    const settling = this.#guard(settled).finally(() => {
-      this.#unsettled.delete(shardId);
-      this.#running.delete(settling);
-    });
-    this.#running.add(settling);
+    this.#run(confirmed, () => this.#unconfirmed.delete(shardId));
   }
 
   #begin({ lease, how, from: before }: Take, taken: Taken): void {
-    const { emit } = this.#parts;
+    const { emit } = this.#surroundings;
     const from = before ?? actualOwner(lease);
     emit({ type: "leaseTaken", shardId: lease.shardId, how, ...(from !== undefined && { from }) });
     this.#requests.taken(lease.shardId);
-    const tenure = new Tenure(taken.lease, taken.takenMs, this.#tenureParts());
+    const parts = this.#tenureParts();
+    const tenure = new Tenure(taken.lease, taken.takenMs, this.#surroundings, parts);
     this.#tenures.set(lease.shardId, tenure);
-    const consumer = this.#serve(tenure).finally(() => this.#running.delete(consumer));
-    this.#running.add(consumer);
+    this.#run(this.#serve(tenure));
   }
 
   /** Asks every consumer to finish. */
@@ -218,15 +212,17 @@ export class Holdings {
     for (const tenure of this.#tenures.values()) tenure.requestStop();
   }
 
-  /** Resolves when no consumer is left; nothing may be taken any more, but what is being taken has to be released. */
+  /** Resolves when nothing is in progress. Call `stop` first. */
   async ended(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** Withdraws every lease from its consumer without waiting for it, and releases it if that can be done at once. */
+  /**
+   * Withdraws every lease without waiting for its consumer, and releases it if DynamoDB responds.
+   */
   async abandon(): Promise<void> {
     this.#killed.abort();
-    const { clock } = this.#parts;
+    const { clock } = this.#surroundings;
     const limit = sharedController();
     const released = Promise.allSettled(
       [...this.#tenures.values()].map((tenure) => tenure.abandon(limit.signal)),
@@ -236,11 +232,10 @@ export class Holdings {
   }
 
   #check(tenure: Tenure): void {
-    const check = this.#guard(tenure.read()).finally(() => this.#running.delete(check));
-    this.#running.add(check);
+    this.#run(tenure.read());
   }
 
-  /** From the taking of a lease to its release. Never rejects. */
+  /** From the take of a lease to its release. Never rejects. */
   async #serve(tenure: Tenure): Promise<void> {
     const over = sharedController();
     const kept = this.#guard(tenure.keep(over.signal));
@@ -252,26 +247,36 @@ export class Holdings {
     await this.#release(tenure);
     this.#counters.set(tenure.shardId, tenure.lease.counter + 1);
     this.#tenures.delete(tenure.shardId);
-    this.#parts.news();
+    this.#parts.lookAgain();
   }
 
   async #release(tenure: Tenure): Promise<void> {
     const { signal } = this.#killed;
-    const work = { service: "dynamodb", operation: "release", who: tenure.shardId } as const;
+    const { shardId } = tenure;
+    const call = { service: "dynamodb", operation: "release", shardId } as const;
     const release = async () => {
-      // Trust ran out while the table did not answer: the release was given up, and nothing works again.
+      // False when trust ran out while DynamoDB did not respond: that is no recovery.
       if (!(await tenure.release(signal))) tenure.lost.throwIfAborted();
     };
     const released = underAny([signal, tenure.lost], (over) =>
-      persist(work, release, this.#parts, over, RELEASE_PAUSE_MS),
+      retryUntil(call, release, this.#surroundings, over, RELEASE_PAUSE_MS),
     );
     await this.#guard(released);
   }
 
-  /** A consumer that returned without cause would return again at once: let others try first. */
+  /** A consumer that returned without cause would do so again at once: other workers go first. */
   #rest(shardId: string): void {
-    const { clock, failoverTimeMillis } = this.#parts;
-    this.#restingUntilMs.set(shardId, clock.monotonicMs() + failoverTimeMillis);
+    const { clock, settings } = this.#surroundings;
+    this.#restingUntilMs.set(shardId, clock.monotonicMs() + settings.failoverTimeMillis);
+  }
+
+  /** Registers work in the background, for `ended` to wait for. */
+  #run(work: Promise<unknown>, finished: () => void = () => {}): void {
+    const running = this.#guard(work).finally(() => {
+      finished();
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
   }
 
   async #guard(work: Promise<unknown>): Promise<void> {
@@ -283,12 +288,14 @@ export class Holdings {
   }
 
   #tenureParts(): TenureParts {
+    const { reportsThroughput, duplicateFound, lookAgain } = this.#parts;
     return {
-      ...this.#parts,
-      leasesAdded: this.#parts.news,
+      reportsThroughput,
+      duplicateFound,
+      leasesAdded: lookAgain,
       shardEnded: (shardId) => {
         for (const tenure of this.#tenures.values()) {
-          if (tenure.lease.parentShardIds.includes(shardId)) tenure.ring();
+          if (tenure.lease.parentShardIds.includes(shardId)) tenure.parentMayHaveEnded();
         }
       },
     };

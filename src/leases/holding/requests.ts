@@ -1,40 +1,38 @@
-// The leases that this worker has asked live peers for (handover.ts), and those among them that may have been handed over
-// without our having heard of it.
+// The leases that this worker has requested from live workers (handover.ts), and those among them
+// that may have been handed over without this worker knowing.
 
-import type { Clock } from "../../clock.ts";
 import { within } from "../../signals.ts";
 import type { Lease } from "../lease.ts";
-import { persist, RELEASE_PAUSE_MS } from "../persist.ts";
-import type { Trouble } from "../trouble.ts";
-import { askFor, type Outcome, type RequestParts, withdraw } from "./handover.ts";
+import { RELEASE_PAUSE_MS, retryUntil } from "../retryUntil.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { type Granted, requestLease, withdraw } from "./handover.ts";
 
-export interface RequestsParts extends RequestParts {
-  readonly clock: Clock;
-  readonly trouble: Trouble;
-  readonly random: () => number;
-  /** Nothing is asked for any more, and what was is withdrawn. */
+export interface RequestsSignals {
+  /** Nothing more is requested, and open requests are withdrawn. */
   readonly stopping: AbortSignal;
   /** Nothing is waited for any more. */
   readonly killed: AbortSignal;
 }
 
 export class Requests {
-  readonly #parts: RequestsParts;
-  /** Asked for and not given yet. */
+  readonly #surroundings: Surroundings;
+  readonly #signals: RequestsSignals;
+  /** Shards requested and neither granted nor withdrawn yet. */
   readonly #open = new Set<string>();
-  /** Asked for, and until when they may be given. */
+  /** Until when (monotonic) each requested lease may still be handed over. */
   readonly #expectedUntilMs = new Map<string, number>();
 
-  constructor(parts: RequestsParts) {
-    this.#parts = parts;
+  constructor(surroundings: Surroundings, signals: RequestsSignals) {
+    this.#surroundings = surroundings;
+    this.#signals = signals;
   }
 
-  /** Shards that their owners were asked for. */
+  /** Shards requested from their owners. */
   get shardIds(): ReadonlySet<string> {
     return this.#open;
   }
 
-  /** Shards that may have been handed over to us without our having heard of it. */
+  /** Shards that may have been handed over to this worker without its knowing. */
   expected(nowMs: number): ReadonlySet<string> {
     for (const [shardId, untilMs] of this.#expectedUntilMs) {
       if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
@@ -42,55 +40,61 @@ export class Requests {
     return new Set(this.#expectedUntilMs.keys());
   }
 
-  /** The lease is ours: it is not expected any more. */
+  /** The lease is ours, so it is no longer expected. */
   taken(shardId: string): void {
     this.#expectedUntilMs.delete(shardId);
   }
 
-  /** @returns the row to take up when it is given, or its owner does not hear; `undefined` when it is not to be had. */
-  async ask(lease: Lease): Promise<Outcome | undefined> {
+  /**
+   * Requests a lease. Call `close` when the result has been processed.
+   *
+   * @returns the lease when it was handed over or its owner does not understand requests;
+   *   `undefined` when it cannot be had.
+   */
+  async request(lease: Lease): Promise<Granted | undefined> {
     const { shardId } = lease;
-    const { clock, failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = this.#parts;
+    const { clock, settings } = this.#surroundings;
+    const { failoverTimeMillis, gracefulLeaseHandoffTimeoutMillis } = settings;
     this.#open.add(shardId);
     this.#expectedUntilMs.set(
       shardId,
       clock.monotonicMs() + gracefulLeaseHandoffTimeoutMillis + 2 * failoverTimeMillis,
     );
-    return (await this.#answerTo(lease)) ?? (await this.#withdraw(lease));
+    return (await this.#requestOnce(lease)) ?? (await this.#withdraw(lease));
   }
 
-  /** What was asked for has been settled. */
-  settled(shardId: string): void {
+  close(shardId: string): void {
     this.#open.delete(shardId);
   }
 
-  /** What comes of asking for a lease; `undefined` when nothing does, or we are to stop. */
-  async #answerTo(lease: Lease): Promise<Outcome | undefined> {
-    const { stopping, trouble } = this.#parts;
-    const work = { service: "dynamodb", operation: "ask for a lease", who: "" } as const;
+  async #requestOnce(lease: Lease): Promise<Granted | undefined> {
+    const { failures } = this.#surroundings;
+    const { stopping } = this.#signals;
+    const call = { service: "dynamodb", operation: "ask for a lease" } as const;
     try {
-      const outcome = await askFor(lease, this.#parts, stopping);
-      trouble.recovered(work);
-      // What was handed over is ours, and has to be released.
-      return stopping.aborted && outcome?.how !== "handedOver" ? undefined : outcome;
+      const granted = await requestLease(lease, this.#surroundings, stopping);
+      failures.recovered(call);
+      // A lease that was handed over is ours even during a stop, and must be released.
+      return stopping.aborted && granted?.how !== "handedOver" ? undefined : granted;
     } catch (error) {
-      // Once: the next look at all leases sees what became of it.
-      trouble.failed(work, error, 0);
-      trouble.gaveUp(work);
+      // There is no retry: the next scan shows the result of the request.
+      failures.failed(call, error, 0);
+      failures.gaveUp(call);
       return undefined;
     }
   }
 
   /**
-   * Whoever was asked need not hand the lease over any more; if he has done so meanwhile, it is ours. Tried for as long as
-   * others would take a lease that was given to us for a live one.
+   * Withdraws the request. If the owner has handed the lease over in the meantime, the lease is
+   * ours. This is tried for one failover time: after that, other workers consider a lease that was
+   * given to us as expired.
    */
-  #withdraw({ shardId }: Lease): Promise<Outcome | undefined> {
-    const { table, workerId, clock, failoverTimeMillis, killed } = this.#parts;
-    const work = { service: "dynamodb", operation: "withdraw a request", who: shardId } as const;
-    return within(failoverTimeMillis, clock, killed, (signal) => {
+  #withdraw({ shardId }: Lease): Promise<Granted | undefined> {
+    const { table, workerId, clock, settings } = this.#surroundings;
+    const call = { service: "dynamodb", operation: "withdraw a request", shardId } as const;
+    return within(settings.failoverTimeMillis, clock, this.#signals.killed, (signal) => {
       const attempt = () => withdraw(shardId, table, workerId, signal);
-      return persist(work, attempt, this.#parts, signal, RELEASE_PAUSE_MS);
+      return retryUntil(call, attempt, this.#surroundings, signal, RELEASE_PAUSE_MS);
     });
   }
 }

@@ -1,22 +1,25 @@
-// Takes one lease, and makes sure of it when the answer did not come.
+// Takes one lease, and finds out whether the take succeeded when no response came.
 
 import type { Clock } from "../../clock.ts";
 import { actualOwner, type Lease } from "../lease.ts";
 import { type LeaseTable, LeaseTableError } from "../table.ts";
 
 export interface Taken {
-  /** The row as it is now. */
+  /** The row after the take. */
   readonly lease: Lease;
-  /** Monotonic time at which the write began: trust counts from here. */
+  /** Monotonic time at which the write began: the lease is trusted from then on. */
   readonly takenMs: number;
 }
 
-/** Each raises the counter: a write without an answer is made sure of by another. */
+/**
+ * The number of writes in one take. Each raises the counter: a write without a response is followed
+ * by another one.
+ */
 export const WRITES_TO_TAKE = 2;
 
 /**
- * @returns `undefined` when somebody was faster.
- * @throws LeaseTableError: `unavailable` when the outcome could not be learned, else nothing was written.
+ * @returns `undefined` when another worker was faster.
+ * @throws LeaseTableError `unavailable` when the result is unknown; otherwise nothing was written.
  */
 export async function takeLease(
   lease: Lease,
@@ -28,8 +31,8 @@ export async function takeLease(
   try {
     return await write(lease, workerId, table, clock, signal);
   } catch (error) {
-    if (!(error instanceof LeaseTableError) || error.trouble !== "unavailable") throw error;
-    const again = await takeUp(lease, workerId, lease.counter + 1, table, clock, signal).catch(
+    if (!(error instanceof LeaseTableError) || error.reason !== "unavailable") throw error;
+    const again = await confirmTake(lease, workerId, lease.counter + 1, table, clock, signal).catch(
       () => undefined,
     );
     if (!again) throw error;
@@ -38,12 +41,12 @@ export async function takeLease(
 }
 
 /**
- * What became of a take without an answer: the lease is taken up if it came through.
+ * Finds out whether a take without a response succeeded. If it did, the lease is taken once more.
  *
- * @param highest counter that a write of ours can have given it.
- * @returns `undefined` when it did not, or somebody has taken the lease since.
+ * @param highest the highest counter that a write of ours can have given it.
+ * @returns `undefined` when it did not succeed, or another worker has taken the lease since.
  */
-export async function takeUp(
+export async function confirmTake(
   { shardId }: Lease,
   workerId: string,
   highest: number,
@@ -53,8 +56,9 @@ export async function takeUp(
 ): Promise<Taken | undefined> {
   const found = await table.read(shardId, signal);
   if (!found || actualOwner(found) !== workerId || found.counter > highest) return undefined;
-  // But since when? It may be an earlier write of ours that came through late, and not this one: then others have watched
-  // the counter stand still for longer than we think. Only a write of now is a beginning of trust.
+  // The row is ours, but since when? An earlier write of ours may have succeeded late: then other
+  // workers have seen the counter unchanged for longer than we think. Only a new write is a safe
+  // start of trust.
   return write(found, workerId, table, clock, signal);
 }
 

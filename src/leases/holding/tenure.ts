@@ -1,65 +1,61 @@
-// One tenure of a lease: what the consumer sees as HeldLease, and the renewals behind it. Trust ends before the lease
-// does: on the monotonic clock, asked by every write and every `trusted`, so that the first code that runs after
-// a stopped process learns the truth, whether or not a timer has fired.
+// One tenure of a lease, which the consumer sees as HeldLease. It decides for how long the lease is
+// trusted; renewals.ts keeps it, handoverDeadline.ts limits a handover.
+//
+// Trust ends before the lease expires. It is checked on the monotonic clock by every write and
+// every read of `trusted`, so the first code that runs after a suspended process gets the right
+// answer, whether or not a timer has fired.
 
-import { underAny } from "../../anySignal.ts";
-import { Bell } from "../../bell.ts";
-import type { Clock } from "../../clock.ts";
-import type { Emit } from "../../events.ts";
 import { formatPosition, type Position } from "../../model/position.ts";
 import type { ChildShard } from "../../model/shard.ts";
-import { anyAborted, sharedController } from "../../signals.ts";
-import { Throughput } from "../decisions/throughput.ts";
+import { sharedController, underAny } from "../../signals.ts";
+import { WakeUp } from "../../wakeUp.ts";
 import { renewalIntervalMs, trustedUntilMs } from "../decisions/trust.ts";
 import type { HeldLease, LeaseFacts } from "../heldLease.ts";
-import { hasEnded, type Lease, nextOwner, standsInTheWay } from "../lease.ts";
-import { persist } from "../persist.ts";
-import type { LeaseTable } from "../table.ts";
-import type { Trouble } from "../trouble.ts";
+import { blocksChildren, hasEnded, type Lease, nextOwner } from "../lease.ts";
+import { retryUntil } from "../retryUntil.ts";
+import type { Surroundings } from "../surroundings.ts";
 import { addChildLeases } from "./childLeases.ts";
-import { answered, giveAway, owesAnswer } from "./handover.ts";
+import { acknowledged, awaitsAcknowledgement, releaseOrHandOver } from "./handover.ts";
+import { HandoverDeadline } from "./handoverDeadline.ts";
 import { HeldRow, type RowLost, type RowWrite } from "./heldRow.ts";
+import { Renewals } from "./renewals.ts";
 import { storeCheckpoint } from "./storeCheckpoint.ts";
 
 export interface TenureParts {
-  readonly table: LeaseTable;
-  readonly workerId: string;
-  readonly failoverTimeMillis: number;
-  /** How long a consumer may take to finish when its lease is wanted elsewhere. */
-  readonly gracefulLeaseHandoffTimeoutMillis: number;
-  /** Whether renewals say what the shard brings. */
-  readonly tellsThroughput: () => boolean;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly trouble: Trouble;
-  readonly random: () => number;
+  /** Whether renewals store the throughput of the shard. */
+  readonly reportsThroughput: () => boolean;
   /** SHARD_END was stored for this shard. */
   readonly shardEnded: (shardId: string) => void;
-  /** There are new leases to be taken. */
+  /** New leases were created. */
   readonly leasesAdded: () => void;
-  /** Somebody renews this lease under our name. */
+  /** Another live process renews this lease under our worker id. */
   readonly duplicateFound: (shardId: string) => void;
 }
 
 export class Tenure implements HeldLease {
   readonly shardId: string;
+  readonly #surroundings: Surroundings;
   readonly #parts: TenureParts;
   readonly #row: HeldRow;
+  readonly #renewals: Renewals;
+  readonly #deadline: HandoverDeadline;
   readonly #lost = sharedController();
   readonly #stop = sharedController();
-  /** Aborted when the lease is wanted elsewhere. */
-  readonly #handover = sharedController();
-  readonly #parentNews = new Bell();
-  /** A renewal is due now. */
-  readonly #renewNow = new Bell();
-  readonly #throughput = new Throughput();
+  readonly #parentWakeUp = new WakeUp();
   #isReleasing = false;
 
   /** @param takenMs monotonic time at which the write began that made the lease ours. */
-  constructor(lease: Lease, takenMs: number, parts: TenureParts) {
+  constructor(lease: Lease, takenMs: number, surroundings: Surroundings, parts: TenureParts) {
     this.shardId = lease.shardId;
-    this.#row = new HeldRow(lease, takenMs, parts);
+    this.#row = new HeldRow(lease, takenMs, surroundings);
+    this.#surroundings = surroundings;
     this.#parts = parts;
+    this.#deadline = new HandoverDeadline(surroundings.settings.gracefulLeaseHandoffTimeoutMillis);
+    this.#renewals = new Renewals(surroundings, {
+      row: this.#row,
+      write: (change, signal) => this.#untilLost("renew", () => this.#guarded(change), signal),
+      reportsThroughput: parts.reportsThroughput,
+    });
   }
 
   get lost(): AbortSignal {
@@ -77,12 +73,18 @@ export class Tenure implements HeldLease {
 
   get trusted(): boolean {
     if (this.lost.aborted) return false;
-    const nowMs = this.#parts.clock.monotonicMs();
+    const { clock, settings } = this.#surroundings;
+    const nowMs = clock.monotonicMs();
     if (nowMs < this.trustedUntilMs) return true;
     this.lose(
-      `it could not be renewed for ${Math.round(nowMs - this.#row.writtenMs)} ms; failoverTimeMillis is ${this.#parts.failoverTimeMillis}`,
+      `it could not be renewed for ${Math.round(nowMs - this.#row.writtenMs)} ms; failoverTimeMillis is ${settings.failoverTimeMillis}`,
     );
     return false;
+  }
+
+  /** Monotonic time at which trust runs out, unless the lease is lost or renewed before. */
+  get trustedUntilMs(): number {
+    return trustedUntilMs(this.#row.writtenMs, this.#surroundings.settings.failoverTimeMillis);
   }
 
   requestStop(): void {
@@ -90,58 +92,66 @@ export class Tenure implements HeldLease {
   }
 
   delivered(bytes: number): void {
-    this.#throughput.add(bytes);
+    this.#renewals.delivered(bytes);
   }
 
-  /** True from the moment when this worker knows that the lease is wanted elsewhere. */
+  /** True from the moment when this worker knows that another one requested the lease. */
   get isHandingOver(): boolean {
-    return this.#handover.signal.aborted;
+    return this.#deadline.isRequested;
   }
 
-  /** True from the moment when it is being given up: that it is another's now is no news. */
+  /** True from the moment when the release begins: from then on another owner is expected. */
   get isReleasing(): boolean {
     return this.#isReleasing;
   }
 
-  /** The lease is not ours any more; nothing is written after. */
+  /** The lease is no longer ours; nothing is written after this. */
   lose(reason: string): void {
     if (this.lost.aborted) return;
     this.#lost.abort(new Error(`the lease of ${this.shardId} was lost: ${reason}`));
-    this.#parts.emit({ type: "leaseLost", shardId: this.shardId, reason });
+    this.#surroundings.emit({ type: "leaseLost", shardId: this.shardId, reason });
   }
 
-  /** Keeps the lease until `over` is aborted or it is lost. */
+  /** Keeps the lease until `over` is aborted or the lease is lost. */
   async keep(over: AbortSignal): Promise<void> {
     await underAny([over, this.lost], async (ended) => {
-      await Promise.all([this.#renewals(ended), this.#watch(ended), this.#limitHandover(ended)]);
+      await Promise.all([
+        this.#renewals.run(ended),
+        this.#loseOnTime(ended),
+        this.#enforceDeadline(ended),
+      ]);
     });
   }
 
   /**
-   * Gives the lease up, to whoever waits for it or so that others may take it now.
+   * Gives the lease to the worker that requested it, or to nobody so that any worker may take it.
    *
-   * @returns false when it was lost before: then nothing is written.
+   * @returns false when the lease was lost before: then nothing is written.
    */
   async release(signal: AbortSignal): Promise<boolean> {
     this.#isReleasing = true;
-    return this.#row.inLine(async () => {
+    return this.#row.inQueue(async () => {
       if (!this.trusted) return false;
       await this.#releaseRow(signal);
       return true;
     });
   }
 
-  /** Ends the tenure whatever the consumer does, and still tries to release the lease until the signal is aborted. */
+  /**
+   * Ends the tenure without waiting for the consumer, and tries to release the lease until the
+   * signal is aborted.
+   */
   async abandon(signal: AbortSignal): Promise<void> {
     if (!this.trusted) return;
     this.#lost.abort(new Error(`the lease of ${this.shardId} was given up: an immediate stop`));
-    // Nobody writes after this, and the counter guards the row; so it may be released although trust is gone.
-    await this.#row.inLine(() => this.#releaseRow(signal));
+    // The consumer writes nothing after this, and the counter guards the row. So the row may be
+    // released although the lease is no longer trusted.
+    await this.#row.inQueue(() => this.#releaseRow(signal));
   }
 
   async read(): Promise<LeaseFacts | undefined> {
     const found = await this.#untilLost("read lease", () =>
-      this.#row.inLine(() => this.#row.look(this.lost)),
+      this.#row.inQueue(() => this.#row.readAgain(this.lost)),
     );
     if (found && found.why !== "ours") await this.#loseRow(found);
     this.#noticeHandover();
@@ -151,11 +161,11 @@ export class Tenure implements HeldLease {
   }
 
   async parentsEnded(): Promise<boolean> {
-    this.#parentNews.clear();
+    this.#parentWakeUp.clear();
     for (const parent of this.lease.parentShardIds) {
       const ended = await this.#untilLost("read lease", async () => {
-        const lease = await this.#parts.table.read(parent, this.lost);
-        return !standsInTheWay(lease);
+        const lease = await this.#surroundings.table.read(parent, this.lost);
+        return !blocksChildren(lease);
       });
       if (!ended) return false;
     }
@@ -163,30 +173,32 @@ export class Tenure implements HeldLease {
   }
 
   async parentsChanged(pollMs: number): Promise<void> {
-    await this.#parentNews.sleep(this.#parts.clock, pollMs, this.lost, this.stopRequested);
+    const { clock } = this.#surroundings;
+    await this.#parentWakeUp.sleep(clock, pollMs, this.lost, this.stopRequested);
   }
 
   /** A parent of this shard may have ended. */
-  ring(): void {
-    this.#parentNews.ring();
+  parentMayHaveEnded(): void {
+    this.#parentWakeUp.trigger();
   }
 
   async checkpoint(position: Position): Promise<"stored" | "lost"> {
+    const { table } = this.#surroundings;
     const write: RowWrite = {
-      write: (lease, signal) => this.#parts.table.checkpoint(lease, position, signal),
+      write: (lease, signal) => table.checkpoint(lease, position, signal),
       after: (lease) => ({
-        ...answered(lease),
+        ...acknowledged(lease),
         checkpoint: position,
         ownerSwitchesSinceCheckpoint: 0,
       }),
     };
-    const result = await storeCheckpoint(this, () => this.#guarded(write), this.#parts);
+    const result = await storeCheckpoint(this, () => this.#guarded(write), this.#surroundings);
     if (result === "stored" && hasEnded(this.lease)) this.#parts.shardEnded(this.shardId);
     return result;
   }
 
   async addChildren(children: readonly ChildShard[]): Promise<"added" | "later" | "lost"> {
-    const { table, emit, leasesAdded } = this.#parts;
+    const { table, emit } = this.#surroundings;
     if (!this.trusted) return "lost";
     const result = await this.#untilLost("add children", () =>
       addChildLeases(
@@ -198,73 +210,39 @@ export class Tenure implements HeldLease {
         this.lost,
       ),
     );
-    if (result === "added") leasesAdded();
+    if (result === "added") this.#parts.leasesAdded();
     if (typeof result === "object") this.lose(result.lost);
     return this.trusted && typeof result === "string" ? result : "lost";
   }
 
-  async #renewals(ended: AbortSignal): Promise<void> {
-    const { clock, table, emit, failoverTimeMillis, random } = this.#parts;
-    const intervalMs = renewalIntervalMs(failoverTimeMillis);
-    // Leases that were taken together need not be renewed together ever after: a partition takes 1,000 writes a second.
-    let dueMs = intervalMs * random();
-    const renewal: RowWrite = {
-      write: (lease, signal) => table.renew(lease, signal, this.#throughputToTell()),
-      after: answered,
-    };
-    while (!ended.aborted) {
-      // A checkpoint is a renewal too: the next one is due an interval after the last write of any kind.
-      const waitMs = this.#row.writtenMs + dueMs - clock.monotonicMs();
-      if (waitMs > 0 && !owesAnswer(this.lease)) {
-        await this.#renewNow.sleep(clock, waitMs, ended);
-        this.#renewNow.clear();
-        continue;
-      }
-      const result = await this.#untilLost("renew", () => this.#guarded(renewal), ended);
-      dueMs = intervalMs;
-      if (result === "written") emit({ type: "leaseRenewed", shardId: this.shardId });
-    }
-  }
-
-  #throughputToTell(): number | undefined {
-    if (!this.#parts.tellsThroughput()) return undefined;
-    return this.#throughput.average(this.#parts.clock.monotonicMs());
-  }
-
-  /** The row may have told that the lease is wanted elsewhere: then the consumer is asked to finish. */
+  /** Asks the consumer to finish when the row shows that another worker requested the lease. */
   #noticeHandover(): void {
+    const { emit, workerId } = this.#surroundings;
     const to = nextOwner(this.lease);
-    if (to === undefined || to === this.#parts.workerId || this.isHandingOver || !this.trusted) {
-      return;
-    }
-    this.#parts.emit({ type: "handoverRequested", shardId: this.shardId, to });
-    this.#handover.abort();
+    if (to === undefined || to === workerId || this.isHandingOver || !this.trusted) return;
+    emit({ type: "handoverRequested", shardId: this.shardId, to });
+    this.#deadline.start();
     this.#stop.abort();
-    if (owesAnswer(this.lease)) this.#renewNow.ring();
+    if (awaitsAcknowledgement(this.lease)) this.#renewals.acknowledgeNow();
   }
 
-  /** A consumer that does not finish in time goes without its lease. */
-  async #limitHandover(ended: AbortSignal): Promise<void> {
-    const { clock, gracefulLeaseHandoffTimeoutMillis: limitMs } = this.#parts;
-    await anyAborted(this.#handover.signal, ended);
-    await clock.sleep(limitMs, ended);
-    if (ended.aborted || !this.trusted) return;
-    this.lose(`worker "${nextOwner(this.lease)}" waits for it, and its child took ${limitMs} ms`);
-    const release = this.#row.inLine(() => this.#releaseRow(new AbortController().signal));
-    // What cannot be handed over now expires.
+  /** A consumer that does not finish in time loses its lease. */
+  async #enforceDeadline(ended: AbortSignal): Promise<void> {
+    if (!(await this.#deadline.isMissed(this.#surroundings.clock, ended)) || !this.trusted) return;
+    this.lose(
+      `worker "${nextOwner(this.lease)}" waits for it, and its child took longer than ${this.#deadline.limitMs} ms`,
+    );
+    const release = this.#row.inQueue(() => this.#releaseRow(new AbortController().signal));
+    // A lease that cannot be handed over now expires.
     await release.catch(() => undefined);
   }
 
-  /** Fires `lost` on time when nobody asks. */
-  async #watch(ended: AbortSignal): Promise<void> {
+  /** Aborts `lost` when trust runs out, even if nobody reads `trusted`. */
+  async #loseOnTime(ended: AbortSignal): Promise<void> {
+    const { clock } = this.#surroundings;
     while (!ended.aborted && this.trusted) {
-      await this.#parts.clock.sleep(this.trustedUntilMs - this.#parts.clock.monotonicMs(), ended);
+      await clock.sleep(this.trustedUntilMs - clock.monotonicMs(), ended);
     }
-  }
-
-  /** Monotonic time at which trust runs out, unless the lease is lost or renewed before. */
-  get trustedUntilMs(): number {
-    return trustedUntilMs(this.#row.writtenMs, this.#parts.failoverTimeMillis);
   }
 
   async #untilLost<T>(
@@ -272,14 +250,15 @@ export class Tenure implements HeldLease {
     attempt: () => Promise<T>,
     signal: AbortSignal = this.lost,
   ): Promise<T | undefined> {
-    const work = { service: "dynamodb", operation, who: this.shardId } as const;
-    // No wait is longer than a renewal interval: a lease that could be kept must not be lost to a long nap.
-    const capMs = renewalIntervalMs(this.#parts.failoverTimeMillis);
-    return persist(work, attempt, this.#parts, signal, capMs);
+    const { settings } = this.#surroundings;
+    const call = { service: "dynamodb", operation, shardId: this.shardId } as const;
+    // A longer wait between two attempts could lose a lease that a third attempt would have kept.
+    const capMs = renewalIntervalMs(settings.failoverTimeMillis);
+    return retryUntil(call, attempt, this.#surroundings, signal, capMs);
   }
 
   #guarded(write: RowWrite): Promise<"written" | "lost"> {
-    return this.#row.inLine(async () => {
+    return this.#row.inQueue(async () => {
       if (!this.trusted) return "lost";
       const result = await this.#row.write(write, this.lost);
       if (result !== "written") await this.#loseRow(result);
@@ -289,8 +268,8 @@ export class Tenure implements HeldLease {
   }
 
   async #releaseRow(signal: AbortSignal): Promise<void> {
-    const { table, workerId, emit } = this.#parts;
-    const result = await this.#row.write(giveAway(table, workerId), signal);
+    const { table, workerId, emit } = this.#surroundings;
+    const result = await this.#row.write(releaseOrHandOver(table, workerId), signal);
     if (result !== "written" && result.why !== "released") {
       await this.#loseRow(result);
       return;
@@ -301,13 +280,13 @@ export class Tenure implements HeldLease {
   }
 
   async #loseRow(lost: RowLost): Promise<void> {
-    const { workerId, duplicateFound } = this.#parts;
+    const { table, workerId } = this.#surroundings;
     if (lost.why === "duplicate") {
-      duplicateFound(this.shardId);
+      this.#parts.duplicateFound(this.shardId);
       this.lose(`another process renews it under our workerId "${workerId}"`);
     } else if (lost.why === "deleted" && this.trusted && !hasEnded(this.lease)) {
-      // No other worker can have finished the shard: a person deleted the row, and only we know what was in it.
-      const { table } = this.#parts;
+      // Cleanup deletes only finished leases, so an operator deleted this row. Only this worker
+      // knows its content.
       await this.#untilLost("put lease back", () => table.putBack(this.lease, this.lost));
       this.lose(`${lost.reason}; it is put back at ${formatPosition(this.lease.checkpoint)}`);
     } else {

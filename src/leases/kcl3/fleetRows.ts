@@ -1,43 +1,22 @@
-// What the workers of a KCL 3.x fleet write down beside the leases, in tables of their own (3.0 to 3.4) or in the lease
-// table (3.5): who leads, which version the fleet speaks, who is alive. Reading is lenient: a row that says less than
-// expected is no row.
+// How the workers of a KCL 3.x fleet store what they share beside the leases, in tables of their
+// own (3.0 to 3.4) or in the lease table (3.5). Parsing is lenient: a row that lacks an expected
+// attribute is ignored.
 
+import type { FleetRow } from "../fleetRow.ts";
 import type { Item } from "../table/dynamoItem.ts";
 
-export type FleetRow =
-  /** The leader's lock: a heartbeat every 30 s gives it a new `version`. */
-  | {
-      readonly type: "leader";
-      readonly workerId: string;
-      readonly version: string;
-      readonly leaseDurationMs: number;
-    }
-  /** `CLIENT_VERSION_3X` and the like. */
-  | { readonly type: "clientVersion"; readonly clientVersion: string }
-  /** How far the move into one table has come: `TABLE_MIGRATION_STATUS_…`. */
-  | { readonly type: "tableMigration"; readonly status: string }
-  /** A worker reports every 30 s. */
-  | {
-      readonly type: "worker";
-      readonly workerId: string;
-      /** By its own clock, in seconds since 1970. */
-      readonly updatedS: number;
-      /** A worker of this program, not of Java. */
-      readonly ours: boolean;
-    };
-
-/** As Java names the rows. */
+/** Java's keys for the rows. */
 export const KEYS = {
   leader: "Leader",
   clientVersion: "Migration3.0",
   tableMigration: "TableMigration3.5",
 } as const;
 
-/** In `properties`, which Java keeps and does not use: tells our rows from Java's. */
+/** Marks our rows, in the attribute `properties`, which Java preserves and does not use. */
 export const OUR_MARK = "kinesis-multilang";
 
-/** @param key the row's key, whatever the table calls it. */
-export function fleetRow(key: string, item: Item): FleetRow | undefined {
+/** @param key the row's key; the name of the key attribute differs from table to table. */
+export function parseFleetRow(key: string, item: Item): FleetRow | undefined {
   switch (key) {
     case KEYS.leader: {
       const workerId = item["ownerName"]?.S;

@@ -1,19 +1,22 @@
-// What this worker knows of a KCL 3.x fleet, from watching its rows, and what follows from it.
+// What this worker knows about a KCL 3.x fleet from observing its rows, and what follows from it.
 //
-// Mode:   the fleet's version decides. Without one, or in the states before and after an upgrade, leases are shared as in
-//         KCL 2.x. In the 3.x states the leader, a Java worker, assigns them, and nobody takes any.
-// Alive:  a Java worker lives whose row was renewed lately, by its clock and ours or as seen by us; or whose lock was. Only
-//         Java workers lead: we never take the lock. So while none is alive, our workers share the leases among
-//         themselves, and give way when one comes back. Should we be wrong, because clocks disagree or a report is late, two
-//         deciders contradict each other for a while; the counter fences them, so that costs moves and no records.
+// Mode:   the fleet's version decides. Without a version, or in the states before and after an
+//         upgrade, leases are shared as in KCL 2.x. In the 3.x states the leader, a Java worker,
+//         assigns them, and no worker takes any itself.
+// Alive:  a Java worker is alive when its report or its lock was renewed recently, by its clock and
+//         ours, or as observed by us. Only Java workers lead: this daemon never takes the lock. So
+//         while no Java worker is alive, our workers share the leases among themselves, and stop
+//         doing so when one returns. If that decision is wrong, because clocks differ or a report
+//         is late, two deciders contradict each other for a while. The counter fences them, so this
+//         costs lease moves and no records.
 
 import { UserError } from "../../model/errors.ts";
 import { counted } from "../../plural.ts";
-import type { FleetRow } from "./fleetRows.ts";
+import type { FleetRow } from "../fleetRow.ts";
 
 export interface Watched<Row> {
   readonly row: Row;
-  /** Monotonic time at which its news was last seen to change; `undefined` = never seen to change. */
+  /** Monotonic time at which it was last seen to change; `undefined` when it was never. */
   readonly changedMs: number | undefined;
   /** Monotonic time at which it was first seen. */
   readonly sinceMs: number;
@@ -33,20 +36,26 @@ export const NO_FLEET: FleetView = {
   workers: new Map(),
 };
 
-/** How leases come to workers: taken by each as in KCL 2.x, or assigned by the leader of a 3.x fleet, if there is one. */
+/**
+ * Whether each worker takes leases itself, as in KCL 2.x, or the leader of a 3.x fleet assigns
+ * them.
+ */
 export interface FleetMode {
   readonly version: "2x" | "3x";
-  /** A Java worker is alive that leads or will. */
+  /** A Java worker is alive, which leads or will lead. */
   readonly led: boolean;
 }
 
-/** Java's reporting period, which no worker tells; two of them make a worker dead for the leader, too. */
+/**
+ * Java's default reporting period; reports do not contain it. The leader also considers a worker
+ * dead after two periods.
+ */
 const REPORT_MS = 30_000;
 const FRESH_MS = 2 * REPORT_MS;
-/** Between a worker's report and our next look at it. */
+/** Between a worker's report and the time when we read it. */
 const LOOK_MARGIN_MS = 15_000;
-/** Two heartbeats of the lock. */
-const HEARTBEATS_MS = 60_000;
+/** Two renewals of the lock. */
+const LOCK_RENEWALS_MS = 60_000;
 
 const AS_2X: ReadonlySet<string> = new Set(["CLIENT_VERSION_UPGRADE_FROM_2X", "CLIENT_VERSION_2X"]);
 const AS_3X: ReadonlySet<string> = new Set([
@@ -54,7 +63,7 @@ const AS_3X: ReadonlySet<string> = new Set([
   "CLIENT_VERSION_3X",
 ]);
 
-/** @param rows all that there are now. */
+/** @param rows all rows that exist now. */
 export function watch(before: FleetView, rows: readonly FleetRow[], nowMs: number): FleetView {
   const leader = rows.find((row) => row.type === "leader");
   const known = new Map([...before.workers.values()].map((seen) => [seen.row.workerId, seen]));
@@ -75,20 +84,20 @@ export function watch(before: FleetView, rows: readonly FleetRow[], nowMs: numbe
 
 /**
  * @param now wall-clock time in milliseconds since 1970.
- * @throws UserError for a version that we do not know: whatever we did could be wrong.
+ * @throws UserError for an unknown version, for which no behaviour is known to be right.
  */
 export function modeOf(view: FleetView, nowMs: number, now: number): FleetMode {
   const { clientVersion } = view;
   if (clientVersion === undefined || AS_2X.has(clientVersion)) return { version: "2x", led: false };
   if (!AS_3X.has(clientVersion)) {
     throw new UserError(
-      `The fleet of this application is in the state "${clientVersion}", which this version does not know (it knows ${[...AS_2X, ...AS_3X].join(", ")}). Use a newer version of kinesis-multilang, or stop the workers that wrote it.`,
+      `The fleet of this application is in the state "${clientVersion}", which this version of kinesis-multilang does not know (it knows ${[...AS_2X, ...AS_3X].join(", ")}). Use a newer version, or stop the workers that wrote it.`,
     );
   }
   return { version: "3x", led: isLed(view, nowMs, now) };
 }
 
-/** In words, for the log. */
+/** Describes the fleet for the log. */
 export function describe({ clientVersion, leader, workers }: FleetView): string {
   if (clientVersion === undefined) return "no state of KCL 3.x was found";
   const java = [...workers.values()].filter(({ row }) => !row.ours).length;
@@ -108,18 +117,18 @@ function isLed({ leader, workers }: FleetView, nowMs: number, now: number): bool
     if (changedMs !== undefined && nowMs - changedMs < FRESH_MS + LOOK_MARGIN_MS) return true;
   }
   if (!leader) return false;
-  // Who holds the lock also reports. A lock whose owner's report is old is left from a dead worker.
+  // The holder of the lock also reports. If its report is old, the lock is left from a dead worker.
   const since = leader.changedMs ?? (java.length === 0 ? leader.sinceMs : undefined);
-  return since !== undefined && nowMs - since < HEARTBEATS_MS + LOOK_MARGIN_MS;
+  return since !== undefined && nowMs - since < LOCK_RENEWALS_MS + LOOK_MARGIN_MS;
 }
 
 function seen<Row>(
   before: Watched<Row> | undefined,
   row: Row,
-  news: (row: Row) => unknown,
+  version: (row: Row) => unknown,
   nowMs: number,
 ): Watched<Row> {
   if (!before) return { row, changedMs: undefined, sinceMs: nowMs };
-  const changed = news(before.row) !== news(row);
+  const changed = version(before.row) !== version(row);
   return { row, changedMs: changed ? nowMs : before.changedMs, sinceMs: before.sinceMs };
 }

@@ -1,58 +1,51 @@
-// This worker's part in a KCL 3.x fleet: it finds out what the fleet is, reports that it is alive while a leader may want
-// to know, and says how leases come to it. It never leads, and never writes the fleet's version.
+// This worker's part in a KCL 3.x fleet: it reads the state of the fleet, reports that it is alive
+// while a leader may need the report, and decides whether a leader assigns its leases. It never
+// leads, and never writes the fleet's version.
 
-import type { Clock } from "../../clock.ts";
-import type { Emit } from "../../events.ts";
-import { persist } from "../persist.ts";
-import type { Trouble } from "../trouble.ts";
-import type { FleetRow } from "./fleetRows.ts";
+import { within } from "../../signals.ts";
+import type { FleetRow } from "../fleetRow.ts";
+import { retryUntil } from "../retryUntil.ts";
+import type { Surroundings } from "../surroundings.ts";
 import type { FleetTables, ReportPlace } from "./fleetTables.ts";
 import { describe, type FleetMode, type FleetView, modeOf, NO_FLEET, watch } from "./fleetView.ts";
 
-export interface MembershipParts {
-  readonly tables: FleetTables;
-  readonly workerId: string;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  readonly trouble: Trouble;
-  readonly random: () => number;
-  readonly workerMetricsReporterFreqInMillis: number;
-  /** The mode has changed: look at the leases again. */
-  readonly news: () => void;
-}
-
-/** Java looks at the version once a minute, and at the lock every 30 s. */
+/** Java reads the version once a minute, and the lock every 30 s. */
 const LOOK_MS = 30_000;
-/** Rows in the lease table are read with the leases; tables that are absent may come with an upgrade. */
+/** In these states the fleet keeps its rows in the lease table. */
 const IN_ONE_TABLE: readonly string[] = [
   "TABLE_MIGRATION_STATUS_PENDING",
   "TABLE_MIGRATION_STATUS_COMPLETE",
 ];
 
 export class Membership {
-  readonly #parts: MembershipParts;
-  /** Rows of the fleet's own tables, as last read; `undefined` = no such table. */
+  readonly #surroundings: Surroundings;
+  readonly #tables: FleetTables;
+  readonly #changed: () => void;
+  /** Rows of the fleet's own tables, as last read; `undefined` when there is no such table. */
   #state: readonly FleetRow[] | undefined;
   #metrics: readonly FleetRow[] | undefined;
-  /** Rows that the last scan of the lease table showed. */
+  /** The fleet's rows that the last scan of the lease table showed. */
   #inLeaseTable: readonly FleetRow[] = [];
   #view: FleetView = NO_FLEET;
   #mode: FleetMode | undefined;
   #reportedTo: ReportPlace | undefined;
 
-  constructor(parts: MembershipParts) {
-    this.#parts = parts;
+  /** @param changed the state was read again: another look at the leases is worthwhile. */
+  constructor(surroundings: Surroundings, tables: FleetTables, changed: () => void) {
+    this.#surroundings = surroundings;
+    this.#tables = tables;
+    this.#changed = changed;
   }
 
-  /** How leases come to this worker; as in KCL 2.x until it is known. */
+  /** Whether a leader assigns leases; as in KCL 2.x until it is known. */
   get mode(): FleetMode {
     return this.#mode ?? { version: "2x", led: false };
   }
 
-  /** The first look, before anything is taken. Returns early when the signal is aborted. */
+  /** Reads the fleet's tables; to be called before any lease is taken. Returns early on abort. */
   async look(signal: AbortSignal): Promise<void> {
-    const { tables } = this.#parts;
-    await this.#persist("look for a 3.x fleet", signal, async () => {
+    const tables = this.#tables;
+    await this.#retry("look for a 3.x fleet", signal, async () => {
       [this.#state, this.#metrics] = await Promise.all([
         tables.coordinatorState(signal),
         tables.workerMetrics(signal),
@@ -61,16 +54,17 @@ export class Membership {
   }
 
   /**
-   * What is known by now.
+   * Decides the mode from the rows known now.
    *
-   * @param inLeaseTable what a scan of the lease table has just shown beside the leases; absent: there was none.
-   * @throws UserError when the fleet is in a state that we do not know.
+   * @param inLeaseTable the fleet's rows in a scan of the lease table that was just made; absent
+   *   when there was no scan.
+   * @throws UserError when the fleet is in an unknown state.
    */
-  see(inLeaseTable?: readonly FleetRow[]): FleetMode {
-    // Rows of an earlier scan look old because nobody has looked.
+  update(inLeaseTable?: readonly FleetRow[]): FleetMode {
+    // Rows of an earlier scan would look old only because nobody has scanned since.
     if (!inLeaseTable && this.#inLeaseTable.length > 0) return this.mode;
     this.#inLeaseTable = inLeaseTable ?? [];
-    const { clock, emit } = this.#parts;
+    const { clock, emit } = this.#surroundings;
     const rows = [...(this.#state ?? []), ...(this.#metrics ?? []), ...this.#inLeaseTable];
     const nowMs = clock.monotonicMs();
     this.#view = watch(this.#view, rows, nowMs);
@@ -83,34 +77,34 @@ export class Membership {
     return mode;
   }
 
-  /** Looks at the fleet's tables and reports, until the signal is aborted; then takes the report back. */
+  /** Reads the fleet's tables and reports, until the signal is aborted; then deletes the report. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([this.#looks(signal), this.#reports(signal)]);
     await this.#leave();
   }
 
   async #looks(signal: AbortSignal): Promise<void> {
-    const { clock, news } = this.#parts;
+    const { clock } = this.#surroundings;
     for (;;) {
       await clock.sleep(LOOK_MS, signal);
       if (signal.aborted) return;
       await this.look(signal);
-      news();
+      this.#changed();
     }
   }
 
   async #reports(signal: AbortSignal): Promise<void> {
-    const { clock, workerMetricsReporterFreqInMillis: everyMs } = this.#parts;
-    const { tables, workerId } = this.#parts;
+    const { clock, settings, workerId } = this.#surroundings;
+    const everyMs = settings.workerMetricsReporterFreqInMillis;
     while (!signal.aborted) {
       const place = this.#placeToReport();
       if (place) {
-        await this.#persist("report to the leader", signal, async () => {
-          await tables.report(place, workerId, Math.floor(clock.now() / 1000), signal);
+        await this.#retry("report to the leader", signal, async () => {
+          await this.#tables.report(place, workerId, Math.floor(clock.now() / 1000), signal);
           this.#reportedTo = place;
         });
       }
-      // A fleet that turns to 3.x, or a first scan, should not have to wait for a report.
+      // When the fleet changes to 3.x, or the first scan shows that it is, the report follows soon.
       await clock.sleep(place ? everyMs : Math.min(everyMs, UNREPORTED_MS), signal);
     }
   }
@@ -121,33 +115,33 @@ export class Membership {
     return this.#metrics !== undefined && !moved ? "workerMetricsTable" : "leaseTable";
   }
 
-  /** The leader goes by reports for a minute: without ours it assigns nothing to a worker that has gone. */
+  /**
+   * Deletes the report. The leader considers a report valid for a minute: without it, the leader
+   * assigns nothing to this worker after its end.
+   */
   async #leave(): Promise<void> {
     const place = this.#reportedTo;
     if (!place) return;
-    const { tables, workerId, clock, trouble } = this.#parts;
-    const limit = new AbortController();
-    const work = { service: "dynamodb", operation: "withdraw the report", who: "" } as const;
-    const withdrawn = tables.withdraw(place, workerId, limit.signal).catch((error: unknown) => {
-      trouble.failed(work, error, 0);
-      trouble.gaveUp(work);
+    const { workerId, clock, failures } = this.#surroundings;
+    const call = { service: "dynamodb", operation: "withdraw the report" } as const;
+    const unlimited = new AbortController().signal;
+    const withdraw = (signal: AbortSignal) => this.#tables.withdraw(place, workerId, signal);
+    await within(LEAVE_MS, clock, unlimited, withdraw).catch((error: unknown) => {
+      failures.failed(call, error, 0);
+      failures.gaveUp(call);
     });
-    const over = new AbortController();
-    await Promise.race([withdrawn, clock.sleep(LEAVE_MS, over.signal)]);
-    over.abort();
-    limit.abort();
-    await withdrawn;
   }
 
-  #persist<T>(
+  #retry<T>(
     operation: string,
     signal: AbortSignal,
     attempt: () => Promise<T>,
   ): Promise<T | undefined> {
-    return persist({ service: "dynamodb", operation, who: "" }, attempt, this.#parts, signal);
+    return retryUntil({ service: "dynamodb", operation }, attempt, this.#surroundings, signal);
   }
 }
 
+/** How often to check whether a report is needed. */
 const UNREPORTED_MS = 1_000;
-/** Leaving must not hold up the end. */
+/** The end of the worker must not wait longer for the deletion of the report. */
 const LEAVE_MS = 1_000;

@@ -1,8 +1,9 @@
-// What an error of DynamoDB means for a lease: a lost race, a reason to wait, or a write that may have happened.
+// What an error of DynamoDB means for a lease: a lost race, a reason to wait, or a write that may
+// have happened.
 
 import { kindOfError } from "../../aws/errors.ts";
 import { UserError } from "../../model/errors.ts";
-import { LeaseTableError, type TableTrouble } from "../table.ts";
+import { LeaseTableError, type TableFailure } from "../table.ts";
 import { NotALease } from "./dynamoItem.ts";
 
 export function isConditionFailed(error: unknown): boolean {
@@ -13,13 +14,13 @@ export function isTableMissing(error: unknown): boolean {
   return error instanceof Error && error.name === "ResourceNotFoundException";
 }
 
-/** The error as callers of the table know it; a UserError stays what it is. */
+/** The error as a LeaseTableError; a UserError is returned unchanged. */
 export function translate(operation: string, tableName: string, error: unknown): Error {
   if (error instanceof UserError || error instanceof LeaseTableError) return error;
   if (error instanceof NotALease) return unreadableRow(tableName, error);
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return new LeaseTableError(
-    troubleOf(error),
+    reasonOf(error),
     `DynamoDB ${operation} on lease table "${tableName}" failed (${text})`,
     { cause: error },
   );
@@ -31,7 +32,7 @@ export function unreadableRow(tableName: string, cause: NotALease): LeaseTableEr
   });
 }
 
-function troubleOf(error: unknown): TableTrouble {
+function reasonOf(error: unknown): TableFailure {
   const kind = kindOfError(error);
   if (kind === "notFound") return "tableMissing";
   return kind === "throttled" || kind === "denied" ? kind : "unavailable";

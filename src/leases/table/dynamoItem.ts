@@ -1,5 +1,5 @@
-// How a lease is written in DynamoDB: attribute names and types, byte for byte those of KCL 2.x.
-// No other file knows them. S = string, N = number as text, SS = set of strings.
+// How a lease is stored in DynamoDB. The attribute names and types are those of KCL 2.x and 3.x,
+// plus two of our own. S = string, N = number as text, SS = set of strings.
 
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { parsePosition } from "../../model/position.ts";
@@ -16,7 +16,7 @@ export const ATTRIBUTES = {
   checkpoint: "checkpoint",
   subSequence: "checkpointSubSequenceNumber",
   switches: "ownerSwitchesSinceCheckpoint",
-  /** The name is singular, the value a set: a shard that was merged has two. */
+  /** The name is singular, the value a set: a merged shard has two parents. */
   parents: "parentShardId",
   children: "childShardIds",
   startingHashKey: "startingHashKey",
@@ -26,23 +26,26 @@ export const ATTRIBUTES = {
   pendingState: "pendingCheckpointState",
   /** KCL 3.x, during a handover. */
   checkpointOwner: "checkpointOwner",
-  /** Ours; KCL leaves attributes alone that it does not know. */
+  /** Our own; KCL preserves attributes that it does not know. */
   handoverTo: "handoverTo",
   handoverFrom: "handoverFrom",
-  /** KCL 3.x: what the shard brings, in KiB a second. */
+  /** KCL 3.x: the throughput of the shard in KiB/s. */
   throughput: "throughputKBps",
-  /** KCL's multi-stream mode: whose shard it is. */
+  /** KCL's multi-stream mode: the stream of the shard. */
   streamName: "streamName",
-  /** KCL 3.5; rows that are not leases may share the table, and say so here. */
+  /** KCL 3.5: rows that are not leases may share the table; this is their type. */
   entityType: "entityType",
 } as const;
 
-/** A row that is neither a lease nor marked as something else: the table serves another purpose, or was edited. */
+/**
+ * A row that is not a lease and carries no other type: the table serves another purpose, or the row
+ * was edited.
+ */
 export class NotALease extends Error {
   override readonly name = "NotALease";
-  /** The row's key; "" = it has none. */
+  /** The row's key; "" when it has none. */
   readonly shardId: string;
-  /** It is a lease all the same, of an application in KCL's multi-stream mode: the stream that it reads. */
+  /** Present for a lease of an application in KCL's multi-stream mode: the stream of its shard. */
   readonly streamName?: string;
 
   constructor(shardId: string, problem: string, streamName?: string) {
@@ -52,7 +55,7 @@ export class NotALease extends Error {
   }
 }
 
-/** The whole row of a new lease. Empty sets and strings do not exist in DynamoDB: such attributes are left out. */
+/** The row of a new lease. DynamoDB has no empty sets, so such attributes are omitted. */
 export function newItem({ shardId, checkpoint, parentShardIds, hashKeyRange }: NewLease): Item {
   return {
     [ATTRIBUTES.key]: { S: shardId },
@@ -68,7 +71,7 @@ export function newItem({ shardId, checkpoint, parentShardIds, hashKeyRange }: N
   };
 }
 
-/** True for rows of KCL 3.5 that live in the lease table without being leases (a lock, a worker's figures, …). */
+/** True for rows of KCL 3.5 that are not leases (a lock, a worker's report, …). */
 export function isForeign(item: Item): boolean {
   const type = item[ATTRIBUTES.entityType]?.S;
   return type !== undefined && type !== "LEASE";
@@ -99,10 +102,10 @@ export function parseItem(item: Item): Lease {
   };
 }
 
-/** @throws NotALease when the row is not about a shard of the one stream that this application reads. */
+/** @throws NotALease when the key is not that of a shard of a single-stream application. */
 function checkKey(key: string, streamAttribute: string | undefined): void {
   const parsed = parseLeaseKey(key);
-  if (parsed.of === "unknown") throw new NotALease(key, "a key that is no shard id");
+  if (parsed.of === "unknown") throw new NotALease(key, "a key that is not a shard id");
   const streamName = parsed.of === "streamShard" ? parsed.streamName : streamAttribute;
   if (streamName === undefined) return;
   throw new NotALease(key, `a shard of the stream "${streamName}"`, streamName);

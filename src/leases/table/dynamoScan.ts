@@ -1,11 +1,14 @@
-// Reads all rows of the lease table, page after page, and a large one in several segments side by side. Java asks
-// DynamoDB every 2 h how large it is; here the pages of the last scan tell.
+// Reads all rows of the lease table, page by page, and a large table in several parallel segments.
+// Java asks DynamoDB for the table's size every 2 h; here the number of pages of the last scan
+// decides.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { inParallel } from "../../inParallel.ts";
-import { type FleetRow, fleetRow } from "../kcl3/fleetRows.ts";
+import type { FleetRow } from "../fleetRow.ts";
+import { parseFleetRow } from "../kcl3/fleetRows.ts";
 import type { Lease } from "../lease.ts";
 import type { Scan, UnreadableRow } from "../table.ts";
+import { allPages } from "./dynamoCalls.ts";
 import { unreadableRow } from "./dynamoErrors.ts";
 import { ATTRIBUTES, type Item, isForeign, NotALease, parseItem } from "./dynamoItem.ts";
 
@@ -18,7 +21,7 @@ export function segmentsFor(pages: number): number {
   return Math.min(MOST_SEGMENTS, Math.max(1, Math.ceil(pages / PAGES_PER_SEGMENT)));
 }
 
-/** @param totalSegments `undefined` = as many as the size asks for. */
+/** @param totalSegments `undefined`: decided by the size of the table. */
 export function scanner(
   client: DynamoDB,
   tableName: string,
@@ -32,17 +35,9 @@ export function scanner(
     abortSignal: AbortSignal,
   ): Promise<readonly (readonly Item[])[]> {
     const part = TotalSegments > 1 ? { Segment, TotalSegments } : {};
-    const pages: (readonly Item[])[] = [];
-    let start: Item | undefined;
-    do {
-      const page = await client.scan(
-        { TableName: tableName, ...part, ...(start && { ExclusiveStartKey: start }) },
-        { abortSignal },
-      );
-      pages.push(page.Items ?? []);
-      start = page.LastEvaluatedKey;
-    } while (start);
-    return pages;
+    return allPages((start) =>
+      client.scan({ TableName: tableName, ...part, ...start }, { abortSignal }),
+    );
   }
 
   return async (signal) => {
@@ -56,19 +51,18 @@ export function scanner(
       },
     );
     lastPages = pages.length;
-    return sortOut(tableName, pages.flat());
+    return classify(tableName, pages.flat());
   };
 }
 
-function sortOut(tableName: string, items: readonly Item[]): Scan {
+function classify(tableName: string, items: readonly Item[]): Scan {
   const leases: Lease[] = [];
   const unreadable: UnreadableRow[] = [];
   const fleet: FleetRow[] = [];
   for (const item of items) {
     if (isForeign(item)) {
-      fleet.push(
-        ...[fleetRow(item[ATTRIBUTES.key]?.S ?? "", item)].filter((row) => row !== undefined),
-      );
+      const row = parseFleetRow(item[ATTRIBUTES.key]?.S ?? "", item);
+      if (row) fleet.push(row);
       continue;
     }
     try {

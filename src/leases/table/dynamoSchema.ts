@@ -1,4 +1,5 @@
-// The lease table itself: made on demand exactly as KCL makes it, and checked to be one before it is used.
+// The lease table itself: created on demand exactly as KCL creates it, and its key checked before
+// use.
 
 import type { DynamoDB, TableDescription } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../../clock.ts";
@@ -11,11 +12,14 @@ export interface TableOptions {
   readonly tableName: string;
   readonly deletionProtection: boolean;
   readonly pointInTimeRecovery: boolean;
-  /** In how many segments to scan; absent: as the table's size asks for. */
+  /** In how many segments to scan; absent: decided by the size of the table. */
   readonly scanSegments?: number;
 }
 
-/** A table takes seconds to come up on AWS and milliseconds on an emulator. Java looks every 10 s, for 600 s. */
+/**
+ * A new table is ready after seconds on AWS and after milliseconds on an emulator. Java checks
+ * every 10 s, for 600 s.
+ */
 const POLL = { baseMs: 100, capMs: 2_000 };
 const ACTIVE_WITHIN_MS = 600_000;
 
@@ -32,8 +36,8 @@ export async function ensureTable(
   else await beforeCreate?.(signal);
   const outcome = found ? "existed" : await create(client, options, signal);
   if (found?.TableStatus !== "ACTIVE") {
-    const isGoing = found?.TableStatus === "DELETING";
-    const state = await untilActive(client, options.tableName, isGoing, clock, signal);
+    const isDeleting = found?.TableStatus === "DELETING";
+    const state = await untilActive(client, options.tableName, isDeleting, clock, signal);
     if (state === "deleted") return ensureTable(client, options, clock, signal, beforeCreate);
   }
   if (options.pointInTimeRecovery) await switchOnRecovery(client, options.tableName, signal);
@@ -72,7 +76,7 @@ async function create(
     );
     return "created";
   } catch (error) {
-    // Another worker was faster.
+    // Another worker created it first.
     if (error instanceof Error && error.name === "ResourceInUseException") return "existed";
     throw error;
   }
@@ -81,11 +85,11 @@ async function create(
 async function untilActive(
   client: DynamoDB,
   tableName: string,
-  isGoing: boolean,
+  isDeleting: boolean,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<"active" | "deleted"> {
-  let deleting = isGoing;
+  let deleting = isDeleting;
   const giveUpMs = clock.monotonicMs() + ACTIVE_WITHIN_MS;
   for (let attempt = 0; ; attempt++) {
     const found = await describe(client, tableName, signal);
@@ -93,13 +97,14 @@ async function untilActive(
       checkKey(found, tableName);
       return "active";
     }
-    // Somebody deleted it a moment ago; one that was just made may be missing, too, but was never seen to go.
+    // Only a table that was seen in the state DELETING was deleted: a new one may be invisible at
+    // first.
     if (!found && deleting) return "deleted";
     deleting = found?.TableStatus === "DELETING";
     if (clock.monotonicMs() > giveUpMs) {
       throw new UserError(
         `The lease table "${tableName}" is ${found?.TableStatus ?? "missing"} after ${ACTIVE_WITHIN_MS / 1000} s. ` +
-          "Look at it in the DynamoDB console, then start again.",
+          "Check it in the DynamoDB console, then start again.",
       );
     }
     await clock.sleep(

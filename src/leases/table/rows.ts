@@ -1,11 +1,12 @@
-// The lease table as an operator sees it: every row, whatever it is, and the writes that move checkpoints from outside.
-// All fence: they raise the counter and leave nobody as owner, so that who held the lease loses it at its next write.
+// The lease table for the operator's commands: every row, whatever it is, and the writes that move
+// checkpoints. Every write fences: it raises the counter and removes the owner, so that a worker
+// that holds the lease loses it at its next write.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { Position } from "../../model/position.ts";
 import { COUNTER_LEAP, type Lease, type NewLease } from "../lease.ts";
 import type { WriteResult } from "../table.ts";
-import { isConditionFailed, translate } from "./dynamoErrors.ts";
+import { allPages, call, conditional, insert } from "./dynamoCalls.ts";
 import {
   ATTRIBUTES as A,
   type Item,
@@ -15,7 +16,7 @@ import {
   parseItem,
 } from "./dynamoItem.ts";
 
-/** A row as it is stored, attribute by attribute with DynamoDB's types. */
+/** A row as it is stored: its attributes with DynamoDB's types. */
 export type StoredRow = Item;
 
 export interface LeaseRow {
@@ -25,7 +26,7 @@ export interface LeaseRow {
   readonly stored: StoredRow;
 }
 
-/** A row of KCL 3.5 that says of itself what it is. */
+/** A row of KCL 3.5 that is not a lease and carries its type. */
 export interface ForeignRow {
   readonly type: "foreign";
   readonly key: string;
@@ -35,7 +36,7 @@ export interface ForeignRow {
   readonly facts: Readonly<Record<string, string>>;
 }
 
-/** A row that is no lease and does not say what else. */
+/** A row that is not a lease and carries no type. */
 export interface StrangeRow {
   readonly type: "strange";
   readonly key: string;
@@ -47,22 +48,25 @@ export type Row = LeaseRow | ForeignRow | StrangeRow;
 /** Each call is one attempt and rejects with LeaseTableError. */
 export interface LeaseRows {
   readonly tableName: string;
-  /** @param consistent costs twice as much, and is never a moment old. */
+  /** @param consistent a strongly consistent scan, which costs twice as much. */
   scan(signal: AbortSignal, consistent?: boolean): Promise<readonly Row[]>;
   read(key: string, signal: AbortSignal): Promise<Row | undefined>;
-  /** Sets the checkpoint of the lease as it was read, and fences whoever holds it. */
+  /** Sets the checkpoint of the lease as it was read, and fences its holder. */
   move(lease: Lease, position: Position, signal: AbortSignal): Promise<WriteResult>;
-  /** Gives the lease as it was read all that a stored row says, except owner and counter, and fences whoever holds it. */
+  /**
+   * Copies a stored row, except its owner and counter, into the lease as it was read, and fences
+   * its holder.
+   */
   putBack(lease: Lease, stored: StoredRow, signal: AbortSignal): Promise<WriteResult>;
-  /** Puts a new lease in the place of one, of which nothing stays; fences whoever holds it. */
+  /** Replaces the lease as it was read by a new one, and fences its holder. */
   replace(lease: Lease, by: NewLease, signal: AbortSignal): Promise<WriteResult>;
   /** Deletes the lease as it was read. */
   remove(lease: Lease, signal: AbortSignal): Promise<WriteResult>;
-  /** Makes a lease that is not there: a new one, or one put back. */
+  /** Creates the row of a new lease, or a stored row, if there is none with its key. */
   insert(row: NewLease | StoredRow, signal: AbortSignal): Promise<"created" | "exists">;
 }
 
-/** Left out when a row is put back: who held it then does not hold it now. */
+/** Not copied when a row is put back: its former holder does not hold the lease now. */
 const OF_A_TENURE: readonly string[] = [
   A.key,
   A.counter,
@@ -75,63 +79,33 @@ const OF_A_TENURE: readonly string[] = [
 export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
   const TableName = tableName;
 
-  async function call<T>(operation: string, request: () => Promise<T>): Promise<T> {
-    try {
-      return await request();
-    } catch (error) {
-      throw translate(operation, tableName, error);
-    }
-  }
-
-  function conditional(operation: string, request: () => Promise<unknown>): Promise<WriteResult> {
-    return call(operation, () =>
-      request().then(
-        () => "written" as const,
-        (error: unknown) => {
-          if (isConditionFailed(error)) return "conflict" as const;
-          throw error;
-        },
-      ),
-    );
-  }
-
   function update(lease: Lease, change: Change, abortSignal: AbortSignal): Promise<WriteResult> {
     const { when, values } = unchanged(lease);
+    const next = { ":next": { N: String(lease.counter + 1) } };
     const request = {
       TableName,
       Key: { [A.key]: { S: lease.shardId } },
       ConditionExpression: when,
       UpdateExpression: change.update,
-      ExpressionAttributeValues: {
-        ...values,
-        ":next": { N: String(lease.counter + 1) },
-        ...change.values,
-      },
+      ExpressionAttributeValues: { ...values, ...next, ...change.values },
       ...(change.names && { ExpressionAttributeNames: change.names }),
     };
-    return conditional("UpdateItem", () => client.updateItem(request, { abortSignal }));
+    return conditional("UpdateItem", TableName, () => client.updateItem(request, { abortSignal }));
   }
 
   return {
     tableName,
 
     scan: (abortSignal, ConsistentRead = false) =>
-      call("Scan", async () => {
-        const rows: Row[] = [];
-        let start: Item | undefined;
-        do {
-          const page = await client.scan(
-            { TableName, ConsistentRead, ...(start && { ExclusiveStartKey: start }) },
-            { abortSignal },
-          );
-          rows.push(...(page.Items ?? []).map(toRow));
-          start = page.LastEvaluatedKey;
-        } while (start);
-        return rows;
+      call("Scan", TableName, async () => {
+        const pages = await allPages((start) =>
+          client.scan({ TableName, ConsistentRead, ...start }, { abortSignal }),
+        );
+        return pages.flat().map(toRow);
       }),
 
     read: (key, abortSignal) =>
-      call("GetItem", async () => {
+      call("GetItem", TableName, async () => {
         const request = { TableName, Key: { [A.key]: { S: key } }, ConsistentRead: true };
         const { Item } = await client.getItem(request, { abortSignal });
         return Item && toRow(Item);
@@ -148,7 +122,7 @@ export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
         ConditionExpression: when,
         ExpressionAttributeValues: values,
       };
-      return conditional("PutItem", () => client.putItem(request, { abortSignal }));
+      return conditional("PutItem", TableName, () => client.putItem(request, { abortSignal }));
     },
 
     remove: (lease, abortSignal) => {
@@ -159,22 +133,19 @@ export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
         ConditionExpression: when,
         ExpressionAttributeValues: values,
       };
-      return conditional("DeleteItem", () => client.deleteItem(request, { abortSignal }));
+      return conditional("DeleteItem", TableName, () =>
+        client.deleteItem(request, { abortSignal }),
+      );
     },
 
-    insert: async (row, abortSignal) => {
-      const request = {
-        TableName,
-        Item: "shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow),
-        ConditionExpression: `attribute_not_exists(${A.key})`,
-      };
-      const result = await conditional("PutItem", () => client.putItem(request, { abortSignal }));
-      return result === "written" ? "created" : "exists";
+    insert: (row, signal) => {
+      const item = "shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow);
+      return insert(client, TableName, item, signal);
     },
   };
 }
 
-/** The condition that nobody wrote to the lease since it was read. */
+/** The condition that nobody has written to the lease since it was read. */
 function unchanged({ counter }: Lease) {
   return { when: `${A.counter} = :c`, values: { ":c": { N: String(counter) } } };
 }
@@ -199,7 +170,7 @@ function moving({ sequenceNumber, subSequenceNumber }: Position): Change {
   };
 }
 
-/** Attributes that the row has gained since stay, except a prepared checkpoint. */
+/** Keeps attributes that the row gained later, except a prepared checkpoint. */
 function puttingBack(stored: StoredRow): Change {
   const kept = Object.entries(stored).filter(([name]) => !OF_A_TENURE.includes(name));
   const gone = [A.pending, A.pendingSubSequence, A.pendingState].filter((name) => !stored[name]);
@@ -218,7 +189,7 @@ function revived(stored: StoredRow): Item {
   return { ...item, [A.counter]: { N: String(Number(stored[A.counter]?.N ?? 0) + COUNTER_LEAP) } };
 }
 
-/** What a stored row is, wherever it was stored. */
+/** Classifies a stored row, from the table or from a backup. */
 export function toRow(stored: StoredRow): Row {
   const key = stored[A.key]?.S ?? "";
   if (isForeign(stored)) {

@@ -91,7 +91,7 @@ function notDescribed(tableName: string, error: unknown): TableCheck {
   const translated = translate("DescribeTable", tableName, error);
   if (!(translated instanceof LeaseTableError))
     return { findings: [failed(CHECK, errorText(error))] };
-  switch (translated.trouble) {
+  switch (translated.reason) {
     case "tableMissing":
       return {
         findings: [

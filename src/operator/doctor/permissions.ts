@@ -67,5 +67,5 @@ function judge(check: string, action: string, error: unknown): Finding {
 function isDenied(error: unknown): boolean {
   if (kindOfReadError(error) === "denied") return true;
   const translated = translate("", "", error);
-  return translated instanceof LeaseTableError && translated.trouble === "denied";
+  return translated instanceof LeaseTableError && translated.reason === "denied";
 }

@@ -3,7 +3,7 @@
 // end of the shard.
 
 import { childLease } from "../../../src/leases/holding/childLeases.ts";
-import { standsInTheWay } from "../../../src/leases/lease.ts";
+import { blocksChildren } from "../../../src/leases/lease.ts";
 import { SHARD_END } from "../../../src/model/position.ts";
 import { writes } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
@@ -75,7 +75,7 @@ export class PureConsumer {
         return;
       }
       this.#until("read", this.#service.read(parent), (row) => {
-        if (!standsInTheWay(row)) return ask(others);
+        if (!blocksChildren(row)) return ask(others);
         if (this.#isOver()) return this.#returned();
         this.#sleep(this.#pace.parentPollMs, () => this.waitForParents(), true);
       });

@@ -1,7 +1,7 @@
 // The first leases, the audit for holes and the deletion of finished leases, with the decisions
 // that src/leases/shardSync.ts and housekeeping.ts use.
 
-import { audit, type Suspicion } from "../../../src/leases/decisions/audit.ts";
+import { audit, type SeenHole } from "../../../src/leases/decisions/audit.ts";
 import { finishedLeases } from "../../../src/leases/decisions/cleanup.ts";
 import {
   filterFor,
@@ -22,7 +22,7 @@ export class Housekeeping {
   readonly #service: Service;
   readonly #wish: Wish;
   readonly #leases: () => readonly Lease[];
-  #suspicion: Suspicion | undefined;
+  #seenHole: SeenHole | undefined;
 
   constructor(service: Service, wish: Wish, leases: () => readonly Lease[]) {
     this.#service = service;
@@ -69,9 +69,9 @@ export class Housekeeping {
   }
 
   #audit(confidence: number): void {
-    this.#suspicion = audit(this.#suspicion, this.#leases(), []);
-    if (!this.#suspicion || this.#suspicion.times < confidence) return;
-    this.#suspicion = undefined;
+    this.#seenHole = audit(this.#seenHole, this.#leases(), []);
+    if (!this.#seenHole || this.#seenHole.times < confidence) return;
+    this.#seenHole = undefined;
     this.#service.scan(this.#wish, (leases) => {
       if (audit(undefined, leases, [])) this.#fillHoles(leases);
     });

@@ -2,7 +2,7 @@
 // reads, and evens out the leases of live workers. A fleet without a leader is one in which this
 // leader finds nothing to do.
 
-import { NOTHING_SEEN, observe } from "../../../src/leases/decisions/leaseAges.ts";
+import { NOTHING_SEEN, observe } from "../../../src/leases/decisions/observation.ts";
 import { actualOwner, hasEnded } from "../../../src/leases/lease.ts";
 import type { CrewParts, Worker } from "../crew.ts";
 import { Process } from "../process.ts";

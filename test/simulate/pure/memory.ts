@@ -2,7 +2,7 @@
 // each of a thousand workers would take gigabytes. All workers that saw a lease share its object,
 // and most entries need only one more number.
 
-import type { Observation, ObservedLease } from "../../../src/leases/decisions/leaseAges.ts";
+import type { Observation, ObservedLease } from "../../../src/leases/decisions/observation.ts";
 import type { Lease } from "../../../src/leases/lease.ts";
 
 export class Memory implements Pick<Observation, "get"> {
@@ -24,10 +24,10 @@ export class Memory implements Pick<Observation, "get"> {
     const changedMs = new Float64Array(observation.size);
     this.#others.clear();
     for (const seen of observation.values()) {
-      const { lease, ownerlessSinceMs, askedSinceMs } = seen;
+      const { lease, ownerlessSinceMs, requestedSinceMs } = seen;
       changedMs[leases.length] = seen.changedMs;
       leases.push(lease);
-      const isPlain = ownerlessSinceMs === undefined && askedSinceMs === undefined;
+      const isPlain = ownerlessSinceMs === undefined && requestedSinceMs === undefined;
       if (!isPlain) this.#others.set(lease.shardId, seen);
     }
     this.leases = leases;
@@ -43,7 +43,7 @@ export class Memory implements Pick<Observation, "get"> {
     this.#next = place + 1;
     const other = this.#others.size > 0 ? this.#others.get(shardId) : undefined;
     const changedMs = this.#changedMs[place] ?? 0;
-    return other ?? { lease, changedMs, ownerlessSinceMs: undefined, askedSinceMs: undefined };
+    return other ?? { lease, changedMs, ownerlessSinceMs: undefined, requestedSinceMs: undefined };
   }
 
   #placeOf(shardId: string): number | undefined {

@@ -2,7 +2,7 @@
 // src/leases/holding/tenure.ts.
 
 import { renewalIntervalMs, trustedUntilMs } from "../../../src/leases/decisions/trust.ts";
-import { answered, owesAnswer } from "../../../src/leases/holding/handover.ts";
+import { acknowledged, awaitsAcknowledgement } from "../../../src/leases/holding/handover.ts";
 import { hasEnded, type Lease, nextOwner } from "../../../src/leases/lease.ts";
 import type { Position } from "../../../src/model/position.ts";
 import { backoffMs } from "../../../src/retry.ts";
@@ -19,7 +19,7 @@ export interface TenureEars {
   readonly over: () => void;
 }
 
-const RENEWAL: HeldWrite = { write: writes.renew, after: answered };
+const RENEWAL: HeldWrite = { write: writes.renew, after: acknowledged };
 const RELEASE_PAUSE_MS = 500;
 const CHECKPOINT_ATTEMPTS = 5;
 const CHECKPOINT_BACKOFF = { baseMs: 50, capMs: 1_000 };
@@ -111,7 +111,7 @@ export class PureTenure {
     const { random } = this.#service.parts.process;
     const asked: HeldWrite = {
       write: (lease) => writes.checkpoint(lease, checkpoint),
-      after: (lease) => ({ ...answered(lease), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
+      after: (lease) => ({ ...acknowledged(lease), checkpoint, ownerSwitchesSinceCheckpoint: 0 }),
     };
     const attempt = (failures: number): void =>
       this.#guarded(asked, (result) => {
@@ -192,7 +192,7 @@ export class PureTenure {
     const { process } = this.#service.parts;
     const intervalMs = renewalIntervalMs(this.#failoverTimeMillis);
     const waitMs = this.#row.writtenMs + this.#dueMs - process.monotonicMs();
-    if (waitMs > 0 && !owesAnswer(this.lease)) {
+    if (waitMs > 0 && !awaitsAcknowledgement(this.lease)) {
       this.#renewal = process.timer(waitMs, () => this.#renew());
       return;
     }
@@ -233,7 +233,7 @@ export class PureTenure {
     count("handoverRequested", `${this.shardId} by ${to}`);
     this.#handingOver = true;
     this.requestStop();
-    if (!this.#renewal || !owesAnswer(this.lease)) return;
+    if (!this.#renewal || !awaitsAcknowledgement(this.lease)) return;
     this.#renewal.run = undefined;
     this.#renewal = process.after(0, () => this.#renew());
   }

@@ -2,8 +2,9 @@
 // callbacks. It scans, decides what to take, takes it, requests leases from others, and lets a
 // consumer work on each lease that it holds.
 
-import { accept, assign, type Take } from "../../../src/leases/decisions/assignment.ts";
-import { observe } from "../../../src/leases/decisions/leaseAges.ts";
+import { accept } from "../../../src/leases/decisions/acceptance.ts";
+import { assign, type Take } from "../../../src/leases/decisions/assignment.ts";
+import { observe } from "../../../src/leases/decisions/observation.ts";
 import {
   rescanMs,
   sizeOf,
@@ -11,13 +12,13 @@ import {
   startingRestMs,
 } from "../../../src/leases/decisions/scanPace.ts";
 import {
-  MOVES_TO_TOLERATE,
-  NO_STRANGERS,
-  type Strangers,
-  watchStrangers,
-} from "../../../src/leases/holding/duplicate.ts";
+  NO_UNHELD_LEASES,
+  TOLERATED_RENEWALS,
+  type UnheldLeases,
+  watchUnheldLeases,
+} from "../../../src/leases/holding/duplicateWorker.ts";
 import { WRITES_TO_TAKE } from "../../../src/leases/holding/takeLease.ts";
-import { actualOwner, type Lease, nextOwner, standsInTheWay } from "../../../src/leases/lease.ts";
+import { actualOwner, blocksChildren, type Lease, nextOwner } from "../../../src/leases/lease.ts";
 import { writes } from "../rowWrites.ts";
 import type { Event } from "../schedule.ts";
 import { PureConsumer } from "./consumer.ts";
@@ -43,10 +44,10 @@ export class PureWorker {
   readonly #requests = new Set<string>();
   readonly #expectedUntilMs = new Map<string, number>();
   readonly #counters = new Map<string, number>();
-  readonly #strangerMovesTolerated: number;
+  readonly #renewalsTolerated: number;
   readonly #memory = new Memory();
   readonly #wish = { wanted: () => !this.#stopping };
-  #strangers: Strangers = NO_STRANGERS;
+  #unheld: UnheldLeases = NO_UNHELD_LEASES;
   #firstPass = true;
   #atOnce = AT_ONCE;
   #lastFilledMs = Number.NEGATIVE_INFINITY;
@@ -62,7 +63,7 @@ export class PureWorker {
   constructor(parts: ServiceParts) {
     this.#parts = parts;
     this.#service = new Service(parts);
-    this.#strangerMovesTolerated = MOVES_TO_TOLERATE + Math.floor(parts.process.random.next() * 4);
+    this.#renewalsTolerated = TOLERATED_RENEWALS + Math.floor(parts.process.random.next() * 4);
     this.#housekeeping = new Housekeeping(this.#service, this.#wish, () => this.#memory.leases);
   }
 
@@ -172,7 +173,7 @@ export class PureWorker {
       const isWanted = next !== undefined && next !== workerId && owner === workerId;
       if (isNewer && owner !== workerId) tenure.lose(`${owner} took it`);
       else if (!row || isNewer || (isWanted && !tenure.isHandingOver)) tenure.look(() => {});
-      if (!tenure.lease.parentShardIds.some((id) => standsInTheWay(byId(id)))) consumer.ring();
+      if (!tenure.lease.parentShardIds.some((id) => blocksChildren(byId(id)))) consumer.ring();
     }
     for (const shardId of this.#counters.keys()) {
       if (!byId(shardId)) this.#counters.delete(shardId);
@@ -183,9 +184,9 @@ export class PureWorker {
     const { workerId, invariants, process } = this.#parts;
     const ours = (shardId: string) => this.#counters.get(shardId) ?? 0;
     const held = new Set(this.#held.keys());
-    this.#strangers = watchStrangers(this.#strangers, leases, workerId, held, ours);
-    for (const [shardId, { moves }] of this.#strangers) {
-      if (moves > this.#strangerMovesTolerated) {
+    this.#unheld = watchUnheldLeases(this.#unheld, leases, workerId, held, ours);
+    for (const [shardId, { renewals }] of this.#unheld) {
+      if (renewals > this.#renewalsTolerated) {
         invariants.violated(`${process.name} sees a duplicate worker at ${shardId}`);
       }
     }

@@ -1,17 +1,23 @@
-// How old is a lease? Decided by this worker's own clock alone, from watching counters change: the clocks of workers
-// need not agree, and a worker that has just started knows nothing and so waits a whole lease before it may judge.
+// How old is a lease? Decided by this worker's own clock alone, from the times at which it saw
+// counters change. So the clocks of workers need not agree. A worker that has just started has seen
+// nothing yet, and waits a whole failover time before it considers any lease expired.
 
 import { actualOwner, type Lease } from "../lease.ts";
 
-/** A lease with what this worker knows from watching it. Times are on its monotonic clock, in milliseconds. */
+/**
+ * A lease and what this worker has observed about it. Times are milliseconds on its monotonic
+ * clock.
+ */
 export interface ObservedLease {
   readonly lease: Lease;
-  /** When its holder was last seen to write to it; for a lease first seen with an owner, when it was first seen. */
+  /**
+   * When a write of its holder was last seen; before any such write, when the lease was first seen.
+   */
   readonly changedMs: number;
-  /** When it was first seen without a break in having no owner; `undefined` while it has one. */
+  /** Since when it has been seen without owner in every scan; `undefined` while it has an owner. */
   readonly ownerlessSinceMs: number | undefined;
-  /** When the same worker was first seen to ask for it; `undefined` while nobody does. */
-  readonly askedSinceMs?: number | undefined;
+  /** Since when the same worker has been requesting it; `undefined` while nobody does. */
+  readonly requestedSinceMs?: number | undefined;
 }
 
 export type Observation = ReadonlyMap<string, ObservedLease>;
@@ -19,8 +25,8 @@ export type Observation = ReadonlyMap<string, ObservedLease>;
 export const NOTHING_SEEN: Observation = new Map();
 
 /**
- * @param before what this worker knew; asked once for each lease.
- * @param leases what a scan returned; leases missing from it are forgotten.
+ * @param before the previous observation; read once for each lease.
+ * @param leases the result of a scan; leases missing from it are dropped.
  * @param nowMs monotonic time, read after the scan.
  */
 export function observe(
@@ -35,7 +41,7 @@ export function observe(
   return now;
 }
 
-/** The leases whose holders were seen to write to them after a moment. */
+/** The leases to which a write of their holders was seen after `sinceMs`. */
 export function changedSince(sinceMs: number, observation: Observation): readonly Lease[] {
   const seen = [...observation.values()];
   return seen.filter(({ changedMs }) => changedMs > sinceMs).map(({ lease }) => lease);
@@ -46,18 +52,20 @@ function see(before: ObservedLease | undefined, lease: Lease, nowMs: number): Ob
     lease,
     changedMs: before && isUnchanged(before.lease, lease) ? before.changedMs : nowMs,
     ownerlessSinceMs: lease.owner ? undefined : (before?.ownerlessSinceMs ?? nowMs),
-    askedSinceMs:
+    requestedSinceMs:
       lease.handoverTo === undefined
         ? undefined
         : before?.lease.handoverTo === lease.handoverTo
-          ? before.askedSinceMs
+          ? before.requestedSinceMs
           : nowMs,
   };
 }
 
 /**
- * Every write of a holder raises the counter. A row that was deleted and made anew counts from the beginning, though: who was
- * cut off from the table meanwhile may find the number that he knew, in the hands of another.
+ * Every write of a holder raises the counter. But the counter of a row that was deleted and created
+ * again starts from the beginning. A worker that could not reach the table in the meantime may see
+ * the counter that it knew, written by another owner. So the owner and the checkpoint are compared
+ * too.
  */
 function isUnchanged(before: Lease, now: Lease): boolean {
   return (

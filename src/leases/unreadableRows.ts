@@ -1,6 +1,8 @@
-// Rows of the lease table that cannot be read as leases of this application. One that is about a shard was damaged: the
-// shard has no reader until the row is mended, and the others go on. Any other means, at the start, that the table serves
-// another purpose. Later it is only reported: this program writes to no row that it cannot read.
+// Rows of the lease table that cannot be read as leases of this application. A row whose key is a
+// shard id was damaged: nobody reads its shard until the row is corrected, and the other shards
+// continue. Any other unreadable row means that the table serves another purpose: at the start the
+// program ends, later the row is only reported. The daemon never writes to a row that it cannot
+// read.
 
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
@@ -12,30 +14,29 @@ export class UnreadableRows {
   readonly #retryInMs: number;
   #reported: ReadonlySet<string> = new Set();
 
-  /** @param retryInMs when they are looked at again, at the latest. */
+  /** @param retryInMs the longest time until the rows are read again. */
   constructor(emit: Emit, retryInMs: number) {
     this.#emit = emit;
     this.#retryInMs = retryInMs;
   }
 
   /**
-   * Reports each once, until it is mended.
+   * Reports each row once, until it is corrected.
    *
-   * @throws UserError for one that is there at the start, and is not about a shard of ours.
+   * @throws UserError at the start, for a row whose key is not a shard id.
    */
   report({ unreadable }: Scan, atStart: boolean): void {
-    const strange = unreadable.find((row) => !isDamaged(row));
-    if (strange && atStart) throw notOurTable(strange);
+    const foreign = unreadable.find((row) => !isDamaged(row));
+    if (foreign && atStart) throw notOurTable(foreign);
     for (const row of unreadable) {
       if (this.#reported.has(row.shardId)) continue;
-      const trouble = { service: "dynamodb", operation: "read lease", attempt: 1 } as const;
-      const { shardId } = row;
-      const error = withRemedy(row);
       this.#emit({
         type: "serviceTrouble",
-        ...trouble,
-        shardId,
-        error,
+        service: "dynamodb",
+        operation: "read lease",
+        attempt: 1,
+        shardId: row.shardId,
+        error: withRemedy(row),
         retryInMs: this.#retryInMs,
       });
     }
@@ -50,15 +51,15 @@ function isDamaged({ shardId, streamName }: UnreadableRow): boolean {
 function withRemedy(row: UnreadableRow): LeaseTableError {
   const { error: cause } = row;
   const remedy = isDamaged(row)
-    ? "Nobody reads its shard until the row is mended. To begin the shard anew: delete the row, and a lease is created in its place"
-    : "The row is left alone. If it is another application's, give this one a table of its own (applicationName or tableName)";
+    ? "Nobody reads its shard until the row is corrected. To read the shard from the beginning, delete the row: a new lease is then created"
+    : "The daemon does not change the row. If it belongs to another application, give this one its own table (applicationName or tableName)";
   return new LeaseTableError("unreadable", `${cause.message}. ${remedy}`, { cause });
 }
 
 function notOurTable({ error, streamName }: UnreadableRow): UserError {
   const what =
     streamName === undefined
-      ? "this is not the row of a lease. If the table serves another purpose, choose another applicationName (or tableName); if the row was damaged, mend or delete it."
+      ? "this is not the row of a lease. If the table serves another purpose, choose another applicationName (or tableName); if the row was damaged, correct or delete it."
       : "the table belongs to an application that reads several streams (the multi-stream mode of KCL), and its workers would lose their leases to this one. Nothing was written. Choose another applicationName (or tableName).";
   return new UserError(`${error.message}: ${what}`, { cause: error });
 }

@@ -3,7 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { anySignal, underAny } from "../src/anySignal.ts";
+import { anySignal, underAny } from "../src/signals.ts";
 import { leftIn } from "./support/signals.ts";
 
 test("it follows the first source that is aborted, with its reason", () => {
