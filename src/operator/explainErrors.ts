@@ -10,8 +10,8 @@ export function explainTable(error: unknown): unknown {
     : error;
 }
 
-function tableMessage({ trouble, message }: LeaseTableError): string {
-  switch (trouble) {
+function tableMessage({ reason, message }: LeaseTableError): string {
+  switch (reason) {
     case "tableMissing":
       return `${message}. There is no such table. Check its name (tableName, else applicationName), the region and the account. The first daemon creates the table.`;
     case "denied":
