@@ -10,8 +10,8 @@ export function explainTable(error: unknown): unknown {
     : error;
 }
 
-function tableTrouble({ trouble, message }: LeaseTableError): string {
-  switch (trouble) {
+function tableTrouble({ reason, message }: LeaseTableError): string {
+  switch (reason) {
     case "tableMissing":
       return `${message}. There is no such table: check its name (tableName, else applicationName), the region and the account; the first daemon makes it.`;
     case "denied":
