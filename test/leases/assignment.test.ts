@@ -28,13 +28,13 @@ describe("one decision", () => {
     ]);
   });
 
-  test("leases of others wait until their counters stood still for longer than the failover time", () => {
+  test("leases of others wait until their counters were unchanged for longer than the failover time", () => {
     const seen = observe(NOTHING_SEEN, owned("peer", "a"), 0);
     expect(take(seen, { nowMs: F })).toEqual([]);
     expect(take(seen, { nowMs: F + 1 })).toEqual(["a expired"]);
   });
 
-  test("a worker that comes back under its name resumes its leases at once, but only in its first pass", () => {
+  test("a worker that restarts under its id resumes its leases at once, but only in its first pass", () => {
     const seen = observe(NOTHING_SEEN, owned("me", "a", "b"), 0);
     expect(take(seen, { firstPass: true })).toEqual(["a resumed", "b resumed"]);
     expect(take(seen, { firstPass: false })).toEqual([]);
@@ -71,30 +71,31 @@ describe("one decision", () => {
     expect(take(leases, {}, { maxLeasesToStealAtOneTime: 5 })).toHaveLength(2);
   });
 
-  test("it does not steal what would only move the imbalance", () => {
+  test("it does not steal a lease when that would only move the imbalance", () => {
     expect(take([...owned("peer", "a", "b"), ...owned("me", "c")], busy("c"))).toEqual([]);
     expect(take(owned("peer", "a"))).toEqual([]);
   });
 
-  test("it does not steal from somebody below the target, when free leases must rest", () => {
+  test("it does not steal from a worker below the target", () => {
     const resting = ["w", "x", "y", "z"].map((id) => lease(id));
     const leases = [...owned("peer", "a", "b"), ...resting];
     expect(take(leases, busy("w", "x", "y", "z"))).toEqual([]);
   });
 
-  test("a lack of two is mended even if nobody is above the target", () => {
+  test("a worker that lacks two leases steals one even if no worker is above the target", () => {
     const leases = [...owned("p", "a", "b"), ...owned("q", "c", "d"), ...owned("r", "e")];
     expect(take(leases)).toHaveLength(1);
   });
 
-  test("a lease that nobody took for a while is taken beyond the share, if that is allowed", () => {
+  test("a neglected lease is taken above the fair share, if the settings allow it", () => {
     const seen = observe(
       NOTHING_SEEN,
       [...owned("peer", "a", "b"), ...owned("me", "c", "d"), lease("e")],
       0,
     );
     const mine = busy("c", "d");
-    // A share of three each: one more is fair, and so is taken at once; with two free, the second has to wait.
+    // A share of three each: one more is fair, and so is taken at once; with two free, the second
+    // has to wait.
     const two = observe(seen, [...[...seen.values()].map((each) => each.lease), lease("f")], 0);
     expect(take(two, { ...mine, nowMs: 1 })).toHaveLength(1);
     expect(take(two, { ...mine, nowMs: F / 3 + 1 })).toHaveLength(2);
@@ -102,7 +103,7 @@ describe("one decision", () => {
     expect(take(two, { ...mine, nowMs: F / 3 + 1 }, off)).toHaveLength(1);
   });
 
-  test("never more than maxLeasesForWorker; what is left over is said", () => {
+  test("a worker takes at most maxLeasesForWorker, and the spillover is returned", () => {
     const leases = ["a", "b", "c", "d", "e"].map((id) => lease(id));
     const seen = observe(NOTHING_SEEN, leases, 0);
     expect(take(seen, { nowMs: F }, { maxLeasesForWorker: 2 })).toHaveLength(2);
@@ -112,7 +113,7 @@ describe("one decision", () => {
     });
   });
 
-  test("what maxLeasesForWorker forbids is named when nobody has read it for a while", () => {
+  test("neglected shards that maxLeasesForWorker excludes are named", () => {
     const leases = [...owned("me", "a", "b"), ...["c", "d", "e"].map((id) => lease(id))];
     const seen = observe(NOTHING_SEEN, leases, 0);
     const beyond = (nowMs: number, maxLeasesForWorker: number) =>
@@ -124,7 +125,7 @@ describe("one decision", () => {
     expect(beyond(F, 5)).toEqual([]);
   });
 
-  test("a lease in a handover of KCL 3.x is left to its two workers until both are silent", () => {
+  test("a lease in a handover of KCL 3.x is not taken until both of its workers are silent", () => {
     const handing = [lease("a", { owner: "new", checkpointOwner: "old" })];
     const seen = observe(NOTHING_SEEN, handing, 0);
     expect(take(seen, { firstPass: true, workerId: "new" })).toEqual([]);
@@ -138,7 +139,7 @@ describe("one decision", () => {
 });
 
 describe("a fleet on one table", () => {
-  test("comes to rest within one lease of even, and stays there", () => {
+  test("becomes stable within one lease of equal shares, and stays so", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 12 }),
@@ -159,7 +160,7 @@ describe("a fleet on one table", () => {
     );
   });
 
-  test("shares again after joins, crashes and clean departures, and nobody takes what is alive", () => {
+  test("rebalances after joins, crashes and stops, and nobody takes a lease that is alive", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
@@ -182,7 +183,9 @@ describe("a fleet on one table", () => {
   });
 });
 
-/** Workers that scan and renew in turn, at random, on rows that obey the counter. Time is a number. */
+/**
+ * Workers that scan and renew in turn, at random, on rows that obey the counter. Time is a number.
+ */
 class Fleet {
   readonly #rows = new Map<string, Lease>();
   readonly #workers = new Map<string, { seen: Observation; held: Set<string>; fresh: boolean }>();
@@ -230,7 +233,9 @@ class Fleet {
     this.#pass(this.#any());
   }
 
-  /** Until nothing has moved for three failover times and more: a dead worker is noticed after one. */
+  /**
+   * Until nothing has moved for three failover times and more: a dead worker is noticed after one.
+   */
   settle(): void {
     let before = "";
     for (let quiet = 0, steps = 0; quiet < 12 * this.#workers.size; quiet++, steps++) {
@@ -315,7 +320,9 @@ function view(seen: Observation, facts: Partial<AssignmentView> = {}): Assignmen
   };
 }
 
-/** What is taken, as sorted `shard how`, of leases seen now for the first time or watched before. */
+/**
+ * What is taken, as sorted `shard how`, of leases seen now for the first time or watched before.
+ */
 function take(
   leases: readonly Lease[] | Observation,
   facts: Partial<AssignmentView> = {},

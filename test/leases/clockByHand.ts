@@ -1,4 +1,4 @@
-// A clock that a test moves: for what must happen when time has passed, without waiting for it.
+// A clock that only the test moves, so that a test need not wait for time to pass.
 
 import type { Clock } from "../../src/clock.ts";
 
@@ -32,13 +32,13 @@ export class ClockByHand implements Clock {
     });
   }
 
-  /** Time passes and whoever is due wakes. */
+  /** Moves time, and wakes the sleepers that are due. */
   advance(ms: number): void {
     this.#nowMs += ms;
     for (const sleeper of [...this.#sleepers]) if (sleeper.untilMs <= this.#nowMs) sleeper.wake();
   }
 
-  /** Time passes as in a stopped process: no timer has fired when the next line runs. */
+  /** Moves time as in a suspended process: no timer fires before the next line runs. */
   skip(ms: number): void {
     this.#nowMs += ms;
   }

@@ -31,7 +31,7 @@ afterEach(async () => {
 });
 
 describe("a start", () => {
-  test("on a new application makes the table and its leases, and takes them all at once", async () => {
+  test("on a new application creates the table and its leases, and takes all of them at once", async () => {
     const table = await openTable();
     const worker = start({ table, shards: shardsSideBySide(4) });
     await worker.until(() => worker.held.size === 4);
@@ -58,7 +58,7 @@ describe("a start", () => {
     expect(lease?.checkpoint.sequenceNumber).toBe("AT_TIMESTAMP");
   });
 
-  test("under a name that was there before resumes its leases at once", async () => {
+  test("under a worker id used before resumes its leases at once", async () => {
     const table = await openTable();
     const shards = shardsSideBySide(2);
     await table.ensure(never);
@@ -66,7 +66,7 @@ describe("a start", () => {
       const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
       await table.create({ shardId, checkpoint, parentShardIds: [] }, never);
     }
-    // A worker that died without a word.
+    // A worker that died without releasing its lease.
     for (const lease of (await table.scan(never)).leases) await table.take(lease, "stable", never);
     const settings = { failoverTimeMillis: 600_000 };
     const worker = start({ table, workerId: "stable", settings });
@@ -74,13 +74,13 @@ describe("a start", () => {
     expect(worker.all("leaseTaken").map(({ how }) => how)).toEqual(["resumed", "resumed"]);
   });
 
-  test("of a stream that is none passes on what the listing says", async () => {
+  test("on a missing stream rejects with the error of the listing", async () => {
     const missing = new UserError('The stream "words" does not exist.');
     const worker = start({ table: await openTable(), listShards: () => Promise.reject(missing) });
     await expect(worker.ended).rejects.toBe(missing);
   });
 
-  test("goes on trying while the listing fails for other reasons, and says so", async () => {
+  test("retries while the listing fails for other reasons, and reports it", async () => {
     let failures = 3;
     const worker = start({
       table: await openTable(),
@@ -103,7 +103,7 @@ describe("a start", () => {
     await worker.stop();
   });
 
-  test("on a table of another application says so", async () => {
+  test("on a table of another application is refused", async () => {
     const table = await openTable();
     await table.ensure(never);
     const Item = { leaseKey: { S: "order-1" }, price: { N: "3" } };
@@ -182,7 +182,7 @@ describe("without waiting", () => {
     await until("the children to begin", () => begun.length === 3);
   });
 
-  test("a lease that a peer took is lost with the next scan, before its renewal is due", async () => {
+  test("a lease that another worker took is lost with the next scan, before its renewal is due", async () => {
     const { worker, table, clock } = await standStill({ shards: shardsSideBySide(1) }, 1);
     const [row] = (await table.scan(never)).leases;
     if (row) await table.take(row, "peer", never);
@@ -190,7 +190,7 @@ describe("without waiting", () => {
     await worker.untilEvent("leaseLost");
   });
 
-  test("a double is noticed with the next scan, before a renewal is due", async () => {
+  test("a duplicate worker is detected with the next scan, before a renewal is due", async () => {
     const { worker, table, clock } = await standStill({ shards: shardsSideBySide(1) }, 1);
     const [row] = (await table.scan(never)).leases;
     if (row) await table.renew(row, never);
@@ -199,7 +199,7 @@ describe("without waiting", () => {
   });
 });
 
-test("housekeeping deletes a finished lease when its children have got somewhere", async () => {
+test("housekeeping deletes a finished lease when its children have checkpoints", async () => {
   const table = await openTable();
   const [parent, ...children] = family();
   const worker = start({
@@ -238,7 +238,7 @@ test("housekeeping fills a hole that it has seen often enough, and notes hash ke
   });
 });
 
-test("an empty table is left to whoever made the oldest shard's lease, unless he gets no further", async () => {
+test("an empty table is left to the worker that created the oldest shard's lease, unless it stops", async () => {
   const table = await openTable();
   const shards = shardsSideBySide(3);
   const [oldest] = shards as [Shard];
@@ -263,7 +263,7 @@ test("an empty table is left to whoever made the oldest shard's lease, unless he
   expect(listed).toBe(1);
 });
 
-test("a table whose filler died midway is filled by whoever comes later", async () => {
+test("a table whose first worker died while filling it is filled by a later worker", async () => {
   const shards = shardsSideBySide(6);
   const proxy = await DynamoProxy.start();
   const { tableName } = await openTable();
@@ -314,7 +314,7 @@ describe("a stop", () => {
     }
   });
 
-  test("keeps renewing the lease of a consumer that takes its time", async () => {
+  test("keeps renewing the lease of a consumer that finishes slowly", async () => {
     const table = await openTable();
     let letGo = () => {};
     const slow = new Promise<void>((resolve) => {
@@ -357,7 +357,7 @@ describe("a stop", () => {
     ]);
   });
 
-  test("that must be immediate is not held up by a table that does not answer", async () => {
+  test("that must be immediate is not delayed by a table that does not respond", async () => {
     const proxy = await DynamoProxy.start();
     const { tableName } = await openTable();
     const table = await openTable(tableName, proxy.url);
@@ -430,7 +430,7 @@ test("a consumer that returns without cause does not get its shard back at once"
   expect(taken).toHaveLength(1);
 });
 
-test("a lease row that is damaged while the worker runs costs that shard alone", async () => {
+test("a lease row that is damaged while the worker runs stops only that shard", async () => {
   const table = await openTable();
   const shards = shardsSideBySide(2);
   const worker = start({ table, shards, settings: { failoverTimeMillis: 3_000 } });
@@ -460,7 +460,7 @@ function at(sequenceNumber: string) {
   return { sequenceNumber: sequenceNumber as never, subSequenceNumber: 0 };
 }
 
-test("a lease that could not be released before it ran out is no service that works again", async () => {
+test("a lease that expired before it could be released is not reported as a recovery", async () => {
   const proxy = await DynamoProxy.start();
   onTestFinished(() => proxy.stop());
   const table = await openTable(undefined, proxy.url);

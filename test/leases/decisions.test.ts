@@ -1,4 +1,5 @@
-// The small pure decisions around a lease: conflicts, trust, holes, audits, cleanup, strangers under our name.
+// The small pure decisions around a lease: conflicts, trust, holes, audits, cleanup, strangers
+// under our name.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -28,7 +29,7 @@ import { lease } from "./leases.ts";
 describe("a write that failed its condition", () => {
   const mine = lease("a", { owner: "me", counter: 5 });
 
-  /** Rows as a write without an answer would have left them. */
+  /** Rows as a write without a response would have left them. */
   const kept = { ...mine, counter: 6 };
   const free = lease("a", { counter: 6 });
   const peers = { ...mine, owner: "peer", counter: 6 };
@@ -81,7 +82,7 @@ describe("a request for a lease", () => {
 });
 
 describe("trust", () => {
-  test("ends before a peer may take the lease, which is a failover time after the write at the earliest", () => {
+  test("ends before another worker may take the lease, which is a failover time after the write at the earliest", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), fc.nat(1e9), (failover, start) => {
         expect(trustedUntilMs(start, failover)).toBeLessThan(start + failover);
@@ -106,13 +107,13 @@ describe("ageing", () => {
     expect(observe(moved, [], 1_100).size).toBe(0);
   });
 
-  test("does not take a row that was made anew for the one of the same number", () => {
+  test("distinguishes a row that was created again from the old row with the same counter", () => {
     const first = observe(NOTHING_SEEN, [lease("a", { owner: "x", counter: 1 })], 100);
     const another = lease("a", { owner: "y", counter: 1 });
     expect(observe(first, [another], 900).get("a")?.changedMs).toBe(900);
     const again = lease("a", { owner: "x", counter: 1, checkpoint: SHARD_END });
     expect(observe(first, [again], 900).get("a")?.changedMs).toBe(900);
-    // The leader of a 3.x fleet writes down who is next: that says nothing of who works.
+    // The leader of a 3.x fleet writes down who is next: that does not tell which worker processes the shard.
     const handedOver = lease("a", { owner: "y", checkpointOwner: "x", counter: 1 });
     expect(observe(first, [handedOver], 900).get("a")?.changedMs).toBe(100);
   });
@@ -159,14 +160,14 @@ describe("holes", () => {
     );
   });
 
-  test("a range inside another ends nothing", () => {
+  test("a range inside another one leaves no hole", () => {
     const [left, right] = shardsSideBySide(2).map((each) => each.hashKeyRange);
     if (!left || !right) throw new Error("no ranges");
     const inner = { startingHashKey: "5", endingHashKey: "9" };
     expect(findHole([left, inner, right])).toBeUndefined();
   });
 
-  test("one key is a hole too", () => {
+  test("a single missing key is a hole", () => {
     const last = String(LAST_HASH_KEY);
     const before = String(LAST_HASH_KEY - 1n);
     expect(findHole([{ startingHashKey: "0", endingHashKey: before }])).toEqual({
@@ -180,7 +181,7 @@ describe("an audit", () => {
   const shards = shardsSideBySide(3);
   const leases = shards.map(({ shardId, hashKeyRange }) => lease(shardId, { hashKeyRange }));
 
-  test("believes a hole only when the same one is seen again and again", () => {
+  test("counts how often in a row the same hole is found", () => {
     const [first, second, third] = leases;
     if (!first || !second || !third) throw new Error("no leases");
     const once = audit(undefined, [first, third], shards);
@@ -200,7 +201,7 @@ describe("an audit", () => {
     expect(audit(undefined, [first, bare, third], [])?.times).toBe(1);
   });
 
-  test("believes that nobody fills a hole while no row comes or goes", () => {
+  test("considers a hole unattended while no row is added or removed", () => {
     const look = (times: number, ...rows: string[]) => ({
       seen: { hole: { fromHashKey: "0", toHashKey: "9" }, times },
       rows: trackedShards(rows.map((id) => lease(id))),
@@ -216,14 +217,14 @@ describe("cleanup", () => {
   const parent = ended(lease("p", { childShardIds: ["c1", "c2"] }));
   const begun = { checkpoint: { sequenceNumber: "7" as never, subSequenceNumber: 0 } };
 
-  test("a finished lease goes when all its children have got somewhere", () => {
+  test("a finished lease is deleted when all its children have checkpoints", () => {
     const [one, two] = [lease("c1", begun), lease("c2", begun)];
     expect(finishedLeases([parent, one, two])).toEqual([parent]);
     expect(finishedLeases([parent, one, lease("c2")])).toEqual([]);
     expect(finishedLeases([parent, one])).toEqual([]);
   });
 
-  test("parents go before their children do", () => {
+  test("parents are deleted before their children", () => {
     const child = ended(lease("c1", { childShardIds: ["g"], parentShardIds: ["p"] }));
     const grandchild = lease("g", { ...begun, parentShardIds: ["c1"] });
     expect(finishedLeases([ended(lease("p")), child, grandchild])).toEqual([]);
@@ -235,7 +236,7 @@ describe("cleanup", () => {
     expect(finishedLeases([open, lease("c1", begun)])).toEqual([]);
   });
 
-  test("a finished lease without known children asks the listing", () => {
+  test("the children of a finished lease without known children come from the listing", () => {
     const lone = ended(lease("shardId-000000000009"));
     expect(childlessLeases([lone, parent])).toEqual([lone]);
     expect(childrenListed(lone, shardsSideBySide(2))).toEqual({ gone: true, children: [] });
@@ -248,14 +249,14 @@ describe("cleanup", () => {
     });
   });
 
-  test("one worker of a fleet does it, and a lone one always", () => {
+  test("one worker of a fleet does it, and a lone worker always does", () => {
     const fleet = [lease("1", { owner: "b" }), lease("2", { owner: "a" }), lease("3")];
     expect(["a", "b"].map((worker) => isHousekeeper(fleet, worker))).toEqual([true, false]);
     expect(isHousekeeper([lease("1")], "z")).toBe(true);
   });
 });
 
-test("a stranger under our name is seen by counters that move without us", () => {
+test("a duplicate worker is detected by counters that grow without our writes", () => {
   const at = (counter: number) => [lease("a", { owner: "me", counter })];
   let seen = watchUnheldLeases(NO_UNHELD_LEASES, at(5), "me", new Set());
   seen = watchUnheldLeases(seen, at(6), "me", new Set());
@@ -267,7 +268,7 @@ test("a stranger under our name is seen by counters that move without us", () =>
   expect(watchUnheldLeases(seen, at(7), "other", new Set()).size).toBe(0);
 });
 
-test("a counter that our own writes can have moved is no sign of a double", () => {
+test("a counter that our own writes can explain does not indicate a duplicate worker", () => {
   const at = (counter: number) => [lease("a", { owner: "me", counter })];
   const none = new Set<string>();
   // A renewal that was given up came through late, and an old scan was followed by a new one.
@@ -281,7 +282,7 @@ test("a counter that our own writes can have moved is no sign of a double", () =
   expect(watchUnheldLeases(seen, at(8), "me", none, () => 7).get("a")?.renewals).toBe(1);
 });
 
-test("an attempt is told to end when its time is over, or when it no longer matters", async () => {
+test("an attempt is aborted when its time is over, or when its result is no longer needed", async () => {
   const clock = new ClockByHand();
   const untilAborted = (signal: AbortSignal) =>
     new Promise<string>((resolve) => {
@@ -299,7 +300,7 @@ test("an attempt is told to end when its time is over, or when it no longer matt
   expect(await within(1_000, clock, never, async () => "done")).toBe("done");
 });
 
-test("scans of a small table come often, those of a large one or a large fleet as seldom as Java's", () => {
+test("scans of a small table come often, those of a large one or a large fleet as rarely as Java's", () => {
   const rest = (leases: number, workers: number, failoverTimeMillis: number) =>
     rescanMs({ leases, workers }, failoverTimeMillis, () => 0.999);
   expect(rest(4, 1, 10_000)).toBeLessThan(1_000);

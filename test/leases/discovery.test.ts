@@ -1,5 +1,6 @@
-// Leases that the leader of a KCL 3.x fleet assigns, found by its index of owners. On DynamoDB Local, for dynalite cannot add
-// an index to a table. What must not be seen by a scan is tried between scans that are half a minute apart.
+// Leases that the leader of a KCL 3.x fleet assigns, found by its index of owners. On DynamoDB
+// Local, for dynalite cannot add an index to a table. What must not be seen by a scan is tried
+// between scans that are half a minute apart.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
@@ -102,7 +103,10 @@ async function start(options: Partial<WorkerOptions> = {}): Promise<Worker> {
   return worker;
 }
 
-/** A worker in a fleet that is led, and has an index; two leases are there, without owners unless said otherwise. */
+/**
+ * A worker in a fleet that is led, and has an index; two leases are there, without owners unless
+ * said otherwise.
+ */
 async function startWithIndex(
   options: Partial<WorkerOptions> = {},
   owners: readonly string[] = ["java", "java"],
@@ -142,7 +146,7 @@ test("an assigned lease is found and taken without a scan", async () => {
   expect(worker.all("discoveryChosen")).toEqual([{ type: "discoveryChosen", by: "index" }]);
 });
 
-test("a lease that is still being handed over to us is not taken before its holder has let go", async () => {
+test("a lease that is still being handed over to us is not taken before its holder has released it", async () => {
   const worker = await startWithIndex();
   await java.beginHandover(first, "java", worker.workerId);
   const read = () =>
@@ -153,7 +157,7 @@ test("a lease that is still being handed over to us is not taken before its hold
   await worker.untilEvent("leaseTaken", ({ shardId }) => shardId === first);
 });
 
-test("what the index says is not believed: the row is another's by now", async () => {
+test("the index alone decides nothing: the row may have another owner by now", async () => {
   const worker = await startWithIndex();
   const taken = new Promise<void>((resolve) => {
     fate = ({ operation, body }) => {
@@ -168,7 +172,7 @@ test("what the index says is not believed: the row is another's by now", async (
   expect(worker.all("leaseTaken")).toEqual([]);
 });
 
-test("a handover that the leader begins is noticed though renewals do not come through", async () => {
+test("a handover that the leader starts is noticed although renewals fail", async () => {
   const worker = await startWithIndex();
   await take(first, worker.workerId);
   await worker.until(() => worker.held.size === 1);
@@ -181,7 +185,7 @@ test("a handover that the leader begins is noticed though renewals do not come t
   await worker.untilEvent("leaseReleased", ({ to }) => to === "java");
 });
 
-test("a child's consumer hears of its parent's end between scans", async () => {
+test("a child's consumer learns of its parent's end between scans", async () => {
   const [parent, child] = shardsSideBySide(2);
   if (!parent || !child) throw new Error("two shards are made");
   let begun = false;
@@ -202,7 +206,7 @@ test("a child's consumer hears of its parent's end between scans", async () => {
   expect(count("Scan")).toBe(scans);
 });
 
-test("leases of a dead worker are rescued, by scans that come in time", async () => {
+test("leases of a dead worker are rescued, by scans that are made in time", async () => {
   const worker = await startWithIndex({
     settings: { failoverTimeMillis: 2_000, leaseAssignmentIntervalMillis: 2_000 },
   });
@@ -230,7 +234,7 @@ test("while the index is throttled scans take its place, and it is used again", 
   expect(worker.all("discoveryChosen")).toHaveLength(1);
 });
 
-test("where the index may not be read, that is told once, and leases are found by scans", async () => {
+test("an index that may not be read is reported once, and leases are found by scans", async () => {
   await makeIndex();
   await java.begin();
   await java.put(leaseRow(first, "java"));
@@ -246,7 +250,7 @@ test("where the index may not be read, that is told once, and leases are found b
   expect(worker.all("serviceTrouble")).toEqual([]);
 });
 
-test("where there is no index yet, that is told, leases are found by scans, and it is used when it has come", async () => {
+test("a missing index is reported, leases are found by scans, and the index is used once it exists", async () => {
   await java.begin();
   await java.put(leaseRow(first, "java"));
   const worker = await start(minutes);

@@ -1,4 +1,5 @@
-// Rows and conditional writes as DynamoDB sees them. The shapes expected here are those of rows that KCL 2.x writes.
+// Rows and conditional writes as DynamoDB sees them. The shapes expected here are those of rows
+// that KCL 2.x writes.
 
 import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -25,7 +26,7 @@ beforeAll(async () => {
 });
 
 describe("the table", () => {
-  test("is made with one string key, paid by request", async () => {
+  test("is created with one string key and on-demand billing", async () => {
     const { Table } = await client.describeTable({ TableName: table.tableName });
     expect(Table).toMatchObject({
       KeySchema: [{ AttributeName: "leaseKey", KeyType: "HASH" }],
@@ -35,7 +36,7 @@ describe("the table", () => {
     });
   });
 
-  test("is made once, whoever comes first", async () => {
+  test("is created once, by the first worker", async () => {
     const name = uniqueName("leases");
     const peers = await Promise.all([openTable(name), openTable(name), openTable(name)]);
     const outcomes = await Promise.all(peers.map((peer) => peer.ensure(never)));
@@ -118,7 +119,7 @@ describe("rows", () => {
     });
   });
 
-  test("taking back one's own lease is no switch of owner", async () => {
+  test("taking one's own lease again is not counted as a switch of owner", async () => {
     await create("back");
     await table.take(await read("back"), "a", never);
     await table.take(await read("back"), "a", never);
@@ -143,7 +144,7 @@ describe("rows", () => {
     });
   });
 
-  test("through a handover of KCL 3.x: who does not know of it renews nothing, who does gives it over", async () => {
+  test("through a handover of KCL 3.x: a holder that does not know of it cannot renew, one that does hands it over", async () => {
     await create("given");
     await table.take(await read("given"), "old", never);
     const before = await read("given");
@@ -171,7 +172,7 @@ describe("rows", () => {
     });
   });
 
-  test("through a handover that a peer asked for", async () => {
+  test("through a handover that another worker requested", async () => {
     await create("asked");
     await table.take(await read("asked"), "old", never);
     const before = await read("asked");
@@ -190,7 +191,7 @@ describe("rows", () => {
     expect(Object.keys(row).filter((name) => name.startsWith("handover"))).toEqual([]);
   });
 
-  test("a request that was taken back leaves nothing to hand over; one that nobody heard is replaced", async () => {
+  test("a withdrawn request leaves nothing to hand over; an unacknowledged one is replaced", async () => {
     await create("withdrawn");
     await table.take(await read("withdrawn"), "old", never);
     await table.requestHandover(await read("withdrawn"), "new", never);
@@ -220,7 +221,7 @@ describe("rows", () => {
     expect(row).not.toHaveProperty("checkpointOwner");
   });
 
-  test("that are marked as something else are not seen; those that are nothing are named", async () => {
+  test("that carry another type are skipped; those without a type are reported", async () => {
     const mixed = await openTable();
     await mixed.ensure(never);
     const put = (Item: Record<string, AttributeValue>) =>

@@ -1,4 +1,5 @@
-// Workers for tests: real coordinators on a real table, with shards made up by the test and consumers that wait.
+// Workers for tests: real coordinators on a real table, with shards made up by the test and
+// consumers that wait.
 
 import { inject } from "vitest";
 import { dynamoClient } from "../../src/aws/dynamoClient.ts";
@@ -55,7 +56,10 @@ export function over(lease: HeldLease): Promise<void> {
   });
 }
 
-/** Waits for the parents as long as there is sense in it, without ever asking for the sake of asking. */
+/**
+ * Waits for the parents as long as there is sense in it, without ever asking for the sake of
+ * asking.
+ */
 export async function parentsOf(lease: HeldLease): Promise<void> {
   while (!lease.lost.aborted && !lease.stopRequested.aborted && !(await lease.parentsEnded())) {
     await lease.parentsChanged(3_600_000);

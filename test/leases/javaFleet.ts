@@ -1,4 +1,5 @@
-// A Java worker's part in a fleet of KCL 3.5, played by writes as it makes them; what the real one does, test/interop sees.
+// A Java worker's part in a fleet of KCL 3.5, played by writes as it makes them; what the real one
+// does, test/interop sees.
 
 import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { FleetTableNames } from "../../src/leases/kcl3/fleetTables.ts";

@@ -1,4 +1,5 @@
-// Beside a KCL 3.x fleet. Its Java workers are played by writes as Java makes them; what the real ones do, test/interop sees.
+// Beside a KCL 3.x fleet. Its Java workers are played by writes as Java makes them; what the real
+// ones do, test/interop sees.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

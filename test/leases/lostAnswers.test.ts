@@ -1,5 +1,5 @@
-// Writes that are carried out, and whose answers never arrive, kind by kind: no lease is lost, none stays with a worker
-// that has gone, and nobody is told a wrong reason.
+// Writes that are carried out, and whose answers never arrive, kind by kind: no lease is lost, none
+// stays with a worker that has gone, and nobody is told a wrong reason.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { HeldLease } from "../../src/leases/heldLease.ts";
@@ -69,7 +69,10 @@ function loseFirst(kind: RegExp, again: Promise<unknown> = Promise.resolve()): P
   });
 }
 
-/** Resolves when this many scans have come through from now on; the answer of all but the last was seen. */
+/**
+ * Resolves when this many scans have come through from now on; the answer of all but the last was
+ * seen.
+ */
 function scans(count: number): Promise<void> {
   const { fate } = proxy;
   return new Promise((resolve) => {
@@ -85,7 +88,7 @@ const owners = async () =>
   (await direct.scan(never)).leases.map(({ owner, handoverTo }) => ({ owner, handoverTo }));
 
 describe("the creation of leases", () => {
-  test("of a new application: whoever makes the oldest makes all, at once, and tells each", async () => {
+  test("of a new application: the worker that creates the oldest creates all at once, and reports each", async () => {
     const shards = shardsSideBySide(5);
     const seen = new Set<string>();
     proxy.fate = ({ operation, body }) => {
@@ -101,7 +104,7 @@ describe("the creation of leases", () => {
     expect(worker.all("leaseLost")).toEqual([]);
   });
 
-  test("of children: both are made and told, and the end of their parent is stored", async () => {
+  test("of children: both are created and reported, and the end of their parent is stored", async () => {
     const [parent] = shardsSideBySide(1) as [Shard];
     const [, left, right] = shardsSideBySide(3) as [Shard, Shard, Shard];
     const children = [left, right].map((shard) => ({ ...shard, parentShardIds: [parent.shardId] }));
@@ -134,7 +137,7 @@ describe("the creation of leases", () => {
 });
 
 describe("a lease that is made late", () => {
-  test("after it was finished and deleted is read again, nothing more, and goes again", async () => {
+  test("after it was finished and deleted is read again, and deleted again", async () => {
     const [parent] = shardsSideBySide(1) as [Shard];
     const [, left, right] = shardsSideBySide(3) as [Shard, Shard, Shard];
     const children = [left, right].map((shard) => ({ ...shard, parentShardIds: [parent.shardId] }));
@@ -173,7 +176,7 @@ describe("a lease that is made late", () => {
 });
 
 describe("a release", () => {
-  test("is told once, and the lease is nobody's", async () => {
+  test("is reported once, and the lease has no owner", async () => {
     const worker = start({ table: proxied, shards: shardsSideBySide(1) });
     await worker.until(() => worker.held.size === 1);
     const lost = loseFirst(RELEASE);
@@ -184,7 +187,7 @@ describe("a release", () => {
     expect(worker.all("leaseLost")).toEqual([]);
   });
 
-  test("of a lease that somebody took right after is no loss of it", async () => {
+  test("of a lease that another worker took immediately afterwards is not reported as a loss", async () => {
     const shards = shardsSideBySide(1);
     const leaving = start({ table: proxied, shards });
     await leaving.until(() => leaving.held.size === 1);
@@ -200,7 +203,7 @@ describe("a release", () => {
 });
 
 describe("a handover", () => {
-  test("is told as one, though its new owner has gone on before the old one hears of it", async () => {
+  test("is reported as one, although its new owner has written before the old one learns of it", async () => {
     const shards = shardsSideBySide(2);
     const first = start({ table: proxied, shards });
     await first.until(() => first.held.size === 2);
@@ -247,7 +250,7 @@ describe("a take", () => {
     });
   }
 
-  test("of a lease that was handed over, by a worker that stops: it is given back", async () => {
+  test("of a lease that was handed over, by a worker that stops: it is released", async () => {
     const shards = shardsSideBySide(2);
     const first = start({ table: direct, shards, settings: LASTING });
     await first.until(() => first.held.size === 2);
@@ -285,7 +288,7 @@ describe("a take", () => {
 describe("a request for a lease", () => {
   const shards = shardsSideBySide(2);
 
-  test("is made again, and heard", async () => {
+  test("is made again, and acknowledged", async () => {
     const first = start({ table: direct, shards });
     await first.until(() => first.held.size === 2);
     const lost = loseFirst(REQUEST);
@@ -309,7 +312,7 @@ describe("a request for a lease", () => {
     expect(first.all("leaseReleased").filter(({ to }) => to !== undefined)).toEqual([]);
   });
 
-  test("whose withdrawal has no answer is withdrawn all the same", async () => {
+  test("whose withdrawal has no response is withdrawn all the same", async () => {
     const { finish, first } = await slow();
     const lost = loseFirst(WITHDRAW);
     const second = start({ table: proxied, shards });
@@ -324,7 +327,7 @@ describe("a request for a lease", () => {
     expect(first.all("leaseLost")).toEqual([]);
   });
 
-  test("whose withdrawal comes too late, and has no answer: the lease is given back", async () => {
+  test("whose withdrawal comes too late, and has no response: the lease is released", async () => {
     const first = start({ table: direct, shards });
     await first.until(() => first.held.size === 2);
     const given = first.untilEvent("leaseReleased");

@@ -1,5 +1,6 @@
-// Any tree of shards, any history, any rows deleted at any moment: what is in the stream and after the checkpoints is
-// delivered. The application is a model of one worker; what it decides is decided by shard sync itself.
+// Any tree of shards, any history, any rows deleted at any moment: what is in the stream and after
+// the checkpoints is delivered. The application is a model of one worker; what it decides is
+// decided by shard sync itself.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -129,8 +130,8 @@ class Model {
   }
 
   /**
-   * Records in the stream that nobody has ever got, of shards that the rows lead to: one that has a row, behind its checkpoint;
-   * and one that comes of a shard that has one.
+   * Records in the stream that nobody has ever got, of shards that the rows lead to: one that has a
+   * row, behind its checkpoint; and one that comes of a shard that has one.
    */
   owed(): readonly string[] {
     return this.members.flatMap((member) => {
@@ -183,7 +184,9 @@ class Model {
     if (now && member.isClosed && end === member.records) this.#end(now, member);
   }
 
-  /** As childLeases.ts: the children first, and those of a merge only when both parents have rows. */
+  /**
+   * As childLeases.ts: the children first, and those of a merge only when both parents have rows.
+   */
   #end(row: Lease, member: Member): void {
     const { children } = childrenListed(row, this.#list());
     const born = this.members.filter(({ id }) => children.includes(id));
@@ -299,7 +302,7 @@ const histories = fc.record({
   steps: fc.array(step, { maxLength: 60 }),
 });
 
-test("nothing is lost that the rows lead to, whatever rows are deleted", () => {
+test("nothing that the rows lead to is lost, whichever rows are deleted", () => {
   fc.assert(
     fc.property(histories, ({ roots, initial, steps }) => {
       const model = new Model(roots, initial);
@@ -313,7 +316,7 @@ test("nothing is lost that the rows lead to, whatever rows are deleted", () => {
   );
 });
 
-test("from TRIM_HORIZON on nothing at all is lost, as long as a row is left", () => {
+test("from TRIM_HORIZON nothing is lost as long as one row remains", () => {
   fc.assert(
     fc.property(histories, ({ roots, steps }) => {
       const model = new Model(roots, { type: "TRIM_HORIZON" });
@@ -332,7 +335,7 @@ test("from TRIM_HORIZON on nothing at all is lost, as long as a row is left", ()
   );
 });
 
-test("in the order that a fleet itself keeps, there is nothing to be looked into", () => {
+test("rows deleted in the fleet's own order never miss relatives", () => {
   fc.assert(
     fc.property(histories, ({ roots, initial, steps }) => {
       const model = new Model(roots, initial);

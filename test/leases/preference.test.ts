@@ -1,4 +1,4 @@
-// Whom each free lease goes to first, when nobody asks anybody.
+// Which worker takes each free lease first, without communication.
 
 import { expect, test } from "vitest";
 import { byPreference } from "../../src/leases/decisions/preference.ts";
@@ -11,7 +11,7 @@ function order(worker: string, workers = WORKERS): readonly string[] {
   return byPreference(FREE, worker, workers).map(({ lease }) => lease.shardId);
 }
 
-test("every worker wants every lease, and begins with others than its peers", () => {
+test("every worker wants every lease, and starts with other leases than the other workers", () => {
   for (const worker of WORKERS) expect(new Set(order(worker)).size).toBe(FREE.length);
   const begins = WORKERS.flatMap((worker) => order(worker).slice(0, 30));
   expect(new Set(begins).size).toBe(begins.length);
@@ -31,7 +31,7 @@ test("workers that do not know of each other begin with different leases, mostly
   expect(new Set(begins).size).toBeGreaterThan(24);
 });
 
-test("the leases of one that has gone fall to all others", () => {
+test("the leases of a worker that is gone are spread over all others", () => {
   const left = WORKERS.filter((worker) => worker !== "dan");
   const dans = new Set(order("dan").slice(0, 30));
   for (const worker of left) {

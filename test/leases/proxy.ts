@@ -1,4 +1,5 @@
-// A small proxy before DynamoDB that lets a test spoil single calls: lose the answer, refuse, throttle, hold back.
+// A small proxy before DynamoDB that lets a test spoil single calls: lose the answer, refuse,
+// throttle, hold back.
 
 import {
   createServer,
@@ -10,12 +11,12 @@ import {
 import type { AddressInfo } from "node:net";
 import { inject } from "vitest";
 
-/** What becomes of one call. */
+/** The fate of one call. */
 export type Fate =
   | "pass"
-  /** It is carried out, but its answer never arrives. */
+  /** DynamoDB executes it, but its response never arrives. */
   | "loseAnswer"
-  /** The connection breaks before it is carried out. */
+  /** The connection breaks before DynamoDB receives it. */
   | "cut"
   | "throttle"
   | "deny"
@@ -29,7 +30,7 @@ export interface Call {
 }
 
 export class DynamoProxy {
-  /** Asked for each call; set by the test. */
+  /** Called for each call; set by the test. */
   fate: (call: Call) => Fate = () => "pass";
   readonly #server: Server;
   readonly #target: URL;

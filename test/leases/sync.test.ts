@@ -1,4 +1,5 @@
-// Which leases shard sync makes, from the worked example of KCL's lease life cycle document and from random streams.
+// Which leases shard sync creates, from the worked example of KCL's lease life cycle document and
+// from random streams.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -17,7 +18,8 @@ const TRIM_HORIZON = { type: "TRIM_HORIZON" } as const;
 const LATEST = { type: "LATEST" } as const;
 const AT_TIMESTAMP = { type: "AT_TIMESTAMP", timestamp: new Date(0) } as const;
 
-// 0 and 1 merged into 6, 2 and 3 into 7, 6 and 7 into 8; 5 was split into 9 and 10; 4 has been open all along.
+// 0 and 1 merged into 6, 2 and 3 into 7, 6 and 7 into 8; 5 was split into 9 and 10; 4 has been open
+// all along.
 const FAMILY = [
   shard(0, [], "closed"),
   shard(1, [], "closed"),
@@ -55,7 +57,7 @@ describe("a table that has leases", () => {
     );
   });
 
-  test("needs nothing when every shard is led to", () => {
+  test("needs nothing when every shard is reached", () => {
     for (const initial of [LATEST, TRIM_HORIZON, AT_TIMESTAMP]) {
       expect(missing(FAMILY, [0, 1, 2, 3, 4, 5], initial).create).toEqual([]);
     }
@@ -77,7 +79,7 @@ describe("a table that has leases", () => {
     });
   });
 
-  test("a child of an open shard is a contradiction: nothing is made, or the child is left out", () => {
+  test("a child of an open shard is a contradiction: no lease is created, or the child is skipped", () => {
     const odd = [shard(1, []), shard(2, [1]), shard(3, [])];
     expect(missingLeases(odd, new Map(), LATEST, false)).toEqual({
       create: [],
@@ -88,7 +90,7 @@ describe("a table that has leases", () => {
     expect(ignoring.create.map((lease) => lease.shardId)).toEqual(["1", "3"]);
   });
 
-  test("what is made leads to every open shard, and making it again makes nothing", () => {
+  test("the created leases reach every open shard, and a second sync creates none", () => {
     fc.assert(
       fc.property(
         streams,

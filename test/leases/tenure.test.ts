@@ -1,5 +1,5 @@
-// One held lease against a real table behind a proxy: what its consumer is told when answers get lost, others
-// write, or time runs out.
+// One held lease against a real table behind a proxy: what its consumer is told when answers get
+// lost, others write, or time runs out.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
@@ -37,7 +37,7 @@ beforeEach(async () => {
 
 afterEach(() => proxy.stop());
 
-test("a renewal and a checkpoint whose answers were lost are found to have succeeded", async () => {
+test("a renewal and a checkpoint whose responses were lost are found to have succeeded", async () => {
   const tenure = await hold("a");
   spoil("UpdateItem", ["loseAnswer"]);
   expect(await tenure.checkpoint(AT)).toBe("stored");
@@ -51,7 +51,7 @@ test("a renewal and a checkpoint whose answers were lost are found to have succe
   expect(duplicates).toEqual([]);
 });
 
-test("the first renewal falls anywhere in the interval, so that leases taken together part", async () => {
+test("the first renewal falls anywhere in the interval, so that renewals of leases taken together spread out", async () => {
   const tenure = await hold("a");
   const over = new AbortController();
   const kept = tenure.keep(over.signal);
@@ -61,7 +61,7 @@ test("the first renewal falls anywhere in the interval, so that leases taken tog
   await kept;
 });
 
-test("a take whose answer was lost is found to have succeeded", async () => {
+test("a take whose response was lost is found to have succeeded", async () => {
   await direct.create(newLease("a"), never);
   await direct.create(newLease("b"), never);
   const [a, b] = [await direct.read("a", never), await direct.read("b", never)];
@@ -76,11 +76,12 @@ test("a take whose answer was lost is found to have succeeded", async () => {
   });
 });
 
-test("trust does not begin with a take that may have been refused, though the row looks as it would have left it", async () => {
+test("trust does not begin with a take that may have been refused, even if the row looks as if it had succeeded", async () => {
   await direct.create(newLease("a"), never);
   const seen = await direct.read("a", never);
   if (!seen) throw new Error("no lease");
-  // An earlier write of ours that nobody heard of; our scan is older than it, and others have seen it long ago.
+  // An earlier write of ours that nobody heard of; our scan is older than it, and others have seen
+  // it long ago.
   await direct.take(seen, "me", never);
   clock.advance(F * 0.8);
   spoil("UpdateItem", ["loseAnswer"]);
@@ -88,7 +89,7 @@ test("trust does not begin with a take that may have been refused, though the ro
   expect(await direct.read("a", never)).toMatchObject({ counter: 2, owner: "me" });
 });
 
-test("writes of one lease stand in line, however many are asked for at once", async () => {
+test("writes of one lease are queued, however many are requested at once", async () => {
   const tenure = await hold("a");
   const calls: string[] = [];
   proxy.fate = ({ operation }) => {
@@ -142,7 +143,7 @@ test("a row that was deleted is not put back by a worker whose time is over", as
   expect(await direct.read("a", never)).toBeUndefined();
 });
 
-test("somebody who renews it under our name is noticed", async () => {
+test("another process that renews it under our worker id is detected", async () => {
   const tenure = await hold("a");
   const row = await direct.read("a", never);
   if (!row) throw new Error("no lease");
@@ -151,7 +152,7 @@ test("somebody who renews it under our name is noticed", async () => {
   expect(duplicates).toEqual(["a"]);
 });
 
-test("after a stopped process the first question tells the truth, before any timer has fired", async () => {
+test("after a suspended process the first read of trusted is right, before any timer has fired", async () => {
   const tenure = await hold("a");
   const over = new AbortController();
   const kept = tenure.keep(over.signal);
@@ -167,7 +168,7 @@ test("after a stopped process the first question tells the truth, before any tim
   expect(events.map((event) => event.type)).toEqual(["leaseLost"]);
 });
 
-test("after a stopped process a checkpoint is refused though nobody has asked the clock", async () => {
+test("after a suspended process a checkpoint is refused even if nobody has read trusted", async () => {
   const tenure = await hold("a");
   clock.skip(F);
   expect(await tenure.checkpoint(AT)).toBe("lost");
@@ -175,7 +176,7 @@ test("after a stopped process a checkpoint is refused though nobody has asked th
   expect(await direct.read("a", never)).toMatchObject({ counter: 1 });
 });
 
-test("when time runs out it is lost on the stroke, though a renewal hangs", async () => {
+test("when trust runs out it is lost on time, even if a renewal hangs", async () => {
   const tenure = await hold("a");
   let letGo = () => {};
   const hanging = new Promise<void>((resolve) => {
@@ -199,7 +200,7 @@ test("when time runs out it is lost on the stroke, though a renewal hangs", asyn
   letGo();
 });
 
-test("a write without an answer is given up in time for another one", async () => {
+test("a write without a response is abandoned in time for another one", async () => {
   const tenure = await hold("a");
   const fates: Fate[] = [{ until: new Promise(() => {}) }];
   const asked = new Promise<void>((resolve) => {
@@ -214,7 +215,7 @@ test("a write without an answer is given up in time for another one", async () =
   expect(await stored).toBe("stored");
 });
 
-test("trust counts from the start of the write, not from its answer", async () => {
+test("trust counts from the start of the write, not from its response", async () => {
   const tenure = await hold("a");
   clock.skip(1_000);
   let asked = () => {};
@@ -317,7 +318,7 @@ test("an immediate stop withdraws trust first and then releases", async () => {
   expect((await direct.read("a", never))?.owner).toBeUndefined();
 });
 
-test("a merged shard's child is made when both parents have leases", async () => {
+test("a merged shard's child gets a lease when both parents have leases", async () => {
   const tenure = await hold("p1");
   const [shard] = shardsSideBySide(1);
   const child = {
@@ -340,7 +341,7 @@ test("a merged shard's child is made when both parents have leases", async () =>
   expect(await other.addChildren([child])).toBe("added");
 });
 
-test("a worker that slept through the loss of its lease makes no child any more", async () => {
+test("a worker that was suspended while it lost its lease creates no further child lease", async () => {
   const tenure = await hold("p");
   const children = shardsSideBySide(2).map((shard) => ({ ...shard, parentShardIds: ["p"] }));
   proxy.fate = ({ operation }) => {
@@ -353,7 +354,7 @@ test("a worker that slept through the loss of its lease makes no child any more"
   expect(await direct.read(second ?? "", never)).toBeUndefined();
 });
 
-test("one child that does not name two parents is refused, and the lease given up", async () => {
+test("a single child without two parents is refused, and the lease is lost", async () => {
   const tenure = await hold("p1");
   const hashKeyRange = { startingHashKey: "0", endingHashKey: "1" };
   expect(await tenure.addChildren([{ shardId: "c", parentShardIds: ["p1"], hashKeyRange }])).toBe(
@@ -362,7 +363,7 @@ test("one child that does not name two parents is refused, and the lease given u
   expect(tenure.lost.aborted).toBe(true);
 });
 
-test("parents that are missing or ended are in nobody's way; news of them is never slept through", async () => {
+test("parents that are missing or ended block nobody; a wake-up for them is never missed", async () => {
   await direct.create(newLease("p"), never);
   const tenure = await hold("c", "new", ["gone", "p"]);
   expect(await tenure.parentsEnded()).toBe(false);

@@ -1,5 +1,6 @@
-// Lease tables that somebody else has written to, or that a worker left half written: every shard gets a reader, rows that
-// are another application's are left alone, and one bad row stops its own shard only.
+// Lease tables that somebody else has written to, or that a worker left half written: every shard
+// gets a reader, rows that are another application's are left alone, and one bad row stops its own
+// shard only.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ATTRIBUTES as A, newItem } from "../../src/leases/table/dynamoItem.ts";
@@ -68,8 +69,8 @@ async function foreignRow(
   client.destroy();
 }
 
-describe("a shard that nobody would ever read gets a lease at its first record, at once:", () => {
-  test("the children of a shard that has ended, when their rows are not there", async () => {
+describe("a shard that nobody would ever read gets a lease at its first record at once:", () => {
+  test("the children of a shard that has ended, when their rows are missing", async () => {
     const parent = shard(0, [], closed(0));
     const children = [shard(1, [0], LOWER), shard(2, [0], UPPER)];
     await row(parent, "SHARD_END");
@@ -83,7 +84,7 @@ describe("a shard that nobody would ever read gets a lease at its first record, 
     expect(clock.monotonicMs()).toBe(startedMs);
   });
 
-  test("one of the children, when its row was deleted while the fleet works", async () => {
+  test("one of the children, when its row was deleted while the fleet runs", async () => {
     const parent = shard(0, [], closed(0));
     const children = [shard(1, [0], LOWER), shard(2, [0], UPPER)] as const;
     await row(parent, "SHARD_END");
@@ -99,7 +100,7 @@ describe("a shard that nobody would ever read gets a lease at its first record, 
     expect(checkpoint.sequenceNumber).toBe("TRIM_HORIZON");
   });
 
-  test("the survivors of shards that were away for longer than the retention", async () => {
+  test("the descendants of shards that are past the retention", async () => {
     // 0 was split into 1 and 2, these merged into 3, 3 was split: only its children are left.
     const before = shard(0, []);
     const alive = [shard(4, [3], LOWER), shard(5, [3], UPPER)];
@@ -115,11 +116,11 @@ describe("a shard that nobody would ever read gets a lease at its first record, 
   });
 });
 
-test("what the audit finds and cannot mend is an error that names the shards", async () => {
+test("a hole that the audit cannot fill is an error that names the shards", async () => {
   const [first, second] = shardsSideBySide(2) as [Shard, Shard];
   await row(first, "LATEST");
   const clock = new ClockByHand();
-  // The row of the second is damaged while the fleet works.
+  // The row of the second is damaged while the fleet runs.
   const one = start([first, second], {
     clock,
     settings: { auditIntervalMs: 5_000, auditConfidence: 1, failoverTimeMillis: 60_000 },
@@ -170,7 +171,7 @@ describe("rows of another application", () => {
     await expect(start(shardsSideBySide(1)).ended).rejects.toThrow(`"${key}"`);
   });
 
-  test("that come while the program runs are not touched", async () => {
+  test("that appear while the program runs are not changed", async () => {
     const shards = shardsSideBySide(1);
     const one = start(shards);
     await one.until(() => one.held.size === 1);
@@ -208,7 +209,7 @@ describe("one bad row", () => {
     expect((await table.read(bad.shardId, never))?.checkpoint.sequenceNumber).toBe(at);
   });
 
-  test("is read again as soon as it is mended", async () => {
+  test("is read again as soon as it is corrected", async () => {
     const [bad, good] = [shard(0, [], LOWER), shard(1, [], UPPER)];
     await row(bad, "1");
     await row(good, "2500");
@@ -222,7 +223,8 @@ describe("one bad row", () => {
   });
 
   test("among others that do not tell either leaves open whose table it is: nothing is passed over", async () => {
-    // An ended lease, and no other that is proven: the stream may have been made again with the same shards.
+    // An ended lease, and no other that is proven: the stream may have been made again with the
+    // same shards.
     const ended = shard(0, [], closed(0));
     const children = [shard(1, [0], LOWER), shard(2, [0], UPPER)];
     await row(ended, "SHARD_END");
@@ -233,7 +235,7 @@ describe("one bad row", () => {
     );
   });
 
-  test("that cannot be read stops no other, either", async () => {
+  test("that is unreadable stops no other shard either", async () => {
     const [bad, good] = shardsSideBySide(2) as [Shard, Shard];
     await row(good, "LATEST");
     await foreignRow({
@@ -248,7 +250,7 @@ describe("one bad row", () => {
   });
 });
 
-test("an owner that is dead, and whose leases nobody may take, keeps no audit from being made", async () => {
+test("an owner that is dead, and whose leases nobody may take, does not prevent audits", async () => {
   const [first, second, third] = shardsSideBySide(3) as [Shard, Shard, Shard];
   for (const each of [first, second, third]) await row(each, "LATEST");
   const dead = await table.read(first.shardId, never);
