@@ -37,7 +37,7 @@ export interface FetchContext extends MisplacedOptions {
   readonly settings: PollingSettings;
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly troubles: FailureReports;
+  readonly reports: FailureReports;
   readonly waitingRoom: WaitingRoom;
   readonly sizes: RecordSizes;
   readonly budgetWatch: BudgetWatch;
@@ -119,7 +119,7 @@ export class ShardFetch {
 
   /** One call, and what became of it; `undefined` when it failed, and `#nextCallMs` says when to try again. */
   async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
-    const { calls, clock, stream, troubles } = this.#context;
+    const { calls, clock, stream, reports } = this.#context;
     const { shardId } = this.#shard;
     let operation = "GetShardIterator";
     try {
@@ -131,7 +131,7 @@ export class ShardFetch {
       const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
-      troubles.succeeded(operation, shardId);
+      reports.succeeded(operation, shardId);
       const how = { startedMs, endedMs, isCautious };
       return { ...this.#took(answer, limit, how), ...(shardEnd && { shardEnd }) };
     } catch (error) {
@@ -231,7 +231,7 @@ export class ShardFetch {
   }
 
   #retryLater(operation: string, error: unknown, kind: ReadErrorKind): void {
-    const { clock, troubles } = this.#context;
+    const { clock, reports } = this.#context;
     const lasting = isLasting(error);
     const nowMs = clock.monotonicMs();
     const retryInMs =
@@ -240,7 +240,7 @@ export class ShardFetch {
     const { shardId } = this.#shard;
     const ofShard = error instanceof ForeignPosition;
     const everywhere = (lasting && !ofShard) || kind === "unreachable";
-    troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
+    reports.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
   }
 
   /** What a record comes to, by the last ones of this shard, or by those of others. */
