@@ -8,12 +8,12 @@ import { kinesisClient } from "../../src/aws/kinesisClient.ts";
 import { systemClock } from "../../src/clock.ts";
 import { GetRecords } from "../../src/stream/calls/kinesisCalls.ts";
 
-const heard: IncomingHttpHeaders[] = [];
+const received: IncomingHttpHeaders[] = [];
 /** The number of calls that get no response. */
 let silent = 0;
 
 const service = createServer((request, response) => {
-  heard.push(request.headers);
+  received.push(request.headers);
   request.resume();
   if (silent > 0) silent -= 1;
   else response.end('{"Records":[],"NextShardIterator":"next","MillisBehindLatest":0}');
@@ -26,7 +26,7 @@ beforeAll(async () => {
   endpoint = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
 });
 afterAll(() => service.closeAllConnections());
-beforeEach(() => heard.splice(0));
+beforeEach(() => received.splice(0));
 
 /** Credentials that expire after one use. */
 function shortLived() {
@@ -57,13 +57,13 @@ const call = (getRecords: GetRecords, signal = new AbortController().signal) =>
 test("signs each call with the current credentials", async () => {
   const getRecords = recordsOf();
   for (let i = 0; i < 3; i += 1) await call(getRecords);
-  const keys = heard.map(({ authorization }) => /Credential=(\w+)/.exec(authorization ?? "")?.[1]);
+  const keys = received.map(({ authorization }) => /Credential=(\w+)/.exec(authorization ?? "")?.[1]);
   expect(new Set(keys).size).toBe(3);
 });
 
 test("sends its user agent", async () => {
   await call(recordsOf());
-  expect(heard[0]?.["user-agent"]).toMatch(/^kinesis-multilang\/\d+\.\d+\.\d+ md\/nodejs#\d+/);
+  expect(received[0]?.["user-agent"]).toMatch(/^kinesis-multilang\/\d+\.\d+\.\d+ md\/nodejs#\d+/);
 });
 
 test("makes a call after one without a response, and after an aborted one", async () => {

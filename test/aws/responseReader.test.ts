@@ -10,22 +10,22 @@ const LIMITS = { maxBodyBytes: 1_000_000, allocate: Buffer.allocUnsafe };
  * Feeds bytes to the reader in pieces of these lengths, like a socket: at most the target's size.
  */
 function feed(reader: ResponseReader, bytes: Uint8Array, pieces = [bytes.length]): HttpResponse[] {
-  const answers: HttpResponse[] = [];
+  const responses: HttpResponse[] = [];
   for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
     const { target } = reader;
     expect(target.length).toBeGreaterThan(0);
     const length = Math.min(target.length, pieces[turn % pieces.length] ?? 1, bytes.length - at);
     target.set(bytes.subarray(at, at + length));
-    const answer = reader.received(length);
-    if (answer) answers.push(answer);
+    const response = reader.received(length);
+    if (response) responses.push(response);
     at += length;
   }
-  return answers;
+  return responses;
 }
 
-function tell(bytes: Uint8Array): { answers: readonly HttpResponse[]; reader: ResponseReader } {
+function parse(bytes: Uint8Array): { responses: readonly HttpResponse[]; reader: ResponseReader } {
   const reader = new ResponseReader(LIMITS);
-  return { answers: feed(reader, bytes), reader };
+  return { responses: feed(reader, bytes), reader };
 }
 
 const text = (...lines: readonly string[]) => Buffer.from(lines.join("\r\n"));
@@ -66,11 +66,11 @@ test("reads responses one after the other from pieces of any lengths", () => {
     fc.property(fc.array(bodies, { minLength: 1, maxLength: 4 }), pieces, (sent, lengths) => {
       const reader = new ResponseReader(LIMITS);
       // A service responds only to a request, so no piece contains bytes of two responses.
-      const answers = sent.flatMap((body) => feed(reader, rendered(body), lengths));
-      expect(answers.length).toBe(sent.length);
+      const responses = sent.flatMap((body) => feed(reader, rendered(body), lengths));
+      expect(responses.length).toBe(sent.length);
       sent.forEach(({ chunks }, i) => {
-        expect(answers[i]).toMatchObject({ statusCode: 200, reusable: true });
-        expect(answers[i]?.body.equals(Buffer.concat(chunks))).toBe(true);
+        expect(responses[i]).toMatchObject({ statusCode: 200, reusable: true });
+        expect(responses[i]?.body.equals(Buffer.concat(chunks))).toBe(true);
       });
     }),
     { numRuns: 300 },
@@ -84,30 +84,30 @@ test("reads a body of known length into its final buffer without a copy", () => 
   expect(reader.received(head.length)).toBeUndefined();
   const { target } = reader;
   target.fill("x");
-  const answer = reader.received(target.length);
-  expect(answer?.body.buffer).toBe(target.buffer);
-  expect(answer?.body.byteOffset).toBe(target.byteOffset);
+  const response = reader.received(target.length);
+  expect(response?.body.buffer).toBe(target.buffer);
+  expect(response?.body.byteOffset).toBe(target.byteOffset);
 });
 
 test("converts header names to lower case and joins repeated headers", () => {
   const head = text("HTTP/1.1 400 ", "X-A:  b c\t", "x-a: d", "content-length: 2, 2", "", "{}");
-  const [answer] = tell(head).answers;
-  expect(answer).toMatchObject({ statusCode: 400, headers: { "x-a": "b c, d" }, reusable: true });
+  const [response] = parse(head).responses;
+  expect(response).toMatchObject({ statusCode: 400, headers: { "x-a": "b c, d" }, reusable: true });
 });
 
 test("skips interim responses", () => {
-  const { answers } = tell(
+  const { responses } = parse(
     text("HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK", "content-length: 2", "", "{}"),
   );
-  expect(answers.map(({ statusCode, body }) => [statusCode, String(body)])).toEqual([[200, "{}"]]);
+  expect(responses.map(({ statusCode, body }) => [statusCode, String(body)])).toEqual([[200, "{}"]]);
 });
 
 test("ends a body without length at the end of the connection", () => {
-  const { answers, reader } = tell(text("HTTP/1.1 200 OK", "", "all of", "it"));
-  expect(answers).toEqual([]);
-  const answer = reader.closed();
-  expect(String(answer.body)).toBe("all of\r\nit");
-  expect(answer.reusable).toBe(false);
+  const { responses, reader } = parse(text("HTTP/1.1 200 OK", "", "all of", "it"));
+  expect(responses).toEqual([]);
+  const response = reader.closed();
+  expect(String(response.body)).toBe("all of\r\nit");
+  expect(response.reusable).toBe(false);
 });
 
 describe("does not reuse a connection", () => {
@@ -116,12 +116,12 @@ describe("does not reuse a connection", () => {
     ["in HTTP/1.0", "HTTP/1.0 200 OK", "content-length: 2"],
     ["when bytes follow the response", "HTTP/1.1 200 OK", "content-length: 1"],
   ])("%s", (_, ...head) => {
-    expect(tell(text(...head, "", "{}")).answers).toMatchObject([{ reusable: false }]);
+    expect(parse(text(...head, "", "{}")).responses).toMatchObject([{ reusable: false }]);
   });
 
   test("but reuses it in HTTP/1.0 when the service keeps it alive", () => {
     const head = text("HTTP/1.0 200 OK", "connection: Keep-Alive", "content-length: 2", "", "{}");
-    expect(tell(head).answers).toMatchObject([{ reusable: true }]);
+    expect(parse(head).responses).toMatchObject([{ reusable: true }]);
   });
 });
 
@@ -143,18 +143,18 @@ describe("rejects", () => {
       ...["HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "1", "ab"],
     ],
   ])("%s", (_, message, ...lines) => {
-    expect(() => tell(text(...lines, "", ""))).toThrow(message);
+    expect(() => parse(text(...lines, "", ""))).toThrow(message);
   });
 
   test("a head without an end", () => {
     const endless = Buffer.from(`HTTP/1.1 200 OK\r\na: ${"x".repeat(20_000)}`);
-    expect(() => tell(endless)).toThrow("a head longer than 16384 bytes");
+    expect(() => parse(endless)).toThrow("a head longer than 16384 bytes");
   });
 
   test("chunks whose sum exceeds the limit of a body", () => {
     const chunk = Buffer.concat([text("f4240", ""), Buffer.alloc(1_000_000), text("", "")]);
     const head = text("HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "");
-    expect(() => tell(Buffer.concat([head, chunk, chunk]))).toThrow("longer than 1000000 bytes");
+    expect(() => parse(Buffer.concat([head, chunk, chunk]))).toThrow("longer than 1000000 bytes");
   });
 
   test("a connection that ends before the response", () => {
@@ -163,7 +163,7 @@ describe("rejects", () => {
       ["HTTP/1.1 200 OK", "content-length: 3", "", "{}"],
       ["HTTP/1.1 200 OK", "transfer-encoding: chunked", "", "2", "{}"],
     ]) {
-      const { reader } = tell(text(...lines));
+      const { reader } = parse(text(...lines));
       expect(() => reader.closed()).toThrow("in the middle of its response");
     }
     expect(() => new ResponseReader(LIMITS).closed()).toThrow("before its response");

@@ -8,8 +8,8 @@ import { sourceOf, TextPiece } from "../../src/records/byteSource.ts";
 const DATA = 100_000;
 
 /** One record with a payload of one character. */
-function batchOf(character: string): RecordBatch {
-  const writer = new BatchWriter(DATA + 1_000);
+function batchOf(character: string, sizeBytes = DATA + 1_000): RecordBatch {
+  const writer = new BatchWriter(sizeBytes);
   const piece = (text: string) => {
     const made = new TextPiece();
     made.set(sourceOf(text), 0, text.length);
@@ -29,6 +29,16 @@ test("gives the memory of a freed batch to the next one", () => {
   const second = batchOf("B");
   expect(second.json.buffer).toBe(memory);
   expect(text(second)).toBe("B");
+});
+
+test.each([
+  ["a small buffer", 1_000],
+  ["a buffer from the pool", 70_000],
+])("gives the memory of a batch that outgrew %s to the next one", (_, sizeBytes) => {
+  const grown = batchOf("A", sizeBytes);
+  const memory = grown.json.buffer;
+  grown.free();
+  expect(batchOf("B").json.buffer).toBe(memory);
 });
 
 test("leaves the memory of a batch alone while it is not freed", () => {

@@ -5,11 +5,11 @@ import type { Event } from "../../src/events.ts";
 import { FailureReports } from "../../src/stream/calls/failureReports.ts";
 import { ForeignPosition } from "../../src/stream/calls/readErrors.ts";
 
-function troubles() {
+function reporting() {
   const events: Event[] = [];
   const time = { nowMs: 0 };
   const clock = { now: () => 0, monotonicMs: () => time.nowMs, sleep: async () => {} };
-  return { events, time, told: new FailureReports((event) => events.push(event), clock) };
+  return { events, time, reports: new FailureReports((event) => events.push(event), clock) };
 }
 
 const failure = (shardId?: string, error: Error = new Error("no")) => ({
@@ -20,10 +20,10 @@ const failure = (shardId?: string, error: Error = new Error("no")) => ({
 });
 
 test("reports the first failure, a reminder each minute, and the recovery", () => {
-  const { events, time, told } = troubles();
-  for (; time.nowMs < 150_000; time.nowMs += 1_000) told.failed(failure("a"));
-  told.succeeded("GetRecords", "a");
-  told.succeeded("GetRecords", "a");
+  const { events, time, reports } = reporting();
+  for (; time.nowMs < 150_000; time.nowMs += 1_000) reports.failed(failure("a"));
+  reports.succeeded("GetRecords", "a");
+  reports.succeeded("GetRecords", "a");
   expect(events).toMatchObject([
     { type: "serviceTrouble", shardId: "a", attempt: 1, retryInMs: 100 },
     { type: "serviceTrouble", shardId: "a", attempt: 61 },
@@ -33,39 +33,39 @@ test("reports the first failure, a reminder each minute, and the recovery", () =
 });
 
 test("reports a failure of all shards once", () => {
-  const { events, told } = troubles();
-  for (let shard = 0; shard < 256; shard += 1) told.failed(failure());
-  told.succeeded("GetRecords", "a");
-  told.succeeded("GetRecords", "b");
+  const { events, reports } = reporting();
+  for (let shard = 0; shard < 256; shard += 1) reports.failed(failure());
+  reports.succeeded("GetRecords", "a");
+  reports.succeeded("GetRecords", "b");
   expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
   expect(events[0]).not.toHaveProperty("shardId");
 });
 
 test("reports intermittent failures once a minute", () => {
-  const { events, time, told } = troubles();
+  const { events, time, reports } = reporting();
   for (; time.nowMs < 60_000; time.nowMs += 1_000) {
-    told.failed(failure("a"));
-    told.succeeded("GetRecords", "a");
+    reports.failed(failure("a"));
+    reports.succeeded("GetRecords", "a");
   }
   expect(events.map(({ type }) => type)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
 test("separates the failures of shards, and forgets those of a shard that is no longer read", () => {
-  const { events, told } = troubles();
-  told.failed(failure("a"));
-  told.succeeded("GetRecords", "b");
-  told.forget("a");
-  told.succeeded("GetRecords", "a");
+  const { events, reports } = reporting();
+  reports.failed(failure("a"));
+  reports.succeeded("GetRecords", "b");
+  reports.forget("a");
+  reports.succeeded("GetRecords", "a");
   expect(events).toMatchObject([{ type: "serviceTrouble", shardId: "a" }]);
 });
 
 test("reports at once that a transient failure became one that needs an operator, and then once a minute", () => {
-  const { events, time, told } = troubles();
+  const { events, time, reports } = reporting();
   const foreign = new ForeignPosition("words", "a", "a place in the old one");
-  told.failed(failure("a"));
+  reports.failed(failure("a"));
   for (time.nowMs = 1_000; time.nowMs < 61_000; time.nowMs += 1_000) {
-    told.failed(failure("a", foreign));
-    told.failed(failure("a"));
+    reports.failed(failure("a", foreign));
+    reports.failed(failure("a"));
   }
   expect(events).toMatchObject([
     { error: { message: "no" }, attempt: 1 },

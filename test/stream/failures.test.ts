@@ -45,7 +45,7 @@ async function readThrough(
   return { batches, events };
 }
 
-const told = (events: readonly Event[]) =>
+const reported = (events: readonly Event[]) =>
   events.flatMap((event) => (event.type === "fetched" ? [] : [event.type]));
 
 describe("yields every record once although", () => {
@@ -137,7 +137,7 @@ describe("yields every record once although", () => {
   ])("%s", async (_, operation, fault, times, expected) => {
     const { batches, events } = await readThrough(operation, fault, times);
     expect(wordsOf(batches)).toEqual(words("word", 4));
-    expect(told(events)).toEqual(expected);
+    expect(reported(events)).toEqual(expected);
     expect(batches.filter(({ shardEnd }) => shardEnd)).toEqual([]);
   });
 });
@@ -158,7 +158,7 @@ test("repeats a call that exceeds its time limit", async () => {
   const batches = await take(read(shard, HORIZON, new AbortController().signal), records(3));
   stuck.open();
   expect(wordsOf(batches)).toEqual(words("word", 3));
-  expect(told(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
+  expect(reported(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
 test("ends a call in flight when the signal is aborted", async () => {
@@ -250,7 +250,7 @@ test("reports an unreachable service once for all shards, and its recovery once"
       }
     }),
   );
-  expect(told(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
+  expect(reported(events)).toEqual(["serviceTrouble", "serviceRecovered"]);
 });
 
 test("slows down only the shard that is throttled", async () => {

@@ -24,13 +24,13 @@ test("reports a sequence number from another shard, which only the service recog
   const over = new AbortController();
   const { read, events } = localReader(streamName, { endpoint: proxy.url });
   const reading = read({ shardId: FIRST_SHARD }, from, over.signal)[Symbol.asyncIterator]().next();
-  const told = (event: Event) => event.type === "serviceTrouble" && event.shardId === FIRST_SHARD;
-  await until("the trouble", async () => events.some(told));
+  const isReport = (event: Event) => event.type === "serviceTrouble" && event.shardId === FIRST_SHARD;
+  await until("the report", async () => events.some(isReport));
   over.abort();
   expect((await reading).done).toBe(true);
-  const trouble = events.find(told);
-  expect(trouble).toMatchObject({ operation: "GetShardIterator" });
-  const { error } = trouble as Extract<Event, { type: "serviceTrouble" }>;
+  const report = events.find(isReport);
+  expect(report).toMatchObject({ operation: "GetShardIterator" });
+  const { error } = report as Extract<Event, { type: "serviceTrouble" }>;
   expect(String(error)).toContain("did not come from this stream");
   expect(String(error)).toContain(`checkpoints reset --shard ${FIRST_SHARD} --to trim-horizon`);
   expect(events.filter(({ type }) => type === "shardExpired")).toEqual([]);

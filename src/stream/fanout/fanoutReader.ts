@@ -40,7 +40,7 @@ const SUBSCRIPTIONS_PER_SECOND = 4;
 
 export function fanoutReader(options: FanoutOptions): ReadShard {
   const { client, subscriptionClient, clock, emit, polling, budget } = options;
-  const troubles = new FailureReports(emit, clock);
+  const reports = new FailureReports(emit, clock);
   const calls = { client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const context: SubscriptionContext = {
     ...options,
@@ -49,7 +49,7 @@ export function fanoutReader(options: FanoutOptions): ReadShard {
     registration: new ConsumerRegistration({ ...options, calls }),
     rateLimiter: new RateLimiter(clock, SUBSCRIPTIONS_PER_SECOND),
     giveUp: polling !== undefined,
-    troubles,
+    reports,
     budgetWatch: new BudgetWatch(budget, emit, clock),
   };
   const fanout = readAhead(budget, {
@@ -57,7 +57,7 @@ export function fanoutReader(options: FanoutOptions): ReadShard {
     fetch: (shard, from, share, queue, signal) =>
       new ShardSubscriptions(context, shard, from, share, queue).run(signal),
     left: (shardId) => {
-      troubles.forget(shardId);
+      reports.forget(shardId);
       context.budgetWatch.forget(shardId);
     },
     clock,

@@ -53,7 +53,7 @@ export interface RegistrationParts {
   readonly stream: StreamId;
   readonly settings: FanoutSettings;
   readonly emit: Emit;
-  /** The daemon's signal: ends the search for all shards. */
+  /** The daemon's signal: ends the search. */
   readonly signal: AbortSignal;
 }
 
@@ -75,14 +75,15 @@ export class ConsumerRegistration {
   /**
    * The ARN of the consumer when it is ACTIVE. After a failure the next call tries again.
    *
-   * @throws FanoutUnavailable, or the SDK's error.
+   * @param signal ends the caller's wait. The search continues, because other shards share it.
+   * @throws FanoutUnavailable, the SDK's error, or the signal's reason.
    */
-  arn(): Promise<string> {
+  arn(signal: AbortSignal): Promise<string> {
     this.#found ??= this.#findAndReport().catch((error: unknown) => {
       this.#found = undefined;
       throw error;
     });
-    return this.#found;
+    return orAborted(this.#found, signal);
   }
 
   /** The consumer was deregistered. */
@@ -218,4 +219,19 @@ function isRefusal(operation: string, error: unknown): boolean {
 /** Sent by an emulator that does not support enhanced fan-out. */
 function isUnsupported(error: unknown): boolean {
   return error instanceof Error && /^(UnknownOperation|NotImplemented)/.test(error.name);
+}
+
+/** Stops waiting when the signal is aborted. The work continues. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }

@@ -52,7 +52,7 @@ export interface SubscriptionContext extends MisplacedOptions {
   readonly giveUp: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly troubles: FailureReports;
+  readonly reports: FailureReports;
   readonly budgetWatch: BudgetWatch;
 }
 
@@ -128,7 +128,7 @@ export class ShardSubscriptions {
     const { shardId } = this.#shard;
     let subscription: Subscription | undefined;
     try {
-      const arn = await orAborted(registration.arn(), signal);
+      const arn = await registration.arn(signal);
       await rateLimiter.pass(signal);
       signal.throwIfAborted();
       const place = this.#place;
@@ -146,7 +146,7 @@ export class ShardSubscriptions {
   }
 
   async #receive(subscription: Subscription, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {
-    const { calls, stream, troubles } = this.#context;
+    const { calls, stream, reports } = this.#context;
     const { shardId } = this.#shard;
     for (;;) {
       this.#share.needs(this.#need.bytes(this.#queue.workMs, 0));
@@ -165,7 +165,7 @@ export class ShardSubscriptions {
         shardId,
         signal,
       );
-      troubles.succeeded("SubscribeToShard", shardId);
+      reports.succeeded("SubscribeToShard", shardId);
       const batch = { ...this.#took(event), ...(end && { shardEnd: end }) };
       this.#share.hold(batch.records.json.length);
       this.#queue.put(batch);
@@ -277,27 +277,12 @@ export class ShardSubscriptions {
 
   /** @param everywhere the failure concerns all shards. */
   #retryLater(operation: string, error: unknown, backoff: Backoff, everywhere: boolean): void {
-    const { clock, troubles } = this.#context;
+    const { clock, reports } = this.#context;
     const lasting = isLasting(error) ? LASTING : backoff;
     const afterMs = clock.monotonicMs() + backoffMs(this.#failures - 1, lasting);
     this.#nextMs = Math.max(this.#nextMs, afterMs);
     const { shardId } = this.#shard;
     const retryInMs = this.#nextMs - clock.monotonicMs();
-    troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
-  }
-}
-
-/** Stops waiting when the signal is aborted. The work continues, because other shards share it. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+    reports.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
   }
 }

@@ -37,7 +37,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
   const context: FetchContext = {
     ...options,
     calls: { client, clock, requestTimeoutMs: settings.requestTimeoutMs ?? REQUEST_TIMEOUT_MS },
-    troubles: new FailureReports(emit, clock),
+    reports: new FailureReports(emit, clock),
     waitingRoom: new WaitingRoom(clock),
     sizes: new RecordSizes(),
     hotShards: new HotShards(),
@@ -49,7 +49,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
     fetch: (shard, from, share, queue, signal) =>
       new ShardFetch(context, shard, from, share, queue).run(signal),
     left: (shardId) => {
-      context.troubles.forget(shardId);
+      context.reports.forget(shardId);
       context.budgetWatch.forget(shardId);
       context.hotShards.forget(shardId);
     },

@@ -39,7 +39,7 @@ export interface FetchContext extends MisplacedOptions {
   readonly settings: PollingSettings;
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly troubles: FailureReports;
+  readonly reports: FailureReports;
   readonly waitingRoom: WaitingRoom;
   readonly sizes: RecordSizes;
   readonly hotShards: HotShards;
@@ -122,7 +122,7 @@ export class ShardFetch {
 
   /** One call. Returns `undefined` when it failed; then `#nextCallMs` is the time of the retry. */
   async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
-    const { calls, clock, stream, troubles } = this.#context;
+    const { calls, clock, stream, reports } = this.#context;
     const { shardId } = this.#shard;
     let operation = "GetShardIterator";
     try {
@@ -134,7 +134,7 @@ export class ShardFetch {
       const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
-      troubles.succeeded(operation, shardId);
+      reports.succeeded(operation, shardId);
       const how = { startedMs, endedMs, isCautious };
       return { ...this.#took(answer, limit, how), ...(shardEnd && { shardEnd }) };
     } catch (error) {
@@ -236,7 +236,7 @@ export class ShardFetch {
   }
 
   #retryLater(operation: string, error: unknown, kind: ReadErrorKind): void {
-    const { clock, troubles } = this.#context;
+    const { clock, reports } = this.#context;
     const lasting = isLasting(error);
     const nowMs = clock.monotonicMs();
     const retryInMs =
@@ -245,7 +245,7 @@ export class ShardFetch {
     const { shardId } = this.#shard;
     const ofShard = error instanceof ForeignPosition;
     const everywhere = (lasting && !ofShard) || kind === "unreachable";
-    troubles.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
+    reports.failed({ operation, ...(everywhere ? {} : { shardId }), error, retryInMs });
   }
 
   /** The size of a record in the last response of this shard, or else in those of other shards. */
