@@ -1,4 +1,5 @@
-// Shards that are written faster than a small buffer could bring them in, in front of children that take their time.
+// Shards that are written faster than a small buffer could bring them in, in front of children that
+// take their time.
 
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
