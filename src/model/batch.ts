@@ -18,7 +18,8 @@ export interface KinesisRecord {
 
 /**
  * Records of one shard in order, as UTF-8 JSON objects joined by commas:
- * `{"data":"…","partitionKey":"…","sequenceNumber":"…","approximateArrivalTimestamp":…,"subSequenceNumber":…,"action":"record"}`.
+ * `{"data":"…","partitionKey":"…","sequenceNumber":"…","approximateArrivalTimestamp":…,`
+ * `"subSequenceNumber":…,"action":"record"}`.
  * Exactly these keys in this order, without spaces; so the last three values can be read from the
  * end.
  */

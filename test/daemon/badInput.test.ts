@@ -1,4 +1,5 @@
-// What a person sees who gave the daemon something that cannot work: each time what, where, and what would be right.
+// What a person sees who gave the daemon something that cannot work: each time what, where, and
+// what would be right.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// The daemon as containers run it: as process 1 or under an init, stopped by a signal to it alone, drained and resumed.
+// The daemon as containers run it: as process 1 or under an init, stopped by a signal to it alone,
+// drained and resumed.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// How the daemon ends when something is fatal, or a child does not say goodbye: at once in the log, in order for the other
-// shards, within the grace period, and with an exit code that says so.
+// How the daemon ends when something is fatal, or a child does not say goodbye: at once in the log,
+// in order for the other shards, within the grace period, and with an exit code that says so.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// What children, drains and failed calls leave behind in a daemon that goes on: nothing. The whole daemon runs in this
-// process, so that the objects that survive a garbage collection can be counted.
+// What children, drains and failed calls leave behind in a daemon that goes on: nothing. The whole
+// daemon runs in this process, so that the objects that survive a garbage collection can be
+// counted.
 
 import { fileURLToPath } from "node:url";
 import { expect, inject, onTestFinished, test } from "vitest";

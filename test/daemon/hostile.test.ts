@@ -1,5 +1,6 @@
-// Hostile and broken children under the built daemon: each ends in a known state, in bounded time and memory, and
-// nothing of them is left behind. What single pieces do about them is tested in test/child.
+// Hostile and broken children under the built daemon: each ends in a known state, in bounded time
+// and memory, and nothing of them is left behind. What single pieces do about them is tested in
+// test/child.
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, it, onTestFinished } from "vitest";

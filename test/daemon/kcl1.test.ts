@@ -1,5 +1,5 @@
-// Processors written for KCL 1.x, which know no `shardEnded` and no `leaseLost`, under the built daemon: through a shard's
-// end into its children, and to a stop.
+// Processors written for KCL 1.x, which know no `shardEnded` and no `leaseLost`, under the built
+// daemon: through a shard's end into its children, and to a stop.
 
 import { fileURLToPath } from "node:url";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";

@@ -1,5 +1,5 @@
-// A new application whose listing of the shards is refused, comes in pages, or contradicts itself: it starts in the end,
-// with all shards, loses nothing, and the log names the operation.
+// A new application whose listing of the shards is refused, comes in pages, or contradicts itself:
+// it starts in the end, with all shards, loses nothing, and the log names the operation.
 
 import { ListShardsCommand, type Shard, SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
@@ -125,7 +125,8 @@ describe("a listing that shows children of a shard that is still open", () => {
 
   it("is taken again until it makes sense, and no lease is made of it", async () => {
     const { stream, proxy, start, heard, contradiction } = await halfSplit();
-    // The first answer is taken before the lease table is made, and only shows that the stream exists.
+    // The first answer is taken before the lease table is made, and only shows that the stream
+    // exists.
     proxy.next("ListShards", contradiction, 5);
     const daemon = await start();
     const told = await daemon.waitFor("serviceTrouble");

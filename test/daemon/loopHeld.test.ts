@@ -1,4 +1,5 @@
-// A daemon whose event loop is really held up: it is stopped for a while, as by a host without CPU to spare.
+// A daemon whose event loop is really held up: it is stopped for a while, as by a host without CPU
+// to spare.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";

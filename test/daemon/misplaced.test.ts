@@ -1,5 +1,5 @@
-// Aggregates with a record whose hash key belongs to another shard: logged with their number, saved where there is a
-// destination, and delivered all the same where the operator chose so.
+// Aggregates with a record whose hash key belongs to another shard: logged with their number, saved
+// where there is a destination, and delivered all the same where the operator chose so.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// One shard that is slow, huge or dead under the built daemon: the others do not notice, and nothing of its own is lost.
+// One shard that is slow, huge or dead under the built daemon: the others do not notice, and
+// nothing of its own is lost.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

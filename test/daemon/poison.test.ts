@@ -1,4 +1,5 @@
-// Records that kill every child which is given them: nothing else may suffer, and they may not get lost.
+// Records that kill every child which is given them: nothing else may suffer, and they may not get
+// lost.
 
 import { readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -228,7 +229,8 @@ describe("without a destination", () => {
   it("a shard blocks loudly and skips nothing, and the others go on", async () => {
     const stream = await createStream("poison-blocks", 2);
     const journal = await Journal.create();
-    // The search for the poison does not end with the budget, or what stands before it would wait, too.
+    // The search for the poison does not end with the budget, or what stands before it would wait,
+    // too.
     const properties = { bisectBatchOnFunctionError: true, maxChildRestarts: 1 };
     const before = numbered(8);
     const words = [...before, "poison-1", ...numbered(8, 100)];

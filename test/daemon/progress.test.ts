@@ -1,4 +1,5 @@
-// Shards that hold a lease and do not move, under the built daemon; and children that are merely slow.
+// Shards that hold a lease and do not move, under the built daemon; and children that are merely
+// slow.
 
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import type { Position } from "../../src/model/position.ts";

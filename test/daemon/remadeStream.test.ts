@@ -1,5 +1,6 @@
-// A stream that was deleted and made again under its name: the shards have the ids of the old ones, and none of their
-// places. Nothing of the new one may be passed over, and nobody may wait without a word.
+// A stream that was deleted and made again under its name: the shards have the ids of the old ones,
+// and none of their places. Nothing of the new one may be passed over, and nobody may wait without
+// a word.
 
 import {
   CreateStreamCommand,

@@ -1,5 +1,6 @@
-// A stream that is resharded while daemons read it: several shards at once, up and down, and once more before they have
-// caught up. Every record comes, those of a key in the order in which they were put, children after their parents.
+// A stream that is resharded while daemons read it: several shards at once, up and down, and once
+// more before they have caught up. Every record comes, those of a key in the order in which they
+// were put, children after their parents.
 
 import {
   MergeShardsCommand,

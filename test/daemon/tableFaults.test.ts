@@ -1,5 +1,6 @@
-// What befalls the lease table while daemons work: it throttles, is gone for longer than a lease, is deleted, or its
-// rows are edited by hand. Nothing may be lost by it, and who reads the log must know what is wrong and where.
+// What befalls the lease table while daemons work: it throttles, is gone for longer than a lease,
+// is deleted, or its rows are edited by hand. Nothing may be lost by it, and who reads the log must
+// know what is wrong and where.
 
 import { DeleteItemCommand, DeleteTableCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { describe, expect, inject, it, onTestFinished } from "vitest";

@@ -1,5 +1,5 @@
-// A minute in which DynamoDB refuses every call of one of two daemons that share a stream: a real minute, with leases of the
-// default length. In a file of its own, so that others run meanwhile.
+// A minute in which DynamoDB refuses every call of one of two daemons that share a stream: a real
+// minute, with leases of the default length. In a file of its own, so that others run meanwhile.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, inject, it, onTestFinished } from "vitest";
