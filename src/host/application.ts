@@ -1,7 +1,6 @@
 // Builds one application from its settings, each part once, and runs it until a stop is requested
 // or a fatal error occurs. The parts that exist once per process come from host.ts.
 
-import { anySignal } from "../signals.ts";
 import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";
@@ -27,6 +26,7 @@ import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
+import { anySignal } from "../signals.ts";
 import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 import { listShards } from "../stream/listing/listShards.ts";

@@ -2,10 +2,10 @@
 // and takes none, but it stays up, so that it can resume at once. This serves maintenance, and
 // deployments that start the new daemon before they stop the old one.
 
-import { underAny } from "../signals.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { Latch } from "../latch.ts";
+import { underAny } from "../signals.ts";
 
 /** A timer runs while the daemon stands by, because without one Node would end the process. */
 const STAY_ALIVE_MS = 60_000;

@@ -109,7 +109,11 @@ class Search {
   }
 
   /** The responses from a time on, until reading is past `toMs` or at the end of the shard. */
-  async *#responses(fromMs: number, toMs: number, limit: number): AsyncIterable<GetRecordsResponse> {
+  async *#responses(
+    fromMs: number,
+    toMs: number,
+    limit: number,
+  ): AsyncIterable<GetRecordsResponse> {
     const { calls, stream } = this.#source;
     const { shardId, hashKeyRange } = this.#shard;
     const disaggregate = disaggregator(

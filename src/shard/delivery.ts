@@ -1,11 +1,11 @@
 // Delivers one batch to the child: whole, or in the parts that the settings and the isolation of
 // failures require. Checkpoints past the records that are not delivered.
 
-import { underAny } from "../signals.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";
 import { CheckpointError } from "../model/errors.ts";
 import { comparePositions, type Position } from "../model/position.ts";
+import { underAny } from "../signals.ts";
 import type { Checkpointer } from "./checkpointer.ts";
 import { MISPLACED, sendToDeadLetters } from "./deadLetters.ts";
 import type { Delivery, ShardParts } from "./life.ts";

@@ -1,9 +1,9 @@
 // Shapes the batches of one call by the user's settings: it limits their records and bytes, and
 // gathers small batches for a while. The setting names are those of Lambda's event source mapping.
 
-import { underAny } from "../signals.ts";
 import type { Clock } from "../clock.ts";
 import { type Batch, RecordBatch } from "../model/batch.ts";
+import { underAny } from "../signals.ts";
 
 export interface ShapeSettings {
   readonly maxBatchRecords?: number | undefined;

@@ -2,12 +2,12 @@
 // goes on or releases the lease. Other shards are not affected. No record is skipped, unless the
 // user has set a destination for the records that cannot be processed.
 
-import { anySignal } from "../signals.ts";
 import { ChildFailed } from "../child/childFailed.ts";
 import { type ChildDialect, isEnding } from "../child/dialect.ts";
 import type { Action } from "../child/messages.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
+import { anySignal } from "../signals.ts";
 import { consumeShard } from "./consumer.ts";
 import { causeOf, type DeadLettering, sendToDeadLetters } from "./deadLetters.ts";
 import { ShardEndNotCheckpointed } from "./endings.ts";

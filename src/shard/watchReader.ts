@@ -6,10 +6,10 @@
 // at the tip, or, where many records have expired or belong to other hash keys, each empty response
 // brings the tip nearer.
 
-import { anySignal } from "../signals.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { Batch } from "../model/batch.ts";
+import { anySignal } from "../signals.ts";
 import type { ReadShard } from "../stream/reader.ts";
 
 export interface WatchReaderOptions {

@@ -3,9 +3,9 @@
 // processor, and the others wait for their turn. No time limit applies.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { unlessAborted } from "../../signals.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
+import { unlessAborted } from "../../signals.ts";
 import { ChildFailed } from "../childFailed.ts";
 import type { ChildDialect } from "../dialect.ts";
 import type { RecordProcessor, StartProcessor } from "../recordProcessor.ts";
