@@ -57,7 +57,9 @@ const call = (getRecords: GetRecords, signal = new AbortController().signal) =>
 test("signs each call with the current credentials", async () => {
   const getRecords = recordsOf();
   for (let i = 0; i < 3; i += 1) await call(getRecords);
-  const keys = received.map(({ authorization }) => /Credential=(\w+)/.exec(authorization ?? "")?.[1]);
+  const keys = received.map(
+    ({ authorization }) => /Credential=(\w+)/.exec(authorization ?? "")?.[1],
+  );
   expect(new Set(keys).size).toBe(3);
 });
 

@@ -99,7 +99,9 @@ test("skips interim responses", () => {
   const { responses } = parse(
     text("HTTP/1.1 100 Continue", "", "HTTP/1.1 200 OK", "content-length: 2", "", "{}"),
   );
-  expect(responses.map(({ statusCode, body }) => [statusCode, String(body)])).toEqual([[200, "{}"]]);
+  expect(responses.map(({ statusCode, body }) => [statusCode, String(body)])).toEqual([
+    [200, "{}"],
+  ]);
 });
 
 test("ends a body without length at the end of the connection", () => {

@@ -24,7 +24,8 @@ test("reports a sequence number from another shard, which only the service recog
   const over = new AbortController();
   const { read, events } = localReader(streamName, { endpoint: proxy.url });
   const reading = read({ shardId: FIRST_SHARD }, from, over.signal)[Symbol.asyncIterator]().next();
-  const isReport = (event: Event) => event.type === "serviceTrouble" && event.shardId === FIRST_SHARD;
+  const isReport = (event: Event) =>
+    event.type === "serviceTrouble" && event.shardId === FIRST_SHARD;
   await until("the report", async () => events.some(isReport));
   over.abort();
   expect((await reading).done).toBe(true);
