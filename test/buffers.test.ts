@@ -9,7 +9,7 @@ test("lends a buffer that was given back again", () => {
   const first = takeBuffer(SIZE_BYTES);
   giveBuffer(ownerOf(first.subarray(10, 20)));
   const second = takeBuffer(SIZE_BYTES);
-  expect(second.buffer).toBe(first.buffer);
+  expect(second.buffer === first.buffer).toBe(true);
   expect(second.length).toBe(second.buffer.byteLength);
   giveBuffer(second);
 });
