@@ -9,7 +9,7 @@ import { describe, expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Files at the root of src: everyone may import them, and they import only each other and model/. */
+/** Files at the root of src. Everyone may import them; they import only each other and model/. */
 const LEAVES = [
   "nearest",
   "plural",

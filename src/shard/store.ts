@@ -1,6 +1,6 @@
-// When a position is stored in the lease table: at once or, if the user sets an interval, at most once
-// an interval. In between, the last position waits here. A failing write is retried below this file
-// (HeldLease.checkpoint), so nothing is retried here.
+// When a position is stored in the lease table: at once or, if the user sets an interval, at most
+// once an interval. In between, the last position waits here. A failing write is retried below this
+// file (HeldLease.checkpoint), so nothing is retried here.
 
 import type { Clock } from "../clock.ts";
 import { type Position, SHARD_END } from "../model/position.ts";

@@ -1,4 +1,4 @@
-// Shards whose producers write more between two calls than a small buffer holds, with slow children.
+// Shards that receive more between two calls than a small buffer holds, with slow children.
 
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";

@@ -113,7 +113,7 @@ describe("ageing", () => {
     expect(observe(first, [another], 900).get("a")?.changedMs).toBe(900);
     const again = lease("a", { owner: "x", counter: 1, checkpoint: SHARD_END });
     expect(observe(first, [again], 900).get("a")?.changedMs).toBe(900);
-    // The leader of a 3.x fleet writes down who is next: that does not tell which worker processes the shard.
+    // The leader of a 3.x fleet stores the next owner, which does not show who processes the shard.
     const handedOver = lease("a", { owner: "y", checkpointOwner: "x", counter: 1 });
     expect(observe(first, [handedOver], 900).get("a")?.changedMs).toBe(100);
   });

@@ -187,7 +187,7 @@ export class ShardFetch {
     return records.after(this.#from);
   }
 
-  /** Decides what an error means, and when to retry. @returns the last batch if the shard is gone. */
+  /** Decides what an error means and when to retry. Returns the last batch if the shard is gone. */
   async #failed(
     operation: string,
     error: unknown,
