@@ -66,7 +66,7 @@ it("a listing that is refused is asked for until it comes, and the log says whic
   const told = await daemon.waitFor("serviceTrouble");
   expect(told.message).toMatch(/^kinesis ListShards failed \(1 in a row.*LimitExceeded/);
   const { message } = await daemon.waitFor("serviceRecovered");
-  expect(message).toBe("kinesis ListShards works again after 4 failures");
+  expect(message).toBe("kinesis ListShards works again after 4 failures.");
   await heard(words("word", 30));
   expect((await leaseItems(stream)).size).toBe(3);
   expect(await daemon.stop()).toBe(0);
@@ -132,7 +132,7 @@ describe("a listing that shows children of a shard that is still open", () => {
     const told = await daemon.waitFor("serviceTrouble");
     expect(told.message).toMatch(/^kinesis ListShards failed .*under parents that are still open/);
     const recovered = await daemon.waitFor("serviceRecovered");
-    expect(recovered.message).toBe("kinesis ListShards works again after 4 failures");
+    expect(recovered.message).toBe("kinesis ListShards works again after 4 failures.");
     await heard(all);
     const names = daemon.events.map(({ event }) => event);
     expect(names.indexOf("leaseCreated")).toBeGreaterThan(names.indexOf("serviceRecovered"));

@@ -119,7 +119,7 @@ describe("a table that is deleted", () => {
     const said = [...daemon.events.map(({ message }) => message), ...daemon.otherLines].join("\n");
     expect(said).toContain(`lease table "${app.stream}"`);
     expect(said).toContain("deleted while this program ran");
-    expect(said).toContain("reading begins at initialPositionInStream");
+    expect(said).toContain("starts reading at initialPositionInStream");
     expect((await app.journal.actions(SHARDS[0])).slice(-2)).toEqual(["leaseLost", "end"]);
     const again = await app.start();
     await app.put("second");
