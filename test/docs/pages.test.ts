@@ -1,7 +1,15 @@
 // What the pages show exists: links, commands, options, properties, and every name in backticks.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { promisify } from "node:util";
@@ -162,8 +170,11 @@ describe("names in backticks", () => {
 
 /** Property keys, event types, messages and functions all stand in the source. */
 function wordsOfTheCode(): ReadonlySet<string> {
-  const keys = ["src/config/keys.ts", "src/config/ignoredKeys.ts", "src/events.ts"];
-  const texts = [...keys, "protocol/README.md"].map((path) =>
+  const keys = ["src/config/keys.ts", "src/config/ignoredKeys.ts"];
+  const events = readdirSync(join(ROOT, "src/model/events")).map(
+    (name) => `src/model/events/${name}`,
+  );
+  const texts = [...keys, ...events, "protocol/README.md"].map((path) =>
     readFileSync(join(ROOT, path), "utf8"),
   );
   return new Set(texts.join("\n").match(/\b[a-z]+(?:[A-Z][a-z0-9]*)+\b/g));
