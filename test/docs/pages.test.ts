@@ -170,7 +170,7 @@ describe("names in backticks", () => {
 
 /** Property keys, event types, messages and functions all stand in the source. */
 function wordsOfTheCode(): ReadonlySet<string> {
-  const keys = ["src/config/keys.ts", "src/config/ignoredKeys.ts"];
+  const keys = ["src/config/keys.ts", "src/config/ignoredKeys.ts", "src/config/names.ts"];
   const events = readdirSync(join(ROOT, "src/model/events")).map(
     (name) => `src/model/events/${name}`,
   );
