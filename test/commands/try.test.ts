@@ -154,7 +154,7 @@ describe("a processor of KCL 1.x", () => {
   it("fails in the dialect of KCL 2.x, and the error says what to set", async () => {
     const { out, exitCode } = await tryKcl1();
     expect(out).toContain(
-      'KCL 1.x has no "shardEnded": if the processor was written for it, set --dialect kcl1.',
+      'KCL 1.x has no message "shardEnded". If the processor was written for that version, set --dialect kcl1.',
     );
     expect(exitCode).toBe(1);
   });

@@ -189,7 +189,7 @@ describe("a processor of KCL 1.x", () => {
     expect(eventsOf(daemon, "dialectChanged")).toEqual([]);
     const [failure] = eventsOf(daemon, "childFailed");
     expect(failure?.message).toContain(
-      'KCL 1.x has no "shardEnded": if the processor was written for it, set childDialect = kcl1.',
+      'KCL 1.x has no message "shardEnded". If the processor was written for that version, set childDialect = kcl1.',
     );
   });
 });

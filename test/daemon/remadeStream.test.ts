@@ -107,7 +107,7 @@ describe("a stream that was made again while the daemon was stopped", () => {
     await put(app.stream, words("new", 5));
     const second = await app.start();
     expect(await second.ended).toBe(1);
-    expect(message(second)).toContain("the stream was deleted and made again under its name");
+    expect(message(second)).toContain("the stream was deleted and created again under its name");
     expect(message(second)).toContain(
       `${SHARDS[0]}: its checkpoint is SHARD_END, and the shard is open`,
     );

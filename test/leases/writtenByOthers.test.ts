@@ -231,7 +231,7 @@ describe("one bad row", () => {
     await row(children[0] as Shard, "7");
     await row(children[1] as Shard, "TRIM_HORIZON");
     await expect(start([ended, ...children]).ended).rejects.toThrow(
-      /not about the stream as it is now/,
+      /does not describe the stream as it is now/,
     );
   });
 

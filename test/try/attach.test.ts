@@ -173,8 +173,8 @@ it("refuses options that cannot be combined", async () => {
   onTestFinished(() => void taken.close());
   const path = String(taken.address());
   await expect(tryFails("--attach", `unix:${path}`)).rejects.toThrow("EADDRINUSE");
-  await expect(tryFails("--attach", "tcp:0.0.0.0:1")).rejects.toThrow("say unix:PATH");
-  await expect(tryFails("--attach", "tcp:70000")).rejects.toThrow("say unix:PATH");
+  await expect(tryFails("--attach", "tcp:0.0.0.0:1")).rejects.toThrow("Write unix:PATH");
+  await expect(tryFails("--attach", "tcp:70000")).rejects.toThrow("Write unix:PATH");
   await expect(tryFails("--attach", "tcp:0", "--shards", "2")).rejects.toThrow("one shard");
   await expect(tryFails("--attach", "tcp:0", "--", "app")).rejects.toThrow('remove "app"');
   await expect(tryFails("--attach", "tcp:0", "--timeout", "1")).rejects.toThrow("no timeout");
