@@ -74,7 +74,7 @@ describe("a fleet", () => {
     const taken = () => second.events.filter(({ event }) => event === "leaseTaken");
     await until("the second to have told of both", () => taken().length === 2);
     expect(taken().map(({ message }) => message)).toEqual(
-      Array(2).fill("lease taken (handedOver from first)"),
+      Array(2).fill("Took the lease: first handed it over."),
     );
     expect(await first.stop()).toBe(0);
     await put(stream, words(100, 200));
