@@ -45,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sinks: ["model", "config", "aws", "producer"],
   put: ["model", "aws", "producer"],
   try: ["model", "child", "leases", "shard", "stream", "transcript"],
-  deadLetters: ["model", "aws", "child", "producer", "put", "sinks", "try"],
+  deadLetters: ["model", "aws", "child", "producer", "put", "sinks"],
   operator: ["model", "records", "aws", "config", "leases", "sinks", "stream"],
   sample: ["model", "aws", "leases", "local", "producer", "put"],
   host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks"],
