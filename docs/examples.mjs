@@ -95,7 +95,7 @@ function steady(text) {
     .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "UUID")
     .replace(/127\.0\.0\.1:\d+/g, "HOST")
     .replace(/…\d+|\d{20,}/g, "NUMBER")
-    .replace(/\b(pid|child) \d+/g, "$1 N")
+    .replace(/\b(pid|child) \d+/gi, "$1 N")
     .replace(/[<>]?\b\d[\d.,]*(?= ?(?:ms|s|h|\/s)\b)/g, "N")
     .replace(/\d{8}T?\d{6}\w*/g, "TIME")
     .replace(/^(shardId-.*?) +\d+$/gm, "$1 N")
