@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "rolldown";
 
 await build({
-  input: "./.cache/js/main.js",
+  input: { main: "./.cache/js/start.js" },
   platform: "node",
   logLevel: "warn",
   // Installed beside the program by whoever sends dead letters there.

@@ -1,12 +1,11 @@
-#!/usr/bin/env node
 // The command line: selects the command for the arguments, and turns its outcome into an exit code.
-// The only place where the process ends.
 
 import { inspect } from "node:util";
 import { Command, CommanderError } from "commander";
 import { ChildFailed } from "./child/childFailed.ts";
 import { refuseUnlessFile } from "./commands/positional.ts";
 import { runCommand } from "./commands/run.ts";
+import type { HeldSignals } from "./heldSignals.ts";
 import { UserError } from "./model/errors.ts";
 import { VERSION } from "./package.ts";
 import { redact } from "./redact.ts";
@@ -37,19 +36,22 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 
 const KNOWN_WORDS: ReadonlySet<string> = new Set(["run", "help", ...Object.keys(COMMANDS)]);
 
-async function main(argv: readonly string[]): Promise<number> {
+/** @returns the exit code. */
+export async function main(argv: readonly string[], signals: HeldSignals): Promise<number> {
   const program = new Command("kinesis-multilang")
     .description("The process host of the Kinesis Client Library, without the JVM.")
     .version(VERSION)
     .enablePositionalOptions()
-    .addCommand(runCommand(Object.keys(COMMANDS)), { isDefault: true });
+    .addCommand(runCommand(Object.keys(COMMANDS), signals), { isDefault: true });
+  const [first = ""] = argv.slice(2);
+  // Only the daemon reacts to them from its start.
+  if (first !== "run" && KNOWN_WORDS.has(first)) signals.release();
   for (const name of commandsToLoad(argv)) {
     const load = COMMANDS[name];
     if (load) program.addCommand(await load());
   }
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {
-    const [first = ""] = argv.slice(2);
     // Checked before the options, which only the intended command would know.
     if (!/^-|^$/.test(first) && !KNOWN_WORDS.has(first)) {
       refuseUnlessFile(first, Object.keys(COMMANDS));
@@ -84,4 +86,3 @@ function reported(error: unknown): string {
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
-process.exitCode = await main(process.argv);

@@ -6,6 +6,7 @@ import { parseAttachAddress } from "../child/attach/attachAddress.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
+import type { DaemonSignal, HeldSignals } from "../heldSignals.ts";
 import { Drain } from "../host/drain.ts";
 import { Ending, type StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
@@ -24,7 +25,7 @@ interface RunOptions {
 }
 
 /** @param commands the names of the other commands, for a suggestion when one is mistyped. */
-export function runCommand(commands: readonly string[]): Command {
+export function runCommand(commands: readonly string[], signals: HeldSignals): Command {
   return new Command("run")
     .description("run the daemon (the default command)")
     .argument("[file...]", "the properties file, if it is not given with -p")
@@ -39,12 +40,16 @@ export function runCommand(commands: readonly string[]): Command {
     .option("--attach <address>", "wait for processors that you start, on unix:PATH or tcp:PORT")
     .action(async (files: string[], options: RunOptions) => {
       for (const file of files) refuseUnlessFile(file, commands);
-      process.exitCode = await run(files, options);
+      process.exitCode = await run(files, options, signals);
     });
 }
 
 /** @returns the exit code. */
-async function run(files: readonly string[], options: RunOptions): Promise<number> {
+async function run(
+  files: readonly string[],
+  options: RunOptions,
+  signals: HeldSignals,
+): Promise<number> {
   const advice = reapAsProcessOne();
   // The reader of the log may end first; that must not end the daemon.
   process.stderr.on("error", () => {});
@@ -63,7 +68,7 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
     const message = formatProblem(notice);
     emit({ type: notice.level === "warning" ? "configWarning" : "configNotice", message });
   }
-  return runUntilStopped(loaded, emit, options);
+  return runUntilStopped(loaded, emit, options, signals);
 }
 
 /**
@@ -77,6 +82,7 @@ async function runUntilStopped(
   loaded: LoadedSettings,
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
+  signals: HeldSignals,
 ): Promise<number> {
   const { runHost } = await import("../host/host.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
@@ -88,17 +94,16 @@ async function runUntilStopped(
   };
   const drain = new Drain(emit);
   const isNohup = ignoresHangup(tracesOfNohup());
-  const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);
-  const onSignal = (signal: NodeJS.Signals) => {
+  const onSignal = (signal: DaemonSignal) => {
+    if (signal === "SIGUSR2") return drain.toggle(signal);
     if (signal === "SIGHUP" && isNohup) {
       const message = "SIGHUP is ignored, because the daemon was started with nohup";
       return emit({ type: "configNotice", message });
     }
-    ending.request(signal as StopSignal);
+    ending.request(signal);
   };
   const failed = (error: unknown) => ending.fail(error);
-  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
-  process.on(DRAIN_SIGNAL, onDrain);
+  signals.handTo(onSignal);
   // A bug ends the daemon, but only after a graceful shutdown.
   process.on("unhandledRejection", failed);
   try {
@@ -109,7 +114,7 @@ async function runUntilStopped(
     failed(error);
   } finally {
     process.off("unhandledRejection", failed);
-    process.off(DRAIN_SIGNAL, onDrain);
+    // A daemon that has stopped still ends by a stop signal, but not by a request to drain.
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
   const { exitCode, failure, goodbyesMissed } = ending;
@@ -119,7 +124,6 @@ async function runUntilStopped(
 }
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly StopSignal[];
-const DRAIN_SIGNAL = "SIGUSR2";
 
 /** As in Java, `-p` overrides the argument. */
 function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, emit: Emit): string {
