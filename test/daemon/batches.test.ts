@@ -5,7 +5,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
-it("gives a child no more records a call than maxBatchRecords, and loses none", async () => {
+it("delivers at most maxBatchRecords records per call, and loses none", async () => {
   const stream = await createStream("shape", 1);
   const journal = await Journal.create();
   const words = Array.from({ length: 25 }, (_, index) => `word-${index}`);

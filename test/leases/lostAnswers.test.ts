@@ -136,7 +136,7 @@ describe("the creation of leases", () => {
   });
 });
 
-describe("a lease that is made late", () => {
+describe("a lease that is created late", () => {
   test("after it was finished and deleted is read again, and deleted again", async () => {
     const [parent] = shardsSideBySide(1) as [Shard];
     const [, left, right] = shardsSideBySide(3) as [Shard, Shard, Shard];
@@ -270,7 +270,7 @@ describe("a take", () => {
     expect(second.held.size).toBe(0);
   });
 
-  test("of a free lease, by a worker that goes on: it is read without waiting for it to expire", async () => {
+  test("of a free lease, by a worker that continues: the shard is read before the lease expires", async () => {
     let mended = () => {};
     const isMended = new Promise<void>((resolve) => {
       mended = resolve;

@@ -120,7 +120,7 @@ test("another worker's take ends it, and the checkpoint that notices is not stor
   expect(await tenure.read()).toBeUndefined();
 });
 
-test("a deleted row ends it, and is put back where it was, for whoever takes it", async () => {
+test("a deleted row ends it, and is restored at its checkpoint for any worker to take", async () => {
   const tenure = await hold("a");
   expect(await tenure.checkpoint(AT)).toBe("stored");
   await deleteRow("a");
@@ -135,7 +135,7 @@ test("a deleted row ends it, and is put back where it was, for whoever takes it"
   expect(row?.counter).toBeGreaterThan(1_000);
 });
 
-test("a row that was deleted is not put back by a worker whose time is over", async () => {
+test("a row that was deleted is not restored by a worker whose lease has expired", async () => {
   const tenure = await hold("a");
   await deleteRow("a");
   clock.advance(F);
