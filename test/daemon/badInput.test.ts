@@ -1,5 +1,5 @@
-// What a person sees who gave the daemon something that cannot work: each time what, where, and
-// what would be right.
+// What a user sees after giving the daemon input that cannot work: each time what is wrong, where,
+// and what would be right.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import {
 import { createStream, put, testDynamo, testKinesis, uniqueName } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
-/** What a daemon that gave up said on STDERR, and its exit code. */
+/** What a daemon that gave up wrote to STDERR, and its exit code. */
 async function lastWords(
   daemon: DaemonUnderTest,
 ): Promise<{ code: number | string; text: string }> {

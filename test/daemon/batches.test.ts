@@ -1,4 +1,4 @@
-// What a child gets in one call, as the person shaped it.
+// What a child gets in one call, as the settings limit it.
 
 import { expect, it } from "vitest";
 import { startDaemon } from "../support/daemon.ts";

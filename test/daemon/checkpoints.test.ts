@@ -36,7 +36,7 @@ function start(
   });
 }
 
-/** Puts a word and waits until the child has been told that it is checkpointed. */
+/** Puts a word and waits until the child has received the response to its checkpoint. */
 async function putAndCheckpoint({ stream, journal }: Place, word: string): Promise<string> {
   const acknowledged = async () =>
     (await journal.actions(SHARDS[0])).filter((action) => action === "acknowledged").length;

@@ -1,5 +1,5 @@
-// How the daemon ends when something is fatal, or a child does not say goodbye: at once in the log,
-// in order for the other shards, within the grace period, and with an exit code that says so.
+// How the daemon ends after a fatal error, or when a child does not end in order: the log reports
+// it at once, the other shards stop in order within the grace period, and the exit code shows it.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Several daemons on one stream and one table: they share, and none of a dead one's shards is
-// forgotten.
+// Several daemons on one stream and one table: they share the shards, and take over those of a dead
+// daemon.
 
 import { describe, expect, it } from "vitest";
 import { startDaemon } from "../support/daemon.ts";

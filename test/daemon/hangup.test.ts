@@ -1,4 +1,4 @@
-// The end of a terminal, as the daemon has it: SIGHUP.
+// What the daemon does when its terminal is closed (SIGHUP).
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";

@@ -100,7 +100,7 @@ it("a listing in pages is read to the last page, and from the first again when a
 describe("a listing that shows children of a shard that is still open", () => {
   const all = [...words("old", 10), ...words("new", 20)];
 
-  /** The stream was split; its listing has not heard of the end of the parent. */
+  /** The shard was split, but the listing does not show the end of the parent yet. */
   async function halfSplit() {
     const app = await application(1);
     const { stream } = app;

@@ -1,5 +1,5 @@
-// One shard that is slow, huge or dead under the built daemon: the others do not notice, and
-// nothing of its own is lost.
+// One shard that is slow, huge or dead under the built daemon: the others are not affected, and
+// none of its own records is lost.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -44,7 +44,7 @@ it("a child that never answers delays no other shard", async () => {
 it("a slow child with a huge backlog delays no other shard, and neither fills the memory", async () => {
   const stream = await createStream("backlog", 2);
   const journal = await Journal.create();
-  // Ten times as much as the daemon may hold, and a first record that says nothing of the others.
+  // Ten times as much as the daemon may hold, after a first record that is not of typical size.
   const text = "x".repeat(5_000);
   const backlog = Array.from({ length: 1_500 }, (_, i) => `${i} ${text}`);
   await put(stream, ["wait-0"], keyOfShard(0));

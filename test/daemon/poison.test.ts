@@ -1,5 +1,4 @@
-// Records that kill every child which is given them: nothing else may suffer, and they may not get
-// lost.
+// Records that kill every child that receives them: they affect no other record, and are not lost.
 
 import { readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";

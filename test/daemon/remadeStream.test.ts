@@ -1,6 +1,6 @@
-// A stream that was deleted and made again under its name: the shards have the ids of the old ones,
-// and none of their places. Nothing of the new one may be passed over, and nobody may wait without
-// a word.
+// A stream that was deleted and created again under its name: the new shards have the ids of the
+// old ones, but other sequence numbers. No record of the new stream may be skipped, and no shard
+// may wait without a log line.
 
 import {
   CreateStreamCommand,

@@ -1,4 +1,4 @@
-// What is looked at before anything is made, and what an emulator is told to lack.
+// What the daemon checks before it creates anything, and what it reports that an emulator lacks.
 
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import { expect, it } from "vitest";

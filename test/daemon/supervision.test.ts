@@ -1,5 +1,5 @@
-// Children that fail in every way, under the built daemon: each is replaced, and nobody else
-// notices.
+// Children that fail in every way, under the built daemon: each is replaced, and no other shard is
+// affected.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

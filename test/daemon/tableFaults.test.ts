@@ -1,6 +1,6 @@
-// What befalls the lease table while daemons work: it throttles, is gone for longer than a lease,
-// is deleted, or its rows are edited by hand. Nothing may be lost by it, and who reads the log must
-// know what is wrong and where.
+// Faults of the lease table while daemons work: it throttles, is gone for longer than a lease, is
+// deleted, or its rows are edited by hand. Nothing may be lost, and a reader of the log must learn
+// what is wrong and where.
 
 import { DeleteItemCommand, DeleteTableCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
@@ -138,7 +138,7 @@ describe("a table that is deleted", () => {
         AttributeDefinitions: [{ AttributeName: "leaseKey", AttributeType: "S" }],
       },
     });
-    // The first look of each of those who look: at the leases, and for tables of KCL 3.x.
+    // One answer for each part that looks first: for the leases, and for the tables of KCL 3.x.
     app.proxy.next("DescribeTable", { type: "answer", body }, 3);
     const daemon = await app.start();
     await daemon.waitFor("leaseTableCreated");

@@ -1,4 +1,4 @@
-// What is told when sleeps end too late.
+// What is reported when sleeps end too late.
 
 import { expect, it } from "vitest";
 import type { Event } from "../../src/events.ts";

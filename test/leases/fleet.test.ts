@@ -1,4 +1,5 @@
-// Several workers on one table: they share, take over, hand back, and notice a double.
+// Several workers on one table: they share leases, take them over, hand them back, and detect a
+// second worker with the same id.
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { HeldLease } from "../../src/leases/heldLease.ts";
@@ -345,7 +346,7 @@ describe("a lease that another worker requested", () => {
     };
     const first = start({ table: await openTable(tableName), shards, settings, consume });
     await first.until(() => first.held.size === 2);
-    // He goes while he looks whether it is given to him.
+    // The requester stops while it checks whether the lease was handed to it.
     const looks = new Promise<void>((resolve) => {
       proxy.fate = ({ operation }) => {
         if (operation !== "GetItem") return "pass";

@@ -1,5 +1,5 @@
-// What keeps a finished lease from coming back: it is deleted late, and no lease is made by an old
-// look at the table.
+// What keeps a finished lease from coming back: it is deleted late, and no lease is created from an
+// old view of the table.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LeaseTable } from "../../src/leases/table.ts";

@@ -1,5 +1,5 @@
-// Beside a KCL 3.x fleet. Its Java workers are played by writes as Java makes them; what the real
-// ones do, test/interop sees.
+// A worker in a KCL 3.x fleet. The tests write what Java workers write; test/interop tests with
+// real ones.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

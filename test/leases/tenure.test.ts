@@ -1,4 +1,4 @@
-// One held lease against a real table behind a proxy: what its consumer is told when answers get
+// One held lease against a real table behind a proxy: what its consumer learns when responses are
 // lost, others write, or time runs out.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -80,8 +80,8 @@ test("trust does not begin with a take that may have been refused, even if the r
   await direct.create(newLease("a"), never);
   const seen = await direct.read("a", never);
   if (!seen) throw new Error("no lease");
-  // An earlier write of ours that nobody heard of; our scan is older than it, and others have seen
-  // it long ago.
+  // An earlier write of ours whose response was lost. Our scan is older than the write, and others
+  // have seen it long ago.
   await direct.take(seen, "me", never);
   clock.advance(F * 0.8);
   spoil("UpdateItem", ["loseAnswer"]);
