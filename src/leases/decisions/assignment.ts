@@ -10,7 +10,7 @@
 // Available:          a lease without owner at once; one with an owner when this worker has seen
 //                     its counter unchanged for the failover time. Its owner no longer trusts it by
 //                     then (trust.ts).
-// Counted:            leases that have not ended. A finished shard is no work, so it does not count.
+// Counted:            leases that have not ended. A finished shard causes no more work.
 // Resumed:            a worker that restarts under the same id takes its own leases at once, in its
 //                     first pass: the process that held them is gone. (If it still runs, its next
 //                     renewal fails, and both processes report the duplicate id.)
