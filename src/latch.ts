@@ -15,7 +15,7 @@ export class Latch {
     this.#waiting.clear();
   }
 
-  /** Resolves when the latch is set or the signal is aborted. `isSet` tells which. */
+  /** Resolves when the latch is set or the signal is aborted. `isSet` says which. */
   wait(signal?: AbortSignal): Promise<void> {
     if (this.#isSet || signal?.aborted) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
-// The rules of the house that no compiler knows: which folder may import which, which folder a
-// package belongs to, who may look at the clock, and how wide a line of prose is. Circles and the
-// length of files and functions are Biome's business. docs/design.md has the map.
+// The rules of the house that no compiler checks: which folder may import which, which folder a
+// package belongs to, which files may read the clock, and how wide a line of prose is. Biome checks
+// import cycles and the length of files and functions. docs/design.md has the map.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// The conversation with one child, without its pipes: whose turn it is, and what a line means now.
-// No I/O, no time.
+// The conversation with one child, without its pipes: whose turn it is, and what each line means.
+// It performs no I/O and reads no clock.
 //
 // The daemon requests, the child answers. `request(action)` takes the turn, `delivered()` records
 // that the whole line is in the pipe, and every line of the child goes through `receive()`, at any
@@ -17,8 +17,8 @@
 //               works on records whose lease this worker holds; the Java daemon refuses any other
 //               request with InvalidStateException, and so does this one.
 //   log         a line for the daemon's log; it has no answer.
-//   noise       to be skipped: blank, not a message, or a message that nobody waits for.
-//   violation   the child answered another action than the requested one. No later status can be
+//   noise       to be skipped: blank, not a message, or a message that is not expected now.
+//   violation   the child answered an action that was not requested. No later status can be
 //               trusted, because it might belong to any batch: all later lines are noise, and
 //               `request` throws.
 //
@@ -30,10 +30,9 @@
 //   before the child has seen it.
 // - A checkpoint that arrives then is answered then. Java answers it during the next action, when
 //   "the end of what was delivered" already includes a batch that the child has not read. `upTo`
-//   tells the two cases apart.
+//   distinguishes the two cases.
 // - A harmless irregularity (unknown properties, unknown actions) is reported once per kind, and
-//   does
-//   not block the shard.
+//   does not block the shard.
 //
 // To add a message of the child: its schema in messages.ts, its coercions in readLine.ts, its
 // meaning in `#interpret`.

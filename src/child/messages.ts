@@ -15,31 +15,46 @@ export const PROTOCOL_VERSION = 1;
 export const initializeMessage = z
   .object({
     action: z.literal("initialize"),
-    shardId: z.string().describe("Id of the shard that this process will be given."),
+    shardId: z.string().describe("The id of the shard that this process handles."),
     sequenceNumber: z
       .string()
       .nullable()
-      .describe("Stored checkpoint: decimal digits, or TRIM_HORIZON, LATEST or AT_TIMESTAMP."),
-    subSequenceNumber: z.int().nullable().describe("Sub-sequence number of the checkpoint, or 0."),
+      .describe("The last checkpoint: decimal digits, TRIM_HORIZON, LATEST or AT_TIMESTAMP."),
+    subSequenceNumber: z
+      .int()
+      .nullable()
+      .describe("The sub-sequence number of the last checkpoint, or 0 if it has none."),
   })
-  .describe("The first message: which shard, and where it was last checkpointed.");
+  .describe("The first message: the shard, and its last checkpoint.");
 
 export const recordMessage = z
   .object({
-    data: z.base64().nullable().describe("The payload: standard alphabet, padded, one line."),
-    partitionKey: z.string().nullable(),
-    sequenceNumber: z.string().nullable().describe("Shared by all records of one KPL aggregate."),
-    approximateArrivalTimestamp: z.int().nullable().describe("Milliseconds since 1970."),
-    subSequenceNumber: z.int().nonnegative().describe("Place in a KPL aggregate, or 0."),
+    data: z.base64().nullable().describe("The payload in base64: standard alphabet, padded."),
+    partitionKey: z.string().nullable().describe("The key that the producer set."),
+    sequenceNumber: z
+      .string()
+      .nullable()
+      .describe("About 56 decimal digits. All records of a KPL aggregate have the same one."),
+    approximateArrivalTimestamp: z
+      .int()
+      .nullable()
+      .describe("When Kinesis accepted the record, in milliseconds since 1970."),
+    subSequenceNumber: z
+      .int()
+      .nonnegative()
+      .describe("The position in a KPL aggregate, from 0. It is 0 for every other record."),
     action: z.literal("record"),
   })
-  .describe("One record of a batch. Clients rely on its action.");
+  .describe("One record of a batch. Official clients need its field action.");
 
 export const processRecordsMessage = z
   .object({
     action: z.literal("processRecords"),
     records: z.array(recordMessage),
-    millisBehindLatest: z.int().nullable().describe("How far the shard's tip is ahead."),
+    millisBehindLatest: z
+      .int()
+      .nullable()
+      .describe("How far the batch is behind the tip of the shard, in milliseconds."),
   })
   .describe("A batch of records, in order.");
 
@@ -50,19 +65,25 @@ export const checkpointAnswerMessage = z
       .string()
       .nullable()
       .optional()
-      .describe("The sequence number, if that is what the request called it."),
-    sequenceNumber: z.string().nullable().describe("As it was asked for, not as it was stored."),
-    subSequenceNumber: z.int().nullable().describe("As it was asked for."),
-    error: z.string().nullable().describe("null when stored, or the name of what went wrong."),
+      .describe("The sequence number again, present only if the request has this field."),
+    sequenceNumber: z
+      .string()
+      .nullable()
+      .describe("The sequence number of the request, not the one that was stored."),
+    subSequenceNumber: z.int().nullable().describe("The sub-sequence number of the request."),
+    error: z
+      .string()
+      .nullable()
+      .describe("null if the checkpoint is accepted, or the name of the error."),
   })
-  .describe("The answer to a checkpoint, before anything else is said.");
+  .describe("The response to a checkpoint. It is the next message that the child receives.");
 
 export const shutdownMessage = z
   .object({
     action: z.literal("shutdown"),
-    reason: z.enum(["TERMINATE", "ZOMBIE"]).describe("The shard ended, or the lease is lost."),
+    reason: z.enum(["TERMINATE", "ZOMBIE"]).describe("The shard has ended, or the lease is lost."),
   })
-  .describe("KCL 1.x only, in place of shardEnded and leaseLost.");
+  .describe("In the dialect of KCL 1.x, replaces shardEnded and leaseLost.");
 
 const bare = <Name extends string>(action: Name, description: string) =>
   z.object({ action: z.literal(action) }).describe(description);
@@ -71,9 +92,12 @@ export const daemonMessage = z.discriminatedUnion("action", [
   initializeMessage,
   processRecordsMessage,
   checkpointAnswerMessage,
-  bare("leaseLost", "The shard belongs to another worker now: no more checkpoints."),
-  bare("shardEnded", "All records of the shard were delivered: checkpoint, then answer."),
-  bare("shutdownRequested", "The worker stops soon: the last chance to checkpoint."),
+  bare("leaseLost", "The worker no longer holds the shard. The child cannot checkpoint any more."),
+  bare(
+    "shardEnded",
+    "All records were delivered. The child must checkpoint, then send its status.",
+  ),
+  bare("shutdownRequested", "No batch follows. The child can checkpoint for the last time."),
   shutdownMessage,
 ]);
 
@@ -87,9 +111,9 @@ export type Action = Exclude<DaemonMessage["action"], "checkpoint" | "shutdown">
 export const statusMessage = z
   .looseObject({
     action: z.literal("status"),
-    responseFor: z.string().describe("The action that is done, exactly as it was received."),
+    responseFor: z.string().describe("The name of the action that is done, exactly as received."),
   })
-  .describe("The answer to an action; exactly one for each.");
+  .describe("The answer to an action. The child sends exactly one for each action.");
 
 export const checkpointMessage = z
   .looseObject({
@@ -98,26 +122,32 @@ export const checkpointMessage = z
       .string()
       .nullable()
       .optional()
-      .describe("Where to; null or absent for the end of what was delivered."),
-    subSequenceNumber: z.int().nullable().optional().describe("0 when absent."),
+      .describe("The last record that is done; null or absent for all delivered records."),
+    subSequenceNumber: z
+      .int()
+      .nullable()
+      .optional()
+      .describe("The position of that record in a KPL aggregate; null or absent for 0."),
     checkpoint: z
       .string()
       .nullable()
       .optional()
-      .describe("What KCL before 1.7.2 called the sequence number. Write it for KCL 1.x alone."),
+      .describe("The name of the sequence number in KCL before 1.7.2. Do not use it otherwise."),
   })
-  .describe("Asks to store how far the records are done. Read the answer before saying more.");
+  .describe(
+    "Requests to store how far the records are done. Read the response before you write again.",
+  );
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export const logMessage = z
   .looseObject({
     action: z.literal("log"),
-    level: z.enum(LOG_LEVELS).optional().describe("info when absent."),
+    level: z.enum(LOG_LEVELS).optional().describe("Absent: info."),
     message: z.string(),
   })
   .describe(
-    "An extension: a line for the daemon's log. It has no answer and may come at any time.",
+    "An extension: a message for the daemon's log. It may come at any time and gets no response.",
   );
 
 export const childMessage = z.discriminatedUnion("action", [

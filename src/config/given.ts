@@ -40,7 +40,7 @@ export interface Layers {
 
 export interface Gathered {
   readonly given: ReadonlyMap<Key, Given>;
-  /** Keys that were written but have no effect here, except that some select polling. */
+  /** Keys that have no effect here, except that the presence of some of them selects polling. */
   readonly ignored: ReadonlyMap<string, Given>;
   readonly problems: readonly ConfigProblem[];
   readonly notices: readonly ConfigNotice[];

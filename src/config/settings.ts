@@ -34,7 +34,7 @@ interface FanoutConfig {
 }
 
 /**
- * The keys that are settings as they are: all without a dot, except those that `Derived` replaces.
+ * The keys whose values are used unchanged: all without a dot, except those in `Derived`.
  */
 type PlainKeys = {
   readonly [K in keyof KeyValues as K extends `${string}.${string}` | Replaced

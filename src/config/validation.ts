@@ -59,7 +59,7 @@ export class Validation {
   #values(): KeyValues {
     const texts: Partial<Record<Key, string>> = {};
     for (const [key, given] of this.#given) {
-      // Its reference could not be resolved, which is reported already.
+      // It refers to a variable or file that could not be read, which is already reported.
       if (this.#refused(key)) continue;
       if (javaUnsets(key, given.text)) {
         this.#warn(key, "0 means not set, as in Java: the default is used");
@@ -138,7 +138,7 @@ export class Validation {
     if (onFailureDestination !== undefined && limits.length === 0) {
       this.#warn(
         "onFailureDestination",
-        "no record at which a child fails is ever sent there, because retries are unlimited without maximumRetryAttempts or maximumRecordAgeInSeconds",
+        "records that make a child fail are never sent there, because they are retried without limit: set maximumRetryAttempts or maximumRecordAgeInSeconds",
       );
     }
     if (onFailureDestination !== undefined && onChildFailure !== "restart") {
@@ -149,7 +149,7 @@ export class Validation {
     }
   }
 
-  /** A dead letter that is read as a record becomes a larger dead letter, without end. */
+  /** A dead letter that is read as a record would become a larger dead letter, and so on. */
   #checkOwnStream(streamName: string, { onFailureDestination, ...values }: KeyValues): void {
     const destination = onFailureDestination && parseDestination(onFailureDestination);
     if (typeof destination !== "object" || destination.type !== "kinesis") return;

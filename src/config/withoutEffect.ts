@@ -62,7 +62,7 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
 };
 
 /**
- * Why a key has no effect; `undefined` when it has one, or when it asks for what happens anyway.
+ * Why a key has no effect; `undefined` when it has one, or when its value is what happens anyway.
  */
 export function withoutEffect(
   key: Key,

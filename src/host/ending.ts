@@ -2,8 +2,8 @@
 // then on the children have a grace period in which to finish. What has not finished by then is
 // killed.
 //
-// The exit code is 0 only when every child ended in order. A child that fails while it is to stop
-// loses nothing, because another child continues after its last checkpoint; but the records since
+// The exit code is 0 only when every child ended in order. If a child fails while it should stop,
+// nothing is lost, because another child continues after the last checkpoint. But the records after
 // that checkpoint are processed again.
 
 import { ChildFailed } from "../child/childFailed.ts";
@@ -43,12 +43,12 @@ export class Ending {
     this.#options = options;
   }
 
-  /** Aborted when the daemon is to stop in order. */
+  /** Aborted when the daemon should stop in order. */
   get stop(): AbortSignal {
     return this.#stop.signal;
   }
 
-  /** Aborted when the daemon is to end at once. */
+  /** Aborted when the daemon should end at once. */
   get kill(): AbortSignal {
     return this.#kill.signal;
   }
@@ -58,7 +58,7 @@ export class Ending {
     return this.#failure;
   }
 
-  /** Children that failed while they were to stop. */
+  /** Children that failed while they should have ended in order. */
   get goodbyesMissed(): number {
     return this.#goodbyesMissed;
   }
@@ -93,7 +93,7 @@ export class Ending {
     this.#begin();
   }
 
-  /** To be called with every event of the daemon. */
+  /** Call this with every event of the daemon. */
   saw(event: Event): void {
     if (event.type !== "childFailed" || event.next !== "stop") return;
     // A child that could not be started had nothing to finish.

@@ -49,7 +49,7 @@ export async function openReading(
       settings: {
         maxRecords: settings.maxRecords,
         millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
-        // Without a value of the user the pace follows the shard.
+        // If the user has not set it, the interval follows the shard.
         idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
       },
     });

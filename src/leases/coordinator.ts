@@ -35,7 +35,7 @@ import { type LeaseTable, LeaseTableError } from "./table.ts";
 
 export interface CoordinatorParts {
   readonly table: LeaseTable;
-  /** The tables of a KCL 3.x fleet; absent when this worker is not to look for one. */
+  /** The tables of a KCL 3.x fleet; absent when this worker should not look for one. */
   readonly fleet?: FleetTables;
   /** Rejects with a UserError when a retry cannot help; any other error is retried. */
   readonly listShards: ListShards;

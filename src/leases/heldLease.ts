@@ -15,13 +15,13 @@ export interface LeaseFacts {
 export interface HeldLease {
   readonly shardId: string;
   /**
-   * Aborted when the lease is no longer ours, or can no longer be trusted to be. After that nothing
+   * Aborted when the lease is no longer ours, or when that is no longer certain. After that nothing
    * may be checkpointed.
    */
   readonly lost: AbortSignal;
   /**
-   * Aborted when the consumer is to finish its batch, shut its child down and return. The lease is
-   * still held then.
+   * Aborted when the consumer should finish its batch, shut its child down and return. The lease is
+   * still held at that time.
    */
   readonly stopRequested: AbortSignal;
   /**
@@ -56,8 +56,8 @@ export interface HeldLease {
   checkpoint(position: Position): Promise<"stored" | "lost">;
 
   /**
-   * Creates the leases of a finished shard's children and notes them in its own lease. To be called
-   * before SHARD_END is stored.
+   * Creates the leases of a finished shard's children, and stores their ids in its own lease. Call
+   * this before SHARD_END is stored.
    *
    * @returns `"later"` when the state of the other parent of a merge does not allow it yet;
    *   `"lost"` when the lease is gone.

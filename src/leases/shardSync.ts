@@ -28,10 +28,10 @@ import type { Surroundings } from "./surroundings.ts";
 import { createLease } from "./table/createLease.ts";
 import type { Scan } from "./table.ts";
 
-/** A listing may show a reshard half done. As Java: three attempts, a second apart. */
+/** A listing may show a reshard half done. As in Java: three attempts, one second apart. */
 const LISTING_ATTEMPTS = 3;
 const LISTING_PAUSE_MS = 1_000;
-/** No lease is taken while overdue shards are looked up, so a slow service is not waited for. */
+/** No lease is taken during this lookup, so the worker does not wait longer for a slow service. */
 const LOOKUP_LIMIT_MS = 1_000;
 /** Creates in flight. DynamoDB accepts thousands of writes a second. */
 const CREATE_CONCURRENCY = 16;
@@ -106,11 +106,11 @@ export class ShardSync {
   }
 
   /**
-   * Creates leases for shards that no existing lease leads to; lists again when the listing
-   * contradicts itself. Each create is tried once: the decision may be outdated a moment later, and
-   * the next audit finds what is still missing. After a failover time the view of the table is too
-   * old to create anything from: a shard may have been processed, and its lease deleted, since
-   * then.
+   * Creates leases for shards that have no lease and no ancestor whose lease would create one.
+   * Lists again when the listing contradicts itself. Each create is tried once: the decision may be
+   * outdated a moment later, and the next audit finds what is still missing. After a failover time
+   * the view of the table is too old to create anything from: a shard may have been processed, and
+   * its lease deleted, since then.
    *
    * @param tracked the rows of a scan that was just made.
    */

@@ -1,5 +1,5 @@
 // The port to the lease table: reads, and writes that succeed only if nobody wrote before. A lost
-// race is a return value. A failure of the service is a LeaseTableError, whose reason tells whether
+// race is a return value. A failure of the service is a LeaseTableError, whose reason says whether
 // the write may have happened all the same.
 
 import type { Position } from "../model/position.ts";

@@ -39,8 +39,8 @@ export class Draft {
     }
     const has = (ids: Iterable<string>) => [...ids].some((id) => this.#leases.has(id));
     const wasFinished = has(this.#lineage.descendants([shardId]));
-    const isToCome = has(this.#lineage.ancestors([shardId]));
-    const undo = wasFinished ? "SHARD_END" : isToCome ? "TRIM_HORIZON" : undefined;
+    const hasNotBegun = has(this.#lineage.ancestors([shardId]));
+    const undo = wasFinished ? "SHARD_END" : hasNotBegun ? "TRIM_HORIZON" : undefined;
     const create = leaseFor(shard, to);
     this.#steps.push({ shardId, now: undefined, to, why, create, ...(undo && { undo }) });
   }

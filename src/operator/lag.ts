@@ -1,6 +1,6 @@
-// How far behind is each lease? Nobody records it, so we ask the stream for the first record behind
-// the checkpoint. That takes one GetShardIterator call and at least one GetRecords call for each
-// shard, out of the five a second that all readers of a shard share.
+// How far behind is each lease? The table does not store it, so we ask the stream for the first
+// record after the checkpoint. That takes one GetShardIterator call and at least one GetRecords
+// call for each shard, out of the five a second that all readers of a shard share.
 
 import { inParallel } from "../inParallel.ts";
 import { hasEnded, type Lease } from "../leases/lease.ts";

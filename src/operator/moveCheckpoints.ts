@@ -86,8 +86,8 @@ class Mover {
     if (!json) this.#output.print(planText(plan, this.#title()));
     if (plan.steps.length === 0) return this.#end(plan, { outcome: "nothing to do" });
     const held = await this.#liveWorkers(plan);
-    // A live worker writes the row of a lease that it holds again after a deletion, so --force has
-    // no effect on leases that are created anew.
+    // If the row of a held lease is deleted, its live worker writes it again. So --force cannot
+    // overwrite the leases of live workers when leases are created anew.
     const fences = force && !plan.steps.some(({ anew }) => anew);
     if (held.length > 0 && !json) {
       this.#output.print(`\n${heldText(held, { fences, forced: force, yes })}`);

@@ -10,9 +10,9 @@
 //      the descendants to their beginnings. It writes even a descendant's lease that is already at
 //      its beginning if a worker holds it, because that worker may be reading the shard. A plan
 //      keeps these leases instead of deleting them: a lease that waits for its parents also fences
-//      off a worker that still believes to hold it.
-//   2. The shards that were closed before the point to go to are finished. Their leases become
-//      SHARD_END, or the shards that follow would wait for them.
+//      off a worker that still believes that it holds the shard.
+//   2. The shards that were closed before the requested point are finished. Their leases become
+//      SHARD_END; otherwise their child shards would wait for them.
 //   3. A plan skips nothing that the user did not ask to skip. If only some shards move, a shard
 //      with an unfinished ancestor outside of them moves to its beginning, or the plan is refused.
 //   4. Writes go from parents to children, and SHARD_END is written last. If the writing stops

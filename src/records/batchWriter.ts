@@ -140,7 +140,7 @@ export class BatchWriter {
       this.#length += 1;
       rest = -rest;
     }
-    // Two halves of 32 bits each: only there is integer division fast.
+    // Two halves that fit into 32 bits each, because integer division is fast only there.
     let high = Math.floor(rest / 1e8);
     let low = rest - high * 1e8;
     let digits = 1;

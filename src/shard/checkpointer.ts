@@ -31,7 +31,7 @@ export class Checkpointer {
   #first: Position | undefined;
   /** The last record that the child received; before the first one, its start position. */
   #received: Position;
-  /** The same, or the last record after it that was left out. */
+  /** `#received`, or a later record that no child receives: the end of what is dealt with. */
   #delivered: Position;
   #shardEnded = false;
 
@@ -54,7 +54,7 @@ export class Checkpointer {
     return this.#stored.sequenceNumber === "SHARD_END";
   }
 
-  /** To be called before the child gets the records, because it may checkpoint while it works. */
+  /** Call this before the child gets the records, because it may checkpoint while it works. */
   delivering(last: Position, first: Position = last): void {
     this.#first ??= first;
     this.#received = last;
@@ -62,20 +62,20 @@ export class Checkpointer {
   }
 
   /**
-   * Advances past records that are left out, which no child will ever checkpoint. If everything
-   * before them is checkpointed, stores their end now; otherwise the child's next checkpoint
-   * includes them.
+   * Advances past records that are not delivered, which no child will ever checkpoint. If
+   * everything before them is checkpointed, stores their end now. Otherwise the child's next
+   * checkpoint includes them.
    *
    * @throws CheckpointError when the position cannot be stored.
    */
-  async pass(last: Position): Promise<void> {
+  async advancePast(last: Position): Promise<void> {
     const isUpToDate = comparePositions(this.#stored, this.#delivered) === 0;
     this.#delivered = last;
     if (isUpToDate) await this.#write(last);
   }
 
   /**
-   * To be called before `shardEnded` is sent: a checkpoint without arguments now means SHARD_END.
+   * Call this before `shardEnded` is sent: a checkpoint without arguments then means SHARD_END.
    */
   endShard(): void {
     this.#shardEnded = true;

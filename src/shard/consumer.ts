@@ -1,6 +1,6 @@
 // The life of one shard with one child, from the wait for its parents to the last message. It reads
-// like a sentence: wait for the parents, start a child, tell it where to begin, hand it batch after
-// batch, end it.
+// like a sentence: wait for the parents, start a child, send it the starting position, deliver
+// batch after batch, end it.
 
 import type { CheckpointRequest } from "../child/recordProcessor.ts";
 import type { Emit } from "../events.ts";
@@ -87,7 +87,10 @@ async function waitForParents(
   return undefined;
 }
 
-/** Hands batch after batch to the child. A delivery that has begun always runs to its answer. */
+/**
+ * Delivers batch after batch to the child. Once a delivery has begun, the daemon always waits for
+ * the child's answer.
+ */
 async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
   const { processor, lease, parts, life } = delivery;
   const { signal: over, release } = anySignal(lease.lost, lease.stopRequested, processor.failed);

@@ -1,5 +1,5 @@
-// Sends records that no child is to process to the dead-letter destination. The shard waits until
-// the destination has them: until then they are neither skipped nor checkpointed.
+// Sends records that are not delivered to any child to the dead-letter destination. The shard waits
+// until the destination has them: until then they are neither skipped nor checkpointed.
 
 import type { ChildFailed } from "../child/childFailed.ts";
 import type { Clock } from "../clock.ts";
@@ -34,7 +34,7 @@ interface SendParts {
 
 const BACKOFF = { baseMs: 500, capMs: 30_000 };
 
-/** Why the records of an aggregate are not delivered that has hash keys of another shard. */
+/** Why the records of an aggregate with hash keys of another shard are not delivered. */
 export const MISPLACED: DeadLetterReason = {
   attempts: 0,
   condition: "hashRange",

@@ -1,5 +1,5 @@
 // Delivers one batch to the child: whole, or in the parts that the settings and the isolation of
-// failures require. Checkpoints past the records that are not delivered.
+// failures require. Also checkpoints past the records that are never delivered.
 
 import type { HeldLease } from "../leases/heldLease.ts";
 import type { Batch, RecordBatch } from "../model/batch.ts";
@@ -24,7 +24,7 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean
   const { last } = records;
   const lastMisplaced = misplaced.at(-1)?.last;
   if (!last) {
-    if (lastMisplaced) await pass(lastMisplaced, delivery);
+    if (lastMisplaced) await checkpointPast(lastMisplaced, delivery);
     // Like Java, the daemon makes no call without records for the end of a shard.
     if (!batch.shardEnd && parts.settings.callProcessRecordsEvenForEmptyRecordList) {
       await handOver(records, undefined, millisBehindLatest, delivery);
@@ -35,11 +35,12 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean
   const cut = wanted.flatMap((part) => life.isolation.cut(part));
   for (const [index, { records: part, deadLettered }] of cut.entries()) {
     if (!lease.trusted || (index > 0 && lease.stopRequested.aborted)) return false;
-    if (deadLettered) await pass(part.last ?? last, delivery);
+    if (deadLettered) await checkpointPast(part.last ?? last, delivery);
     else await handOver(part, part.last, millisBehindLatest, delivery);
   }
-  if (lastMisplaced && comparePositions(lastMisplaced, last) > 0)
-    await pass(lastMisplaced, delivery);
+  if (lastMisplaced && comparePositions(lastMisplaced, last) > 0) {
+    await checkpointPast(lastMisplaced, delivery);
+  }
   return true;
 }
 
@@ -91,16 +92,16 @@ async function handOver(
 /**
  * Checkpoints past records that are not delivered, so that a restart does not isolate them again.
  */
-async function pass(last: Position, { checkpointer }: Delivery): Promise<void> {
-  await ignoringRefusal(checkpointer.pass(last));
+async function checkpointPast(last: Position, { checkpointer }: Delivery): Promise<void> {
+  await ignoringRefusal(checkpointer.advancePast(last));
 }
 
-/** Stores the end of what was delivered, without a request of the child. */
+/** Checkpoints everything that was delivered, although the child did not request it. */
 export async function checkpointForChild(checkpointer: Checkpointer): Promise<void> {
   await ignoringRefusal(checkpointer.checkpoint({ sequenceNumber: null, subSequenceNumber: null }));
 }
 
-/** For checkpoints that no child requested: the next one replaces one that fails. */
+/** For checkpoints that no child requested. One may fail, because the next one replaces it. */
 async function ignoringRefusal(checkpoint: Promise<void>): Promise<void> {
   try {
     await checkpoint;

@@ -28,9 +28,9 @@ export class ShardEndNotCheckpointed extends Error {
 }
 
 /**
- * Tells the child that its work ends, and why.
+ * Sends the child the messages that end its work.
  *
- * @throws ChildFailed when the child fails at it.
+ * @throws ChildFailed when the child fails to answer them.
  * @throws ShardEndNotCheckpointed
  */
 export async function endProcessor(ending: Ending, delivery: Delivery): Promise<void> {
@@ -44,7 +44,8 @@ export async function endProcessor(ending: Ending, delivery: Delivery): Promise<
       break;
     case "stopRequested":
     case "stuck":
-      // The child may checkpoint while it answers the first. Java, too, sends `leaseLost` after it.
+      // The child may checkpoint while it answers shutdownRequested. Then leaseLost follows, as in
+      // Java.
       await processor.shutdownRequested();
       await processor.leaseLost();
       break;

@@ -15,7 +15,7 @@
 //   older than maximumRecordAge      -> dead-letter at the first failure; if only some records of
 //                                       the range are too old, split it there
 //
-// Records are left out of later deliveries only after the destination has them.
+// Records are excluded from later deliveries only after the destination has stored them.
 
 import type { RecordBatch } from "../model/batch.ts";
 import { comparePositions, type Position } from "../model/position.ts";

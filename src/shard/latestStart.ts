@@ -15,7 +15,7 @@ export class LatestStart {
     this.sinceMs = nowMs;
   }
 
-  /** To be called with all records, in the order in which they are read. */
+  /** Call this with all records, in the order in which they are read. */
   saw(records: RecordBatch): void {
     const { first } = records;
     if (this.#beforeFirst || !first) return;

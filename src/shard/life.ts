@@ -42,7 +42,7 @@ export interface SupervisionSettings extends ShardSettings {
   readonly millisBehindLatestThresholdForReducedTps: number;
 }
 
-/** What every shard of an application is given. */
+/** What all shards of an application use. */
 export interface ShardParts {
   readonly read: ReadShard;
   readonly startProcessor: StartProcessor;

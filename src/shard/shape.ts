@@ -1,5 +1,6 @@
-// Shapes the batches of one call by the user's settings: it limits their records and bytes, and
-// gathers small batches for a while. The setting names are those of Lambda's event source mapping.
+// Shapes what a child receives in one call, as the settings require: it limits the records and
+// bytes of a batch, and gathers small batches for a while. The setting names are those of Lambda's
+// event source mapping.
 
 import type { Clock } from "../clock.ts";
 import { type Batch, RecordBatch } from "../model/batch.ts";
@@ -70,8 +71,8 @@ export async function* gathered(
 }
 
 /**
- * The next batch. While the child works nobody awaits it, so a failure is handled when somebody
- * does.
+ * Requests the next batch. Nobody awaits the promise while the child works. The empty handler keeps
+ * a rejection until then from ending the process.
  */
 function next(source: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
   const coming = source.next();

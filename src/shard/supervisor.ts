@@ -38,7 +38,7 @@ type Next =
     }
   | { readonly next: "releaseLease" | "exit" | "stop" };
 
-/** When two children in a row are stuck, the cause is not chance: another worker may do better. */
+/** Two stuck children in a row are not a coincidence: another worker may succeed. */
 const STUCK_CHILDREN_MAX = 2;
 
 /**
@@ -168,8 +168,8 @@ class Failures {
   }
 
   /**
-   * Whether the retries come to an end by themselves, because the records are split or
-   * dead-lettered in the end. Such retries do not use up the restart budget.
+   * Whether the retries come to an end by themselves, because the records are finally split or
+   * dead-lettered. Such retries do not use up the restart budget.
    */
   #isLimited({ inFlight }: Life): boolean {
     const { settings, deadLetters } = this.#parts;
@@ -210,7 +210,7 @@ class Failures {
  */
 const IDLE_AT_ENDING: ProgressLimit = { timeoutMs: 60_000, needsCpuTime: true };
 
-/** Limits the time without progress of the child and of the reader, as far as the user wants it. */
+/** Limits how long the child and the reader may make no progress, as the settings require. */
 function withWatches(parts: SupervisedParts): SupervisedParts {
   const { settings, clock, emit, read, dialect } = parts;
   const { progressTimeoutSeconds: seconds } = settings;

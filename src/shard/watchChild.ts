@@ -1,8 +1,8 @@
-// Limits how long a child may take to answer without making progress, and tells a slow child from a
-// stuck one, as far as that can be observed from outside. A child makes progress while it writes
-// anything to STDERR or STDOUT, or uses CPU time.
+// Limits how long a child may take to answer without making progress. It distinguishes a slow child
+// from a stuck one, as far as that can be observed from outside. A child makes progress while it
+// writes anything to STDERR or STDOUT, or uses CPU time.
 //
-// Two cases cannot be told apart. A child that waits for something slow (a response over the
+// Two cases cannot be decided. A child that waits for something slow (a response over the
 // network, a lock) looks like one that waits forever: it can write a line to STDERR now and then,
 // or the user can raise the timeout. A child in an endless loop looks like one that calculates:
 // timeoutInSeconds limits that. CPU times come from /proc; on a system without it, output is the
@@ -16,7 +16,7 @@ import type { Emit } from "../events.ts";
 export interface ProgressLimit {
   readonly timeoutMs: number;
   /**
-   * True: where CPU times are not known, there is no limit, because silence alone proves nothing.
+   * True: the limit applies only if the CPU time is known, because a silent child may be working.
    */
   readonly needsCpuTime: boolean;
 }

@@ -67,7 +67,7 @@ export function watchedReader(read: ReadShard, options: WatchReaderOptions): Rea
   };
 }
 
-/** Measures the time without progress, without the time in which the caller works on a batch. */
+/** Measures the time without progress. The time that the caller works on a batch does not count. */
 class Progress {
   readonly #options: WatchReaderOptions;
   #quietSinceMs = 0;
@@ -83,7 +83,7 @@ class Progress {
     this.#quietSinceMs = this.#options.clock.monotonicMs();
   }
 
-  /** To be called with each batch before the caller gets it. @returns whether it is progress. */
+  /** Call this with each batch before the caller gets it. @returns whether it is progress. */
   saw({ records, millisBehindLatest: behindMs = 0, shardEnd }: Batch): boolean {
     const nowMs = this.#options.clock.monotonicMs();
     const isProgress =

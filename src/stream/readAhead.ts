@@ -10,9 +10,7 @@ import type { ByteBudget, ByteShare } from "./budget/byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
 export interface Fetching {
-  /**
-   * The service decides the size of a batch, which may be small: merge the batches in the queue.
-   */
+  /** The service decides the size of a batch, which may be small: merge batches that wait. */
   readonly inPieces: boolean;
   /** Puts batches into the queue and counts their bytes in the share, until the shard ends. */
   readonly fetch: (
@@ -22,7 +20,7 @@ export interface Fetching {
     queue: BatchQueue,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** The shard is no longer read. */
+  /** Called when the shard is no longer read. */
   readonly left: (shardId: string) => void;
   readonly clock: Clock;
 }
@@ -33,7 +31,7 @@ export function readAhead(
 ): ReadShard {
   return async function* batches(shard, from, signal): AsyncGenerator<Batch> {
     if (signal.aborted) return;
-    // The loops of many shards listen to one signal.
+    // The loops of many shards listen to the same signal.
     setMaxListeners(0, signal);
     const share = budget.join();
     const queue = new BatchQueue();

@@ -77,7 +77,7 @@ export class Trial {
   /**
    * Resolves when every child has ended.
    *
-   * @throws when the records cannot be read, also after that.
+   * @throws the error of the source when the records cannot be read. By then every child has ended.
    */
   async run(records: AsyncGenerator<GivenRecord, void, void>): Promise<TrialOutcome> {
     const consumed = Promise.all(this.#shards.map((shard) => this.#consume(shard)));

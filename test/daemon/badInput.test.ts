@@ -1,5 +1,5 @@
-// What a person sees who gave the daemon something that cannot work: each time what, where, and
-// what would be right.
+// What a user sees after giving the daemon input that cannot work: each time what is wrong, where,
+// and what would be right.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ import {
 import { createStream, put, testDynamo, testKinesis, uniqueName } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
-/** What a daemon that gave up said on STDERR, and its exit code. */
+/** What a daemon that gave up wrote to STDERR, and its exit code. */
 async function lastWords(
   daemon: DaemonUnderTest,
 ): Promise<{ code: number | string; text: string }> {
@@ -27,7 +27,7 @@ async function lastWords(
 const complete = { executableName: "cat", applicationName: "app", streamName: "words" };
 
 describe("the properties file", () => {
-  it("that does not exist is named", async () => {
+  it("that does not exist is named in the error", async () => {
     const daemon = await runDaemon(["-p", "/nowhere/at-all.properties"]);
     const { code, text } = await lastWords(daemon);
     expect(code).toBe(1);
@@ -35,7 +35,7 @@ describe("the properties file", () => {
     expect(text).not.toContain("    at ");
   });
 
-  it("that is a directory is called one", async () => {
+  it("that is a directory is reported as one", async () => {
     const folder = join(await temporaryFolder(), "words.properties");
     await mkdir(folder);
     const { code, text } = await lastWords(await runDaemon([folder]));
@@ -43,13 +43,13 @@ describe("the properties file", () => {
     expect(text).toMatch(/words\.properties.*directory/);
   });
 
-  it("that is not named at all is asked for", async () => {
+  it("is requested when none is named", async () => {
     const { code, text } = await lastWords(await runDaemon([]));
     expect(code).toBe(1);
     expect(text).toContain("--properties-file");
   });
 
-  it("with a bad \\u escape is refused with the line", async () => {
+  it("with a bad \\u escape is refused, with the line number", async () => {
     const file = join(await temporaryFolder(), "words.properties");
     await writeFile(file, "executableName = cat\napplicationName = a\\u12x4\nstreamName = words\n");
     const { code, text } = await lastWords(await runDaemon(["-p", file]));
@@ -58,7 +58,7 @@ describe("the properties file", () => {
     expect(text).toContain("\\u");
   });
 
-  it("tells all its problems at once, and no secret", async () => {
+  it("has all its problems reported at once, without secrets", async () => {
     const file = await propertiesFile({
       applicationName: "app",
       streamName: "words",
@@ -74,7 +74,7 @@ describe("the properties file", () => {
     expect(text).not.toContain("hunter2");
   });
 
-  it("with an unknown key is used, with a warning that knows what was meant", async () => {
+  it("with an unknown key is accepted, with a warning that suggests the right key", async () => {
     const file = await propertiesFile({ ...complete, executableName: "/nowhere/x", maxRecord: 5 });
     const daemon = await runDaemon(["-p", file]);
     await daemon.ended;
@@ -88,14 +88,14 @@ describe("the executable", () => {
   it.each([
     ["not found", "no-such-program-anywhere --flag", /no-such-program-anywhere/],
     ["not found at its path", "/nowhere/processor.py", /\/nowhere\/processor\.py/],
-  ])("that is %s is named before anything is read", async (_case, executableName, said) => {
+  ])("that is %s is reported before any record is read", async (_case, executableName, said) => {
     const file = await propertiesFile({ ...complete, executableName });
     const { code, text } = await lastWords(await runDaemon(["-p", file]));
     expect(code).toBe(1);
     expect(text).toMatch(said);
   });
 
-  it("that may not be executed is told apart from one that is missing", async () => {
+  it("without execute permission gets another error than a missing one", async () => {
     const script = join(await temporaryFolder(), "processor.py");
     await writeFile(script, "#!/usr/bin/env python3\n", { mode: 0o644 });
     const file = await propertiesFile({ ...complete, executableName: script });
@@ -107,7 +107,7 @@ describe("the executable", () => {
 });
 
 describe("the stream", () => {
-  it("that does not exist is named, with the command that creates it", async () => {
+  it("that does not exist is named in the error, with the command that creates it", async () => {
     const streamName = uniqueName("missing");
     const daemon = await startDaemon({
       properties: { ...complete, applicationName: streamName, streamName },
@@ -118,7 +118,7 @@ describe("the stream", () => {
     expect(text).toMatch(/create/);
   });
 
-  it("that does not exist yet is waited for with --wait-for-stream", async () => {
+  it("that does not exist yet is awaited with --wait-for-stream", async () => {
     const journal = await Journal.create();
     const streamName = uniqueName("later");
     const daemon = await startDaemon({
@@ -135,7 +135,7 @@ describe("the stream", () => {
 });
 
 describe("the services", () => {
-  it("that cannot be reached are tried again, with one warning and no crash", async () => {
+  it("that cannot be reached are called again, with one warning and no crash", async () => {
     const file = await propertiesFile({
       ...complete,
       kinesisEndpoint: "http://127.0.0.1:9",
@@ -150,7 +150,7 @@ describe("the services", () => {
     expect(daemon.events.filter(({ event }) => event === "serviceTrouble").length).toBeLessThan(4);
   });
 
-  it("without credentials are given up, naming what was tried", async () => {
+  it("without credentials end the daemon, and the error lists the providers that it tried", async () => {
     const file = await propertiesFile({ ...complete, regionName: "us-east-1" });
     const daemon = await runDaemon(["-p", file], {
       env: {
@@ -170,7 +170,7 @@ describe("the services", () => {
 });
 
 describe("the lease table", () => {
-  it("that is something else is left alone", async () => {
+  it("that is a table of another kind is not changed", async () => {
     const stream = await createStream("table", 1);
     const client = testDynamo();
     await client.send(
@@ -192,7 +192,7 @@ describe("the lease table", () => {
 });
 
 describe("a second daemon", () => {
-  it("with the same workerId makes one of them end, and nothing is lost", async () => {
+  it("with the same workerId makes one of the two exit, and no record is lost", async () => {
     const stream = await createStream("twins", 2);
     const journal = await Journal.create();
     const properties = {
@@ -225,7 +225,7 @@ describe("a second daemon", () => {
 });
 
 describe("the command line", () => {
-  it("prefers -p to an argument, and says so", async () => {
+  it("prefers -p to an argument, and reports it", async () => {
     const file = await propertiesFile({ ...complete, executableName: "/nowhere/x" });
     const other = await propertiesFile(complete);
     const daemon = await runDaemon(["-p", file, other]);
@@ -246,7 +246,7 @@ describe("the command line", () => {
     expect(text).toContain("--frobnicate");
   });
 
-  it("takes -l for a file that can be read, and says that it is not used", async () => {
+  it("accepts a readable file for -l, and reports that it has no effect", async () => {
     const logback = join(await temporaryFolder(), "logback.xml");
     await writeFile(logback, "<configuration/>");
     const file = await propertiesFile({ ...complete, executableName: "/nowhere/x" });

@@ -1,11 +1,11 @@
-// What a child gets in one call, as the person shaped it.
+// What a child gets in one call, as the settings limit it.
 
 import { expect, it } from "vitest";
 import { startDaemon } from "../support/daemon.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
-it("gives a child no more records a call than maxBatchRecords, and loses none", async () => {
+it("delivers at most maxBatchRecords records per call, and loses none", async () => {
   const stream = await createStream("shape", 1);
   const journal = await Journal.create();
   const words = Array.from({ length: 25 }, (_, index) => `word-${index}`);

@@ -36,7 +36,7 @@ function start(
   });
 }
 
-/** Puts a word and waits until the child has been told that it is checkpointed. */
+/** Puts a word and waits until the child has received the response to its checkpoint. */
 async function putAndCheckpoint({ stream, journal }: Place, word: string): Promise<string> {
   const acknowledged = async () =>
     (await journal.actions(SHARDS[0])).filter((action) => action === "acknowledged").length;
@@ -55,7 +55,7 @@ async function kill(daemon: DaemonUnderTest): Promise<void> {
 }
 
 describe("checkpoints", () => {
-  it("are stored when the child is told so: a killed daemon repeats nothing", async () => {
+  it("are stored before the child gets the response: a killed daemon repeats nothing", async () => {
     const here = await place("strict");
     const first = await start(here, {});
     const one = await putAndCheckpoint(here, "one");
@@ -69,7 +69,7 @@ describe("checkpoints", () => {
     expect(await here.journal.words()).toEqual(["one", "two", "three"]);
   });
 
-  it("survive a throttled table without the child's hearing of it", async () => {
+  it("survive a throttled table, and the child does not notice", async () => {
     const here = await place("throttled");
     const proxy = await startFaultProxy(inject("dynamoUrl"));
     onTestFinished(() => proxy.stop());
@@ -102,7 +102,7 @@ describe("checkpointIntervalMs", () => {
     expect(await second.stop()).toBe(0);
   });
 
-  it("is over for the last checkpoint, too, though none follows it", async () => {
+  it("stores the last checkpoint too, although none follows it", async () => {
     const here = await place("interval-idle");
     const daemon = await start(here, { checkpointIntervalMs: 1_000 });
     await putAndCheckpoint(here, "one");
@@ -111,7 +111,7 @@ describe("checkpointIntervalMs", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("does not outlast an orderly stop, nor a child", async () => {
+  it("ends early at an orderly stop, and at the end of a child", async () => {
     const here = await place("interval-stop");
     const daemon = await start(here, { checkpointIntervalMs: FAR_AWAY_MS });
     await putAndCheckpoint(here, "one");
@@ -128,7 +128,7 @@ describe("checkpointIntervalMs", () => {
 });
 
 describe("checkpointPolicy = onBatchSuccess", () => {
-  it("checkpoints for a processor that never does, to the end of its shard", async () => {
+  it("checkpoints for a processor that never does, up to the end of its shard", async () => {
     const here = await place("policy");
     const daemon = await start(here, { checkpointPolicy: "onBatchSuccess" }, "never");
     const [one] = await put(here.stream, ["one"]);
@@ -148,7 +148,7 @@ describe("checkpointPolicy = onBatchSuccess", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("takes a batch as done when its status comes, not before", async () => {
+  it("counts a batch as done only when its status arrives", async () => {
     const here = await place("policy-kill");
     const properties = { checkpointPolicy: "onBatchSuccess" };
     const first = await start(here, properties, "never");

@@ -18,7 +18,7 @@ async function owners(tableName: string): Promise<readonly (string | undefined)[
 }
 
 describe("SIGUSR2", () => {
-  it("has all leases given up in order, the next one has them taken again, and no word is delivered twice", async () => {
+  it("makes the daemon release all leases, the next one makes it take them again, and no word is delivered twice", async () => {
     const stream = await createStream("drain", 3);
     const journal = await Journal.create();
     await put(stream, words(0, 60));
@@ -47,7 +47,7 @@ describe("SIGUSR2", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("leaves a daemon that can be stopped, and whose shards a peer takes at once", async () => {
+  it("leaves a daemon that can still be stopped, and a peer takes its shards at once", async () => {
     const stream = await createStream("drain", 2);
     const journal = await Journal.create();
     const start = (workerId: string) =>
@@ -76,7 +76,7 @@ describe("SIGUSR2", () => {
     expect(await second.stop()).toBe(0);
   });
 
-  it("twice in a row is a change of mind", async () => {
+  it("twice in a row leaves the daemon at work", async () => {
     const stream = await createStream("drain", 1);
     const journal = await Journal.create();
     const daemon = await startDaemon({
@@ -146,7 +146,7 @@ async function startInContainer(init: readonly string[]) {
 const nodeCanExec = "execve" in process;
 
 describe.skipIf(!canUnshare)("in a container", () => {
-  it("the daemon ends in order on SIGTERM as process 1, and says what it cannot reap", async () => {
+  it("the daemon stops gracefully on SIGTERM as process 1, and reports what it cannot reap", async () => {
     const { daemon, processOne, stream } = await startInContainer([]);
     process.kill(processOne, "SIGTERM");
     expect(await daemon.ended).toBe(0);
@@ -155,7 +155,7 @@ describe.skipIf(!canUnshare)("in a container", () => {
     expect(advised).toBe(!nodeCanExec);
   });
 
-  it("under a shell as process 1 orphans are reaped, signals get through, and so does the exit code", async () => {
+  it("under a shell as process 1, orphans are reaped, and signals and the exit code are passed on", async () => {
     const init = ["sh", "-c", INIT, "kinesis-multilang-init"];
     const { daemon, processOne, stream } = await startInContainer(init);
     await until("the daemon to be alone", () => childrenOf(processOne).length === 1);
@@ -169,7 +169,7 @@ describe.skipIf(!canUnshare)("in a container", () => {
     expect(await owners(stream)).toEqual([undefined]);
   });
 
-  it("a second SIGTERM ends at once, also through the shell", async () => {
+  it("a second SIGTERM ends the daemon at once, also through the shell", async () => {
     const stream = await createStream("container", 1);
     const daemon = await startDaemon({
       properties: {
@@ -189,7 +189,7 @@ describe.skipIf(!canUnshare)("in a container", () => {
   });
 });
 
-it("ends in order though nobody reads its log any more", async () => {
+it("the daemon stops gracefully although nobody reads its log any more", async () => {
   const stream = await createStream("unheard", 1);
   const journal = await Journal.create();
   await put(stream, words(0, 5));

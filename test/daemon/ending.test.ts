@@ -1,5 +1,5 @@
-// How the daemon ends when something is fatal, or a child does not say goodbye: at once in the log,
-// in order for the other shards, within the grace period, and with an exit code that says so.
+// How the daemon ends after a fatal error, or when a child does not end in order: the log reports
+// it at once, the other shards stop in order within the grace period, and the exit code shows it.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -54,7 +54,7 @@ describe("after a fatal failure", () => {
     }
   });
 
-  it("the other children say goodbye when they can, and the failure is reported once", async () => {
+  it("the other children end gracefully if they can, and the failure is reported once", async () => {
     const stream = await createStream("fatal-order", 2);
     const journal = await Journal.create();
     const daemon = await startMischief({
@@ -71,7 +71,7 @@ describe("after a fatal failure", () => {
     expect(other.map(({ action }) => action)).toContain("shutdownRequested");
   });
 
-  it("such as a lease table that was deleted, a child that never answers holds the end up no longer than the grace period", async () => {
+  it("such as a deleted lease table, a child that never answers delays the end by the grace period at most", async () => {
     const stream = await createStream("fatal-table", 1);
     const journal = await Journal.create();
     const properties = { shutdownGraceMillis: 2000, failoverTimeMillis: 1500 };
@@ -85,10 +85,10 @@ describe("after a fatal failure", () => {
   });
 });
 
-describe("a child that is to stop", () => {
+describe("a child that should stop", () => {
   const go = (journal: Journal) => writeFile(join(journal.folder, "go"), "");
 
-  it("and dies in place of answering shutdownRequested has the daemon exit with 1 and say so", async () => {
+  it("and dies instead of answering shutdownRequested makes the daemon exit with 1 and report it", async () => {
     const stream = await createStream("no-goodbye", 1);
     const journal = await Journal.create();
     await go(journal);
@@ -104,7 +104,7 @@ describe("a child that is to stop", () => {
     expect(stopped?.message).toContain("1 child failed while stopping");
   });
 
-  it("and dies at the end of its shard meanwhile does, too", async () => {
+  it("and dies at the end of its shard meanwhile has the same effect", async () => {
     const stream = await createStream("no-end", 1);
     const journal = await Journal.create();
     const executableName = mischief("--dies-at=shardEnded");
@@ -127,7 +127,7 @@ describe("a child that is to stop", () => {
     expect(daemon.events.at(-1)).toMatchObject({ event: "daemonStopped", goodbyesMissed: 1 });
   });
 
-  it("and had failed before, but says goodbye, leaves exit code 0", async () => {
+  it("and had failed before, but ends gracefully, leaves exit code 0", async () => {
     const stream = await createStream("goodbye", 1);
     const journal = await Journal.create();
     const executableName = mischief("--once");

@@ -9,7 +9,7 @@ import { Journal } from "../support/journal.ts";
 const words = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => `word-${from + index}`);
 
-it("subscribes to every shard, goes on after the checkpoint, and counts each word once", async () => {
+it("subscribes to every shard, continues after the checkpoint, and counts each word once", async () => {
   const stream = await createStream("daemon-fanout", 2);
   const journal = await Journal.create();
   const start = (workerId: string) =>
@@ -35,7 +35,7 @@ it("subscribes to every shard, goes on after the checkpoint, and counts each wor
   expect(await second.stop()).toBe(0);
 });
 
-it("says what to set where the endpoint knows nothing of it", async () => {
+it("names the setting to change if the endpoint does not support it", async () => {
   const stream = await createStream("daemon-no-fanout", 1);
   const proxy = await startFaultProxy(inject("kinesisUrl"));
   onTestFinished(() => proxy.stop());

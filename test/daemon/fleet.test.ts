@@ -1,5 +1,5 @@
-// Several daemons on one stream and one table: they share, and none of a dead one's shards is
-// forgotten.
+// Several daemons on one stream and one table: they share the shards, and take over those of a dead
+// daemon.
 
 import { describe, expect, it } from "vitest";
 import { startDaemon } from "../support/daemon.ts";
@@ -19,7 +19,7 @@ async function owned(tableName: string): Promise<Readonly<Record<string, number>
 }
 
 describe("a fleet", () => {
-  it("gives a worker that joins its share, and hears of no word lost when one is killed", async () => {
+  it("gives a worker that joins its share, and loses no word when a worker is killed", async () => {
     const stream = await createStream("fleet", 4);
     const journal = await Journal.create();
     const start = (workerId: string) =>
@@ -50,7 +50,7 @@ describe("a fleet", () => {
     expect(await owned(stream)).toEqual({ nobody: 4 });
   });
 
-  it("hands shards to a worker that joins, and a stopped worker's to its peer, without a word delivered twice", async () => {
+  it("hands shards to a worker that joins, and those of a stopped worker to its peer, and delivers no word twice", async () => {
     const stream = await createStream("handover", 4);
     const journal = await Journal.create();
     const start = (workerId: string) =>

@@ -1,4 +1,4 @@
-// The end of a terminal, as the daemon has it: SIGHUP.
+// What the daemon does when its terminal is closed (SIGHUP).
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it, test } from "vitest";
@@ -22,7 +22,7 @@ async function startAtWork(under: readonly string[] = [], env: Record<string, st
 }
 
 describe("SIGHUP", () => {
-  it("ends the daemon in order, and a second one changes nothing", async () => {
+  it("stops the daemon gracefully, and a second one has no effect", async () => {
     const { daemon, journal, owner } = await startAtWork();
     daemon.signal("SIGHUP");
     await daemon.waitFor(({ event, reason }) => event === "stopRequested" && reason === "SIGHUP");

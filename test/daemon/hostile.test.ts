@@ -92,7 +92,7 @@ describe("a child that prints", () => {
     await endsInOrder(scene);
   });
 
-  it("a gigabyte without a line end costs no memory, and goes on", async () => {
+  it("a gigabyte without a line end costs no memory, and continues", async () => {
     const scene = await play("prints-a-gigabyte.py");
     await allProcessed(scene);
     // Two such children at a time.
@@ -105,13 +105,13 @@ describe("a child that prints", () => {
     await endsInOrder(scene);
   });
 
-  it("what is no text is understood", async () => {
+  it("bytes that are not text is understood", async () => {
     const scene = await play("prints-invalid-utf8.js");
     await allProcessed(scene);
     await endsInOrder(scene);
   });
 
-  it("nonsense as fast as it can neither floods the log nor holds up another shard", async () => {
+  it("nonsense as fast as it can neither floods the log nor delays another shard", async () => {
     const scene = await play("floods.py");
     await allProcessed(scene);
     const { daemon } = scene;
@@ -127,7 +127,7 @@ describe("a child that prints", () => {
     await endsInOrder(scene);
   });
 
-  it("forged messages moves nothing that it may not move", async () => {
+  it("forged messages moves no checkpoint that it may not move", async () => {
     const scene = await play("forges.js");
     await allProcessed(scene);
     const { daemon, last, stored } = scene;
@@ -141,7 +141,7 @@ describe("a child that prints", () => {
     await endsInOrder(scene);
   });
 
-  it("on and on after its end is heard no more, and killed", async () => {
+  it("endlessly after its last answer is ignored, and killed", async () => {
     const scene = await play("talks-after-the-end.js", { shutdownGraceMillis: 60_000 });
     await allProcessed(scene);
     await endsInOrder(scene);
@@ -157,7 +157,7 @@ describe("a child that closes its", () => {
   it.each([
     ["STDIN", "closes-stdin.py"],
     ["STDOUT", "closes-stdout.py"],
-  ])("%s is replaced, until another worker may try", async (pipe, child) => {
+  ])("%s is replaced, until its lease is released for another worker", async (pipe, child) => {
     const scene = await play(child, { maxChildRestarts: 1 });
     const { daemon } = scene;
     const failed = (next: string) =>
@@ -174,7 +174,7 @@ describe("a child that closes its", () => {
   });
 });
 
-describe("a child that leaves something behind", () => {
+describe("a child that leaves a process behind", () => {
   it("and ends is no reason to wait, and its heir is ended", async () => {
     const scene = await play("leaves-grandchild.js");
     await allProcessed(scene);

@@ -80,7 +80,7 @@ describe("a processor of KCL 1.x", () => {
     ["python3", "kcl1.py answer checkpoint"],
     ["ruby", "kcl1.rb"],
   ] as const)(
-    "that calls the sequence number `checkpoint` is known by it (%s %s)",
+    "that calls the sequence number `checkpoint` is recognized by that (%s %s)",
     async (program, name) => {
       const { stream, table, daemon } = await start(`${program} ${fixture(name)}`);
       await told(daemon, PARENT, "checkpoint answered None");
@@ -108,7 +108,7 @@ describe("a processor of KCL 1.x", () => {
   );
 
   it.each([["die"], ["answer"]])(
-    "that fails at a shard's end gets another child and the messages of KCL 1.x (it would %s)",
+    "that fails at a shard's end is replaced by a child that gets the messages of KCL 1.x (it would %s)",
     async (how) => {
       // As strict as can be: the change of dialect is no restart that the settings forbid.
       const properties = { onChildFailure: "exit", maxChildRestarts: 0 };
@@ -139,7 +139,7 @@ describe("a processor of KCL 1.x", () => {
     },
   );
 
-  it("that is known to be one is told so from the start, and notice of a stop too", async () => {
+  it("that is configured as one gets those messages from the start, and the notice of a stop too", async () => {
     const properties = { childDialect: "kcl1" };
     const { daemon, table } = await start(`node ${fixture("kcl1.mjs")} lazy`, properties);
     await told(daemon, PARENT, "record cat");
@@ -156,7 +156,7 @@ describe("a processor of KCL 1.x", () => {
     expect(eventsOf(daemon, "childFailed")).toEqual([]);
   });
 
-  it("that fails at the notice of a stop is given none again", async () => {
+  it("that fails at the notice of a stop gets none again", async () => {
     const { daemon, table } = await start(`python3 ${fixture("kcl1.py")} die sequenceNumber`);
     await told(daemon, PARENT, "checkpoint answered None");
     daemon.signal("SIGUSR2");
@@ -179,7 +179,7 @@ describe("a processor of KCL 1.x", () => {
     expect(eventsOf(daemon, "childFailed")).toMatchObject([{ next: "stop" }]);
   });
 
-  it("under childDialect = kcl2 fails with words that say what to set", async () => {
+  it("under childDialect = kcl2 fails with an error that names the setting", async () => {
     const properties = { childDialect: "kcl2", onChildFailure: "exit" };
     const command = `python3 ${fixture("kcl1.py")} die sequenceNumber`;
     const { stream, daemon } = await start(command, properties);

@@ -31,7 +31,7 @@ function atTip(calls: readonly NotedCall[]): number {
   return new Set(caughtUp.map(({ shardId }) => shardId)).size;
 }
 
-it("every shard catches up, and then no call is made smaller than what is there", async () => {
+it("every shard catches up, and from then on no call asks for less than is available", async () => {
   const kinesis = await startLimitedKinesis(STREAM);
   const daemon = await start(kinesis.url, "keeps-up");
   await until("every shard at its tip", () => atTip(kinesis.calls) === SHARDS, CATCHING_UP_MS);
@@ -43,7 +43,7 @@ it("every shard catches up, and then no call is made smaller than what is there"
   expect(await daemon.stop()).toBe(0);
 });
 
-it("where maxBufferedBytes makes shards fall behind, a warning names them and what to set", async () => {
+it("if maxBufferedBytes makes shards fall behind, a warning names them and a sufficient value", async () => {
   const kinesis = await startLimitedKinesis({ ...STREAM, backlog: 0 });
   const daemon = await start(kinesis.url, "starves", { maxBufferedBytes: 2 ** 20 });
   const warning = await daemon.waitFor("readingThrottledByBudget", CATCHING_UP_MS);

@@ -56,7 +56,7 @@ async function listed(StreamName: string): Promise<readonly Shard[]> {
 const page = (Shards: readonly Shard[], NextToken?: string) =>
   ({ type: "answer", body: JSON.stringify({ Shards, NextToken }) }) as const;
 
-it("a listing that is refused is asked for until it comes, and the log says which call it is", async () => {
+it("a listing that is refused is requested again until it succeeds, and the log names the call", async () => {
   const { stream, proxy, start, heard } = await application(3);
   await put(stream, words("word", 30));
   proxy.next("ListShards", { type: "error", name: "LimitExceededException" }, 2);
@@ -72,7 +72,7 @@ it("a listing that is refused is asked for until it comes, and the log says whic
   expect(await daemon.stop()).toBe(0);
 });
 
-it("a listing in pages is read to the last, from the first again when one of them is refused", async () => {
+it("a listing in pages is read to the last page, and from the first again when a page is refused", async () => {
   const { stream, proxy, start, heard } = await application(4);
   await put(stream, words("word", 40));
   const shards = await listed(stream);
@@ -100,7 +100,7 @@ it("a listing in pages is read to the last, from the first again when one of the
 describe("a listing that shows children of a shard that is still open", () => {
   const all = [...words("old", 10), ...words("new", 20)];
 
-  /** The stream was split; its listing has not heard of the end of the parent. */
+  /** The shard was split, but the listing does not show the end of the parent yet. */
   async function halfSplit() {
     const app = await application(1);
     const { stream } = app;
@@ -123,7 +123,7 @@ describe("a listing that shows children of a shard that is still open", () => {
     return { ...app, contradiction: page(shards) };
   }
 
-  it("is taken again until it makes sense, and no lease is made of it", async () => {
+  it("is requested again until it is consistent, and no lease is created from it", async () => {
     const { stream, proxy, start, heard, contradiction } = await halfSplit();
     // The first answer is taken before the lease table is made, and only shows that the stream
     // exists.
@@ -140,7 +140,7 @@ describe("a listing that shows children of a shard that is still open", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("is worked with when ignoreUnexpectedChildShards is set: they begin when their parent ends, at their first record", async () => {
+  it("is used when ignoreUnexpectedChildShards is set: the children begin when their parent ends, at their first record", async () => {
     const { stream, proxy, start, heard, contradiction } = await halfSplit();
     // The first answer only shows that the stream exists; leases are made from the second.
     proxy.next("ListShards", contradiction, 2);

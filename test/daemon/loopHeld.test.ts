@@ -7,7 +7,7 @@ import { createStream } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 import { startMischief } from "../support/mischief.ts";
 
-it("says that its loop was held up for longer than leases can wait", async () => {
+it("reports that its event loop was blocked for longer than leases can wait", async () => {
   const stream = await createStream("held", 1);
   const journal = await Journal.create();
   const properties = { failoverTimeMillis: 3_000 };

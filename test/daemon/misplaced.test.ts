@@ -30,7 +30,7 @@ async function putMisplaced(StreamName: string): Promise<string> {
   return SequenceNumber ?? "";
 }
 
-it("a misplaced aggregate is logged and saved, once, and its shard goes on", async () => {
+it("a misplaced aggregate is logged and saved once, and its shard continues", async () => {
   const stream = await createStream("misplaced", 2);
   const journal = await Journal.create();
   const file = join(await temporaryFolder(), "letters.ndjson");
@@ -63,7 +63,7 @@ it("a misplaced aggregate is logged and saved, once, and its shard goes on", asy
   expect((await journal.words()).toSorted()).toEqual(["after", "before"]);
 });
 
-it("aggregateHashRangeCheck = deliver delivers it all the same", async () => {
+it("aggregateHashRangeCheck = deliver delivers it nevertheless", async () => {
   const stream = await createStream("placed", 2);
   const journal = await Journal.create();
   await putMisplaced(stream);

@@ -1,5 +1,5 @@
-// One shard that is slow, huge or dead under the built daemon: the others do not notice, and
-// nothing of its own is lost.
+// One shard that is slow, huge or dead under the built daemon: the others are not affected, and
+// none of its own records is lost.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ async function flows(stream: string, journal: Journal, name: string): Promise<vo
   }
 }
 
-it("a child that never answers holds up nobody else", async () => {
+it("a child that never answers delays no other shard", async () => {
   const stream = await createStream("dead", 2);
   const journal = await Journal.create();
   await put(stream, ["hang-0", "never"], keyOfShard(0));
@@ -41,10 +41,10 @@ it("a child that never answers holds up nobody else", async () => {
   expect(await daemon.ended).toBe(143);
 });
 
-it("a slow child in front of a huge backlog holds up nobody else, and neither fills the memory", async () => {
+it("a slow child with a huge backlog delays no other shard, and neither fills the memory", async () => {
   const stream = await createStream("backlog", 2);
   const journal = await Journal.create();
-  // Ten times as much as the daemon may hold, and a first record that says nothing of the others.
+  // Ten times as much as the daemon may hold, after a first record that is not of typical size.
   const text = "x".repeat(5_000);
   const backlog = Array.from({ length: 1_500 }, (_, i) => `${i} ${text}`);
   await put(stream, ["wait-0"], keyOfShard(0));
@@ -71,7 +71,7 @@ it("a slow child in front of a huge backlog holds up nobody else, and neither fi
   // The emulator takes most of this time to accept the backlog.
 }, 180_000);
 
-it("a shard for which the service does not answer holds up nobody else", async () => {
+it("a shard for which the service does not respond delays no other shard", async () => {
   const stream = await createStream("silent", 2);
   const journal = await Journal.create();
   const proxy = await startFaultProxy(inject("kinesisUrl"));

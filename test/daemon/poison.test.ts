@@ -1,5 +1,4 @@
-// Records that kill every child which is given them: nothing else may suffer, and they may not get
-// lost.
+// Records that kill every child that receives them: they affect no other record, and are not lost.
 
 import { readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -64,7 +63,7 @@ const buried = (daemon: DaemonUnderTest) =>
   daemon.events.filter(({ event }) => event === "recordsBuried").length;
 
 describe("with a destination and bisecting", () => {
-  it("exactly the poison goes to the dead letters, with its cause, and all else is processed", async () => {
+  it("exactly the poison records go to the dead letters, with their cause, and all others are processed", async () => {
     const stream = await createStream("poison", 2);
     const journal = await Journal.create();
     const file = await deadLetterFile();
@@ -100,7 +99,7 @@ describe("with a destination and bisecting", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("a daemon killed in the midst of the search finds it again, and nothing is lost", async () => {
+  it("a daemon that is killed during the search finds the record again, and nothing is lost", async () => {
     const stream = await createStream("poison-restart", 1);
     const journal = await Journal.create();
     const file = await deadLetterFile();
@@ -126,7 +125,7 @@ describe("with a destination and bisecting", () => {
     expect(buried(third)).toBe(0);
   });
 
-  it("once it is buried it is left behind for good, though no record follows it", async () => {
+  it("a buried record is never delivered again, although no record follows it", async () => {
     const stream = await createStream("poison-last", 1);
     const journal = await Journal.create();
     const file = await deadLetterFile();
@@ -147,7 +146,7 @@ describe("with a destination and bisecting", () => {
     expect(await lettersIn(file)).toHaveLength(1);
   });
 
-  it("of an aggregate only the records that kill are taken out", async () => {
+  it("of an aggregate, only the records that kill the child are removed", async () => {
     const stream = await createStream("poison-aggregate", 1);
     const journal = await Journal.create();
     const file = await deadLetterFile();
@@ -179,7 +178,7 @@ describe("with a destination and bisecting", () => {
     });
   });
 
-  it("what is too old when it fails goes at once, and what is young is tried on", async () => {
+  it("a record that is too old when it fails is buried at once, and a younger one is retried", async () => {
     const stream = await createStream("poison-old", 1);
     const journal = await Journal.create();
     const file = await deadLetterFile();
@@ -199,7 +198,7 @@ describe("with a destination and bisecting", () => {
 });
 
 describe("a destination that fails", () => {
-  it("blocks its shard, not the data and not the others, until it is mended", async () => {
+  it("blocks its shard until it works again, loses no record and affects no other shard", async () => {
     const stream = await createStream("poison-full", 2);
     const journal = await Journal.create();
     const file = await deadLetterFile();
@@ -226,7 +225,7 @@ describe("a destination that fails", () => {
 });
 
 describe("without a destination", () => {
-  it("a shard blocks loudly and skips nothing, and the others go on", async () => {
+  it("a shard blocks with an error and skips nothing, and the others continue", async () => {
     const stream = await createStream("poison-blocks", 2);
     const journal = await Journal.create();
     // The search for the poison does not end with the budget, or what stands before it would wait,
@@ -251,7 +250,7 @@ describe("without a destination", () => {
     );
   });
 
-  it("limits that would skip records are an error that names them, and what to do", async () => {
+  it("limits that would skip records are refused with an error that names them and the remedy", async () => {
     const journal = await Journal.create();
     const daemon = await startMischief({
       stream: "none",

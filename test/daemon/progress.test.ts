@@ -12,7 +12,7 @@ import { mischief, startMischief } from "../support/mischief.ts";
 const of = (daemon: DaemonUnderTest, type: string) =>
   daemon.events.filter(({ event }) => event === type);
 
-describe("a child without a sign of life", () => {
+describe("a child without activity", () => {
   it("because it is stopped is replaced", async () => {
     const stream = await createStream("stopped", 1);
     const journal = await Journal.create();
@@ -31,7 +31,7 @@ describe("a child without a sign of life", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("and another one after it cost the worker the lease", async () => {
+  it("and another one after it make the worker release the lease", async () => {
     const stream = await createStream("hangs", 1);
     const journal = await Journal.create();
     const properties = { progressTimeoutSeconds: 1 };
@@ -54,7 +54,7 @@ describe("a child that is slow", () => {
   it.each([
     ["writes on STDERR", "mumble-0"],
     ["uses the CPU", "spin-0"],
-  ])("but %s is left alone, and that is told once", async (_how, word) => {
+  ])("but %s is not replaced, and this is reported once", async (_how, word) => {
     const stream = await createStream("slow", 1);
     const journal = await Journal.create();
     const properties = { progressTimeoutSeconds: 1 };
@@ -69,8 +69,8 @@ describe("a child that is slow", () => {
   });
 });
 
-describe("a shard from which nothing comes", () => {
-  it("is read anew, and then given to another worker; idle ones are not", async () => {
+describe("a shard that delivers nothing", () => {
+  it("gets a new reader, and then goes to another worker; idle ones do not", async () => {
     const stream = await createStream("silent", 1);
     const journal = await Journal.create();
     const proxy = await startFaultProxy(inject("kinesisUrl"));
@@ -107,7 +107,7 @@ describe("a shard from which nothing comes", () => {
 });
 
 describe("a shard at LATEST whose child fails before its first checkpoint", () => {
-  it("misses nothing that came since reading began", async () => {
+  it("misses no record that arrived since reading began", async () => {
     const stream = await createStream("latest", 1);
     const journal = await Journal.create();
     const properties = { initialPositionInStream: "LATEST", maxChildRestarts: 100 };
@@ -121,7 +121,7 @@ describe("a shard at LATEST whose child fails before its first checkpoint", () =
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("gets again what the child had in hand", async () => {
+  it("gets again the records that the child had in flight", async () => {
     const stream = await createStream("latest-hand", 1);
     const journal = await Journal.create();
     const properties = { initialPositionInStream: "LATEST", executableName: mischief("--once") };

@@ -1,6 +1,6 @@
-// A stream that was deleted and made again under its name: the shards have the ids of the old ones,
-// and none of their places. Nothing of the new one may be passed over, and nobody may wait without
-// a word.
+// A stream that was deleted and created again under its name: the new shards have the ids of the
+// old ones, but other sequence numbers. No record of the new stream may be skipped, and no shard
+// may wait without a log line.
 
 import {
   CreateStreamCommand,
@@ -89,8 +89,8 @@ async function split(StreamName: string): Promise<void> {
 const message = ({ events, otherLines }: DaemonUnderTest) =>
   [...events.map((event) => event.message), ...otherLines].join("\n");
 
-describe("a stream that was made again while the daemon was stopped", () => {
-  it("is not begun with the leases of the old one; after a reset, all of it is read", async () => {
+describe("a stream that was created again while the daemon was stopped", () => {
+  it("is not read with the leases of the old one; after a reset, all of it is read", async () => {
     const app = await application(1);
     await put(app.stream, words("old", 5));
     const first = await app.start();
@@ -129,7 +129,7 @@ describe("a stream that was made again while the daemon was stopped", () => {
     expect(await third.stop()).toBe(0);
   });
 
-  it("with more shards than before is not half read", async () => {
+  it("with more shards than before is not read in part", async () => {
     const app = await application(1);
     const first = await app.start();
     await first.waitFor("shardStarted");
@@ -142,7 +142,7 @@ describe("a stream that was made again while the daemon was stopped", () => {
   });
 });
 
-it("a stream that is made again while the daemon runs ends no shard, and is told with the remedy", async () => {
+it("a stream that is created again while the daemon runs ends no shard, and an error names the remedy", async () => {
   const app = await application(2);
   await put(app.stream, words("old", 20));
   const daemon = await app.start();
@@ -168,7 +168,7 @@ it("a stream that is made again while the daemon runs ends no shard, and is told
   expect(heard.toSorted()).toEqual(words("new", 5));
 }, 120_000);
 
-it("a stream that is there again with all its shards is read on", async () => {
+it("a stream that is back with all its shards is read on", async () => {
   // Nothing was read of it: the leases say where to begin, not where it went on.
   const app = await application(1);
   const first = await app.start();

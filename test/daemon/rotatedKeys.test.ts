@@ -8,7 +8,7 @@ import { createStream, put, until } from "../support/emulators.ts";
 import { startFaultProxy } from "../support/faultProxy.ts";
 import { Journal } from "../support/journal.ts";
 
-it("goes on with the new ones, and no lease is lost", async () => {
+it("continues with the new ones, and loses no lease", async () => {
   const folder = await temporaryFolder();
   const file = join(folder, "credentials");
   const rotate = async (key: string) => {

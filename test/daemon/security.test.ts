@@ -47,7 +47,7 @@ async function startTeller(
 }
 
 describe("a child", () => {
-  it("gets all of the environment when nothing is said, as under Java", async () => {
+  it("gets the whole environment by default, as under Java", async () => {
     const { daemon, told } = await startTeller({});
     expect(told.env).toMatchObject({
       AWS_SECRET_ACCESS_KEY: SECRET,
@@ -58,7 +58,7 @@ describe("a child", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("gets only what it is allowed, and no credentials", async () => {
+  it("gets only the allowed variables, and no credentials", async () => {
     const { daemon, told } = await startTeller({
       childEnv: "APP_*, AWS_SESSION_TOKEN",
       passCredentials: false,
@@ -81,7 +81,7 @@ describe("a child", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("gets its arguments as they are: no shell looks at them", async () => {
+  it("gets its arguments unchanged: no shell reads them", async () => {
     const folder = await temporaryFolder();
     const args = "$HOME ~ * ; touch made > made | touch made && `touch made` $(touch made)";
     const { daemon, told } = await startTeller({}, args, folder);
@@ -104,7 +104,7 @@ async function proxy(service: "kinesisUrl" | "dynamoUrl"): Promise<FaultProxy> {
 }
 
 describe("the log", () => {
-  it("holds no secret, whatever is said on the command line or comes back from AWS", async () => {
+  it("contains no secret of the command line or of AWS's responses", async () => {
     const [kinesis, dynamo] = await Promise.all([proxy("kinesisUrl"), proxy("dynamoUrl")]);
     const denied = { type: "error", name: "SignatureDoesNotMatch", status: 403 } as const;
     // A denial of the first call ends the daemon, so ListShards fails in a way that is retried.
@@ -139,7 +139,7 @@ describe("the log", () => {
     expect(JSON.stringify(daemon.events)).not.toContain(TOKEN);
   });
 
-  it("holds no secret of what the daemon ends with", async () => {
+  it("contains no secret of the error that ends the daemon", async () => {
     const kinesis = await proxy("kinesisUrl");
     const error = { type: "error", name: "InvalidSignatureException", status: 403 } as const;
     kinesis.next("ListShards", { ...error, message: SIGNATURE }, 10);
@@ -158,7 +158,7 @@ describe("the log", () => {
     expect(report + JSON.stringify(daemon.events)).not.toContain(TOKEN);
   });
 
-  it("does not show secrets of a child that cannot go on", async () => {
+  it("does not show secrets of a child that cannot continue", async () => {
     const stream = await createStream("surroundings", 1);
     const daemon = await startDaemon({
       properties: {

@@ -22,7 +22,7 @@ async function allWords(journal: Journal, count: number): Promise<readonly strin
 }
 
 describe("the daemon", () => {
-  it("hands every record of every shard to a child of its own, and releases its leases at the end", async () => {
+  it("delivers every record of every shard to a child of its own, and releases its leases at the end", async () => {
     const stream = await createStream("spine", 3);
     const journal = await Journal.create();
     const words = numbered(60);
@@ -54,7 +54,7 @@ describe("the daemon", () => {
     expect(daemon.otherLines).toEqual([]);
   });
 
-  it("goes on after the last checkpoint when it is started again", async () => {
+  it("continues after the last checkpoint when it is started again", async () => {
     const stream = await createStream("again", 1);
     const journal = await Journal.create();
     const properties = {
@@ -135,7 +135,7 @@ describe("the daemon", () => {
     expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH");
   });
 
-  it("cuts a child short that does not say goodbye within the grace period", async () => {
+  it("kills a child that does not end within the grace period", async () => {
     const stream = await createStream("grace", 1);
     const daemon = await startDaemon({
       properties: {

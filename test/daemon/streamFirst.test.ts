@@ -1,4 +1,4 @@
-// What is looked at before anything is made, and what an emulator is told to lack.
+// What the daemon checks before it creates anything, and what it reports that an emulator lacks.
 
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import { expect, it } from "vitest";
@@ -6,7 +6,7 @@ import { startDaemon } from "../support/daemon.ts";
 import { createStream, leaseItems, testDynamo, uniqueName } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
-it("makes no lease table for a stream that is not there", async () => {
+it("creates no lease table for a stream that does not exist", async () => {
   const name = uniqueName("no-such-stream");
   const daemon = await startDaemon({
     properties: { executableName: "cat", applicationName: name, streamName: name },
@@ -19,7 +19,7 @@ it("makes no lease table for a stream that is not there", async () => {
   client.destroy();
 });
 
-it("says once that this emulator's fan-out never ends a shard", async () => {
+it("reports once that this emulator's fan-out never ends a shard", async () => {
   const stream = await createStream("emulated-fanout", 2);
   const journal = await Journal.create();
   const daemon = await startDaemon({

@@ -1,5 +1,5 @@
-// Children that fail in every way, under the built daemon: each is replaced, and nobody else
-// notices.
+// Children that fail in every way, under the built daemon: each is replaced, and no other shard is
+// affected.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ describe("a child that fails", () => {
     ["answers what was not asked", "babble-1", {}, 'answered "shutdownRequested"'],
     ["does not answer in time", "hang-1", { timeoutInSeconds: 1 }, "sent nothing for 1 s"],
   ])(
-    "because it %s is replaced at the last checkpoint, and no other shard notices",
+    "because it %s is replaced at the last checkpoint, and no other shard is affected",
     async (_how, word, properties, message) => {
       const stream = await createStream("supervised", 2);
       const journal = await Journal.create();
@@ -66,7 +66,7 @@ describe("a child that fails", () => {
     },
   );
 
-  it("because it was killed is replaced, and the event tells all that is known", async () => {
+  it("because it was killed is replaced, and the event has all details", async () => {
     const stream = await createStream("killed", 1);
     const journal = await Journal.create();
     const daemon = await startMischief({ stream, journal });
@@ -90,7 +90,7 @@ describe("a child that fails", () => {
 });
 
 describe("onChildFailure", () => {
-  it("= exit ends the daemon with code 1 and says what the child was, did and said", async () => {
+  it("= exit ends the daemon with code 1 and reports the child's command, exit and output", async () => {
     const stream = await createStream("exit", 2);
     const journal = await Journal.create();
     const daemon = await startMischief({
@@ -113,7 +113,7 @@ describe("onChildFailure", () => {
     }
   });
 
-  it("= releaseLease has another daemon take the shard", async () => {
+  it("= releaseLease lets another daemon take the shard", async () => {
     const stream = await createStream("release", 1);
     const journal = await Journal.create();
     const properties = { onChildFailure: "releaseLease" };
@@ -130,7 +130,7 @@ describe("onChildFailure", () => {
 });
 
 describe("a child that fails again and again", () => {
-  it("costs the worker the lease when its restarts are used up, and nothing is skipped", async () => {
+  it("makes the worker release the lease when its restarts are used up, and nothing is skipped", async () => {
     const stream = await createStream("budget", 2);
     const journal = await Journal.create();
     const daemon = await startMischief({ stream, journal, properties: { maxChildRestarts: 2 } });
@@ -189,7 +189,7 @@ describe("a child that fails again and again", () => {
 });
 
 describe("a processor that forgets to checkpoint the end of its shard", () => {
-  it("is told loudly, replaced and asked again, so that the children can begin", async () => {
+  it("is reported as an error, replaced and asked again, so that the child shards can begin", async () => {
     const stream = await createStream("forgetful", 1);
     const journal = await Journal.create();
     const daemon = await startMischief({

@@ -1,6 +1,6 @@
-// What befalls the lease table while daemons work: it throttles, is gone for longer than a lease,
-// is deleted, or its rows are edited by hand. Nothing may be lost by it, and who reads the log must
-// know what is wrong and where.
+// Faults of the lease table while daemons work: it throttles, is gone for longer than a lease, is
+// deleted, or its rows are edited by hand. Nothing may be lost, and a reader of the log must learn
+// what is wrong and where.
 
 import { DeleteItemCommand, DeleteTableCommand, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
@@ -71,7 +71,7 @@ async function editRow(
 
 const kinds = ({ events }: DaemonUnderTest) => events.map(({ event }) => event);
 
-describe("a table that is out of order for longer than a lease", () => {
+describe("a table that fails for longer than a lease lasts", () => {
   it.each<[string, Fault]>([
     ["throttles", { type: "error", name: "ProvisionedThroughputExceededException" }],
     ["fails", { type: "error", name: "InternalServerError", status: 500 }],
@@ -108,7 +108,7 @@ describe("a table that is out of order for longer than a lease", () => {
 });
 
 describe("a table that is deleted", () => {
-  it("while the daemon runs ends it with the reason, and its children; a start makes a new one", async () => {
+  it("while the daemon runs ends the daemon with an error, and its children; a new start creates the table", async () => {
     const app = await application(1, "deleted");
     const daemon = await app.start();
     await app.read("first");
@@ -128,7 +128,7 @@ describe("a table that is deleted", () => {
     expect(await app.journal.words()).toEqual(["first", "first", "second"]);
   });
 
-  it("and still going when a daemon starts is made again when it is gone", async () => {
+  it("and still disappearing when a daemon starts is created again when it is gone", async () => {
     const app = await application(1, "deleting");
     const body = JSON.stringify({
       Table: {
@@ -138,7 +138,7 @@ describe("a table that is deleted", () => {
         AttributeDefinitions: [{ AttributeName: "leaseKey", AttributeType: "S" }],
       },
     });
-    // The first look of each of those who look: at the leases, and for tables of KCL 3.x.
+    // One answer for each part that looks first: for the leases, and for the tables of KCL 3.x.
     app.proxy.next("DescribeTable", { type: "answer", body }, 3);
     const daemon = await app.start();
     await daemon.waitFor("leaseTableCreated");
@@ -148,7 +148,7 @@ describe("a table that is deleted", () => {
 });
 
 describe("a row", () => {
-  it("that is deleted is put back at its checkpoint, though reading begins at LATEST", async () => {
+  it("that is deleted is restored at its checkpoint, although reading begins at LATEST", async () => {
     const app = await application(1, "row-deleted");
     const daemon = await app.start({ initialPositionInStream: "LATEST" });
     await daemon.waitFor("shardStarted");
@@ -172,7 +172,7 @@ describe("a row", () => {
     expect(await daemon.stop()).toBe(0);
   });
 
-  it("that is damaged costs its shard alone; mended, it is read on", async () => {
+  it("that is damaged stops only its shard, which is read on once the row is corrected", async () => {
     const app = await application(2, "row-damaged");
     const daemon = await app.start();
     await app.read("first", 0);
@@ -192,7 +192,7 @@ describe("a row", () => {
     expect((await app.journal.words()).toSorted()).toEqual(["first", "other", "second"]);
   });
 
-  it("whose counter is set back by hand is no double of this worker", async () => {
+  it("whose counter is set back by hand is not taken for a second worker of this id", async () => {
     const app = await application(1, "row-counter");
     const daemon = await app.start();
     await app.read("first");

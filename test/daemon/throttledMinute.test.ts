@@ -15,7 +15,7 @@ const WORD_EVERY_MS = 500;
 const LIMIT_MS = 240_000;
 const PATIENCE_MS = 60_000;
 
-it("a daemon that is throttled for a minute loses its shards to its peer, no record, and takes part again", {
+it("a daemon that is throttled for a minute loses its shards to its peer but no record, and takes part again", {
   timeout: LIMIT_MS,
 }, async () => {
   const stream = await createStream("throttled", 4);

@@ -1,4 +1,4 @@
-// What is told when sleeps end too late.
+// What is reported when sleeps end too late.
 
 import { expect, it } from "vitest";
 import type { Event } from "../../src/events.ts";
@@ -26,7 +26,7 @@ function heldClock(dangerMs = 1_000) {
   return { events, sleeps };
 }
 
-it("says at once that leases are in danger, and what came after it a minute later", async () => {
+it("reports at once that leases are in danger, and what followed a minute later", async () => {
   const { events, sleeps } = heldClock();
   await sleeps(10, 1_000, 5);
   await sleeps(1, 1_000, 1_500);
@@ -44,7 +44,7 @@ it("says at once that leases are in danger, and what came after it a minute late
   expect(events).toMatchObject([first, { endangers: "leases", longestMs: 1_200 }]);
 });
 
-it("says once a minute that records wait, when many sleeps are late", async () => {
+it("reports once a minute that records wait, when many sleeps are late", async () => {
   const { events, sleeps } = heldClock();
   await sleeps(700, 100, 300);
   expect(events).toMatchObject([
@@ -55,7 +55,7 @@ it("says once a minute that records wait, when many sleeps are late", async () =
   ]);
 });
 
-it("says nothing of a rare delay, nor of a sleep that was cut short", async () => {
+it("reports neither a rare delay nor a sleep that was cut short", async () => {
   const { events, sleeps } = heldClock();
   await sleeps(1, 1_000, 900);
   await sleeps(1_000, 100, 20);

@@ -276,7 +276,7 @@ test("a counter that our own writes can explain does not indicate a duplicate wo
   seen = watchUnheldLeases(seen, at(5), "me", none, () => 6);
   seen = watchUnheldLeases(seen, at(6), "me", none, () => 6);
   expect(seen.get("a")?.renewals).toBe(0);
-  // Then we tried to take it, and never heard that we did.
+  // Then we took it, and the response was lost.
   seen = watchUnheldLeases(seen, at(7), "me", none, () => 7);
   expect(seen.get("a")?.renewals).toBe(0);
   expect(watchUnheldLeases(seen, at(8), "me", none, () => 7).get("a")?.renewals).toBe(1);

@@ -1,6 +1,6 @@
-// Leases that the leader of a KCL 3.x fleet assigns, found by its index of owners. On DynamoDB
-// Local, for dynalite cannot add an index to a table. What must not be seen by a scan is tried
-// between scans that are half a minute apart.
+// Leases that the leader of a KCL 3.x fleet assigns, found by the table's index of owners. These
+// tests use DynamoDB Local, because dynalite cannot add an index to a table. Scans are half a
+// minute apart, so whatever happens between two of them was found by the index.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
@@ -104,8 +104,8 @@ async function start(options: Partial<WorkerOptions> = {}): Promise<Worker> {
 }
 
 /**
- * A worker in a fleet that is led, and has an index; two leases are there, without owners unless
- * said otherwise.
+ * A worker in a fleet with a leader and an index. The table has two leases, without owners by
+ * default.
  */
 async function startWithIndex(
   options: Partial<WorkerOptions> = {},

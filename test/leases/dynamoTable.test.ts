@@ -287,7 +287,7 @@ describe("scans", () => {
     await proxy.stop();
   });
 
-  test("come in as many segments as the table's size asks for", () => {
+  test("use as many segments as the table's size requires", () => {
     expect([0, 1, 204, 205, 410, 1_000_000].map(segmentsFor)).toEqual([1, 1, 1, 2, 3, 32]);
   });
 });
@@ -329,12 +329,12 @@ describe("races", () => {
   });
 });
 
-test("a table that is not there is an error with that name", async () => {
+test("a missing table is an error that says so", async () => {
   const missing = await openTable();
   await expect(missing.scan(never)).rejects.toMatchObject({ reason: "tableMissing" });
 });
 
-test("an endpoint where nobody listens is trouble that may pass", async () => {
+test("an endpoint where nobody listens is a temporary failure", async () => {
   const lonely = await openTable("any", "http://127.0.0.1:1");
   await expect(lonely.scan(never)).rejects.toMatchObject({
     reason: "unavailable",

@@ -1,4 +1,5 @@
-// Several workers on one table: they share, take over, hand back, and notice a double.
+// Several workers on one table: they share leases, take them over, hand them back, and detect a
+// second worker with the same id.
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { HeldLease } from "../../src/leases/heldLease.ts";
@@ -165,7 +166,7 @@ test("a lone worker that was cut off for longer than its leases resumes them", a
   ).toEqual(["resumed", "resumed"]);
 });
 
-test("lost answers, throttling and broken connections cost no lease", async () => {
+test("lost responses, throttling and broken connections cost no lease", async () => {
   const { tableName } = await openTable();
   const fates = ["pass", "loseAnswer", "pass", "throttle", "pass", "cut"] as const;
   const calls = new Map<string, number>();
@@ -193,7 +194,7 @@ test("lost answers, throttling and broken connections cost no lease", async () =
   expect(worker.all("serviceTrouble").length).toBeGreaterThan(0);
 });
 
-test("a second worker of the same name that starts later ends the first, and says why", async () => {
+test("a second worker with the same id that starts later ends the first, which reports why", async () => {
   const table = await openTable();
   const shards = shardsSideBySide(2);
   const first = start({ table, shards, workerId: "twin" });
@@ -204,7 +205,7 @@ test("a second worker of the same name that starts later ends the first, and say
   await second.until(() => second.held.size === 2);
 });
 
-test("a stranger who renews other leases under our name is noticed by his renewals", async () => {
+test("another process that renews other leases under our id is detected by its renewals", async () => {
   const table = await openTable();
   const settings = { maxLeasesForWorker: 1 };
   const worker = start({ table, shards: shardsSideBySide(2), workerId: "twin", settings });
@@ -224,7 +225,7 @@ test("a stranger who renews other leases under our name is noticed by his renewa
   await expect(worker.ended).rejects.toThrow(/Another live process uses the workerId "twin"/);
 });
 
-test("two workers of one name that start together do not both stay", async () => {
+test("two workers with one id that start together do not both stay", async () => {
   const { tableName } = await openTable();
   const shards = shardsSideBySide(8);
   const options = { shards, workerId: "twin", settings: { failoverTimeMillis: 600 } };
@@ -242,7 +243,7 @@ test("two workers of one name that start together do not both stay", async () =>
   expect(outcome).toBeInstanceOf(UserError);
 });
 
-test("leases of a worker that left are taken by those that stay, though they have their share", async () => {
+test("leases of a worker that left are taken by those that stay, although they have their share", async () => {
   const table = await openTable();
   const shards = shardsSideBySide(4);
   let letGo = () => {};
@@ -275,8 +276,8 @@ function at(n: number): Position {
   return { sequenceNumber: String(n) as SequenceNumber, subSequenceNumber: 0 };
 }
 
-describe("a lease that is wanted elsewhere", () => {
-  test("is not trusted by two workers at any moment, and the old owner checkpoints to the last", async () => {
+describe("a lease that another worker requested", () => {
+  test("is not trusted by two workers at any moment, and the old owner checkpoints until the end", async () => {
     const { tableName } = await openTable();
     const shards = shardsSideBySide(2);
     let position = 100;
@@ -303,7 +304,7 @@ describe("a lease that is wanted elsewhere", () => {
     expect(first.all("leaseReleased")).toMatchObject([{ to: second.workerId }]);
   });
 
-  test("is released by the one who asked for it and was told to end meanwhile", async () => {
+  test("is released by the requester if that was asked to stop meanwhile", async () => {
     const { tableName } = await openTable();
     const shards = shardsSideBySide(2);
     const first = start({ table: await openTable(tableName), shards });
@@ -330,7 +331,7 @@ describe("a lease that is wanted elsewhere", () => {
     expect(second.all("leaseReleased")).toHaveLength(1);
   });
 
-  test("is taken up again at once when the one who asked for it has gone", async () => {
+  test("is taken again at once when the requester has gone", async () => {
     const { tableName } = await openTable();
     const shards = shardsSideBySide(2);
     // Longer than this test may take.
@@ -345,7 +346,7 @@ describe("a lease that is wanted elsewhere", () => {
     };
     const first = start({ table: await openTable(tableName), shards, settings, consume });
     await first.until(() => first.held.size === 2);
-    // He goes while he looks whether it is given to him.
+    // The requester stops while it checks whether the lease was handed to it.
     const looks = new Promise<void>((resolve) => {
       proxy.fate = ({ operation }) => {
         if (operation !== "GetItem") return "pass";
@@ -361,7 +362,7 @@ describe("a lease that is wanted elsewhere", () => {
     await first.until(() => first.all("leaseTaken").length === 3);
   });
 
-  test("is released by the one who asked for it and did not hear that it was given to him", async () => {
+  test("is released by a requester that did not learn that it received the lease", async () => {
     const { tableName } = await openTable();
     const shards = shardsSideBySide(2);
     const first = start({ table: await openTable(tableName), shards });
@@ -383,7 +384,7 @@ describe("a lease that is wanted elsewhere", () => {
     expect(rows.filter(({ owner }) => owner === second.workerId)).toEqual([]);
   });
 
-  test("is taken from a worker that renews and does not hear, as one of KCL 2.x", async () => {
+  test("is taken from a worker that renews but ignores the request, as one of KCL 2.x does", async () => {
     const { tableName } = await openTable();
     const table = await openTable(tableName);
     const shards = shardsSideBySide(2);
@@ -412,7 +413,7 @@ describe("a lease that is wanted elsewhere", () => {
     await until("the other to have noticed", () => held.size === 1);
   });
 
-  test("is given up in time by a consumer that does not finish", async () => {
+  test("is lost in time by a consumer that does not finish", async () => {
     const { tableName } = await openTable();
     const shards = shardsSideBySide(2);
     const settings = { gracefulLeaseHandoffTimeoutMillis: 300, failoverTimeMillis: LONG };
@@ -428,7 +429,7 @@ describe("a lease that is wanted elsewhere", () => {
     expect(lost.reason).toMatch(`worker "${second.workerId}" waits for it`);
   });
 
-  test("goes to whom the leader of a KCL 3.x fleet names", async () => {
+  test("goes to the worker that the leader of a KCL 3.x fleet names", async () => {
     const { tableName } = await openTable();
     const shards = shardsSideBySide(1);
     const first = start({ table: await openTable(tableName), shards });

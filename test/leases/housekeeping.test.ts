@@ -1,5 +1,5 @@
-// What keeps a finished lease from coming back: it is deleted late, and no lease is made by an old
-// look at the table.
+// What keeps a finished lease from coming back: it is deleted late, and no lease is created from an
+// old view of the table.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LeaseTable } from "../../src/leases/table.ts";
@@ -55,7 +55,7 @@ async function scanned(): Promise<void> {
   });
 }
 
-test("a finished lease is deleted when it was found ended twice: one to make it may be under way", async () => {
+test("a finished lease is deleted when two scans found it ended, because a create may be in flight", async () => {
   const children = [second, third].map((shard) => ({ ...shard, parentShardIds: [first.shardId] }));
   const at = (sequenceNumber: string) => ({
     checkpoint: { sequenceNumber: sequenceNumber as never, subSequenceNumber: 0 },
@@ -78,7 +78,7 @@ test("a finished lease is deleted when it was found ended twice: one to make it 
   expect(held.all("leaseDeleted")).toMatchObject([{ shardId: first.shardId }]);
 });
 
-test("no hole is filled by a look at the table that is older than a lease", async () => {
+test("no hole is filled from a view of the table that is older than a lease", async () => {
   const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
   await table.create({ ...first, checkpoint }, never);
   const before = count("PutItem");
@@ -107,7 +107,7 @@ test("no hole is filled by a look at the table that is older than a lease", asyn
   });
 });
 
-test("a stream that goes missing is reported and waited for, by the audit and where its leases are gone", async () => {
+test("a stream that disappears is reported and awaited, by the audit and when its leases are gone", async () => {
   const checkpoint = { sequenceNumber: "LATEST", subSequenceNumber: 0 } as const;
   // A row of KCL 1.x has no hash keys: the audit has to ask the stream for them.
   const { hashKeyRange: _, ...unranged } = first;

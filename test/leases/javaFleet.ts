@@ -1,5 +1,4 @@
-// A Java worker's part in a fleet of KCL 3.5, played by writes as it makes them; what the real one
-// does, test/interop sees.
+// Writes what a Java worker in a fleet of KCL 3.5 writes. test/interop tests with a real one.
 
 import type { AttributeValue, DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { FleetTableNames } from "../../src/leases/kcl3/fleetTables.ts";

@@ -1,5 +1,5 @@
-// Beside a KCL 3.x fleet. Its Java workers are played by writes as Java makes them; what the real
-// ones do, test/interop sees.
+// A worker in a KCL 3.x fleet. The tests write what Java workers write; test/interop tests with
+// real ones.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -50,7 +50,7 @@ const [first = "", second = ""] = shardsSideBySide(2).map(({ shardId }) => shard
 
 describe("without a state of KCL 3.x, or in the states around an upgrade", () => {
   test.each(["", "CLIENT_VERSION_UPGRADE_FROM_2X", "CLIENT_VERSION_2X"])(
-    "(%s) leases are taken, nothing is reported and no table made",
+    "(%s) leases are taken, nothing is reported and no table is created",
     async (cv) => {
       if (cv !== "") await java.put(clientVersion(cv));
       await java.put(leaderLock());
@@ -66,7 +66,7 @@ describe("without a state of KCL 3.x, or in the states around an upgrade", () =>
   );
 });
 
-test("in a state that is unknown the worker does not start, and writes nothing", async () => {
+test("in an unknown state the worker does not start, and writes nothing", async () => {
   await java.put(clientVersion("CLIENT_VERSION_4X"));
   const worker = await start();
   await expect(worker.ended).rejects.toThrow(UserError);
@@ -76,7 +76,7 @@ test("in a state that is unknown the worker does not start, and writes nothing",
 });
 
 describe.each(["CLIENT_VERSION_3X", "CLIENT_VERSION_3X_WITH_ROLLBACK"])("in the state %s", (cv) => {
-  test("a worker reports, takes what it is assigned and nothing else, hands over, and goes in order", async () => {
+  test("a worker reports, takes only what it is assigned, hands over, and stops gracefully", async () => {
     await java.begin();
     await java.put(clientVersion(cv));
     await java.put(leaseRow(first));
@@ -114,7 +114,7 @@ describe.each(["CLIENT_VERSION_3X", "CLIENT_VERSION_3X_WITH_ROLLBACK"])("in the 
   });
 });
 
-test("renewals tell the leader what a shard brings", async () => {
+test("renewals report the throughput of a shard to the leader", async () => {
   await java.begin();
   await java.put(leaseRow(first));
   const worker = await start({
@@ -134,7 +134,7 @@ test("renewals tell the leader what a shard brings", async () => {
   );
 });
 
-test("in tables of KCL 3.0 to 3.4 it reports where Java does, and leaves the lease table to leases", async () => {
+test("in tables of KCL 3.0 to 3.4 it reports where Java does, and writes only leases to the lease table", async () => {
   const { coordinatorStateTableName, workerMetricsTableName } = java.names;
   for (const [TableName, AttributeName] of [
     [coordinatorStateTableName, "key"],
@@ -167,7 +167,7 @@ test("in tables of KCL 3.0 to 3.4 it reports where Java does, and leaves the lea
   expect((await reported()).Item).toBeUndefined();
 });
 
-test("when no Java worker is alive our workers share the leases, and give way when one returns", async () => {
+test("when no Java worker is alive, our workers share the leases until one returns", async () => {
   await java.begin(nowS() - 600);
   for (const shardId of [first, second]) await java.put(leaseRow(shardId));
   const one = await start();
@@ -187,7 +187,7 @@ test("when no Java worker is alive our workers share the leases, and give way wh
   expect(two.held.size).toBe(1);
 });
 
-test("what the leader forgets is rescued: a dead worker's lease, and one without owner", async () => {
+test("leases that the leader forgets are rescued: a dead worker's, and one without an owner", async () => {
   await java.begin();
   await java.put(leaseRow(first, "dead"));
   await java.put(leaseRow(second));
@@ -288,7 +288,7 @@ describe("a Java worker counts as alive", () => {
     expect(led(history)).toBe(alive);
   });
 
-  test("and what was found is said in one line", () => {
+  test("and one line reports what was found", () => {
     const view = watch(
       NO_FLEET,
       [version, lock("a"), report(5), { ...report(6, true), workerId: "n" } as FleetRow],

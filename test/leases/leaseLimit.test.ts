@@ -19,19 +19,19 @@ function minutesReported(left: (minute: number) => readonly string[]): number[] 
   return found;
 }
 
-test("they are reported at once, then less and less often, but every hour at least", () => {
+test("they are reported at once, then less and less often, but at least every hour", () => {
   const reported = minutesReported(() => ["a"]);
   expect(reported.slice(0, 8)).toEqual([0, 1, 3, 7, 15, 31, 63, 123]);
   expect(reported.at(-1)).toBeGreaterThanOrEqual(2 * 24 * 60 - 60);
 });
 
-test("once they were read, they are news again", () => {
+test("once they were read, they are reported at once again", () => {
   expect(minutesReported((minute) => (minute % 100 === 50 ? [] : ["a"])).slice(0, 8)).toEqual([
     0, 1, 3, 7, 15, 31, 51, 52,
   ]);
 });
 
-test("a worker that holds all that it may names the shards that nobody reads, and what to do", async () => {
+test("a worker at its limit names the shards that nobody reads, and the remedy", async () => {
   const table = await openTable();
   const settings = { maxLeasesForWorker: 2, failoverTimeMillis: 1_000 };
   const worker = new Worker({ table, shards: shardsSideBySide(3), settings });

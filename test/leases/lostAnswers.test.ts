@@ -1,5 +1,5 @@
-// Writes that are carried out, and whose answers never arrive, kind by kind: no lease is lost, none
-// stays with a worker that has gone, and nobody is told a wrong reason.
+// Each kind of write that succeeds although its response never arrives: no lease is lost, none
+// stays with a worker that has gone, and no wrong reason is reported.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { HeldLease } from "../../src/leases/heldLease.ts";
@@ -136,7 +136,7 @@ describe("the creation of leases", () => {
   });
 });
 
-describe("a lease that is made late", () => {
+describe("a lease that is created late", () => {
   test("after it was finished and deleted is read again, and deleted again", async () => {
     const [parent] = shardsSideBySide(1) as [Shard];
     const [, left, right] = shardsSideBySide(3) as [Shard, Shard, Shard];
@@ -158,7 +158,7 @@ describe("a lease that is made late", () => {
     proxy.fate = () => ({ until: late });
     await direct.ensure(never);
     const checkpoint = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 } as const;
-    // Its maker waits for no answer: nobody can tell such a request from a new one.
+    // Its sender does not wait for a response: such a request looks like a new one.
     const made = proxied.create({ ...parent, checkpoint }, never).catch(() => undefined);
     const worker = start({ table: direct, shards: [parent], consume, settings: QUICK });
     await worker.untilEvent("leaseDeleted");
@@ -215,7 +215,7 @@ describe("a handover", () => {
     const second = start({ table: direct, shards });
     await lost;
     await second.until(() => second.held.size === 1);
-    // By a look at all leases he sees whose it is, before he tries again to give it away.
+    // A scan shows the first worker whose lease it is, before it tries the release again.
     await scans(3);
     look();
     const { shardId, to } = await first.untilEvent("leaseReleased");
@@ -270,7 +270,7 @@ describe("a take", () => {
     expect(second.held.size).toBe(0);
   });
 
-  test("of a free lease, by a worker that goes on: it is read without waiting for it to expire", async () => {
+  test("of a free lease, by a worker that continues: the shard is read before the lease expires", async () => {
     let mended = () => {};
     const isMended = new Promise<void>((resolve) => {
       mended = resolve;

@@ -302,7 +302,7 @@ const histories = fc.record({
   steps: fc.array(step, { maxLength: 60 }),
 });
 
-test("nothing that the rows lead to is lost, whichever rows are deleted", () => {
+test("no shard that the remaining rows lead to is lost, whichever rows are deleted", () => {
   fc.assert(
     fc.property(histories, ({ roots, initial, steps }) => {
       const model = new Model(roots, initial);

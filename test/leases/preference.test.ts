@@ -26,7 +26,7 @@ test("the first few are the beginning of the whole order", () => {
   }
 });
 
-test("workers that do not know of each other begin with different leases, mostly", () => {
+test("workers that do not know each other mostly begin with different leases", () => {
   const begins = WORKERS.flatMap((worker) => order(worker, []).slice(0, 8));
   expect(new Set(begins).size).toBeGreaterThan(24);
 });

@@ -1,5 +1,5 @@
-// A small proxy before DynamoDB that lets a test spoil single calls: lose the answer, refuse,
-// throttle, hold back.
+// A small proxy before DynamoDB with which a test makes single calls fail: it loses the response,
+// refuses, throttles or delays.
 
 import {
   createServer,

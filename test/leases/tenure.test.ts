@@ -1,4 +1,4 @@
-// One held lease against a real table behind a proxy: what its consumer is told when answers get
+// One held lease against a real table behind a proxy: what its consumer learns when responses are
 // lost, others write, or time runs out.
 
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -80,8 +80,8 @@ test("trust does not begin with a take that may have been refused, even if the r
   await direct.create(newLease("a"), never);
   const seen = await direct.read("a", never);
   if (!seen) throw new Error("no lease");
-  // An earlier write of ours that nobody heard of; our scan is older than it, and others have seen
-  // it long ago.
+  // An earlier write of ours whose response was lost. Our scan is older than the write, and others
+  // have seen it long ago.
   await direct.take(seen, "me", never);
   clock.advance(F * 0.8);
   spoil("UpdateItem", ["loseAnswer"]);
@@ -120,7 +120,7 @@ test("another worker's take ends it, and the checkpoint that notices is not stor
   expect(await tenure.read()).toBeUndefined();
 });
 
-test("a deleted row ends it, and is put back where it was, for whoever takes it", async () => {
+test("a deleted row ends it, and is restored at its checkpoint for any worker to take", async () => {
   const tenure = await hold("a");
   expect(await tenure.checkpoint(AT)).toBe("stored");
   await deleteRow("a");
@@ -135,7 +135,7 @@ test("a deleted row ends it, and is put back where it was, for whoever takes it"
   expect(row?.counter).toBeGreaterThan(1_000);
 });
 
-test("a row that was deleted is not put back by a worker whose time is over", async () => {
+test("a row that was deleted is not restored by a worker whose lease has expired", async () => {
   const tenure = await hold("a");
   await deleteRow("a");
   clock.advance(F);

@@ -222,7 +222,7 @@ describe("one bad row", () => {
     await one.until(() => one.held.size === 2);
   });
 
-  test("among others that do not tell either leaves open whose table it is: nothing is passed over", async () => {
+  test("among rows that do not show it either leaves open whose table it is: nothing is skipped", async () => {
     // An ended lease, and no other that is proven: the stream may have been made again with the
     // same shards.
     const ended = shard(0, [], closed(0));
@@ -235,7 +235,7 @@ describe("one bad row", () => {
     );
   });
 
-  test("that is unreadable stops no other shard either", async () => {
+  test("that is unreadable also stops no other shard", async () => {
     const [bad, good] = shardsSideBySide(2) as [Shard, Shard];
     await row(good, "LATEST");
     await foreignRow({

@@ -50,7 +50,7 @@ function position(sequenceNumber: string, subSequenceNumber: number): Position {
   return parsed;
 }
 
-test("every record and its position is found again", () => {
+test("every record and its position can be found", () => {
   fc.assert(
     fc.property(fc.array(record, { maxLength: 6 }), (records) => {
       const batch = batchOf(records);
@@ -88,7 +88,7 @@ test("a slice is a batch of its own", () => {
   );
 });
 
-test("what lies behind a position is what is greater", () => {
+test("the records after a position are those with a greater one", () => {
   const place = fc.tuple(fc.bigInt({ min: 1n, max: 30n }).map(String), fc.nat(3));
   fc.assert(
     fc.property(fc.uniqueArray(place, { selector: String }), place, (places, [number, sub]) => {
@@ -112,14 +112,14 @@ test("what lies behind a position is what is greater", () => {
   );
 });
 
-test("the empty batch has nothing", () => {
+test("the empty batch has no records", () => {
   expect(RecordBatch.empty.count).toBe(0);
   expect(RecordBatch.empty.json.length).toBe(0);
   expect(RecordBatch.empty.last).toBeUndefined();
   expect(() => RecordBatch.empty.position(0)).toThrow(RangeError);
 });
 
-test("of records whose memory was taken back it is still known how many they were, the first and the last", () => {
+test("a batch whose memory was freed still has its count and its first and last position", () => {
   const sequenceNumbers = ["100", "200", "300"];
   const records = sequenceNumbers.map((sequenceNumber) => ({ ...BLANK, sequenceNumber }));
   const { json } = batchOf(records);
@@ -143,7 +143,7 @@ test("of records whose memory was taken back it is still known how many they wer
   expect([batch.first, batch.last]).toEqual([position("100", 0), position("300", 0)]);
 });
 
-test("records whose memory belongs to others stay as they are", () => {
+test("records whose memory belongs to others are not changed", () => {
   const batch = batchOf([{ ...BLANK, sequenceNumber: "100" }]);
   const before = batch.json.toString();
   batch.free();

@@ -161,17 +161,17 @@ describe("a position from which Kinesis would not read is refused:", () => {
 describe("records that are left out", () => {
   it("are checkpointed at once when everything before them is", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
-    await checkpointer.pass(at("11"));
+    await checkpointer.advancePast(at("11"));
     checkpointer.delivering(at("12"));
     await ask();
-    await checkpointer.pass(at("14"));
+    await checkpointer.advancePast(at("14"));
     expect(stored).toEqual([at("11"), at("12"), at("14")]);
   });
 
   it("are otherwise checkpointed with the child's next checkpoint of its last record", async () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("12"));
-    await checkpointer.pass(at("14"));
+    await checkpointer.advancePast(at("14"));
     await ask("11");
     await ask("12");
     await ask("12");
@@ -182,7 +182,7 @@ describe("records that are left out", () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("12"));
     await ask("12");
-    await checkpointer.pass(at("14"));
+    await checkpointer.advancePast(at("14"));
     await ask("12");
     await expect(ask("11")).rejects.toMatchObject({ name: "IllegalArgumentException" });
     await expect(ask("15")).rejects.toMatchObject({ name: "IllegalArgumentException" });
@@ -193,7 +193,7 @@ describe("records that are left out", () => {
     const { checkpointer, stored, ask } = checkpointerAt(at("10"));
     checkpointer.delivering(at("12"));
     await ask("12");
-    await checkpointer.pass(at("14"));
+    await checkpointer.advancePast(at("14"));
     checkpointer.endShard();
     await ask("12");
     expect(stored).toEqual([at("12"), at("14"), at("SHARD_END")]);

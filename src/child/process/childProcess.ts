@@ -98,7 +98,7 @@ export class ChildProcess implements Counterpart {
     return this.#endRequested;
   }
 
-  /** To be called in the same tick in which `start` resolves; otherwise lines are missed. */
+  /** Call this in the same tick in which `start` resolves; otherwise lines are missed. */
   onLine(receive: (line: string) => Promise<void> | void): void {
     this.#receive = receive;
   }

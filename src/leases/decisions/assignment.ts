@@ -10,13 +10,12 @@
 // Available:          a lease without owner at once; one with an owner when this worker has seen
 //                     its counter unchanged for the failover time. Its owner no longer trusts it by
 //                     then (trust.ts).
-// Counted:            leases that have not ended. A finished shard is no work, so it belongs to
-//                     nobody's share.
+// Counted:            leases that have not ended. A finished shard causes no more work.
 // Resumed:            a worker that restarts under the same id takes its own leases at once, in its
 //                     first pass: the process that held them is gone. (If it still runs, its next
 //                     renewal fails, and both processes report the duplicate id.)
 // Neglected:          an available lease that nobody has taken for a while goes to any worker that
-//                     sees it, whatever its share. Some counted worker is not taking its part: it
+//                     sees it, whatever its share. Some counted worker is not taking its share: it
 //                     is shutting down, has reached its limit, or is suspended. Java calls these
 //                     leases "very old" after three failover times and includes every lease that it
 //                     sees for the first time without owner; so the first worker of a fleet takes
@@ -124,7 +123,7 @@ export function assign(view: AssignmentView, settings: AssignmentSettings): Assi
     const isUrgent = settings.enablePriorityLeaseAssignment ? isLate : new Set();
     const wish = Math.max(need, Math.min(isUrgent.size, room), 0);
     const number = Math.min(wish, view.atOnce);
-    // Neglected leases first: tholder records have waited longest.
+    // Neglected leases first: their records have waited longest.
     const ranks = [true, false].map((urgent) =>
       free.filter((seen) => isUrgent.has(seen) === urgent),
     );

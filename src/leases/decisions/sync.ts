@@ -3,11 +3,11 @@
 // HierarchicalShardSyncer, and two more.
 //
 // An empty table gets one lease for each shard that was open at the initial position (Kinesis
-// filters the listing). Later the question is answered from the open shards upwards. A shard is
-// reached, which means that its records will be read, when an ancestor has a lease that has not
-// ended: the end of that lease leads to it. A shard that is not reached needs its own lease, at its
-// oldest listed ancestor (TRIM_HORIZON, AT_TIMESTAMP) or at the open shard (LATEST). If only one
-// parent of a merged shard has a lease, the other parent gets one too.
+// filters the listing). Later, the decision starts from the open shards and follows their parents.
+// A shard is reached, which means that its records will be read, when an ancestor has a lease that
+// has not ended: the end of that lease leads to it. A shard that is not reached needs its own
+// lease, at its oldest listed ancestor (TRIM_HORIZON, AT_TIMESTAMP) or at the open shard (LATEST).
+// If only one parent of a merged shard has a lease, the other parent gets one too.
 //
 // The two additional rules: rows are not always written in our order, and not always by us. A shard
 // without a row is overdue when some row shows that the application has progressed to this shard: a
@@ -259,7 +259,7 @@ class Walk {
       if (shard.parentShardIds.some((id) => this.#isLost(id))) this.#choose(shard, true);
       return "reached";
     }
-    if (found.has("ended") || this.#comesOfGone(shard)) {
+    if (found.has("ended") || this.#descendsFromGone(shard)) {
       for (const each of [...unreached, shard]) this.#choose(each, true);
       return "reached";
     }
@@ -269,9 +269,10 @@ class Walk {
   }
 
   /**
-   * A hash key belongs to one shard at a time, so of two shards that share one, one is an ancestor.
+   * Whether an ancestor of the shard has left the stream. A hash key belongs to one shard at a
+   * time. So if two shards share a hash key, one of them is an ancestor of the other.
    */
-  #comesOfGone({ hashKeyRange }: Shard): boolean {
+  #descendsFromGone({ hashKeyRange }: Shard): boolean {
     return this.#gone.some((row) => !row.hashKeyRange || overlap(row.hashKeyRange, hashKeyRange));
   }
 

@@ -18,7 +18,7 @@ export interface RowWrite {
 
 export type RowLost = Exclude<Conflict, { why: "ours" }>;
 
-/** The second follows a lost response; a third is only needed when somebody restores old rows. */
+/** The second follows a lost response; a third is needed only if an operator restores old rows. */
 const WRITE_ATTEMPTS = 3;
 
 export class HeldRow {
@@ -80,8 +80,8 @@ export class HeldRow {
   }
 
   /**
-   * Call it inside `inQueue`. Reads the row: it is still ours, perhaps one counter ahead of what we
-   * knew, or the result tells why not.
+   * Call it inside `inQueue`. Reads the row: it is still ours, perhaps with a counter that is one
+   * higher than we knew, or the result says why not.
    */
   async readAgain(signal: AbortSignal): Promise<Conflict> {
     const { table, workerId } = this.#surroundings;

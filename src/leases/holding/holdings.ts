@@ -75,7 +75,7 @@ export class Holdings {
     return this.#requests.shardIds;
   }
 
-  /** Shards that may have been handed over to this worker without its knowing. */
+  /** Shards that may have been handed over to this worker, which has not learned of it. */
   expected(nowMs: number): ReadonlySet<string> {
     return this.#requests.expected(nowMs);
   }

@@ -10,7 +10,7 @@ import { type Granted, requestLease, withdraw } from "./handover.ts";
 export interface RequestsSignals {
   /** Nothing more is requested, and open requests are withdrawn. */
   readonly stopping: AbortSignal;
-  /** Nothing is waited for any more. */
+  /** Every wait ends. */
   readonly killed: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export class Requests {
     return this.#open;
   }
 
-  /** Shards that may have been handed over to this worker without its knowing. */
+  /** Shards that may have been handed over to this worker, which has not learned of it. */
   expected(nowMs: number): ReadonlySet<string> {
     for (const [shardId, untilMs] of this.#expectedUntilMs) {
       if (untilMs <= nowMs) this.#expectedUntilMs.delete(shardId);
@@ -49,7 +49,7 @@ export class Requests {
    * Requests a lease. Call `close` when the result has been processed.
    *
    * @returns the lease when it was handed over or its owner does not understand requests;
-   *   `undefined` when it cannot be had.
+   *   `undefined` when the request failed, or was withdrawn.
    */
   async request(lease: Lease): Promise<Granted | undefined> {
     const { shardId } = lease;

@@ -42,7 +42,7 @@ export class Membership {
     return this.#mode ?? { version: "2x", led: false };
   }
 
-  /** Reads the fleet's tables; to be called before any lease is taken. Returns early on abort. */
+  /** Reads the fleet's tables. Call this before any lease is taken. Returns early on abort. */
   async look(signal: AbortSignal): Promise<void> {
     const tables = this.#tables;
     await this.#retry("look for a 3.x fleet", signal, async () => {

@@ -1,6 +1,6 @@
-// Splits KPL aggregates into their user records (format.ts describes the format). The splitter
-// decides what the Java daemon decides: whether a payload is an aggregate at all, whether it
-// belongs to this shard, and how much of a malformed aggregate is delivered.
+// Splits KPL aggregates into their user records (format.ts describes the format). It decides as the
+// Java daemon does whether a payload is an aggregate at all, whether it belongs to this shard, and
+// how much of a malformed aggregate is delivered.
 
 import { hash } from "node:crypto";
 import type { RecordBatch } from "../../model/batch.ts";

@@ -8,7 +8,7 @@
 // ahead until this pool is used up; each shard may use an equal part. A shard that holds nothing
 // may always fetch one batch, so a child that hangs stops only its own shard.
 
-/** A smaller call costs more than its records. Each shard may exceed the pools by this much. */
+/** A smaller call costs more CPU time than its records. Each shard may exceed the pools by this. */
 export const SMALLEST_BATCH_BYTES = 256 * 1024;
 /** The largest response: 10 MiB as base64, and the JSON around 10,000 records. */
 export const LARGEST_BATCH_BYTES = 17 * 1024 * 1024;
@@ -17,7 +17,7 @@ export interface Pools {
   readonly sharedBytes: number;
   /** What each busy shard adds to the pool of needs. */
   readonly eachBytes: number;
-  /** The most that the pool of needs may come to. */
+  /** The largest size of the pool of needs. */
   readonly needsBytes: number;
 }
 

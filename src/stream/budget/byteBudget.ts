@@ -1,5 +1,5 @@
-// Counts the bytes of records, of all shards, that were fetched and that no child has read yet. A
-// shard waits here until it may hold more. `allowance.ts` has the rules.
+// Counts the bytes of fetched records that no child has read yet, for all shards together. A shard
+// waits here until it may hold more. `allowance.ts` has the rules.
 
 import { LARGE_RECORD_BYTES } from "../polling/recordSizes.ts";
 import {

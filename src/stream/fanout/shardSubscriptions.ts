@@ -10,10 +10,9 @@ import { isStaleConnection } from "../../aws/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { type Batch, RecordBatch } from "../../model/batch.ts";
-import { isSentinel, isSequenceNumber, type Position } from "../../model/position.ts";
+import { isSequenceNumber, type Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
 import type { SubscriptionEvent } from "../../records/getRecordsResponse.ts";
-import { type Disaggregate, disaggregator } from "../../records/kpl/disaggregate.ts";
 import { type Backoff, backoffMs } from "../../retry.ts";
 import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
 import type { BudgetWatch } from "../budget/budgetWatch.ts";
@@ -29,14 +28,15 @@ import {
 } from "../calls/readErrors.ts";
 import type { StreamId } from "../calls/streamId.ts";
 import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
-import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
+import type { MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
-import { fixedPlace, reportIfExpired, startingPlace } from "../shardCursor.ts";
+import { fixedPlace, startingPlace } from "../shardCursor.ts";
+import { WantedRecords } from "../wantedRecords.ts";
 import type { RateLimiter } from "./rateLimiter.ts";
 import { type ConsumerRegistration, FanoutUnavailable } from "./registration.ts";
 import { Subscription } from "./subscription.ts";
 
-/** The loops of all shards share it. */
+/** Shared by the loops of all shards. */
 export interface SubscriptionContext extends MisplacedOptions {
   /** For SubscribeToShard only. */
   readonly subscriptionCalls: CallOptions;
@@ -69,15 +69,11 @@ const LASTING: Backoff = { baseMs: 2_000, capMs: 30_000 };
 export class ShardSubscriptions {
   readonly #context: SubscriptionContext;
   readonly #shard: ShardToRead;
-  readonly #from: Position;
   readonly #share: ByteShare;
   readonly #queue: BatchQueue;
   readonly #need = new ShardNeed();
-  readonly #disaggregate: Disaggregate;
-  readonly #misplaced: Misplaced;
+  readonly #wanted: WantedRecords;
   #place: IteratorPlace;
-  /** No record has been read: the first ones may be those up to the position, which are dropped. */
-  #dropping: boolean;
   #received = false;
   #nextMs = Number.NEGATIVE_INFINITY;
   /** Failures in a row. */
@@ -92,18 +88,11 @@ export class ShardSubscriptions {
   ) {
     this.#context = context;
     this.#shard = shard;
-    this.#from = from;
+
     this.#share = share;
     this.#queue = queue;
     this.#place = startingPlace(from, context.initialPosition, shard.latestSinceMs);
-    const { aggregateHashRangeCheck, keepsMisplaced, emit } = context;
-    this.#misplaced = new Misplaced(shard.shardId, keepsMisplaced, emit);
-    this.#disaggregate = disaggregator(
-      aggregateHashRangeCheck === "drop" ? shard.hashKeyRange : undefined,
-      (fault) => emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
-      (records) => this.#misplaced.add(records),
-    );
-    this.#dropping = !isSentinel(from.sequenceNumber);
+    this.#wanted = new WantedRecords(shard, from, context);
   }
 
   /**
@@ -154,8 +143,8 @@ export class ShardSubscriptions {
       // An event is small compared to the budget. It is counted when its size is known.
       await this.#share.reserve("small", signal);
       signal.throwIfAborted();
-      this.#misplaced.begin();
-      const event = await subscription.next(this.#disaggregate, signal);
+      this.#wanted.begin();
+      const event = await subscription.next(this.#wanted.disaggregate, signal);
       if (!event) return "goOn";
       const { continuationSequenceNumber: next, childShards } = event;
       const end = await endingOf(
@@ -198,20 +187,7 @@ export class ShardSubscriptions {
       const { shardId } = this.#shard;
       this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
     }
-    const from = this.#dropping ? this.#from : undefined;
-    const wanted = this.#wanted(records);
-    return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
-  }
-
-  /**
-   * Drops the records up to the position: reading starts at it, because it may be in an aggregate.
-   */
-  #wanted(records: RecordBatch): RecordBatch {
-    const isThere = this.#misplaced.holds(this.#from);
-    if (!this.#dropping || (records.count === 0 && !isThere)) return records;
-    this.#dropping = false;
-    if (!isThere) reportIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
-    return records.after(this.#from);
+    return { ...this.#wanted.take(records), millisBehindLatest };
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<"shardEnded" | "goOn"> {

@@ -38,7 +38,7 @@ const SHORTEST_IDLE_MS = 200;
 const BUSY_MS = 250;
 /** Calls a second for all hot shards of the daemon together, as far as `LONGEST_HOT_MS` permits. */
 const HOT_CALLS_PER_SECOND = 32;
-/** A hot shard is never more than this behind because its daemon reads many. */
+/** The longest time between two calls for a hot shard, however many the daemon reads. */
 const LONGEST_HOT_MS = 1_000;
 const IDLE_MS = 1_000;
 /**
@@ -82,7 +82,7 @@ export class Pace {
   #alike: { readonly backoff: Backoff; times: number } | undefined;
   /** The shard was throttled once, so it keeps to the service's limits. */
   #careful = false;
-  /** From when on the last response no longer counts against the service's 2 MiB a second. */
+  /** Until this time the last response counts against the service's 2 MiB a second. */
   #paidMs = Number.NEGATIVE_INFINITY;
 
   constructor(settings: PaceSettings, random = Math.random) {

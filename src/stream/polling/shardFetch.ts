@@ -5,10 +5,9 @@ import { isStaleConnection } from "../../aws/errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { type Batch, RecordBatch } from "../../model/batch.ts";
-import { isSentinel, type Position } from "../../model/position.ts";
+import type { Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
 import type { GetRecordsResponse } from "../../records/getRecordsResponse.ts";
-import { type Disaggregate, disaggregator } from "../../records/kpl/disaggregate.ts";
 import { type BatchQueue, MAX_BATCHES } from "../batchQueue.ts";
 import type { BudgetWatch } from "../budget/budgetWatch.ts";
 import type { ByteShare } from "../budget/byteBudget.ts";
@@ -23,9 +22,10 @@ import {
 } from "../calls/readErrors.ts";
 import type { StreamId } from "../calls/streamId.ts";
 import { endingOf, endingOfMissing } from "../listing/shardEnding.ts";
-import { Misplaced, type MisplacedOptions } from "../misplaced.ts";
+import type { MisplacedOptions } from "../misplaced.ts";
 import type { ShardToRead } from "../reader.ts";
-import { reportIfExpired, ShardCursor } from "../shardCursor.ts";
+import { ShardCursor } from "../shardCursor.ts";
+import { WantedRecords } from "../wantedRecords.ts";
 import type { HotShards } from "./hotShards.ts";
 import { type CallFacts, Pace, type PollingSettings } from "./pollingPace.ts";
 import type { Ask, RecordSizes } from "./recordSizes.ts";
@@ -52,24 +52,20 @@ const MAX_RECORDS = 10_000;
 export class ShardFetch {
   readonly #context: FetchContext;
   readonly #shard: ShardToRead;
-  readonly #from: Position;
   readonly #share: ByteShare;
   readonly #queue: BatchQueue;
   readonly #cursor: ShardCursor;
   readonly #getRecords: GetRecords;
   readonly #pace: Pace;
   readonly #need = new ShardNeed();
-  readonly #disaggregate: Disaggregate;
-  readonly #misplaced: Misplaced;
-  /** The first record may be the one at the position, or the aggregate that contains it. */
-  #dropping: boolean;
+  readonly #wanted: WantedRecords;
   #behind: boolean;
-  /** The most that the next response should hold. */
+  /** The largest size that the next response should have. */
   #batchBytes = 0;
-  /** The average in the last response that had records; `undefined` before the first. */
+  /** The average size in the last response that had records; `undefined` before the first. */
   #recordBytes: number | undefined;
   #nextCallMs = Number.NEGATIVE_INFINITY;
-  /** In a row. */
+  /** Failures in a row. */
   #failures = 0;
 
   constructor(
@@ -82,33 +78,27 @@ export class ShardFetch {
     const { calls, stream, initialPosition, settings } = context;
     this.#context = context;
     this.#shard = shard;
-    this.#from = from;
+
     this.#share = share;
     this.#queue = queue;
     const { shardId, latestSinceMs } = shard;
     this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
     this.#getRecords = new GetRecords(calls);
     this.#pace = new Pace(settings);
-    const { aggregateHashRangeCheck, keepsMisplaced, emit } = context;
-    this.#misplaced = new Misplaced(shard.shardId, keepsMisplaced, emit);
-    this.#disaggregate = disaggregator(
-      aggregateHashRangeCheck === "drop" ? shard.hashKeyRange : undefined,
-      (fault) => emit({ type: "aggregateMalformed", shardId: shard.shardId, ...fault }),
-      (records) => this.#misplaced.add(records),
-    );
-    this.#dropping = !isSentinel(from.sequenceNumber);
+    this.#wanted = new WantedRecords(shard, from, context);
     this.#behind = !this.#cursor.startsAtTip;
   }
 
   /** Returns at the end of the shard, or when the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // At the tip nothing is fetched while a batch waits for the child: one call later is enough.
+      // At the tip nothing is fetched while a batch waits for the child: one call afterwards
+      // fetches everything that arrives meanwhile.
       await this.#queue.room((waiting) => waiting < (this.#behind ? MAX_BATCHES : 1), signal);
       const due = { dueMs: this.#nextCallMs, slackMs: this.#pace.slackMs };
       await this.#context.waitingRoom.wait(due, signal);
       this.#share.needs(this.#need.bytes(this.#queue.workMs, this.#pace.idleMs));
-      // At the tip a response is small, so it is counted only when it is there.
+      // At the tip a response is small, so it is counted only when it has arrived.
       const need = this.#behind ? (this.#expectedBytes ?? "unknown") : "small";
       const reserved = await this.#share.reserve(need, signal);
       if (signal.aborted) return;
@@ -120,7 +110,7 @@ export class ShardFetch {
     }
   }
 
-  /** One call. Returns `undefined` when it failed; then `#nextCallMs` is the time of the retry. */
+  /** Makes one call. Returns `undefined` if it fails; `#nextCallMs` is then the time of the retry. */
   async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
     const { calls, clock, stream, reports } = this.#context;
     const { shardId } = this.#shard;
@@ -130,8 +120,9 @@ export class ShardFetch {
       operation = "GetRecords";
       const startedMs = clock.monotonicMs();
       const { limit, isCautious } = this.#ask();
-      this.#misplaced.begin();
-      const answer = await this.#getRecords.call(iterator, limit, this.#disaggregate, signal);
+      this.#wanted.begin();
+      const { disaggregate } = this.#wanted;
+      const answer = await this.#getRecords.call(iterator, limit, disaggregate, signal);
       const endedMs = clock.monotonicMs();
       const shardEnd = await endingOf(answer, calls, stream, shardId, signal);
       reports.succeeded(operation, shardId);
@@ -173,18 +164,7 @@ export class ShardFetch {
       this.#recordBytes = sizes.saw(received, bytes);
       emit({ type: "fetched", shardId, records: records.count, bytes });
     }
-    const from = this.#dropping ? this.#from : undefined;
-    const wanted = this.#wanted(records);
-    return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
-  }
-
-  /** Reading starts at the position and not after it, because it may be inside an aggregate. */
-  #wanted(records: RecordBatch): RecordBatch {
-    const isThere = this.#misplaced.holds(this.#from);
-    if (!this.#dropping || (records.count === 0 && !isThere)) return records;
-    this.#dropping = false;
-    if (!isThere) reportIfExpired(this.#shard.shardId, this.#from, records, this.#context.emit);
-    return records.after(this.#from);
+    return { ...this.#wanted.take(records), millisBehindLatest };
   }
 
   /** Decides what an error means and when to retry. Returns the last batch if the shard is gone. */
@@ -208,7 +188,7 @@ export class ShardFetch {
     return undefined;
   }
 
-  /** "Not found" may mean the shard, the stream, or the position: the listing of shards decides. */
+  /** Finds out, by a list of the shards, what was not found: shard, stream or position. */
   async #refused(
     operation: string,
     error: unknown,
@@ -253,7 +233,10 @@ export class ShardFetch {
     return this.#recordBytes ?? this.#context.sizes.largestBytes;
   }
 
-  /** As many records as this shard may hold. At the tip there are few, so no caution is needed. */
+  /**
+   * The limit of records for the next call, so that the response fits into `#batchBytes`. At the
+   * tip a response has few records, so no caution is needed.
+   */
   #ask(): Ask {
     const { sizes, settings } = this.#context;
     const most = Math.min(settings.maxRecords, MAX_RECORDS);
