@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::from_utf8;
 
 /// One value. A number keeps its text, because not every number fits a machine type.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +32,7 @@ const DEEPEST: usize = 100;
 
 impl Json {
     pub fn parse(text: &str) -> Result<Json, NotJson> {
-        let mut reader = Reader::new(text.as_bytes());
+        let mut reader = Reader::new(text);
         let value = reader.value(0)?;
         reader.end().map(|()| value)
     }
@@ -75,15 +74,14 @@ pub fn quote(text: &str) -> String {
     quoted
 }
 
-/// Reads a text value by value, and builds only the values that the caller requests. Only strings
-/// are checked to be UTF-8; elsewhere JSON has no characters beyond ASCII.
+/// Reads a text value by value, and builds only the values that the caller requests.
 pub(crate) struct Reader<'a> {
-    text: &'a [u8],
+    text: &'a str,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Reader { text, at: 0 }
     }
 
@@ -97,7 +95,7 @@ impl<'a> Reader<'a> {
     }
 
     fn byte(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.text.as_bytes().get(self.at).copied()
     }
 
     pub(crate) fn peek(&mut self) -> Option<u8> {
@@ -191,16 +189,17 @@ impl<'a> Reader<'a> {
             return None;
         }
         let rest = &self.text[self.at + 1..];
-        let end = quote_in(rest)?;
-        let bytes = decode_base64(&rest[..end])?;
+        // `find` checks many bytes at a time, unlike any loop that inspects each byte.
+        let end = rest.find('"')?;
+        let bytes = decode_base64(&rest.as_bytes()[..end])?;
         self.at += 1 + end + 1;
         Some(bytes)
     }
 
     fn word(&mut self) -> Result<Json, NotJson> {
         let rest = &self.text[self.at..];
-        let end = rest.iter().position(|b| b",]} \t\r\n".contains(b)).unwrap_or(rest.len());
-        let value = match from_utf8(&rest[..end]).unwrap_or_default() {
+        let end = rest.find([',', ']', '}', ' ', '\t', '\r', '\n']).unwrap_or(rest.len());
+        let value = match &rest[..end] {
             "null" => Json::Null,
             "true" => Json::Bool(true),
             "false" => Json::Bool(false),
@@ -217,12 +216,11 @@ impl<'a> Reader<'a> {
         loop {
             let rest = &self.text[self.at..];
             // Almost always this is the closing quote, and nothing is copied.
-            let Some(end) = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < b' ') else {
+            let Some(plain) = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < b' ') else {
                 return self.fail();
             };
-            let Ok(plain) = from_utf8(&rest[..end]) else { return self.fail() };
-            string += plain;
-            self.at += end;
+            string += &rest[..plain];
+            self.at += plain;
             match self.byte() {
                 Some(b'"') => {
                     self.at += 1;
@@ -248,7 +246,7 @@ impl<'a> Reader<'a> {
     /// Reads one `\u`, or two for a character beyond the first 65,536. Half a pair becomes U+FFFD.
     fn unicode(&mut self) -> Result<char, NotJson> {
         let first = self.hex()?;
-        if (0xd800..0xdc00).contains(&first) && self.text[self.at..].starts_with(b"\\u") {
+        if (0xd800..0xdc00).contains(&first) && self.text[self.at..].starts_with("\\u") {
             let back = self.at;
             self.at += 1;
             let second = self.hex()?;
@@ -262,8 +260,8 @@ impl<'a> Reader<'a> {
     }
 
     fn hex(&mut self) -> Result<u32, NotJson> {
-        let digits = self.text.get(self.at + 1..self.at + 5).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        let digits = digits.and_then(|digits| from_utf8(digits).ok());
+        let digits =
+            self.text.get(self.at + 1..self.at + 5).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
         let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else { return self.fail() };
         self.at += 5;
         Ok(code)
@@ -279,56 +277,48 @@ fn is_number(text: &str) -> bool {
     digits(whole) && (whole == "0" || !whole.starts_with('0')) && digits(fraction) && digits(exponent)
 }
 
-/// Where the next quote is. A compiler turns the check of a block into a few vector instructions,
-/// which it does not do with a loop that may end at each byte.
-fn quote_in(text: &[u8]) -> Option<usize> {
-    const BLOCK: usize = 64;
-    let has_quote = |block: &[u8]| block.iter().fold(false, |found, &b| found | (b == b'"'));
-    let from = BLOCK * text.chunks_exact(BLOCK).take_while(|block| !has_quote(block)).count();
-    Some(from + text[from..].iter().position(|&b| b == b'"')?)
-}
+const NO_DIGIT: u32 = 1 << 24;
 
-const NOT_PAIR: u16 = 1 << 15;
-
-/// The twelve bits of every two base64 digits, indexed as a little-endian number.
-static PAIRS: [u16; 1 << 16] = {
+/// For each position in a group of four digits: the bits that the byte contributes to the three
+/// bytes, or a mark that it is not a digit.
+static DIGITS: [[u32; 256]; 4] = {
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut pairs = [NOT_PAIR; 1 << 16];
+    let mut digits = [[NO_DIGIT; 256]; 4];
     let mut value = 0;
-    while value < 1 << 12 {
-        let pair = [alphabet[value >> 6], alphabet[value & 63]];
-        pairs[u16::from_le_bytes(pair) as usize] = value as u16;
+    while value < alphabet.len() {
+        let mut place = 0;
+        while place < 4 {
+            digits[place][alphabet[value] as usize] = (value as u32) << (18 - 6 * place);
+            place += 1;
+        }
         value += 1;
     }
-    pairs
+    digits
 };
 
 /// The standard alphabet, with padding, without line breaks.
 pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
-    if text.len() % 4 != 0 {
-        return None;
-    }
-    let padding = text.iter().rev().take(2).take_while(|&&b| b == b'=').count();
-    let (whole, rest) = text.split_at(text.len().saturating_sub(1) / 8 * 8);
+    let Some(whole) = text.len().checked_sub(4) else { return text.is_empty().then(Vec::new) };
+    let (whole, last) = text.split_at(whole);
+    let (last, size) = match last {
+        [a, b, b'=', b'='] => ([*a, *b, b'A', b'A'], 1),
+        [a, b, c, b'='] => ([*a, *b, *c, b'A'], 2),
+        [a, b, c, d] => ([*a, *b, *c, *d], 3),
+        _ => return None,
+    };
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    bytes.resize(whole.len() / 8 * 6, 0);
-    let mut seen = 0;
-    for (eight, six) in whole.chunks_exact(8).zip(bytes.chunks_exact_mut(6)) {
-        six.copy_from_slice(&decode_eight(eight.try_into().unwrap_or_default(), &mut seen));
+    bytes.resize(whole.len() / 4 * 3, 0);
+    let mut wrong = group(last) | (whole.len() % 4) as u32 * NO_DIGIT;
+    bytes.extend_from_slice(&group(last).to_be_bytes()[1..=size]);
+    for (four, three) in whole.chunks_exact(4).zip(bytes.chunks_exact_mut(3)) {
+        let value = group([four[0], four[1], four[2], four[3]]);
+        wrong |= value;
+        three.copy_from_slice(&value.to_be_bytes()[1..]);
     }
-    let mut last = [b'A'; 8];
-    let digits = rest.len() - padding;
-    last[..digits].copy_from_slice(&rest[..digits]);
-    bytes.extend_from_slice(&decode_eight(last, &mut seen)[..rest.len() / 4 * 3 - padding]);
-    (seen < NOT_PAIR).then_some(bytes)
+    (wrong < NO_DIGIT).then_some(bytes)
 }
 
-/// Adds to `seen` what it found: at least `NOT_PAIR` if not all are digits.
-fn decode_eight(digits: [u8; 8], seen: &mut u16) -> [u8; 6] {
-    let digits = u64::from_le_bytes(digits);
-    let [a, b, c, d] = [0, 16, 32, 48].map(|shift| PAIRS[usize::from((digits >> shift) as u16)]);
-    *seen |= a | b | c | d;
-    let bits = u64::from(a) << 36 | u64::from(b) << 24 | u64::from(c) << 12 | u64::from(d);
-    let [_, _, bytes @ ..] = bits.to_be_bytes();
-    bytes
+/// Decodes four digits to three bytes.
+fn group([a, b, c, d]: [u8; 4]) -> u32 {
+    DIGITS[0][a as usize] | DIGITS[1][b as usize] | DIGITS[2][c as usize] | DIGITS[3][d as usize]
 }

@@ -208,14 +208,13 @@ impl<'b> Daemon<'b> {
 
     /// Reads the next message. A line may have any length, and its buffer is freed.
     fn read(&mut self) -> Result<Option<Message>> {
-        let mut line = Vec::new();
-        while self.input.read_until(b'\n', &mut line)? > 0 {
-            if !line.iter().all(u8::is_ascii_whitespace) {
+        let mut line = String::new();
+        while self.input.read_line(&mut line)? > 0 {
+            if !line.trim().is_empty() {
                 return match Message::parse(&line) {
                     Ok(message) => Ok(Some(message)),
                     Err(error) => {
-                        let shown: String =
-                            String::from_utf8_lossy(&line).trim_end().chars().take(SHOWN_CHARS).collect();
+                        let shown: String = line.trim_end().chars().take(SHOWN_CHARS).collect();
                         Err(format!("the daemon sent something that is not a message ({error}): {shown}").into())
                     }
                 };
@@ -261,7 +260,7 @@ struct Message {
 }
 
 impl Message {
-    fn parse(line: &[u8]) -> std::result::Result<Message, NotJson> {
+    fn parse(line: &str) -> std::result::Result<Message, NotJson> {
         let mut reader = Reader::new(line);
         let mut message = Message {
             action: String::new(),
