@@ -126,13 +126,12 @@ test("of records whose memory was taken back it is still known how many they wer
   const starts = [0];
   for (let index = 1; index <= 3; index += 1) starts.push((index * (json.length + 1)) / 3);
   let [given, told] = [0, 0];
-  const batch = new RecordBatch(
-    Buffer.concat([json, Buffer.from(",")]),
-    Uint32Array.from(starts),
-    () => {
+  const batch = new RecordBatch(Buffer.concat([json, Buffer.from(",")]), Uint32Array.from(starts), {
+    free: () => {
       given += 1;
     },
-  );
+    memoryBytes: 1_000,
+  });
   batch.whenFreed(() => {
     told += 1;
   });
