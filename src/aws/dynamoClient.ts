@@ -57,7 +57,7 @@ export async function dynamoClient({
   return client;
 }
 
-/** UpdateItem, which renews leases and stores checkpoints. Without bytes, and without its output. */
+/** UpdateItem, which renews leases and stores checkpoints. For values without bytes. */
 export function itemUpdates({
   config,
   middlewareStack,
