@@ -110,7 +110,7 @@ export class ShardFetch {
     }
   }
 
-  /** Makes one call. Returns `undefined` if it fails; `#nextCallMs` is then the time of the retry. */
+  /** Makes one call. Returns `undefined` if it fails; the retry is then due at `#nextCallMs`. */
   async #fetch(signal: AbortSignal): Promise<Batch | undefined> {
     const { calls, clock, stream, reports } = this.#context;
     const { shardId } = this.#shard;
