@@ -13,6 +13,9 @@
 /** The pool keeps this much memory for later: a few large bodies, or many small ones. */
 const MAX_SPARE_BYTES = 20 * 1024 * 1024;
 
+/** Smaller buffers should not come from here: Node cuts them from a slab, which is cheap. */
+export const POOLED_FROM_BYTES = 64 * 1024;
+
 declare const pooled: unique symbol;
 
 /** A buffer from `takeBuffer` that spans its whole ArrayBuffer. */
@@ -23,14 +26,21 @@ let spareBytes = 0;
 /** The memory that has an owner now. */
 const lent = new WeakSet<ArrayBufferLike>();
 
-/** Lends a buffer of at least `bytes` bytes. */
+/** Lends a buffer of at least `bytes` bytes, and of less than a quarter more. */
 export function takeBuffer(bytes: number): PooledBuffer {
-  const fitting = spares.findLastIndex(({ length }) => length >= bytes && length <= 4 * bytes);
+  const size = sizeFor(bytes);
+  const fitting = spares.findLastIndex(({ length }) => length === size);
   const [spare] = fitting < 0 ? [] : spares.splice(fitting, 1);
   if (spare) spareBytes -= spare.length;
-  const buffer = spare ?? (Buffer.allocUnsafeSlow(bytes) as PooledBuffer);
+  const buffer = spare ?? (Buffer.allocUnsafeSlow(size) as PooledBuffer);
   lent.add(buffer.buffer);
   return buffer;
+}
+
+/** Buffers have few different sizes, four for each power of two, so that they can be reused. */
+function sizeFor(bytes: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(bytes)) - 2);
+  return Math.ceil(bytes / step) * step;
 }
 
 /**

@@ -1,5 +1,6 @@
 // The buffer pool lends a piece of memory to one owner at a time.
 
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { giveBuffer, ownerOf, type PooledBuffer, takeBuffer } from "../src/buffers.ts";
 
@@ -12,6 +13,21 @@ test("lends a buffer that was given back again", () => {
   expect(second.buffer === first.buffer).toBe(true);
   expect(second.length).toBe(second.buffer.byteLength);
   giveBuffer(second);
+});
+
+test("lends less than a quarter more than was asked for, whatever was given back before", () => {
+  const sizes = fc.array(fc.integer({ min: 1_000, max: 4_000_000 }), { maxLength: 30 });
+  fc.assert(
+    fc.property(sizes, (asked) => {
+      for (const bytes of asked) {
+        const buffer = takeBuffer(bytes);
+        expect(buffer.length).toBeGreaterThanOrEqual(bytes);
+        expect(buffer.length).toBeLessThan(bytes * 1.25);
+        giveBuffer(buffer);
+      }
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test("refuses a buffer that is given back a second time", () => {

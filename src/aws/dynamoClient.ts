@@ -1,10 +1,15 @@
 // The program's DynamoDB client. The SDK is loaded when the first client is made, so commands that
 // do not use DynamoDB start faster.
 
-import type { DynamoDB, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import type {
+  DynamoDB,
+  DynamoDBClientConfig,
+  UpdateItemCommandInput,
+} from "@aws-sdk/client-dynamodb";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
+import { RepeatedCall } from "./repeatedCall.ts";
 
 export interface DynamoClientOptions {
   /** Absent = from the SDK: environment, shared configuration, instance metadata. */
@@ -50,4 +55,20 @@ export async function dynamoClient({
   removeOverhead(client);
   renewRefusedKeys(client, credentials);
   return client;
+}
+
+/** UpdateItem, which renews leases and stores checkpoints. For values without bytes. */
+export function itemUpdates({
+  config,
+  middlewareStack,
+}: DynamoDB): RepeatedCall<UpdateItemCommandInput> {
+  return new RepeatedCall({
+    config,
+    send: async (input, requestHandler, abortSignal) => {
+      const { UpdateItemCommand } = await import("@aws-sdk/client-dynamodb");
+      const command = new UpdateItemCommand(input);
+      const options = { ...config, requestHandler };
+      return command.resolveMiddleware(middlewareStack, options, { abortSignal })({ input });
+    },
+  });
 }

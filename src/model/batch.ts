@@ -1,6 +1,7 @@
 // Records on their way to a child. The daemon keeps them as the text that the child reads. It makes
 // that text once, where the service's bytes arrive, and reads no payload after that.
 
+import { giveBuffer, POOLED_FROM_BYTES, takeBuffer } from "../buffers.ts";
 import { escapeSeparators } from "../lines.ts";
 import { comparePositions, type Position, parsePosition } from "./position.ts";
 import type { ChildShard } from "./shard.ts";
@@ -42,26 +43,37 @@ export class RecordBatch {
       offset += part.json.length + 1;
     }
     starts[index] = offset;
-    const pieces = parts.flatMap(({ json }) => [json, COMMA]);
-    return new RecordBatch(Buffer.concat(pieces), starts, () => {});
+    if (offset === 0) return RecordBatch.empty;
+    const pooled = offset < POOLED_FROM_BYTES ? undefined : takeBuffer(offset);
+    const memory = pooled ?? Buffer.allocUnsafe(offset);
+    let at = 0;
+    for (const { json } of parts) {
+      at += json.copy(memory, at);
+      memory[at] = COMMA;
+      at += 1;
+    }
+    const free = () => pooled && giveBuffer(pooled);
+    return new RecordBatch(memory, starts, { free, memoryBytes: memory.length });
   }
 
   #json: Buffer;
   /** The offset of each record, and the offset after the comma that would follow the last one. */
   readonly #starts: Uint32Array;
   #free: (() => void) | undefined;
+  readonly #memoryBytes: number;
   #whenFreed: (() => void) | undefined;
   /** What is still known of records whose memory was freed. */
   #ends: { readonly first: Position | undefined; readonly last: Position | undefined } | undefined;
 
   /**
    * @param starts offsets into `json` of each record, then the end of the last one plus 1.
-   * @param free takes the memory back; absent when the batch does not own it.
+   * @param owned how to give the memory back; absent when the batch does not own it.
    */
-  constructor(json: Buffer, starts: Uint32Array, free?: () => void) {
+  constructor(json: Buffer, starts: Uint32Array, owned?: OwnedMemory) {
     this.#json = json;
     this.#starts = starts;
-    this.#free = free;
+    this.#free = owned?.free;
+    this.#memoryBytes = owned?.memoryBytes ?? json.length;
   }
 
   /**
@@ -77,6 +89,11 @@ export class RecordBatch {
     }
     this.#whenFreed?.();
     this.#whenFreed = undefined;
+  }
+
+  /** What the records keep in memory until they are freed; may be more than their text. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
   }
 
   /** Sets what is called when the records are freed. */
@@ -151,7 +168,12 @@ export class RecordBatch {
   }
 }
 
-const COMMA = Buffer.from(",");
+interface OwnedMemory {
+  readonly free: () => void;
+  readonly memoryBytes: number;
+}
+
+const COMMA = 0x2c;
 const NO_BYTES = Buffer.alloc(0);
 
 const TAIL =

@@ -1,7 +1,7 @@
 // Renders the records of one response into one buffer, as the JSON that a child reads (RecordBatch
 // describes its exact form). A large buffer comes from the pool; the batch gives it back.
 
-import { giveBuffer, type PooledBuffer, takeBuffer } from "../buffers.ts";
+import { giveBuffer, POOLED_FROM_BYTES, type PooledBuffer, takeBuffer } from "../buffers.ts";
 import { RecordBatch } from "../model/batch.ts";
 import { encodeBase64, SHORT_PAYLOAD_BYTES } from "./base64.ts";
 import { ByteSource, sourceOf, type TextPiece } from "./byteSource.ts";
@@ -18,10 +18,6 @@ const PLAIN_TAIL = sourceOf(',"subSequenceNumber":0,"action":"record"},');
 /** A record without its strings: the constants above and two integers of at most 17 digits. */
 const FRAME_BYTES = 160;
 const FIRST_STARTS = 128;
-/**
- * Buffers from this size on come from the pool. Node cuts smaller ones from a slab, which is cheap.
- */
-const LARGE_BYTES = 64 * 1024;
 
 export class BatchWriter {
   #out: ByteSource;
@@ -33,7 +29,7 @@ export class BatchWriter {
 
   /** @param sizeBytes the expected size of all records; the buffer grows when it is too small. */
   constructor(sizeBytes: number) {
-    this.#pooled = sizeBytes < LARGE_BYTES ? undefined : takeBuffer(sizeBytes);
+    this.#pooled = sizeBytes < POOLED_FROM_BYTES ? undefined : takeBuffer(sizeBytes);
     this.#out = new ByteSource(this.#pooled ?? Buffer.allocUnsafe(sizeBytes));
   }
 
@@ -104,7 +100,8 @@ export class BatchWriter {
     starts[this.#count] = this.#length;
     const json = this.#out.bytes.subarray(0, this.#length);
     const pooled = this.#pooled;
-    return new RecordBatch(json, starts, () => free(pooled));
+    const memoryBytes = this.#out.bytes.length;
+    return new RecordBatch(json, starts, { free: () => free(pooled), memoryBytes });
   }
 
   #open(dataLength: number): void {
@@ -165,7 +162,7 @@ export class BatchWriter {
     const needed = this.#length + more;
     if (needed <= bytes.length) return;
     const size = Math.max(needed, Math.ceil(bytes.length * 1.5));
-    const pooled = size < LARGE_BYTES ? undefined : takeBuffer(size);
+    const pooled = size < POOLED_FROM_BYTES ? undefined : takeBuffer(size);
     const larger = new ByteSource(pooled ?? Buffer.allocUnsafe(size));
     bytes.copy(larger.bytes, 0, 0, this.#length);
     free(this.#pooled);

@@ -45,7 +45,7 @@ export function readAhead(
     try {
       for (;;) {
         const taken = await queue.take(inPieces, stop.signal);
-        let heldBytes = taken.reduce((bytes, { records }) => bytes + records.json.length, 0);
+        let heldBytes = taken.reduce((bytes, { records }) => bytes + records.memoryBytes, 0);
         const batch = putTogether(taken);
         if (!batch) return;
         const givenMs = clock.monotonicMs();

@@ -25,6 +25,13 @@ export type Client = (typeof CLIENTS)[number];
 
 const SOURCES = join(BENCH, "processors");
 
+/** Programs that do the same work with the standard library alone, and only that. */
+export const FLOORS: ReadonlyMap<Client, Command> = new Map([
+  ["python", ["python3", join(SOURCES, "floor.py")]],
+  ["node", [process.execPath, join(SOURCES, "floor.mjs")]],
+  ["ruby", ["ruby", join(SOURCES, "floor.rb")]],
+]);
+
 export async function clientCommand(client: Client): Promise<Command> {
   switch (client) {
     case "python":
@@ -32,7 +39,7 @@ export async function clientCommand(client: Client): Promise<Command> {
     case "kclpy":
       return processorCommand(client);
     case "node-small":
-      return [process.execPath, "--optimize-for-size", join(SOURCES, "echo.mjs")];
+      return [process.execPath, "--max-semi-space-size=2", join(SOURCES, "echo.mjs")];
     case "ruby":
       return ["ruby", join(SOURCES, "echo.rb")];
     case "go":

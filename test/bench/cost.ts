@@ -9,7 +9,7 @@ import { startProcessor } from "../../src/child/startProcessor.ts";
 import { systemClock } from "../../src/clock.ts";
 import type { RecordBatch } from "../../src/model/batch.ts";
 import { batchOf } from "../../src/model/batch.ts";
-import { type Client, clientCommand } from "./clients.ts";
+import { type Client, clientCommand, FLOORS } from "./clients.ts";
 import { RUNS, uniqueName } from "./paths.ts";
 import { cpuSeconds, memory } from "./proc.ts";
 import type { Command } from "./processes.ts";
@@ -28,7 +28,7 @@ export interface CostOptions {
 
 /** What is measured in turn. */
 export interface Rival {
-  readonly label: Client;
+  readonly label: string;
   readonly command: Command;
 }
 
@@ -48,16 +48,24 @@ const PACED_BATCH = 250;
 const PACED_WARM_UP_SECONDS = 5;
 const WARM_UP_SHARE = 5;
 /** Bash costs 30 times as much as the next client, so it gets fewer records, on one shard. */
-const SLOW: ReadonlySet<Client> = new Set(["bash"]);
+const SLOW: ReadonlySet<string> = new Set(["bash"]);
 const SLOW_SHARE = 20;
 
 const GRACE_MS = 5_000;
 const PER_MILLION = 1e6;
 const MICROS_PER_SECOND = 1e6;
 
-export async function rivals(clients: readonly Client[]): Promise<readonly Rival[]> {
+/** @param floors whether to measure beside each client what its language takes without it. */
+export async function rivals(
+  clients: readonly Client[],
+  floors: boolean,
+): Promise<readonly Rival[]> {
   const found: Rival[] = [];
-  for (const label of clients) found.push({ label, command: await clientCommand(label) });
+  for (const label of clients) {
+    found.push({ label, command: await clientCommand(label) });
+    const floor = floors && FLOORS.get(label);
+    if (floor) found.push({ label: `${label}, without a client`, command: floor });
+  }
   return found;
 }
 

@@ -18,6 +18,7 @@ interface Options {
   readonly seconds: number;
   readonly shards: number;
   readonly rounds: number;
+  readonly floor: boolean;
   readonly save: boolean;
 }
 
@@ -32,6 +33,7 @@ export function processorsCommand(): Command {
     .addOption(count("--seconds <n>", "how long to measure paced processors", 20))
     .addOption(count("--shards <n>", "how many processors are paced in parallel", 16))
     .addOption(count("--rounds <n>", "runs of each case", 3))
+    .option("--floor", "measure Python, Node and Ruby without a client too", false)
     .option("--java", "ignored: no daemon takes part", false)
     .option("--save", "put the table into test/bench/README.md", false)
     .action(run);
@@ -43,7 +45,7 @@ async function run(options: Options): Promise<void> {
   const results = await runSeries({
     mode: "processors",
     cases: costCases({ ...options, sizes: options.size }),
-    daemons: await rivals(options.client),
+    daemons: await rivals(options.client, options.floor),
     rounds,
   });
   const day = new Date().toISOString().slice(0, 10);

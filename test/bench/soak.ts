@@ -118,15 +118,19 @@ async function start(
 }
 
 /**
- * Calls `act` at even intervals, never while the last call runs.
+ * Calls `act` at even intervals, never while the last call runs. Calls that come late are made up
+ * for, but not after the end.
+ *
  * @returns the number of calls.
  */
 async function repeat(everyMs: number, untilMs: number, act: () => unknown): Promise<number> {
   let times = 0;
-  for (let dueMs = performance.now(); dueMs < untilMs; dueMs += everyMs) {
+  let dueMs = performance.now();
+  while (Math.max(dueMs, performance.now()) < untilMs) {
     await sleep(Math.max(0, dueMs - performance.now()));
     await act();
     times += 1;
+    dueMs += everyMs;
   }
   return times;
 }

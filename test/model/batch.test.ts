@@ -126,13 +126,12 @@ test("a batch whose memory was freed still has its count and its first and last 
   const starts = [0];
   for (let index = 1; index <= 3; index += 1) starts.push((index * (json.length + 1)) / 3);
   let [given, told] = [0, 0];
-  const batch = new RecordBatch(
-    Buffer.concat([json, Buffer.from(",")]),
-    Uint32Array.from(starts),
-    () => {
+  const batch = new RecordBatch(Buffer.concat([json, Buffer.from(",")]), Uint32Array.from(starts), {
+    free: () => {
       given += 1;
     },
-  );
+    memoryBytes: 1_000,
+  });
   batch.whenFreed(() => {
     told += 1;
   });

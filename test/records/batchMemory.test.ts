@@ -1,7 +1,7 @@
 // A batch that is freed gives its memory to later batches. A batch that is not freed keeps it.
 
 import { expect, test } from "vitest";
-import type { RecordBatch } from "../../src/model/batch.ts";
+import { RecordBatch } from "../../src/model/batch.ts";
 import { BatchWriter } from "../../src/records/batchWriter.ts";
 import { sourceOf, TextPiece } from "../../src/records/byteSource.ts";
 
@@ -38,7 +38,28 @@ test.each([
   const grown = batchOf("A", sizeBytes);
   const memory = grown.json.buffer;
   grown.free();
-  expect(batchOf("B").json.buffer === memory).toBe(true);
+  expect(batchOf("B", sizeBytes).json.buffer === memory).toBe(true);
+});
+
+test("knows the memory that a batch keeps, also beyond its text", () => {
+  const roomy = batchOf("A", 2 * DATA);
+  expect(roomy.memoryBytes).toBe(roomy.json.buffer.byteLength);
+  expect(roomy.memoryBytes).toBeGreaterThan(1.9 * roomy.json.length);
+  expect(roomy.slice(0, 1).memoryBytes).toBeGreaterThanOrEqual(roomy.json.length);
+  expect(RecordBatch.empty.memoryBytes).toBe(0);
+});
+
+test("gives the memory of batches that were put together to the next ones", () => {
+  const parts = [batchOf("A"), batchOf("B")];
+  const whole = RecordBatch.concat(parts);
+  for (const part of parts) part.free();
+  expect([whole.at(0).data[0], whole.at(1).data[0]]).toEqual(["A", "B"]);
+  const memory = whole.json.buffer;
+  expect(whole.memoryBytes).toBe(memory.byteLength);
+  whole.free();
+  const again = RecordBatch.concat([batchOf("C"), batchOf("D")]);
+  expect(again.json.buffer === memory).toBe(true);
+  expect([again.at(0).data[0], again.at(1).data[0]]).toEqual(["C", "D"]);
 });
 
 test("leaves the memory of a batch alone while it is not freed", () => {

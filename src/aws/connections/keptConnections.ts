@@ -18,20 +18,29 @@ export interface KeptConnectionsOptions {
 }
 
 /** A request as the SDK's middleware makes it. */
-interface Request {
+export interface SdkRequest {
   readonly protocol: string;
   readonly hostname: string;
   readonly port?: number;
   readonly method: string;
   readonly path: string;
+  readonly query?: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
 
-interface Response {
+export interface SdkResponse {
   readonly statusCode: number;
   readonly headers: Record<string, string>;
-  readonly body: Uint8Array;
+  readonly body: Buffer;
+}
+
+/** What the SDK calls. */
+export interface SdkHandler {
+  handle(
+    request: SdkRequest,
+    options?: { readonly abortSignal?: unknown },
+  ): Promise<{ readonly response: SdkResponse }>;
 }
 
 /** The connections to one host and port. */
@@ -45,7 +54,7 @@ interface Pool {
   tlsSession: Buffer | undefined;
 }
 
-export class KeptConnections {
+export class KeptConnections implements SdkHandler {
   readonly metadata = { handlerProtocol: "http/1.1" } as const;
   readonly #options: KeptConnectionsOptions;
   readonly #pools = new Map<string, Pool>();
@@ -60,9 +69,9 @@ export class KeptConnections {
    *   (ECONNREFUSED, ENOTFOUND, …).
    */
   async handle(
-    request: Request,
+    request: SdkRequest,
     { abortSignal }: { readonly abortSignal?: unknown } = {},
-  ): Promise<{ response: Response }> {
+  ): Promise<{ response: SdkResponse }> {
     const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
     if (signal?.aborted) throw abortError(signal);
     const text = textOf(request);
@@ -217,14 +226,14 @@ function turnIn(waiting: Set<() => void>, interruption: Interruption): Promise<v
   });
 }
 
-function originOf({ protocol, hostname, port }: Request): Origin {
+function originOf({ protocol, hostname, port }: SdkRequest): Origin {
   const tls = protocol === "https:";
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   return { tls, host, port: port ?? (tls ? 443 : 80) };
 }
 
 /** Head and body in one piece, which mostly fits into one packet. */
-function textOf({ method, path, headers, body }: Request): string | Uint8Array {
+function textOf({ method, path, headers, body }: SdkRequest): string | Uint8Array {
   let head = `${method} ${path} HTTP/1.1\r\n`;
   for (const [name, value] of Object.entries(headers)) {
     if (/[\r\n]/.test(value)) throw new Error(`The header ${name} contains a line end.`);

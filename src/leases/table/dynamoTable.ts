@@ -2,6 +2,7 @@
 // that keep leases exclusive.
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
+import { itemUpdates } from "../../aws/dynamoClient.ts";
 import type { Clock } from "../../clock.ts";
 import { COUNTER_LEAP, hasEnded, type Lease } from "../lease.ts";
 import type { LeaseTable, WriteResult } from "../table.ts";
@@ -29,6 +30,7 @@ export function dynamoLeaseTable(
 ): LeaseTable {
   const { tableName: TableName } = options;
   const scan = scanner(client, TableName, options.scanSegments);
+  const updates = itemUpdates(client);
 
   function update(
     shardId: string,
@@ -42,7 +44,7 @@ export function dynamoLeaseTable(
       UpdateExpression: update,
       ...(values && { ExpressionAttributeValues: values }),
     };
-    return conditional("UpdateItem", TableName, () => client.updateItem(request, { abortSignal }));
+    return conditional("UpdateItem", TableName, () => updates.send(request, abortSignal));
   }
 
   return {

@@ -6,8 +6,9 @@ import {
   type GetShardIteratorCommandInput,
   type KinesisClient,
 } from "@aws-sdk/client-kinesis";
-import type { RawGetRecordsOutput, ServiceTime } from "../../aws/kinesisProtocol.ts";
+import type { ServiceTime } from "../../aws/kinesisProtocol.ts";
 import { limited } from "../../aws/limited.ts";
+import { RepeatedCall } from "../../aws/repeatedCall.ts";
 import { giveBuffer, ownerOf } from "../../buffers.ts";
 import type { Clock } from "../../clock.ts";
 import { isSentinel, type Position } from "../../model/position.ts";
@@ -81,20 +82,23 @@ export async function getShardIterator(
   return { iterator: output.ShardIterator, serviceTimeMs: output.serviceTimeMs };
 }
 
-type SendGetRecords = ReturnType<GetRecordsCommand["resolveMiddleware"]>;
-
-/**
- * Calls GetRecords, one call at a time. `client.send` assembles the SDK's middleware for each call,
- * which takes much of the CPU time of an empty response. This class assembles it once, and again
- * after an aborted call.
- */
+/** Calls GetRecords. */
 export class GetRecords {
   readonly #options: CallOptions;
-  #controller = new AbortController();
-  #send: SendGetRecords | undefined;
+  readonly #call: RepeatedCall<GetRecordsInput>;
 
   constructor(options: CallOptions) {
     this.#options = options;
+    const { middlewareStack, config } = options.client;
+    this.#call = new RepeatedCall({
+      config,
+      send: (input, requestHandler, abortSignal) =>
+        new GetRecordsCommand(input).resolveMiddleware(
+          middlewareStack,
+          { ...config, requestHandler },
+          { abortSignal },
+        )({ input }),
+    });
   }
 
   /** @param limit the largest number of records; at most 10,000, a limit of Kinesis. */
@@ -104,25 +108,17 @@ export class GetRecords {
     disaggregate: Disaggregate | undefined,
     signal: AbortSignal,
   ): Promise<GetRecordsResponse> {
-    if (this.#controller.signal.aborted) {
-      this.#controller = new AbortController();
-      this.#send = undefined;
-    }
     const input = { ShardIterator: iterator, Limit: limit };
-    const call = (abortSignal: AbortSignal) => {
-      this.#send ??= this.#resolve(new GetRecordsCommand(input), abortSignal);
-      return this.#send({ input });
-    };
-    const { output } = await limited(this.#options, "GetRecords", signal, call, this.#controller);
-    const { body } = output as unknown as RawGetRecordsOutput;
+    const call = (abortSignal: AbortSignal) => this.#call.send(input, abortSignal);
+    const body = await limited(this.#options, "GetRecords", signal, call);
     const response = readGetRecordsResponse(body, disaggregate);
     // All records have been copied out of the body.
     giveBuffer(ownerOf(body));
     return response;
   }
+}
 
-  #resolve(command: GetRecordsCommand, abortSignal: AbortSignal): SendGetRecords {
-    const { middlewareStack, config } = this.#options.client;
-    return command.resolveMiddleware(middlewareStack, config, { abortSignal });
-  }
+interface GetRecordsInput {
+  readonly ShardIterator: string;
+  readonly Limit: number;
 }

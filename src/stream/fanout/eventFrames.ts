@@ -22,8 +22,6 @@ const PRELUDE_BYTES = 12;
 const CHECKSUM_BYTES = 4;
 /** Holds small events, and the beginning of large ones. */
 const SMALL_BYTES = 64 * 1024;
-/** Large buffers have few different sizes, so that the pool can reuse them. */
-const SIZE_STEP_BYTES = 256 * 1024;
 /** An event is at most as large as a GetRecords response. A longer frame is malformed. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
@@ -67,7 +65,7 @@ export class EventFrames {
    */
   async next(): Promise<EventFrame | undefined> {
     for (;;) {
-      const frame = this.#take();
+      const frame = this.received();
       if (frame) return frame;
       if (this.#failure) throw this.#failure.error;
       if (this.#over) {
@@ -102,7 +100,8 @@ export class EventFrames {
     });
   }
 
-  #take(): EventFrame | undefined {
+  /** The next frame if it has arrived whole. */
+  received(): EventFrame | undefined {
     const buffer = this.#buffer();
     const have = this.#end - this.#start;
     this.#needed = PRELUDE_BYTES;
@@ -150,9 +149,7 @@ export class EventFrames {
     const buffer = this.#buffer();
     if (this.#start + bytes <= buffer.length) return;
     const isLargeEnough = bytes <= buffer.length;
-    const larger = isLargeEnough
-      ? undefined
-      : takeBuffer(Math.ceil(bytes / SIZE_STEP_BYTES) * SIZE_STEP_BYTES);
+    const larger = isLargeEnough ? undefined : takeBuffer(bytes);
     buffer.copy(larger ?? buffer, 0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;

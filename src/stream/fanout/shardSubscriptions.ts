@@ -156,7 +156,7 @@ export class ShardSubscriptions {
       );
       reports.succeeded("SubscribeToShard", shardId);
       const batch = { ...this.#took(event), ...(end && { shardEnd: end }) };
-      this.#share.hold(batch.records.json.length);
+      this.#share.hold(batch.records.memoryBytes);
       this.#queue.put(batch);
       if (end) return "shardEnded";
     }

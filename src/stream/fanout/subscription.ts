@@ -68,12 +68,7 @@ export class Subscription {
     signal: AbortSignal,
   ): Promise<SubscriptionEvent | undefined> {
     for (;;) {
-      const frame = await limited(
-        { ...this.#calls, requestTimeoutMs: SILENCE_MS },
-        "SubscribeToShard (for an event)",
-        signal,
-        (abortSignal) => this.#nextFrame(abortSignal),
-      );
+      const frame = this.#frames.received() ?? (await this.#awaitFrame(signal));
       if (!frame) return undefined;
       const event = readFrame(frame, disaggregate);
       if (event) return event;
@@ -83,6 +78,12 @@ export class Subscription {
   /** Always call this at the end. */
   close(): void {
     this.#frames.close();
+  }
+
+  #awaitFrame(signal: AbortSignal): Promise<EventFrame | undefined> {
+    const limit = { ...this.#calls, requestTimeoutMs: SILENCE_MS };
+    const what = "SubscribeToShard (for an event)";
+    return limited(limit, what, signal, (abortSignal) => this.#nextFrame(abortSignal));
   }
 
   async #nextFrame(signal: AbortSignal): Promise<EventFrame | undefined> {

@@ -104,7 +104,7 @@ export class ShardFetch {
       if (signal.aborted) return;
       this.#batchBytes = reserved || this.#share.batchBytes();
       const batch = await this.#fetch(signal);
-      this.#share.hold((batch?.records.json.length ?? 0) - reserved);
+      this.#share.hold((batch?.records.memoryBytes ?? 0) - reserved);
       if (batch) this.#queue.put(batch);
       if (batch?.shardEnd) return;
     }

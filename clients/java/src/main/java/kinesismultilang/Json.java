@@ -4,9 +4,13 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +26,7 @@ public final class Json {
     private static final Pattern LONG = Pattern.compile("-?\\d{1,18}");
     private static final int LONGEST_LONG = 18;
     private static final int WINDOW_BYTES = 1 << 16;
-    /** If a long string has made the window larger, it is freed after the message. */
+    /** If a long string has made a buffer larger, it is freed after the message. */
     private static final int KEPT_WINDOW_BYTES = 1 << 20;
     private static final int SHOWN_BYTES = 200;
     /** Keys that occur in each record, indexed by length: they need no new string. */
@@ -32,6 +36,21 @@ public final class Json {
         for (String key : List.of("data", "action", "partitionKey", "sequenceNumber", "subSequenceNumber", "approximateArrivalTimestamp")) {
             KEYS[key.length()] = key;
         }
+    }
+
+    /** How many base64 digits are decoded at once, and to how many bytes. */
+    private static final int DIGITS = 8;
+
+    private static final int BYTES = 6;
+    private static final VarHandle LITTLE_ENDIAN = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle BIG_ENDIAN = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+    /** The twelve bits of every two base64 digits, or -1. The index has the first one in its low byte. */
+    private static final short[] PAIRS = new short[1 << 16];
+
+    static {
+        String digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        Arrays.fill(PAIRS, (short) -1);
+        for (int bits = 0; bits < 1 << 12; bits++) PAIRS[digits.charAt(bits >> 6) | digits.charAt(bits & 63) << 8] = (short) bits;
     }
 
     private final InputStream in;
@@ -46,6 +65,8 @@ public final class Json {
     private int end;
     private int mark;
     private int depth;
+    /** Where a payload is decoded before its size is known. */
+    private byte[] decoded = new byte[WINDOW_BYTES];
 
     private Json(InputStream in, boolean lines, int windowBytes) {
         this.in = in;
@@ -88,6 +109,7 @@ public final class Json {
             end -= at;
             at = 0;
         }
+        if (decoded.length > KEPT_WINDOW_BYTES) decoded = new byte[WINDOW_BYTES];
         while (more() && window[at] == '\n') at++;
         if (!more()) return null;
         String begun = new String(window, at, Math.min(SHOWN_BYTES, end - at), StandardCharsets.UTF_8).split("\n", 2)[0];
@@ -108,7 +130,7 @@ public final class Json {
         object(key -> {
             switch (key) {
                 case "data":
-                    record.data = peek() == '"' ? bytes() : value();
+                    record.data = peek() == '"' ? data() : value();
                     break;
                 case "partitionKey":
                     record.partitionKey = value();
@@ -212,9 +234,49 @@ public final class Json {
         return true;
     }
 
-    /** The characters of a string; those beyond U+00FF become question marks. */
-    private byte[] bytes() throws IOException {
-        return quoted() ? Arrays.copyOfRange(window, mark + 1, at - 1) : unescaped().getBytes(StandardCharsets.ISO_8859_1);
+    /** The payload, or its text if that cannot be decoded while it is read. */
+    private Object data() throws IOException {
+        byte[] data = base64();
+        return data == null ? string() : data;
+    }
+
+    /**
+     * Decodes base64 while it looks for the end of the string, eight digits at a time. Returns null
+     * without reading anything if the end is not plain, or not certain to be in the window.
+     */
+    private byte[] base64() throws IOException {
+        mark = at;
+        int size = 0;
+        int from = at + 1;
+        for (; ; from += DIGITS) {
+            // Input may end with this string, so it waits for more only after a digit.
+            while (from + DIGITS >= end) {
+                for (int each = from; each < end; each++) if (window[each] <= '"') return null;
+                from -= mark;
+                if (!fill()) return null;
+            }
+            long eight = (long) LITTLE_ENDIAN.get(window, from);
+            int a = PAIRS[(int) eight & 0xffff];
+            int b = PAIRS[(int) (eight >>> 16) & 0xffff];
+            int c = PAIRS[(int) (eight >>> 32) & 0xffff];
+            int d = PAIRS[(int) (eight >>> 48)];
+            if ((a | b | c | d) < 0) break;
+            if (size + DIGITS > decoded.length) decoded = Arrays.copyOf(decoded, 2 * decoded.length);
+            // Two bytes too many: the next step overwrites them.
+            BIG_ENDIAN.set(decoded, size, (long) a << 52 | (long) b << 40 | (long) c << 28 | (long) d << 16);
+            size += BYTES;
+        }
+        int quote = from;
+        while (window[quote] != '"') if (++quote > from + DIGITS) return null;
+        try {
+            byte[] last = Base64.getDecoder().decode(Arrays.copyOfRange(window, from, quote));
+            at = quote + 1;
+            byte[] data = Arrays.copyOf(decoded, size + last.length);
+            System.arraycopy(last, 0, data, size, last.length);
+            return data;
+        } catch (IllegalArgumentException notBase64) {
+            return null;
+        }
     }
 
     /**

@@ -113,11 +113,12 @@ public final class Kcl {
     }
 
     public static final class ProcessRecordsInput extends Input {
-        private final List<KinesisClientRecord> records = new ArrayList<>();
+        private final List<KinesisClientRecord> records;
 
         ProcessRecordsInput(Map<String, Object> message, Kcl kcl, Checkpointer checkpointer) {
             super(message, kcl, checkpointer);
             if (!(message.get("records") instanceof List)) throw new IllegalArgumentException("processRecords without records");
+            records = new ArrayList<>(((List<?>) message.get("records")).size());
             for (Object record : (List<?>) message.get("records")) records.add((KinesisClientRecord) record);
         }
 
@@ -140,7 +141,7 @@ public final class Kcl {
 
     /** One user record. The records of a KPL aggregate share their sequence number. */
     public static final class KinesisClientRecord {
-        /** The fields as they were read; the getters cast them. The data is base64. */
+        /** The fields as they were read; the getters cast them. Data is text if it is unusual base64. */
         Object data;
 
         Object partitionKey;
@@ -150,9 +151,11 @@ public final class Kcl {
 
         KinesisClientRecord() {}
 
-        /** Decodes the data anew in each call. */
+        /** The same array in each call. */
         public byte[] data() {
-            return data == null ? new byte[0] : Base64.getDecoder().decode((byte[]) data);
+            if (data == null) data = new byte[0];
+            if (data instanceof String) data = Base64.getDecoder().decode((String) data);
+            return (byte[]) data;
         }
 
         public String partitionKey() {
@@ -302,17 +305,23 @@ public final class Kcl {
      * throws.
      */
     public void run() throws Exception {
-        for (Map<String, Object> message = in.message(); message != null; message = in.message()) {
-            String action = String.valueOf(message.get("action"));
-            if (!ACTIONS.contains(action)) {
-                ignore(action);
-                continue;
-            }
-            Checkpointer checkpointer = new Checkpointer(this);
-            call(action, message, checkpointer);
-            checkpointer.finish(); // waits for another thread's checkpoint
-            write(Map.of("action", "status", "responseFor", action));
+        // No variable keeps a batch while the next one is read.
+        while (answer(in.message()));
+    }
+
+    /** False at the end of the input. */
+    private boolean answer(Map<String, Object> message) throws Exception {
+        if (message == null) return false;
+        String action = String.valueOf(message.get("action"));
+        if (!ACTIONS.contains(action)) {
+            ignore(action);
+            return true;
         }
+        Checkpointer checkpointer = new Checkpointer(this);
+        call(action, message, checkpointer);
+        checkpointer.finish(); // waits for another thread's checkpoint
+        write(Map.of("action", "status", "responseFor", action));
+        return true;
     }
 
     private void call(String action, Map<String, Object> message, Checkpointer checkpointer) throws Exception {

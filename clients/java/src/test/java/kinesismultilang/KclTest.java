@@ -9,6 +9,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -346,7 +347,7 @@ public final class KclTest {
         for (int count = random.nextInt(3); count > 0; count--) {
             Map<String, Object> record = new LinkedHashMap<>();
             for (String key : shuffled(random, "data", "partitionKey", "sequenceNumber", "subSequenceNumber", "approximateArrivalTimestamp")) {
-                if (random.nextInt(8) > 0) record.put(key, key.equals("data") ? "Y2F0" : randomValue(random));
+                if (random.nextInt(8) > 0) record.put(key, key.equals("data") ? randomData(random) : randomValue(random));
             }
             records.add(record);
         }
@@ -364,6 +365,12 @@ public final class KclTest {
     private static Object randomValue(Random random) {
         Object[] values = {"", "a\"\\\n", "\u2028\ud83d\ude00", "action", null, true, 0L, -7L, 1700000000123L, 1e300, 1.5, List.of(1L, "}"), Map.of("data", "]")};
         return values[random.nextInt(values.length)];
+    }
+
+    private static String randomData(Random random) {
+        byte[] data = new byte[random.nextInt(30)];
+        random.nextBytes(data);
+        return Base64.getEncoder().encodeToString(data);
     }
 
     private static InputStream dripping(Random random, String text) {
@@ -393,13 +400,22 @@ public final class KclTest {
     private static Object fieldsOf(Object record) {
         if (record instanceof KinesisClientRecord) {
             KinesisClientRecord read = (KinesisClientRecord) record;
-            Object data = read.data instanceof byte[] ? new String((byte[]) read.data, StandardCharsets.ISO_8859_1) : read.data;
-            return Arrays.asList(data, read.partitionKey, read.sequenceNumber, read.subSequenceNumber, read.approximateArrivalTimestamp);
+            return Arrays.asList(decoded(read.data), read.partitionKey, read.sequenceNumber, read.subSequenceNumber, read.approximateArrivalTimestamp);
         }
         if (!(record instanceof Map)) return record;
         Map<?, ?> map = (Map<?, ?>) record;
-        Object data = map.get("data") instanceof String ? ((String) map.get("data")).replace('\u20ac', '?') : map.get("data");
-        return Arrays.asList(data, map.get("partitionKey"), map.get("sequenceNumber"), map.get("subSequenceNumber"), map.get("approximateArrivalTimestamp"));
+        return Arrays.asList(decoded(map.get("data")), map.get("partitionKey"), map.get("sequenceNumber"), map.get("subSequenceNumber"), map.get("approximateArrivalTimestamp"));
+    }
+
+    /** Data as a list of its bytes, whether or not the reader has decoded it already. */
+    private static Object decoded(Object data) {
+        if (data instanceof byte[]) return Arrays.toString((byte[]) data);
+        if (!(data instanceof String)) return data;
+        try {
+            return Arrays.toString(Base64.getDecoder().decode((String) data));
+        } catch (IllegalArgumentException notBase64) {
+            return data;
+        }
     }
 
     private static void brokenOff() {
