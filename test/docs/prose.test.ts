@@ -24,7 +24,8 @@ it.each(userPages.map((page) => [page.path, page] as const))(
 
 it("the README's comparison has the figures of the benchmarks", () => {
   const bench = readPage("test/bench/README.md").text;
-  const section = /## Compared with the Java daemon\n([\s\S]*?)(?:\n## |$)/.exec(readme.text)?.[1] ?? "";
+  const section =
+    /## Compared with the Java daemon\n([\s\S]*?)(?:\n## |$)/.exec(readme.text)?.[1] ?? "";
   const rows = section.split("\n").filter((line) => /^\| .*\d/.test(line));
   const pairs = rows.slice(1).map((row) => row.split("|").slice(2, 4).map(figureIn));
   expect(pairs).toHaveLength(5);
