@@ -25,7 +25,8 @@ interface Ending {
 const ARRIVAL_LIMIT_MS = 90_000;
 /** How long a process may take to end. */
 const GONE_LIMIT_MS = 10_000;
-const LOOK_EVERY_MS = 1_000;
+/** Longer than the time between two renewals of a lease. */
+const LOOK_EVERY_MS = 2_000;
 
 /** @returns the problems found. */
 export async function endFleet({ fleet, journal, disk, ledger, dynamoUrl, id }: Ending) {
@@ -37,6 +38,8 @@ export async function endFleet({ fleet, journal, disk, ledger, dynamoUrl, id }: 
     const deadLettered = new Set(disk.read().map(name));
     return ledger.every((put) => (put.poison ? deadLettered : seen).has(name(put)));
   });
+  const client = dynamoClient(dynamoUrl);
+  await within(ARRIVAL_LIMIT_MS, renewed(client, id));
   for (const member of fleet) {
     const how = await member.end("SIGTERM");
     if (how !== "exit code 0") problems.push(`ENDING: ${member.name} ended with ${how}`);
@@ -45,7 +48,28 @@ export async function endFleet({ fleet, journal, disk, ledger, dynamoUrl, id }: 
   if (!(await within(GONE_LIMIT_MS, async () => left().length === 0))) {
     problems.push(`LEFT: processes ${left().join(", ")} outlived their daemons`);
   }
-  return [...problems, ...(await heldLeases(dynamoUrl, id))];
+  problems.push(...(await heldLeases(client, id)));
+  client.destroy();
+  return problems;
+}
+
+/**
+ * @returns whether every open shard's lease was renewed since the call before. A daemon that has
+ *   lost a lease in the last fault does not release it, so it must take it again before it stops.
+ */
+function renewed(client: DynamoDBClient, table: string): () => Promise<boolean> {
+  let before: ReadonlyMap<string, string> | undefined;
+  return async () => {
+    const rows = await openLeases(client, table);
+    const counters = new Map(
+      rows.map(({ leaseKey, leaseCounter }) => [leaseKey?.S ?? "", leaseCounter?.N ?? ""]),
+    );
+    const seen = before;
+    before = counters;
+    return (
+      seen !== undefined && [...counters].every(([key, n]) => seen.has(key) && seen.get(key) !== n)
+    );
+  };
 }
 
 async function within(limitMs: number, holds: () => Promise<boolean>): Promise<boolean> {
@@ -57,18 +81,24 @@ async function within(limitMs: number, holds: () => Promise<boolean>): Promise<b
   return true;
 }
 
-async function heldLeases(endpoint: string, TableName: string): Promise<readonly string[]> {
-  const client = new DynamoDBClient({
+async function heldLeases(client: DynamoDBClient, table: string): Promise<readonly string[]> {
+  const rows = await openLeases(client, table);
+  return rows.flatMap(({ leaseKey, leaseOwner }) =>
+    leaseOwner?.S ? [`HELD: ${leaseKey?.S} is still held by ${leaseOwner.S}`] : [],
+  );
+}
+
+/** The rows of shards that are not read to their end. */
+async function openLeases(client: DynamoDBClient, TableName: string) {
+  const { Items = [] } = await client.send(new ScanCommand({ TableName, ConsistentRead: true }));
+  return Items.filter(({ checkpoint }) => checkpoint !== undefined && checkpoint.S !== "SHARD_END");
+}
+
+function dynamoClient(endpoint: string): DynamoDBClient {
+  return new DynamoDBClient({
     endpoint,
     region: LOCAL_REGION,
     credentials: LOCAL_CREDENTIALS,
     requestHandler: new NodeHttpHandler(),
   });
-  const { Items } = await client.send(new ScanCommand({ TableName, ConsistentRead: true }));
-  client.destroy();
-  return (Items ?? []).flatMap(({ leaseKey, leaseOwner, checkpoint }) =>
-    leaseOwner?.S && checkpoint?.S !== "SHARD_END"
-      ? [`HELD: ${leaseKey?.S} is still held by ${leaseOwner.S}`]
-      : [],
-  );
 }

@@ -8,7 +8,7 @@ import type { Fault as CallFault } from "../support/faultProxy.ts";
 import type { FaultLog } from "./faultLog.ts";
 import type { Member } from "./fleet.ts";
 import type { LettersDisk } from "./letters.ts";
-import { signal } from "./processes.ts";
+import { catches, signal } from "./processes.ts";
 import type { Random } from "./random.ts";
 import { reshard } from "./shards.ts";
 
@@ -127,7 +127,8 @@ async function stopDaemon({ fleet, random, log, peace }: Field, name: string): P
 /** Everything is handed over in order, so no record may be delivered twice because of it. */
 async function drainDaemon({ fleet, random, log, peace }: Field, name: string): Promise<void> {
   const member = random.oneOf(fleet.filter(({ isBusy }) => !isBusy));
-  if (!member?.pid) return;
+  // Before Node runs any JavaScript, SIGUSR2 ends the process. The pages tell operators so.
+  if (!member?.pid || !catches(member.pid, "SIGUSR2")) return;
   member.isBusy = true;
   const end = log.begin(name, { who: "stream" });
   member.signal("SIGUSR2");

@@ -1,6 +1,7 @@
 // Finds processes in /proc, on Linux.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
 
 export interface Relative {
   readonly pid: number;
@@ -42,6 +43,12 @@ export function holdingOf(pid: number): Holding | undefined {
     descriptors: list(`/proc/${pid}/fd`).length,
     children: childrenOf(pid).length,
   };
+}
+
+/** Whether the process reacts to the signal itself. Until it does, the signal ends it. */
+export function catches(pid: number, name: NodeJS.Signals): boolean {
+  const mask = /^SigCgt:\s+([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`))?.[1] ?? "0";
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[name] - 1)) & 1n) === 1n;
 }
 
 export function signal(pid: number, name: NodeJS.Signals): void {
