@@ -1,0 +1,49 @@
+// Events of putting records into streams.
+
+export type ProducerEvent =
+  /** The open shards of the stream are known, for the first time or anew. */
+  | { readonly type: "shardMapLoaded"; readonly streamName: string; readonly shards: number }
+  | {
+      readonly type: "shardMapFailed";
+      readonly streamName: string;
+      readonly error: unknown;
+      readonly retryInMs: number;
+    }
+  /** A shard refused Kinesis records because it receives too many. They are sent again. */
+  | {
+      readonly type: "putThrottled";
+      readonly streamName: string;
+      readonly shardId: string;
+      readonly refused: number;
+      /** The rate that the producer now uses, in percent of what a shard accepts. */
+      readonly ratePercent: number;
+    }
+  /** A call, or a record in it, failed and is sent again. */
+  | {
+      readonly type: "putCallFailed";
+      readonly streamName: string;
+      readonly errorCode: string;
+      readonly errorMessage: string;
+      /** User records. */
+      readonly records: number;
+      /** They may be stored although the call failed, and then are stored twice. */
+      readonly maybeStored: boolean;
+    }
+  /** Only an operator can help. */
+  | {
+      readonly type: "putRefused";
+      readonly streamName: string;
+      readonly errorCode: string;
+      readonly errorMessage: string;
+      readonly records: number;
+      /** Absent: the records fail. */
+      readonly retryInMs?: number;
+    }
+  /** An aggregate was stored in a shard that does not hold all its records: it is sent again. */
+  | {
+      readonly type: "aggregateStraddles";
+      readonly streamName: string;
+      readonly predicted: string;
+      readonly actual: string;
+      readonly records: number;
+    };
