@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   listeners: ["model"],
   local: ["model"],
   transcript: ["model", "child", "producer"],
-  producer: ["model", "records", "aws"],
+  producer: ["model", "config", "records", "aws"],
   sinks: ["model", "config", "aws", "producer"],
   put: ["model", "aws", "producer"],
   try: ["model", "child", "leases", "shard", "stream", "transcript"],

@@ -33,28 +33,17 @@ export class Budget {
     return this.#outstanding;
   }
 
-  get heldBytes(): number {
-    return this.#heldBytes;
-  }
-
-  /** Whether a record can be taken now. A record above the limit is taken when nothing is held. */
-  hasRoomFor(bytes: number): boolean {
-    if (this.#waiting.length > 0) return false;
-    return this.#fits(bytes + OVERHEAD_BYTES);
+  /** Takes room if there is any. A record above the limit gets it when nothing else is held. */
+  tryEnter(bytes: number): boolean {
+    if (this.#waiting.length > 0 || !this.#fits(bytes + OVERHEAD_BYTES)) return false;
+    this.#heldBytes += bytes + OVERHEAD_BYTES;
+    return true;
   }
 
   /** Resolves when there is room, in the order of the calls. The room is then taken. */
   async enter(bytes: number): Promise<void> {
-    if (this.hasRoomFor(bytes)) {
-      this.#heldBytes += bytes + OVERHEAD_BYTES;
-      return;
-    }
+    if (this.tryEnter(bytes)) return;
     await new Promise<void>((enter) => this.#waiting.push({ bytes, enter }));
-  }
-
-  /** Takes room without waiting. */
-  take(bytes: number): void {
-    this.#heldBytes += bytes + OVERHEAD_BYTES;
   }
 
   /** Counts a record that has room. @returns what to call when the record has its outcome. */

@@ -54,9 +54,9 @@ export class ProducerCore {
     return this.#isClosing;
   }
 
-  /** Whether a record of this size, with its key, can be taken without waiting. */
-  hasRoomFor(bytes: number): boolean {
-    return this.#budget.hasRoomFor(bytes);
+  /** Reserves room for a record, with its key, if there is any: then `put` it. */
+  tryRoom(bytes: number): boolean {
+    return this.#budget.tryEnter(bytes);
   }
 
   /** Resolves when there is room for a record. The room is reserved: `put` it. */

@@ -2,6 +2,7 @@
 // ask for an operator. And whether the records may be stored all the same.
 
 import { kindOfError, whyUnreachable } from "../aws/errors.ts";
+import { UserError } from "../model/errors.ts";
 
 /**
  * - `throttled`: the shard accepts no more at the moment.
@@ -43,6 +44,9 @@ export function failureOfCall(error: unknown): Failure {
   const unreachable = whyUnreachable(known);
   const text = { errorCode: unreachable?.code ?? known.name, errorMessage: known.message };
   const kind = kindOfError(known);
+  if (known instanceof UserError) {
+    return { ...text, errorCode: "ConfigurationError", kind: "permanent", maybeStored: false };
+  }
   if (INVALID.includes(known.name) || statusOf(known) === PAYLOAD_TOO_LARGE) {
     return { ...text, kind: "invalid", maybeStored: false };
   }

@@ -16,4 +16,3 @@ export interface StreamProducerParts {
   /** 0 ≤ x < 1. */
   readonly random: () => number;
 }
-

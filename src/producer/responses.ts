@@ -7,10 +7,11 @@ import { type Backoff, backoffMs } from "../retry.ts";
 import { type Failure, failureOfCall, failureOfRecord } from "./failures.ts";
 import type { Lanes } from "./lanes.ts";
 import type { MapKeeper } from "./mapKeeper.ts";
+import type { StreamProducerParts } from "./parts.ts";
 import { attemptsOf, type Envelope, type EnvelopeAttempt, type Pending } from "./record.ts";
+import { Repeats } from "./repeats.ts";
 import type { ShardMap } from "./shardMap.ts";
 import type { PutAnswer } from "./streamCalls.ts";
-import type { StreamProducerParts } from "./parts.ts";
 
 interface Times {
   readonly startedMs: number;
@@ -43,6 +44,7 @@ export class Responses {
   readonly #lanes: Lanes;
   readonly #keeper: MapKeeper;
   #unplaced: Unplaced[] = [];
+  readonly #repeats = new Repeats();
   #failuresInARow = 0;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -230,21 +232,22 @@ export class Responses {
     isGivenUp: boolean,
   ): void {
     if (first === undefined || kind === "invalid") return;
-    const { emit, streamName } = this.#parts;
-    const { shardId = "" } = first;
     const limiter = this.#lanes.laneOfShard(first.shardId)?.limiter;
-    const records = more.reduce((sum, each) => sum + each.records.length, first.records.length);
-    const what = { streamName, errorCode, errorMessage, records };
-    if (kind === "throttled") {
-      limiter?.refused(endedMs, startedMs);
+    const count = more.reduce((sum, each) => sum + each.records.length, first.records.length);
+    const { shardId = "" } = first;
+    const isThrottled = kind === "throttled";
+    if (isThrottled) limiter?.refused(endedMs, startedMs);
+    else limiter?.failed(endedMs);
+    const retryInMs = kind === "permanent" ? this.#pause(REFUSED, endedMs) : undefined;
+    const trouble = `${errorCode} ${isThrottled ? shardId : ""}`;
+    const records = this.#repeats.add(trouble, count, endedMs);
+    if (records !== undefined) {
+      const { emit, streamName } = this.#parts;
+      const what = { streamName, errorCode, errorMessage, records };
       const ratePercent = Math.round(100 * (limiter?.rate ?? 1));
-      emit({ type: "putThrottled", streamName, shardId, refused: 1 + more.length, ratePercent });
-    } else if (kind === "permanent") {
-      const retryInMs = this.#pause(REFUSED, endedMs);
-      emit({ type: "putRefused", ...what, ...(!isGivenUp && { retryInMs }) });
-    } else {
-      limiter?.failed(endedMs);
-      emit({ type: "putCallFailed", ...what, maybeStored });
+      if (isThrottled) emit({ type: "putThrottled", streamName, shardId, records, ratePercent });
+      else if (retryInMs === undefined) emit({ type: "putCallFailed", ...what, maybeStored });
+      else emit({ type: "putRefused", ...what, ...(!isGivenUp && { retryInMs }) });
     }
     this.#failuresInARow += 1;
     if (this.#failuresInARow >= DOUBT_THE_MAP_AFTER) this.#keeper.refresh();

@@ -12,15 +12,17 @@ export interface ProducerSettings {
   /** Most bytes in a call, data and partition keys. */
   readonly collectionMaxSize: number;
   /** Largest payload of a user record; absent: only the stream limits it. */
-  readonly maxUserRecordSize?: number;
+  readonly maxUserRecordSize?: number | undefined;
   /** How long a record may wait for others, in milliseconds. */
   readonly recordMaxBufferedTime: number;
   /** A record that is not stored after this time fails; absent: never. */
-  readonly recordTtl?: number;
+  readonly recordTtl?: number | undefined;
   /** Highest rate of a shard, in percent of what the service accepts. */
   readonly rateLimit: number;
   /** Whether a throttled record fails at once. */
   readonly failIfThrottled: boolean;
+  /** The longest wait for the response to a call, in milliseconds. */
+  readonly requestTimeout: number;
   /** Most calls in flight. */
   readonly maxConnections: number;
   /** `key`: records of one partition key are stored in their order. `none`: in any order. */
@@ -42,6 +44,7 @@ export const DEFAULT_SETTINGS: ProducerSettings = {
   recordMaxBufferedTime: 100,
   rateLimit: 100,
   failIfThrottled: false,
+  requestTimeout: 6_000,
   maxConnections: 24,
   ordering: "key",
   onPermanentError: "fail",

@@ -36,7 +36,7 @@ function worldOf(
 }
 
 async function put({ core }: World, record: UserRecord): Promise<Outcome> {
-  await core.room(sizeOf(record));
+  if (!core.tryRoom(sizeOf(record))) await core.room(sizeOf(record));
   return new Promise((resolve) => core.put("s", record, resolve));
 }
 
@@ -99,7 +99,7 @@ function checkDelivery(
   outcomes: readonly Outcome[],
   model: StreamModel,
 ): void {
-  const delivered = model.delivered().map(({ at, data }) => ({ at, index: Number.parseInt(data) }));
+  const delivered = model.delivered().map(({ at, data }) => ({ at, index: Number.parseInt(data, 10) }));
   const placesOf = new Map<number, number[]>();
   delivered.forEach(({ index }, place) => {
     placesOf.set(index, [...(placesOf.get(index) ?? []), place]);

@@ -14,7 +14,7 @@ export const PRODUCER_LINES: LinesOf<ProducerEvent> = {
   putThrottled: [
     "warn",
     (e) =>
-      `Shard ${e.shardId} of stream ${e.streamName} refused ${counted(e.refused, "Kinesis record")}, which will be sent again. The producer now uses ${e.ratePercent} % of the shard's 1 MiB and 1,000 records per second. If this persists, add shards (aws kinesis update-shard-count), or spread the partition keys.`,
+      `Shard ${e.shardId} of stream ${e.streamName} refused ${counted(e.records, "record")}, which will be sent again. The producer now uses ${e.ratePercent} % of the shard's 1 MiB and 1,000 records per second. If this persists, add shards (aws kinesis update-shard-count), or spread the partition keys.`,
   ],
   putCallFailed: [
     "warn",
@@ -34,5 +34,21 @@ export const PRODUCER_LINES: LinesOf<ProducerEvent> = {
     "info",
     (e) =>
       `The shards of stream ${e.streamName} changed: ${e.actual} stored an aggregate of ${counted(e.records, "record")} that was made for ${e.predicted}, and holds only a part of their hash keys. A KCL drops such an aggregate, so its records are sent again.`,
+  ],
+  clientLost: [
+    "warn",
+    (e) =>
+      `A client has gone; it did not receive ${counted(e.unreported, "result")}. The records themselves are stored, unless another line says otherwise.`,
+  ],
+  clientFailed: [
+    "warn",
+    (e) =>
+      `The connection to a client broke: ${reason(e.error)} The records that it put before are stored.`,
+  ],
+  producerListening: ["info", (e) => `The producer accepts records at ${e.address}.`],
+  producerClosed: [
+    (e) => (e.failed + e.notStored > 0 ? "error" : "info"),
+    (e) =>
+      `The producer has ended. ${counted(e.stored, "record")} stored, ${e.failed} failed, ${e.notStored} without an outcome${e.notStored > 0 ? ". Raise closeTimeoutMillis, or set spill to keep such records" : ""}.`,
   ],
 };

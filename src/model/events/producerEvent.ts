@@ -9,12 +9,12 @@ export type ProducerEvent =
       readonly error: unknown;
       readonly retryInMs: number;
     }
-  /** A shard refused Kinesis records because it receives too many. They are sent again. */
+  /** A shard refused records because it receives too many. They are sent again. */
   | {
       readonly type: "putThrottled";
       readonly streamName: string;
       readonly shardId: string;
-      readonly refused: number;
+      readonly records: number;
       /** The rate that the producer now uses, in percent of what a shard accepts. */
       readonly ratePercent: number;
     }
@@ -46,4 +46,17 @@ export type ProducerEvent =
       readonly predicted: string;
       readonly actual: string;
       readonly records: number;
+    }
+  /** A client of the producer has gone before it received all results. */
+  | { readonly type: "clientLost"; readonly unreported: number }
+  /** The connection to a client broke while the producer read. */
+  | { readonly type: "clientFailed"; readonly error: unknown }
+  /** The producer accepts clients at this address. */
+  | { readonly type: "producerListening"; readonly address: string }
+  /** The producer has ended. */
+  | {
+      readonly type: "producerClosed";
+      readonly stored: number;
+      readonly failed: number;
+      readonly notStored: number;
     };

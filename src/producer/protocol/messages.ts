@@ -32,11 +32,6 @@ const record = {
   json: z.unknown().optional().describe("The payload as JSON, stored as compact UTF-8."),
 };
 
-/** The body of an HTTP request for one record. */
-export const recordBody = z.object(record);
-
-export type RecordBody = z.infer<typeof recordBody>;
-
 const putMessage = z
   .object({
     action: z.literal("put"),
@@ -45,8 +40,6 @@ const putMessage = z
     ...record,
   })
   .describe("One record, with exactly one of data, text and json.");
-
-export type PutMessage = z.infer<typeof putMessage>;
 
 const flushMessage = z
   .object({
