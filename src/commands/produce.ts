@@ -81,18 +81,26 @@ async function produce(options: ProduceArguments): Promise<number> {
   const connection = connect({ service, requestTimeoutMs: settings.requestTimeout, emit });
   await connection.check();
   const { callsOf } = connection;
-  const core = new ProducerCore({ settings, callsOf, clock: systemClock, emit });
+  const { spill, left: recovered } = await openSpill(settings.spill, emit);
+  const core = new ProducerCore({ settings, callsOf, clock: systemClock, emit, spill });
   if (settings.streamName !== undefined) core.prepare(settings.streamName);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
+    for (const record of recovered) await core.putAgain(record);
     const totals = await run(options, loaded, core, emit, stop.signal);
-    return totals.failed + totals.notStored === 0 ? 0 : 1;
+    // Records of an earlier run belong to no client.
+    const limitMs = totals.notStored > 0 ? 0 : settings.closeTimeoutMillis;
+    const left = await core.close(limitMs);
+    return totals.failed + totals.notStored + left === 0 ? 0 : 1;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
     await core.close(0);
+    await spill?.close();
     connection.destroy();
+    // An input that stays open would keep the process alive.
+    process.stdin.destroy();
   }
 }
 
@@ -109,6 +117,7 @@ async function run(
     stream,
     maxInFlightBytes,
     closeTimeoutMs,
+    keepsOnDisk: values.spill !== undefined,
     clock: systemClock,
     emit,
   };
@@ -131,6 +140,12 @@ async function run(
     signal,
     closeTimeoutMs,
   });
+}
+
+async function openSpill(folder: string | undefined, emit: Emit) {
+  if (folder === undefined) return { spill: undefined, left: [] };
+  const { Spill } = await import("../producer/spill/spill.ts");
+  return Spill.open(folder, emit);
 }
 
 async function serve(

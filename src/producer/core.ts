@@ -8,8 +8,10 @@ import { parseHashKey } from "../records/kpl/hashKey.ts";
 import { sharedController, unlessAborted, within } from "../signals.ts";
 import { Budget } from "./budget.ts";
 import { Measures } from "./measures.ts";
-import type { Outcome, Pending, UserRecord } from "./record.ts";
+import { isStored, NOT_STORED, type Outcome, type Pending, type UserRecord } from "./record.ts";
 import type { ProducerSettings } from "./settings.ts";
+import type { Taken } from "./spill/frames.ts";
+import type { OnDisk, Spill } from "./spill/spill.ts";
 import { type Figure, type Query, Statistics } from "./statistics.ts";
 import type { StreamCalls } from "./streamCalls.ts";
 import { StreamProducer } from "./streamProducer.ts";
@@ -21,6 +23,8 @@ export interface CoreParts {
   readonly callsOf: (streamName: string) => StreamCalls;
   readonly clock: Clock;
   readonly emit: Emit;
+  /** Absent: records are in memory only. */
+  readonly spill?: Pick<Spill, "append"> | undefined;
   /** 0 ≤ x < 1; `Math.random` where absent. */
   readonly random?: () => number;
 }
@@ -91,25 +95,53 @@ export class ProducerCore {
    * Takes a valid record for which room is reserved, and copies its payload.
    *
    * @param settle is called once, with the record's outcome.
+   * @param accepted is called when the record is on disk; never without a spill directory.
    */
-  put(streamName: string, record: UserRecord, settle: (outcome: Outcome) => void): void {
-    const { data, partitionKey, explicitHashKey } = record;
-    const bytes = sizeOf(record);
-    const done = this.#budget.begin(bytes);
+  put(streamName: string, record: UserRecord, settle: Settle, accepted = () => {}): void {
+    const { spill } = this.#parts;
+    const leave = this.#budget.begin(sizeOf(record));
+    const settled: Settle = (outcome) => {
+      leave();
+      settle(outcome);
+    };
+    if (!spill) {
+      this.#add(streamName, record, settled);
+      return;
+    }
+    spill.append(streamName, record).then(
+      ({ data, done }) => {
+        accepted();
+        this.#add(streamName, { ...record, data }, untilDone(settled, done));
+      },
+      (error: unknown) => {
+        const message = `the record could not be kept on disk, and was not taken: ${String(error)}; free some space, or put it again later`;
+        settled({ errorCode: "SpillFull", message, attempts: [] });
+      },
+    );
+  }
+
+  /** Puts a record of an earlier run, which is on disk already. Waits for room. */
+  async putAgain({ streamName, record, done }: Left): Promise<void> {
+    await this.#budget.enter(sizeOf(record));
+    const leave = this.#budget.begin(sizeOf(record));
+    this.#add(streamName, record, untilDone(leave, done));
+  }
+
+  #add(streamName: string, record: UserRecord, settle: Settle): void {
+    if (this.#stop.signal.aborted) {
+      settle({ errorCode: NOT_STORED, message: NOT_STORED_MESSAGE, attempts: [] });
+      return;
+    }
+    const { data, partitionKey, explicitHashKey: hashKey } = record;
     const { producer, measures } = this.#stream(streamName);
     const pending: Pending = {
       partitionKey,
-      explicitHashKey:
-        explicitHashKey === undefined ? undefined : parseHashKey(explicitHashKey)?.toString(),
+      explicitHashKey: hashKey === undefined ? undefined : parseHashKey(hashKey)?.toString(),
       arrivedMs: this.#parts.clock.monotonicMs(),
-      bytes,
       start: 0,
       length: data.byteLength,
       earlier: [],
-      settle: (outcome) => {
-        done();
-        settle(outcome);
-      },
+      settle,
     };
     measures.received(1);
     producer.add(pending, data);
@@ -138,7 +170,6 @@ export class ProducerCore {
     this.#isClosing = true;
     await this.flush(limitMs);
     this.#stop.abort();
-    const message = `The producer was closed before the record was stored. It is unknown whether it is stored.`;
     // Calls in flight may hang for as long as their own limit.
     const ended = Promise.all([...this.#streams.values()].map(({ ended: each }) => each));
     await this.#within(
@@ -146,7 +177,7 @@ export class ProducerCore {
       ended.then(() => {}),
     );
     let left = 0;
-    for (const { producer } of this.#streams.values()) left += producer.abandon(message);
+    for (const { producer } of this.#streams.values()) left += producer.abandon(NOT_STORED_MESSAGE);
     return left;
   }
 
@@ -180,6 +211,22 @@ export class ProducerCore {
     const never = new AbortController().signal;
     await within(ms, this.#parts.clock, never, (limit) => unlessAborted(work, limit));
   }
+}
+
+type Settle = (outcome: Outcome) => void;
+
+/** A record of an earlier run. */
+type Left = Taken & Pick<OnDisk, "done">;
+
+const NOT_STORED_MESSAGE =
+  "the producer was closed before the record had an outcome; it is unknown whether it is stored";
+
+/** A record without an outcome stays on disk for the next run. */
+function untilDone(settle: Settle, done: () => void): Settle {
+  return (outcome) => {
+    if (isStored(outcome) || outcome.errorCode !== NOT_STORED) done();
+    settle(outcome);
+  };
 }
 
 /** The longest wait for calls in flight after a flush whose limit has passed. */

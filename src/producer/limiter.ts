@@ -29,6 +29,9 @@ const RISE_PER_SECOND_CUBED = 0.001;
 /** The wait of the shard's records after a failure. */
 const PAUSE: Backoff = { baseMs: 100, capMs: 2_000 };
 
+/** Sums of fractions are not exact. */
+const ROUNDING_MS = 1e-6;
+
 export interface LimiterOptions {
   /** The highest rate, as a fraction of what a shard accepts. */
   readonly ceiling: number;
@@ -62,11 +65,12 @@ export class ShardLimiter {
     return this.#rate;
   }
 
-  /** Milliseconds until the next record may be sent; 0 if it may go now. */
+  /** Whole milliseconds until the next record may be sent; 0 if it may go now. */
   waitMs(nowMs: number): number {
     this.#advance(nowMs);
     const owed = Math.max(0, -this.#records, -this.#bytes) / this.#rate;
-    return Math.max(owed * 1000, this.#pausedUntilMs - nowMs, 0);
+    const waitMs = Math.max(owed * 1000, this.#pausedUntilMs - nowMs, 0);
+    return Math.ceil(waitMs - ROUNDING_MS);
   }
 
   sent(bytes: number): void {

@@ -95,7 +95,7 @@ export class Producer {
     if (stream === undefined)
       throw new UserError("The record names no stream, nor does the producer.");
     const record = { ...rest, data: typeof data === "string" ? Buffer.from(data) : data };
-    if (this.#closed) throw new RecordFailed("Closed", "the producer is closed", []);
+    if (this.#closed !== undefined) throw new RecordFailed("Closed", "the producer is closed", []);
     const problem = this.#core.problemOf(stream, record);
     if (problem) throw new RecordFailed(problem.errorCode, problem.message, []);
     if (!this.#core.tryRoom(sizeOf(record))) await this.#core.room(sizeOf(record));

@@ -43,6 +43,9 @@ export interface Failed {
 
 export type Outcome = Stored | Failed;
 
+/** The code of a record without an outcome when the producer ends. */
+export const NOT_STORED = "NotStored";
+
 export function isStored(outcome: Outcome): outcome is Stored {
   return "sequenceNumber" in outcome;
 }
@@ -53,8 +56,6 @@ export interface Pending {
   readonly explicitHashKey: string | undefined;
   /** On the monotonic clock. */
   readonly arrivedMs: number;
-  /** Payload and partition key. */
-  readonly bytes: number;
   /** The payload, relative to the `recordsAt` of its envelope. */
   start: number;
   readonly length: number;

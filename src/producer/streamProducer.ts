@@ -14,7 +14,7 @@ import { Collector } from "./collector.ts";
 import { Lanes } from "./lanes.ts";
 import { MapKeeper } from "./mapKeeper.ts";
 import type { StreamProducerParts } from "./parts.ts";
-import type { Envelope, Pending } from "./record.ts";
+import { type Envelope, NOT_STORED, type Pending } from "./record.ts";
 import { Responses } from "./responses.ts";
 import type { ShardMap } from "./shardMap.ts";
 import { DEFAULT_MAX_RECORD_BYTES } from "./streamCalls.ts";
@@ -96,7 +96,7 @@ export class StreamProducer {
     const waiting = [...this.#lanes.drain(), ...this.#withdraw(), ...this.#responses.drain()];
     const envelopes = [...inFlight, ...waiting];
     for (const envelope of envelopes) {
-      this.#responses.fail(envelope, { errorCode: "NotStored", errorMessage: message });
+      this.#responses.fail(envelope, { errorCode: NOT_STORED, errorMessage: message });
     }
     return envelopes.reduce((sum, { records }) => sum + records.length, 0);
   }

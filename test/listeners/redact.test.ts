@@ -76,6 +76,8 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
     records: 1,
     retryInMs: 1,
   },
+  spillRecovered: { records: 1 },
+  spillTornTail: { file: TEXT, bytes: 1 },
   clientLost: { unreported: 1 },
   clientFailed: { error: failure() },
   producerListening: { address: TEXT },

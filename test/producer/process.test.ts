@@ -248,6 +248,39 @@ describe("a client that goes", () => {
   });
 });
 
+describe("a producer with a spill directory", () => {
+  it("stores after kill -9 what it has accepted", async () => {
+    const spill = await mkdtemp(join(tmpdir(), "produce-"));
+    const properties = join(spill, "p.properties");
+    await writeFile(properties, `spill = ${spill}\n`);
+    const refusing = await kinesisFor({
+      before: () => ({ type: "error", name: "KMSDisabledException" }),
+    });
+    const args = ["--protocol", "-s", "words", "-p", properties, "--endpoint"];
+    const first = produce([...args, refusing.url]);
+    let accepted = 0;
+    const all = new Promise<void>((resolve) => {
+      first.child.stdout.on("data", (text: string) => {
+        accepted += text.split('"accepted"').length - 1;
+        if (accepted === 50) resolve();
+      });
+    });
+    for (let id = 0; id < 50; id += 1) {
+      first.child.stdin.write(putLine({ id, partitionKey: "k", text: `${id}` }));
+    }
+    await all;
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const kinesis = await kinesisFor();
+    const second = produce([...args, kinesis.url]);
+    second.child.stdin.end();
+    const { code } = await second.ended;
+    expect(code).toBe(0);
+    const read = userRecords(kinesis.stored).map(({ data }) => Number(String(data)));
+    expect(read).toEqual(Array.from({ length: 50 }, (_, id) => id));
+  });
+});
+
 describe("lines", () => {
   it("puts each line with its hash as key, and shows the total", async () => {
     const kinesis = await kinesisFor({ shards: 2 });

@@ -80,6 +80,7 @@ export interface ModelOptions {
   readonly cutAfter?: number;
   readonly internalFailures?: number;
   readonly maxRecordBytes?: number;
+  readonly hidesLimit?: boolean;
 }
 
 const LAST = 2n ** 128n - 1n;
@@ -100,6 +101,8 @@ export class StreamModel implements StreamCalls {
   calls = 0;
   /** Thrown by every PutRecords while it is set. */
   failWith: Error | undefined;
+  /** Thrown by every ListShards while it is set. */
+  failListing: Error | undefined;
 
   constructor(options: ModelOptions) {
     this.#options = options;
@@ -129,6 +132,7 @@ export class StreamModel implements StreamCalls {
   }
 
   async openShards(): Promise<readonly OpenShard[]> {
+    if (this.failListing) throw this.failListing;
     const { clock, latencyMs } = this.#options;
     const shards = this.#open.map(({ shardId, first, last }) => ({
       shardId,
@@ -139,6 +143,7 @@ export class StreamModel implements StreamCalls {
   }
 
   async maxRecordBytes(): Promise<number> {
+    if (this.#options.hidesLimit) throw new Error("no permission for DescribeStreamSummary");
     return this.#options.maxRecordBytes ?? 1024 * 1024;
   }
 

@@ -51,4 +51,14 @@ export const PRODUCER_LINES: LinesOf<ProducerEvent> = {
     (e) =>
       `The producer has ended. ${counted(e.stored, "record")} stored, ${e.failed} failed, ${e.notStored} without an outcome${e.notStored > 0 ? ". Raise closeTimeoutMillis, or set spill to keep such records" : ""}.`,
   ],
+  spillRecovered: [
+    "info",
+    (e) =>
+      `The spill directory has ${counted(e.records, "record")} of an earlier run that may not be stored. The producer puts them again; those that were stored then are stored twice.`,
+  ],
+  spillTornTail: [
+    "warn",
+    (e) =>
+      `The last ${counted(e.bytes, "byte")} of ${e.file} cannot be read. If the file was being written at a crash, they belong to a record that was never acknowledged. Otherwise check the disk.`,
+  ],
 };

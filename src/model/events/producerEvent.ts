@@ -59,4 +59,8 @@ export type ProducerEvent =
       readonly stored: number;
       readonly failed: number;
       readonly notStored: number;
-    };
+    }
+  /** Records of an earlier run that were taken and not stored. They are put again. */
+  | { readonly type: "spillRecovered"; readonly records: number }
+  /** The end of a spill file cannot be read: it was being written when the machine stopped. */
+  | { readonly type: "spillTornTail"; readonly file: string; readonly bytes: number };

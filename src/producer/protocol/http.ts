@@ -132,7 +132,7 @@ function recordOf(value: unknown): ReadPut["record"] | string {
 }
 
 async function taken(outcomes: Promise<Outcome[]> | undefined): Promise<Outcome[]> {
-  if (outcomes) return outcomes;
+  if (outcomes !== undefined) return outcomes;
   throw new Refusal(429, "TooManyRequests", "maxInFlightBytes is reached; no record was taken");
 }
 

@@ -12,9 +12,8 @@ export class Output {
   #usesCredit = false;
   #credit = 0;
   #isScheduled = false;
-  #isBroken = false;
+  readonly #broken = new AbortController();
   #unreported = 0;
-  #onBroken = () => {};
   #proceed = () => {};
 
   constructor(stream: Writable) {
@@ -24,18 +23,14 @@ export class Output {
     stream.on("drain", () => this.#proceed());
   }
 
-  /** Whether nobody reads the lines any more. */
-  get isBroken(): boolean {
-    return this.#isBroken;
+  /** Aborted when nobody reads the lines any more. */
+  get broken(): AbortSignal {
+    return this.#broken.signal;
   }
 
   /** Results that nobody received. */
   get unreported(): number {
     return this.#unreported;
-  }
-
-  onBroken(act: () => void): void {
-    this.#onBroken = act;
   }
 
   /** From now on the client gets `credit` lines. */
@@ -65,7 +60,7 @@ export class Output {
 
   /** Resolves when the client has read enough. */
   async drained(): Promise<void> {
-    if (!this.#stream.writableNeedDrain || this.#isBroken) return;
+    if (!this.#stream.writableNeedDrain || this.broken.aborted) return;
     await new Promise<void>((resolve) => {
       this.#proceed = resolve;
     });
@@ -74,7 +69,7 @@ export class Output {
   /** Writes the rest, and ends the lines. Resolves when all is written or the client has gone. */
   async end(): Promise<void> {
     this.#flush();
-    if (this.#isBroken) return;
+    if (this.broken.aborted) return;
     await new Promise<void>((resolve) => {
       this.#stream.once("close", resolve).once("error", resolve);
       // STDOUT cannot be ended: an empty write returns when all before it is written.
@@ -84,7 +79,7 @@ export class Output {
   }
 
   #push(line: string, isResult: boolean): void {
-    if (this.#isBroken) {
+    if (this.broken.aborted) {
       if (isResult) this.#unreported += 1;
       return;
     }
@@ -104,16 +99,14 @@ export class Output {
       this.#lines.push(JSON.stringify({ action: "credit", bytes: this.#credit }));
       this.#credit = 0;
     }
-    if (this.#lines.length === 0 || this.#isBroken) return;
+    if (this.#lines.length === 0 || this.broken.aborted) return;
     const text = `${this.#lines.join("\n")}\n`;
     this.#lines = [];
     this.#stream.write(text);
   }
 
   #broke(): void {
-    if (this.#isBroken) return;
-    this.#isBroken = true;
-    this.#onBroken();
+    this.#broken.abort();
     this.#proceed();
   }
 }

@@ -7,7 +7,7 @@ import type { Readable, Writable } from "node:stream";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { type Line, LineSplitter } from "../../lines.ts";
-import { unlessAborted, within } from "../../signals.ts";
+import { anySignal, unlessAborted, within } from "../../signals.ts";
 import { type ProducerCore, sizeOf } from "../core.ts";
 import { isStored, type Outcome } from "../record.ts";
 import { DEFAULT_MAX_RECORD_BYTES } from "../streamCalls.ts";
@@ -21,6 +21,8 @@ export interface SessionParts {
   readonly stream: string | undefined;
   readonly maxInFlightBytes: number;
   readonly closeTimeoutMs: number;
+  /** Whether the producer has a spill directory. */
+  readonly keepsOnDisk: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly input: Readable;
@@ -52,22 +54,20 @@ export class Session {
 
   /** Returns when the client has ended its input, or the signal is aborted, and all is reported. */
   async run(signal: AbortSignal): Promise<Totals> {
-    const { core, stream, maxInFlightBytes, closeTimeoutMs, input } = this.#parts;
+    const { core, stream, maxInFlightBytes, closeTimeoutMs } = this.#parts;
     this.#output.write({
       action: "ready",
       protocolVersion: 1,
       stream: stream ?? null,
       maxRecordBytes: stream === undefined ? DEFAULT_MAX_RECORD_BYTES : core.maxRecordBytes(stream),
       maxInFlightBytes,
-      spill: false,
+      spill: this.#parts.keepsOnDisk,
     });
-    const stop = () => input.destroy();
-    signal.addEventListener("abort", stop, { once: true });
-    this.#output.onBroken(stop);
+    const { signal: stopped, release } = anySignal(signal, this.#output.broken);
     try {
-      await this.#read(signal);
+      await this.#read(stopped);
     } finally {
-      signal.removeEventListener("abort", stop);
+      release();
     }
     void core.flush();
     await this.#settled(closeTimeoutMs);
@@ -83,16 +83,18 @@ export class Session {
     return totals;
   }
 
+  /** Not `for await`: it would destroy a socket, to which results are still written. */
   async #read(signal: AbortSignal): Promise<void> {
+    const chunks = this.#parts.input.iterator({ destroyOnReturn: false });
     try {
-      for await (const chunk of this.#parts.input) {
-        for (const line of this.#splitter.push(chunk)) await this.#line(line);
+      for (;;) {
+        const next = await unlessAborted(chunks.next(), signal);
+        if (next === undefined || next.done) break;
+        for (const line of this.#splitter.push(next.value)) await this.#line(line);
         await this.#output.drained();
       }
     } catch (error) {
-      // The client's side broke, or the signal was aborted: what was read is stored.
-      if (!signal.aborted && !this.#output.isBroken)
-        this.#parts.emit({ type: "clientFailed", error });
+      this.#parts.emit({ type: "clientFailed", error });
     }
     const last = this.#splitter.end();
     if (last && !signal.aborted) await this.#line(last);
@@ -142,7 +144,9 @@ export class Session {
     const settle = (outcome: Outcome) => this.#settle(id, line, cost, outcome);
     const take = () => {
       this.#outstanding += 1;
-      core.put(stream, record, settle);
+      core.put(stream, record, settle, () => {
+        if (id !== undefined) this.#output.write({ action: "accepted", id });
+      });
     };
     if (core.tryRoom(sizeOf(record))) {
       take();
