@@ -9,6 +9,12 @@ import type { ProducerEvent } from "./model/events/producerEvent.ts";
 import type { ShardEvent } from "./model/events/shardEvent.ts";
 import type { StreamEvent } from "./model/events/streamEvent.ts";
 
-export type Event = DaemonEvent | LeaseEvent | StreamEvent | ChildEvent | ShardEvent | ProducerEvent;
+export type Event =
+  | DaemonEvent
+  | LeaseEvent
+  | StreamEvent
+  | ChildEvent
+  | ShardEvent
+  | ProducerEvent;
 
 export type Emit = (event: Event) => void;

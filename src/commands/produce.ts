@@ -27,7 +27,7 @@ interface ProduceArguments {
 
 export function produceCommand(): Command {
   return new Command("produce")
-    .summary("put records as the Kinesis Producer Library does, for programs in any language")
+    .summary("put records as the Kinesis Producer Library does")
     .description(
       "Collects records, aggregates them per shard, and puts them into Kinesis until they are stored. " +
         "Without --protocol and --listen, every line of STDIN is one record.",

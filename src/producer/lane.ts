@@ -10,6 +10,8 @@ export interface LaneOptions {
   readonly limits: () => ContainerLimits;
   /** How long a record waits in the container for others. */
   readonly fillMs: number;
+  /** How long a record is held back at least: the shard map may come, and it can be aggregated. */
+  readonly holdMs: number;
   /** How long a closed envelope waits for other envelopes of the call. */
   readonly collectMs: number;
   readonly nextOrder: () => number;
@@ -92,7 +94,7 @@ export class Lane {
     this.#closeIfDue(nowMs);
     const [head] = this.#waiting;
     const { inFlight } = this.#options;
-    if (head === undefined || this.limiter.waitMs(nowMs) > 0 || inFlight.has(head)) {
+    if (head === undefined || this.#mayGoMs(head, nowMs) > nowMs || inFlight.has(head)) {
       return undefined;
     }
     this.#waiting.shift();
@@ -103,9 +105,10 @@ export class Lane {
 
   /** When to look again; infinite if only a response, or another record, changes anything. */
   nextMs(nowMs: number): number {
-    if (this.#waiting.length > 0) {
-      const waitMs = this.limiter.waitMs(nowMs);
-      return waitMs > 0 ? nowMs + waitMs : Number.POSITIVE_INFINITY;
+    const [head] = this.#waiting;
+    if (head !== undefined) {
+      const atMs = this.#mayGoMs(head, nowMs);
+      return atMs > nowMs ? atMs : Number.POSITIVE_INFINITY;
     }
     return this.#open ? this.#dueMs(this.#open, nowMs) : Number.POSITIVE_INFINITY;
   }
@@ -142,6 +145,11 @@ export class Lane {
     const open = this.#open;
     if (open === undefined || this.#waiting.length > 0 || this.#dueMs(open, nowMs) > nowMs) return;
     this.#close(open, nowMs + this.#options.collectMs);
+  }
+
+  #mayGoMs({ records: [first] }: Envelope, nowMs: number): number {
+    const heldUntilMs = (first?.arrivedMs ?? 0) + this.#options.holdMs;
+    return Math.max(heldUntilMs, nowMs + this.limiter.waitMs(nowMs));
   }
 
   #dueMs(open: Container, nowMs: number): number {

@@ -163,7 +163,8 @@ export class Lanes {
     const limiter = new ShardLimiter({ ceiling, random }, clock.monotonicMs());
     const options: LaneOptions = {
       limits: () => this.#limits(),
-      fillMs: this.#fillMs,
+      fillMs: shardId === undefined ? 0 : this.#fillMs,
+      holdMs: shardId === undefined ? settings.recordMaxBufferedTime : 0,
       collectMs: this.#collectMs,
       nextOrder: () => this.#order++,
       inFlight: this.inFlight,

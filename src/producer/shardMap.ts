@@ -68,7 +68,10 @@ export class ShardMap {
     return range !== undefined && hashKey >= range.first && hashKey <= range.last;
   }
 
-  /** Whether both have the same open shards. An id never changes its range, except in a new stream. */
+  /**
+   * Whether both have the same open shards. An id has another range only in a new stream of the
+   * same name.
+   */
   isSameAs(other: ShardMap): boolean {
     return (
       this.shardIds.length === other.shardIds.length &&

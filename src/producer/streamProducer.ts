@@ -1,6 +1,6 @@
-// The producer of one stream. Records wait in lanes, one for each shard; a call takes from all lanes
-// what may be sent; its response settles records or puts envelopes back. One loop looks at what is
-// due, and sleeps until the next thing is.
+// The producer of one stream. Records wait in lanes, one for each shard. A call takes from all
+// lanes what may be sent. Its response settles records or puts envelopes back. One loop looks at
+// what is due, and sleeps until the next thing is.
 //
 // Three rules that everything here serves:
 //   1. A record is settled once, and only when all records of its envelope are stored for a

@@ -2,8 +2,8 @@
 //
 //   length   4 bytes, little-endian: of the payload
 //   CRC32C   4 bytes, little-endian: of the payload
-//   payload  kind (1 = taken, 2 = done), number (8 bytes); and for a taken record: stream, partition
-//            key and explicit hash key, each with 2 bytes of length, and the data
+//   payload  kind (1 = taken, 2 = done), number (8 bytes); and for a taken record: stream,
+//            partition key and explicit hash key, each with 2 bytes of length, and the data
 //
 // A frame that is cut off, or whose checksum is wrong, ends the file: it was being written when the
 // machine stopped.

@@ -38,7 +38,8 @@ export class EnvelopeWriter {
    * Adds a record, unless the envelope would exceed `maxBytes`. The first record is always added.
    *
    * @param explicitHashKey decimal; only if the user gave one.
-   * @returns where the payload begins among the bytes of `finish().records`; -1 if it was not added.
+   * @returns where the payload begins, relative to the `recordsAt` of `finish`; -1 if it was not
+   *   added.
    */
   add(
     partitionKey: string,
