@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "rolldown";
 
 await build({
-  input: { main: "./.cache/js/start.js" },
+  input: { main: "./.cache/js/start.js", producer: "./.cache/js/producer/producer.js" },
   platform: "node",
   logLevel: "warn",
   // Installed beside the program by whoever sends dead letters there.

@@ -5,9 +5,16 @@
 import type { ChildEvent } from "./model/events/childEvent.ts";
 import type { DaemonEvent } from "./model/events/daemonEvent.ts";
 import type { LeaseEvent } from "./model/events/leaseEvent.ts";
+import type { ProducerEvent } from "./model/events/producerEvent.ts";
 import type { ShardEvent } from "./model/events/shardEvent.ts";
 import type { StreamEvent } from "./model/events/streamEvent.ts";
 
-export type Event = DaemonEvent | LeaseEvent | StreamEvent | ChildEvent | ShardEvent;
+export type Event =
+  | DaemonEvent
+  | LeaseEvent
+  | StreamEvent
+  | ChildEvent
+  | ShardEvent
+  | ProducerEvent;
 
 export type Emit = (event: Event) => void;

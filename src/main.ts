@@ -20,6 +20,7 @@ const EXIT = { ok: 0, failed: 1 } as const;
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   sample: async () => (await import("./commands/sample.ts")).sampleCommand(),
   put: async () => (await import("./commands/put.ts")).putCommand(),
+  produce: async () => (await import("./commands/produce.ts")).produceCommand(),
   try: async () => (await import("./commands/try.ts")).tryCommand(),
   conformance: async () => (await import("./commands/conformance.ts")).conformanceCommand(),
   record: async () => (await import("./commands/record.ts")).recordCommand(),

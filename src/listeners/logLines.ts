@@ -6,6 +6,7 @@ import { CHILD_LINES } from "./lines/childLines.ts";
 import { DAEMON_LINES } from "./lines/daemonLines.ts";
 import { LEASE_LINES } from "./lines/leaseLines.ts";
 import type { Level, Line, LinesOf } from "./lines/line.ts";
+import { PRODUCER_LINES } from "./lines/producerLines.ts";
 import { SHARD_LINES } from "./lines/shardLines.ts";
 import { STREAM_LINES } from "./lines/streamLines.ts";
 
@@ -15,6 +16,7 @@ const LINES: LinesOf<Event> = {
   ...STREAM_LINES,
   ...CHILD_LINES,
   ...SHARD_LINES,
+  ...PRODUCER_LINES,
 };
 
 /** The level and the message of an event. */

@@ -170,11 +170,16 @@ describe("names in backticks", () => {
 
 /** Property keys, event types, messages and functions all stand in the source. */
 function wordsOfTheCode(): ReadonlySet<string> {
-  const keys = ["src/config/keys.ts", "src/config/ignoredKeys.ts", "src/config/names.ts"];
+  const keys = [
+    "src/config/keys.ts",
+    "src/config/ignoredKeys.ts",
+    "src/config/names.ts",
+    "src/config/producer/producerKeys.ts",
+  ];
   const events = readdirSync(join(ROOT, "src/model/events")).map(
     (name) => `src/model/events/${name}`,
   );
-  const texts = [...keys, ...events, "protocol/README.md"].map((path) =>
+  const texts = [...keys, ...events, "protocol/README.md", "protocol/producer.md"].map((path) =>
     readFileSync(join(ROOT, path), "utf8"),
   );
   return new Set(texts.join("\n").match(/\b[a-z]+(?:[A-Z][a-z0-9]*)+\b/g));

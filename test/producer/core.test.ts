@@ -1,0 +1,257 @@
+// The producer's core against a model of the service in virtual time: whatever the records, the
+// faults and the reshardings, each record arrives, where `put` said, and in order.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Event } from "../../src/events.ts";
+import { ProducerCore, sizeOf } from "../../src/producer/core.ts";
+import { isStored, type Outcome, type UserRecord } from "../../src/producer/record.ts";
+import { DEFAULT_SETTINGS, type ProducerSettings } from "../../src/producer/settings.ts";
+import { type ModelOptions, randomFrom, StreamModel, VirtualClock } from "./serviceModel.ts";
+
+interface World {
+  readonly clock: VirtualClock;
+  readonly model: StreamModel;
+  readonly core: ProducerCore;
+  readonly events: readonly Event[];
+}
+
+function worldOf(
+  settings: Partial<ProducerSettings> = {},
+  options: Partial<ModelOptions> = {},
+  seed = 1,
+): World {
+  const clock = new VirtualClock();
+  const random = randomFrom(seed);
+  const model = new StreamModel({ clock, random, shards: 2, latencyMs: 20, ...options });
+  const events: Event[] = [];
+  const core = new ProducerCore({
+    settings: { ...DEFAULT_SETTINGS, ...settings },
+    callsOf: () => model,
+    clock,
+    emit: (event) => events.push(event),
+    random,
+  });
+  return { clock, model, core, events };
+}
+
+async function put({ core }: World, record: UserRecord): Promise<Outcome> {
+  if (!core.tryRoom(sizeOf(record))) await core.room(sizeOf(record));
+  return new Promise((resolve) => core.put("s", record, resolve));
+}
+
+const textRecord = (partitionKey: string, text: string): UserRecord => ({
+  partitionKey,
+  data: Buffer.from(text),
+});
+
+/** Ends when every record has its outcome and the producer is closed. */
+async function ended(world: World, outcomes: readonly Promise<Outcome>[]): Promise<Outcome[]> {
+  const all = await world.clock.until(Promise.all(outcomes));
+  expect(await world.clock.until(world.core.close())).toBe(0);
+  return all;
+}
+
+const messages = fc.array(
+  fc.record({
+    key: fc.constantFrom("a", "b", "c", "d", "e", "f", "ключ"),
+    explicit: fc.option(fc.bigInt(0n, 2n ** 128n - 1n), { nil: undefined, freq: 6 }),
+    size: fc.constantFrom(0, 10, 300, 20_000, 60_000),
+    pauseMs: fc.constantFrom(0, 0, 0, 5, 150),
+    reshard: fc.constantFrom("", "", "", "", "split", "merge"),
+  }),
+  { minLength: 1, maxLength: 60 },
+);
+const faults = fc.record({
+  shards: fc.integer({ min: 1, max: 5 }),
+  cutBefore: fc.constantFrom(0, 0.2),
+  cutAfter: fc.constantFrom(0, 0.2),
+  internalFailures: fc.constantFrom(0, 0.2),
+});
+
+describe("the producer", () => {
+  it("delivers each record where put said, and in order, whatever happens", async () => {
+    await fc.assert(
+      fc.asyncProperty(messages, faults, fc.integer(), async (list, wrong, seed) => {
+        const world = worldOf({ aggregationMaxSize: 51_200 }, wrong, seed);
+        const { clock, model } = world;
+        const putAll = async () => {
+          const outcomes: Promise<Outcome>[] = [];
+          for (const [index, { key, explicit, size, pauseMs, reshard }] of list.entries()) {
+            if (pauseMs > 0) await clock.sleep(pauseMs);
+            if (reshard !== "") model[reshard]();
+            const record = textRecord(key, `${index} ${"x".repeat(size)}`);
+            const hashed = explicit === undefined ? {} : { explicitHashKey: String(explicit) };
+            outcomes.push(put(world, { ...record, ...hashed }));
+          }
+          return outcomes;
+        };
+        const outcomes = await ended(world, await clock.until(putAll()));
+        checkDelivery(list, outcomes, model);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+const named = (name: string) => Object.assign(new Error(`it is ${name}`), { name });
+const throttled = named("ProvisionedThroughputExceededException");
+
+describe("what a user may wait for", () => {
+  it("sends a refused record again without limit, unless recordTtl is set", async () => {
+    const patient = worldOf();
+    patient.model.failWith = throttled;
+    const stored = put(patient, textRecord("k", "x"));
+    await patient.clock.until(patient.clock.sleep(600_000));
+    patient.model.failWith = undefined;
+    const [outcome] = await ended(patient, [stored]);
+    expect(outcome && isStored(outcome)).toBe(true);
+
+    const hasty = worldOf({ recordTtl: 30_000 });
+    hasty.model.failWith = throttled;
+    const [expired] = await hasty.clock.until(Promise.all([put(hasty, textRecord("k", "x"))]));
+    expect(expired).toMatchObject({ errorCode: "Expired" });
+    expect(expired?.attempts.at(-1)).toMatchObject({ success: false, errorCode: "Expired" });
+    expect(hasty.clock.monotonicMs()).toBeLessThan(60_000);
+  });
+
+  it("fails a throttled record at once with failIfThrottled", async () => {
+    const world = worldOf({ failIfThrottled: true });
+    world.model.failWith = throttled;
+    const outcome = await world.clock.until(put(world, textRecord("k", "x")));
+    expect(outcome).toMatchObject({ errorCode: throttled.name, attempts: [{ success: false }] });
+  });
+
+  it("fails or waits when only an operator can help, and says so once in a while", async () => {
+    const failing = worldOf();
+    failing.model.failWith = named("AccessDeniedException");
+    expect(await failing.clock.until(put(failing, textRecord("k", "x")))).toMatchObject({
+      errorCode: "AccessDeniedException",
+    });
+    const waiting = worldOf({ onPermanentError: "wait" });
+    waiting.model.failWith = named("KMSDisabledException");
+    const outcome = put(waiting, textRecord("k", "x"));
+    await waiting.clock.until(waiting.clock.sleep(60_000));
+    waiting.model.failWith = undefined;
+    expect(isStored((await ended(waiting, [outcome]))[0] ?? (await outcome))).toBe(true);
+    const reports = waiting.events.filter(({ type }) => type === "putRefused");
+    expect(reports.length).toBeGreaterThan(1);
+    expect(reports.length).toBeLessThan(8);
+  });
+
+  it("fails the one record that the service cannot accept, and stores the 499 others", async () => {
+    const world = worldOf({}, { maxRecordBytes: 500_000, hidesLimit: true });
+    const records = Array.from({ length: 500 }, (_, i) =>
+      textRecord(`key ${i}`, i === 250 ? "x".repeat(600_000) : `${i}`),
+    );
+    const outcomes = await ended(
+      world,
+      records.map((record) => put(world, record)),
+    );
+    const failed = outcomes.flatMap((outcome, i) => (isStored(outcome) ? [] : [i]));
+    expect(failed).toEqual([250]);
+  });
+
+  it("holds no more than maxInFlightBytes, and goes on when there is room", async () => {
+    const world = worldOf({ maxInFlightBytes: 2 ** 20 });
+    world.model.failWith = throttled;
+    let taken = 0;
+    const puts = Array.from({ length: 30 }, async (_, i) => {
+      await world.core.room(100_001);
+      taken += 1;
+      return new Promise<Outcome>((resolve) =>
+        world.core.put("s", textRecord("k", `${i % 10}`.repeat(100_000)), resolve),
+      );
+    });
+    await world.clock.until(world.clock.sleep(60_000));
+    expect(taken).toBe(10);
+    world.model.failWith = undefined;
+    expect((await ended(world, puts)).every(isStored)).toBe(true);
+  });
+
+  it("ends flush and close within their limits, and counts what has no outcome", async () => {
+    const world = worldOf();
+    world.model.failWith = named("InternalFailure");
+    const outcomes = [put(world, textRecord("a", "x")), put(world, textRecord("b", "x"))];
+    expect(await world.clock.until(world.core.flush(5_000))).toBe(2);
+    expect(await world.clock.until(world.core.close(5_000))).toBe(2);
+    for (const outcome of await Promise.all(outcomes)) {
+      expect(outcome).toMatchObject({ errorCode: "NotStored" });
+    }
+    expect(world.core.outstanding).toBe(0);
+  });
+
+  it("sends records alone while the shards are unknown, and aggregates them afterwards", async () => {
+    const world = worldOf();
+    world.model.failListing = named("LimitExceededException");
+    const early = ["a", "b", "c"].map((key) => put(world, textRecord(key, "early")));
+    await world.clock.until(Promise.all(early));
+    expect(world.model.kept).toHaveLength(3);
+    world.model.failListing = undefined;
+    await world.clock.until(world.clock.sleep(60_000));
+    const late = Array.from({ length: 100 }, (_, i) => put(world, textRecord(`k${i}`, "late")));
+    await ended(world, late);
+    expect(world.model.kept).toHaveLength(3 + 2);
+  });
+});
+
+it("shares one saturated shard between three producers, with few refusals", async () => {
+  const clock = new VirtualClock();
+  const random = randomFrom(7);
+  const model = new StreamModel({ clock, random, shards: 1, latencyMs: 20 });
+  const settings = { ...DEFAULT_SETTINGS, maxInFlightBytes: 2 ** 21 };
+  const parts = { settings, callsOf: () => model, clock, emit: () => {}, random };
+  const cores = [1, 2, 3].map(() => new ProducerCore(parts));
+  const data = Buffer.alloc(10_000);
+  let isOver = false;
+  let key = 0;
+  const feeding = cores.map(async (core) => {
+    while (!isOver) {
+      await core.room(10_010);
+      key += 1;
+      core.put("s", { partitionKey: `${key}`, data }, () => {});
+    }
+  });
+  await clock.until(clock.sleep(20_000));
+  const before = { bytes: storedBytes(model), entries: model.entries, refused: model.refused };
+  await clock.until(clock.sleep(60_000));
+  const bytes = storedBytes(model) - before.bytes;
+  const refused = (model.refused - before.refused) / (model.entries - before.entries);
+  isOver = true;
+  await clock.until(Promise.all([...feeding, ...cores.map((core) => core.close())]));
+  expect(bytes).toBeGreaterThan(0.95 * 60 * 2 ** 20);
+  expect(refused).toBeLessThan(0.05);
+});
+
+function storedBytes({ kept }: StreamModel): number {
+  return kept.reduce((sum, { data }) => sum + data.length, 0);
+}
+
+function checkDelivery(
+  list: readonly { readonly key: string; readonly explicit: bigint | undefined }[],
+  outcomes: readonly Outcome[],
+  model: StreamModel,
+): void {
+  const delivered = model
+    .delivered()
+    .map(({ at, data }) => ({ at, index: Number.parseInt(data, 10) }));
+  const placesOf = new Map<number, number[]>();
+  delivered.forEach(({ index }, place) => {
+    placesOf.set(index, [...(placesOf.get(index) ?? []), place]);
+  });
+  const lastPlace = new Map<string, number>();
+  outcomes.forEach((outcome, index) => {
+    if (!isStored(outcome)) throw new Error(`record ${index} failed: ${outcome.errorCode}`);
+    const { shardId, sequenceNumber, subSequenceNumber, attempts } = outcome;
+    const places = placesOf.get(index) ?? [];
+    const told = `${shardId} ${sequenceNumber} ${subSequenceNumber}`;
+    expect(places.map((place) => delivered[place]?.at)).toContain(told);
+    // A duplicate only where an attempt says so.
+    const doubtful = attempts.filter(({ maybeStored }) => maybeStored).length;
+    expect(places.length).toBeLessThanOrEqual(1 + doubtful);
+    const { key, explicit } = list[index] ?? { key: "", explicit: undefined };
+    const unit = String(explicit ?? key);
+    expect(Math.min(...places)).toBeGreaterThan(lastPlace.get(unit) ?? -1);
+    lastPlace.set(unit, Math.max(...places));
+  });
+}
