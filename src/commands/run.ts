@@ -10,6 +10,7 @@ import { Drain } from "../host/drain.ts";
 import { Ending, type StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
+import { fanOut } from "../listeners/fanOut.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
 import { refuseUnlessFile } from "./positional.ts";
@@ -82,10 +83,7 @@ async function runUntilStopped(
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
-  const emit: Emit = (event) => {
-    log(event);
-    ending.saw(event);
-  };
+  const emit = fanOut([log, (event) => ending.saw(event)]);
   const drain = new Drain(emit);
   const isNohup = ignoresHangup(tracesOfNohup());
   const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);

@@ -11,6 +11,10 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
     (e) =>
       `kinesis-multilang ${e.version} started: application "${e.applicationName}" reads stream "${e.streamName}" as worker ${e.workerId}.`,
   ],
+  daemonReady: [
+    "debug",
+    () => "The daemon is ready: it has reached the stream and the lease table.",
+  ],
   stopRequested: [
     "info",
     (e) => `Received ${e.reason}: the daemon stops within ${milliseconds(e.graceMs)}.`,
