@@ -11,7 +11,7 @@ const range = { first: position, last: position };
 
 const OF_ONE: readonly Event[] = [
   { type: "shardsSynced", shards: 1, created: 1 },
-  { type: "fetched", shardId, records: 1, bytes: 1, millisBehindLatest: 1 },
+  { type: "fetched", shardId, records: 1, bytes: 1, payloadBytes: 1, millisBehindLatest: 1 },
   {
     type: "serviceRecovered",
     service: "kinesis",

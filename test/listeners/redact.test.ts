@@ -32,6 +32,8 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   configNotice: { message: TEXT },
   waitingForStream: { message: TEXT },
   eventLoopHeld: { endangers: "leases", longestMs: 1, p99Ms: 1, periodMs: 1 },
+  metricsTrouble: { error: failure(), attempt: 1, dropped: 1 },
+  metricsRecovered: { attempts: 1 },
   credentialsRenewed: { why: TEXT },
   credentialsTrouble: { error: failure(), validForMs: 0 },
   serviceTrouble: {
@@ -86,7 +88,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   fleetModeChosen: { version: "2x", led: false, found: TEXT },
   discoveryChosen: { by: "scan", why: TEXT },
   shardsSynced: { shards: 1, created: 1 },
-  fetched: { shardId: TEXT, records: 1, bytes: 1, millisBehindLatest: 1 },
+  fetched: { shardId: TEXT, records: 1, bytes: 1, payloadBytes: 1, millisBehindLatest: 1 },
   iteratorExpired: { shardId: TEXT },
   recordsExpired: { shardId: TEXT, checkpoint: position, first: position },
   shardExpired: { shardId: TEXT },
@@ -111,7 +113,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   childOutputDropped: { ...child, stream: "stderr", lines: 1 },
   watchdogEnded: { reason: TEXT, replaced: true },
   waitingForParents: { shardId: TEXT },
-  shardStarted: { shardId: TEXT, position },
+  shardStarted: { shardId: TEXT, position, elapsedMs: 1 },
   batchSent: { ...child, records: 1, bytes: 1, millisBehindLatest: 1, arrivedMs: 1, sentMs: 1 },
   batchProcessed: {
     ...child,
@@ -136,7 +138,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   childSlow: { ...child, elapsedMs: 1 },
   recordsBuried: { shardId: TEXT, ...range, condition: "attempts" },
   destinationTrouble: { shardId: TEXT, ...retry },
-  shardStopped: { shardId: TEXT, reason: "failed" },
+  shardStopped: { shardId: TEXT, reason: "failed", elapsedMs: 1 },
 };
 
 /** The value with another text in each place that has one. */

@@ -55,6 +55,15 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
     (e) =>
       `The event loop was blocked for ${e.longestMs} ms (99th percentile of the last ${seconds(e.periodMs)}: ${e.p99Ms} ms): ${BLOCKED_MEANS[e.endangers]}. Give this process more CPU, or start another worker for part of its shards.`,
   ],
+  metricsTrouble: [
+    (e) => (e.attempt === 1 ? "warn" : "silent"),
+    (e) =>
+      `The daemon cannot publish metrics and drops them until it can. ${reason(e.error)} Allow cloudwatch:PutMetricData (kinesis-multilang iam-policy prints the whole policy), or set metricsLevel = NONE. Records are not affected.`,
+  ],
+  metricsRecovered: [
+    "info",
+    (e) => `Metrics are published again after ${counted(e.attempts, "failure")}.`,
+  ],
   serviceTrouble: [
     "warn",
     (e) =>

@@ -44,6 +44,17 @@ export type DaemonEvent =
       readonly p99Ms: number;
       readonly periodMs: number;
     }
+  /** Metrics were not published, and are dropped. Happens at each failure. */
+  | {
+      readonly type: "metricsTrouble";
+      readonly error: unknown;
+      /** Failures in a row, including this one. */
+      readonly attempt: number;
+      /** Values of metrics that were dropped. */
+      readonly dropped: number;
+    }
+  /** Metrics are published again. */
+  | { readonly type: "metricsRecovered"; readonly attempts: number }
   /** A service refused the credentials, and their source had newer ones. */
   | {
       readonly type: "credentialsRenewed";

@@ -7,7 +7,13 @@ export type ShardEvent =
       readonly type: "waitingForParents";
       readonly shardId: string;
     }
-  | { readonly type: "shardStarted"; readonly shardId: string; readonly position: Position }
+  | {
+      readonly type: "shardStarted";
+      readonly shardId: string;
+      readonly position: Position;
+      /** How long the child took to answer `initialize`. */
+      readonly elapsedMs: number;
+    }
   /** The child receives a batch; `batchProcessed` follows unless the child fails. */
   | {
       readonly type: "batchSent";
@@ -93,4 +99,6 @@ export type ShardEvent =
       readonly type: "shardStopped";
       readonly shardId: string;
       readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "stuck" | "failed";
+      /** How long the child took to answer the last messages. */
+      readonly elapsedMs: number;
     };

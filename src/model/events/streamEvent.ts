@@ -8,7 +8,10 @@ export type StreamEvent =
       readonly type: "fetched";
       readonly shardId: string;
       readonly records: number;
+      /** As the child reads them. */
       readonly bytes: number;
+      /** Of the records' data and partition keys, as Kinesis counts them. */
+      readonly payloadBytes: number;
       /** How far the shard's tip is ahead; `undefined` where Kinesis does not report it. */
       readonly millisBehindLatest: number | undefined;
     }

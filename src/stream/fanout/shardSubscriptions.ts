@@ -195,8 +195,8 @@ export class ShardSubscriptions {
       this.#place = { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: next };
     }
     const { shardId } = this.#shard;
-    const { count } = records;
-    this.#context.emit({ type: "fetched", shardId, records: count, bytes, millisBehindLatest });
+    const came = { records: records.count, bytes, payloadBytes, millisBehindLatest };
+    this.#context.emit({ type: "fetched", shardId, ...came });
     const from = this.#dropping ? this.#from : undefined;
     const wanted = this.#wanted(records);
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };

@@ -170,7 +170,8 @@ export class ShardFetch {
       hotShards: hotShards.measured(shardId, this.#need.bytesPerMs),
     });
     if (received > 0) this.#recordBytes = sizes.saw(received, bytes);
-    emit({ type: "fetched", shardId, records: records.count, bytes, millisBehindLatest });
+    const { count } = records;
+    emit({ type: "fetched", shardId, records: count, bytes, payloadBytes, millisBehindLatest });
     const from = this.#dropping ? this.#from : undefined;
     const wanted = this.#wanted(records);
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };
