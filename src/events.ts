@@ -2,6 +2,7 @@
 // Below the commands nothing writes a log line of its own: it emits an event. The members of the
 // union are in model/events/, one file for each subject.
 
+import type { CallEvent } from "./model/events/callEvent.ts";
 import type { ChildEvent } from "./model/events/childEvent.ts";
 import type { DaemonEvent } from "./model/events/daemonEvent.ts";
 import type { LeaseEvent } from "./model/events/leaseEvent.ts";
@@ -15,6 +16,7 @@ export type Event =
   | StreamEvent
   | ChildEvent
   | ShardEvent
+  | CallEvent
   | ProducerEvent;
 
 export type Emit = (event: Event) => void;

@@ -49,7 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   deadLetters: ["model", "aws", "child", "producer", "put", "sinks"],
   operator: ["model", "records", "aws", "config", "leases", "sinks", "stream"],
   sample: ["model", "aws", "leases", "local", "producer", "put"],
-  host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks"],
+  host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks", "listeners"],
 };
 
 /** What shard/ may know of the three strangers: their ports. */
@@ -96,6 +96,12 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     "stream",
   ],
   "@aws-sdk/client-dynamodb": ["aws", "leases", "operator"],
+  "@aws-sdk/client-cloudwatch": ["aws"],
+  "@opentelemetry/api": ["listeners"],
+  "@opentelemetry/exporter-metrics-otlp-http": ["listeners"],
+  "@opentelemetry/exporter-prometheus": ["listeners"],
+  "@opentelemetry/resources": ["listeners"],
+  "@opentelemetry/sdk-metrics": ["listeners"],
   "@aws-sdk/client-s3": ["deadLetters", "sinks"],
   "@aws-sdk/client-sns": ["sinks"],
   "@aws-sdk/client-sqs": ["deadLetters", "sinks"],

@@ -6,10 +6,12 @@ import type {
   DynamoDBClientConfig,
   UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
+import type { Emit } from "../events.ts";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
 import { RepeatedCall } from "./repeatedCall.ts";
+import { watchCalls } from "./watchedCalls.ts";
 
 export interface DynamoClientOptions {
   /** Absent = from the SDK: environment, shared configuration, instance metadata. */
@@ -18,6 +20,8 @@ export interface DynamoClientOptions {
   readonly endpoint?: string;
   /** Absent = the SDK's default chain. */
   readonly credentials?: NonNullable<DynamoDBClientConfig["credentials"]>;
+  /** Receives an event for each call. */
+  readonly emit?: Emit;
 }
 
 /** The renewals of all leases share these connections. With more calls in flight, calls wait. */
@@ -36,6 +40,7 @@ export async function dynamoClient({
   region,
   endpoint,
   credentials,
+  emit,
 }: DynamoClientOptions): Promise<DynamoDB> {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
   const client = new DynamoDB({
@@ -54,6 +59,7 @@ export async function dynamoClient({
   });
   removeOverhead(client);
   renewRefusedKeys(client, credentials);
+  watchCalls(client, "dynamodb", emit);
   return client;
 }
 
@@ -63,6 +69,7 @@ export function itemUpdates({
   middlewareStack,
 }: DynamoDB): RepeatedCall<UpdateItemCommandInput> {
   return new RepeatedCall({
+    name: "UpdateItem",
     config,
     send: async (input, requestHandler, abortSignal) => {
       const { UpdateItemCommand } = await import("@aws-sdk/client-dynamodb");

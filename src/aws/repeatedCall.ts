@@ -8,8 +8,10 @@
 import type { SdkHandler, SdkRequest, SdkResponse } from "./connections/keptConnections.ts";
 import type { Credentials } from "./keptCredentials.ts";
 import { RequestTemplate } from "./requestTemplate.ts";
+import { beginCall } from "./watchedCalls.ts";
 
 export interface SdkOperation<Input> {
+  readonly name: string;
   /** The client's configuration. */
   readonly config: {
     readonly requestHandler: SdkHandler;
@@ -37,15 +39,20 @@ export class RepeatedCall<Input extends object> {
    * @throws what the SDK throws.
    */
   async send(input: Input, signal: AbortSignal): Promise<Buffer> {
-    const { requestHandler, credentials, systemClockOffset } = this.#operation.config;
+    const { name, config } = this.#operation;
+    const { requestHandler, credentials, systemClockOffset } = config;
     const keys = await credentials();
     if (!this.#template?.isFor(keys)) return this.#throughSdk(input, keys, signal);
+    const succeeded = beginCall(config, name, input);
     const now = new Date(Date.now() + systemClockOffset);
     const request = this.#template.request(JSON.stringify(input), now);
     let outcome: Handle;
     try {
       const { response } = await requestHandler.handle(request, { abortSignal: signal });
-      if (response.statusCode < 300) return response.body;
+      if (response.statusCode < 300) {
+        succeeded(response.body.length);
+        return response.body;
+      }
       outcome = async () => ({ response });
     } catch (error) {
       outcome = () => Promise.reject(error);

@@ -3,14 +3,16 @@
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseAttachAddress } from "../child/attach/attachAddress.ts";
+import { systemClock } from "../clock.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
-import type { Emit } from "../events.ts";
+import type { Emit, Event } from "../events.ts";
 import type { DaemonSignal, HeldSignals } from "../heldSignals.ts";
 import { Drain } from "../host/drain.ts";
 import { Ending, type StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
+import { fanOut } from "../listeners/fanOut.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
 import { refuseUnlessFile } from "./positional.ts";
@@ -85,13 +87,15 @@ async function runUntilStopped(
   signals: HeldSignals,
 ): Promise<number> {
   const { runHost } = await import("../host/host.ts");
+  const { openMetrics } = await import("../host/metrics.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
-  const emit: Emit = (event) => {
-    log(event);
-    ending.saw(event);
-  };
+  const listeners = [log, (event: Event) => ending.saw(event)];
+  const emit = fanOut(listeners);
+  const metrics = await openMetrics(loaded, { emit, clock: systemClock, isScraped: false });
+  listeners.push(...metrics.listeners);
+  const { sampling } = metrics;
   const drain = new Drain(emit);
   const isNohup = ignoresHangup(tracesOfNohup());
   const onSignal = (signal: DaemonSignal) => {
@@ -108,8 +112,8 @@ async function runUntilStopped(
   process.on("unhandledRejection", failed);
   try {
     const { stop, kill } = ending;
-    const context = { emit, waitForStream, ...(attach && { attach }), stop, kill, drain, failed };
-    await runHost(loaded, context);
+    const wishes = { waitForStream, ...(attach && { attach }), ...(sampling && { sampling }) };
+    await runHost(loaded, { emit, ...wishes, stop, kill, drain, failed });
   } catch (error) {
     failed(error);
   } finally {
@@ -119,6 +123,7 @@ async function runUntilStopped(
   }
   const { exitCode, failure, goodbyesMissed } = ending;
   emit({ type: "daemonStopped", exitCode, goodbyesMissed });
+  await metrics.close();
   if (failure) throw failure.error;
   return exitCode;
 }

@@ -78,7 +78,7 @@ export function gather(layers: Layers): Gathered {
     const value: Given = { writtenName, writtenText, text, ...java, source, secret };
     if (isKey(key)) given.set(key, value);
     else ignored.set(key, value);
-    const idle = isKey(key) ? withoutEffect(key, text) : ignoredNotice(key);
+    const idle = isKey(key) ? withoutEffect(key) : ignoredNotice(key);
     const warnings = [...overruled(all), ...(isKey(key) ? hintsFor(key, writtenText) : [])];
     const remarks = warnings.map((message) => ({ level: "warning", message }) as const);
     for (const remark of [...(idle ? [idle] : []), ...remarks]) {

@@ -194,6 +194,7 @@ const ourKeys = {
   childDialect: oneOf(...DIALECT_CHOICES).default("auto"),
   childEnv: words().optional(),
   passCredentials: flag().default(true),
+  emfDestination: matching(/^(stdout|file:.+)$/, "stdout, or file:PATH").optional(),
 };
 
 const keyGroups = {

@@ -11,7 +11,6 @@ const NEVER_LEADS: Reason = [
   "info",
   "this worker never leads a KCL 3.x fleet and never creates the tables of one",
 ];
-const NO_METRICS: Reason = ["warning", "the daemon publishes no metrics to CloudWatch"];
 
 const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   maxLeaseRenewalThreads: [
@@ -33,10 +32,6 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
     "info",
     "the state of the fleet decides; without a KCL 3.x fleet, leases are shared as in KCL 2.x",
   ],
-  metricsLevel: NO_METRICS,
-  metricsBufferTimeMillis: NO_METRICS,
-  metricsMaxQueueSize: NO_METRICS,
-  metricsEnabledDimensions: NO_METRICS,
   inMemoryWorkerMetricsCaptureFrequencyMillis: NEVER_LEADS,
   noOfPersistedMetricsPerWorkerMetrics: NEVER_LEADS,
   disableWorkerMetrics: NEVER_LEADS,
@@ -61,14 +56,8 @@ const REASONS: Readonly<Partial<Record<Key, Reason>>> = {
   coordinatorStateTags: NEVER_LEADS,
 };
 
-/**
- * Why a key has no effect; `undefined` when it has one, or when its value is what happens anyway.
- */
-export function withoutEffect(
-  key: Key,
-  text: string,
-): Pick<ConfigNotice, "level" | "message"> | undefined {
-  if (key === "metricsLevel" && /^none$/i.test(text.trim())) return undefined;
+/** Why a key has no effect; `undefined` when it has one. */
+export function withoutEffect(key: Key): Pick<ConfigNotice, "level" | "message"> | undefined {
   const reason = REASONS[key];
   return reason && { level: reason[0], message: `has no effect: ${reason[1]}` };
 }

@@ -22,6 +22,7 @@ import type { HeldLease } from "../leases/heldLease.ts";
 import { fleetTables } from "../leases/kcl3/fleetTables.ts";
 import type { TableOptions } from "../leases/table/dynamoSchema.ts";
 import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
+import { watchedTable } from "../leases/table/watchedTable.ts";
 import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
@@ -34,6 +35,7 @@ import { waitForStream } from "../stream/listing/waitForStream.ts";
 import type { Drain } from "./drain.ts";
 import { watchLoop } from "./loopWatch.ts";
 import { openReading } from "./reading.ts";
+import type { Sampling } from "./sampling.ts";
 
 export interface ApplicationContext {
   readonly emit: Emit;
@@ -45,6 +47,8 @@ export interface ApplicationContext {
   readonly stop: AbortSignal;
   /** Ends everything now: children are killed, and leases released if that is possible at once. */
   readonly kill: AbortSignal;
+  /** Present when somebody observes the daemon. */
+  readonly sampling?: Sampling;
   /** Releases all leases on request, and takes them again. */
   readonly drain: Drain;
   /**
@@ -77,7 +81,7 @@ export async function runApplication(
   shared: ProcessParts,
 ): Promise<void> {
   const { settings } = loaded;
-  const { emit, stop, kill } = context;
+  const { emit, stop, kill, sampling } = context;
   const { clock, startTurns } = shared;
   if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
@@ -89,9 +93,14 @@ export async function runApplication(
     ? { streamARN: settings.streamArn.arn }
     : { streamName };
   const reach = await awsOptions(settings, "kinesis", { emit });
-  const kinesis = kinesisClient({ ...reach, maxAttempts: 1 });
-  const dynamo = await dynamoClient(await awsOptions(settings, "dynamodb", { emit }));
+  const kinesis = kinesisClient({ ...reach, maxAttempts: 1, emit });
+  const dynamo = await dynamoClient({
+    ...(await awsOptions(settings, "dynamodb", { emit })),
+    emit,
+  });
   const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
+  const over = new AbortController();
+  const sampled = sampling?.run(reading.budget, emit, clock, over.signal);
   try {
     const calls = { client: kinesis, clock, emit, signal: stop };
     if (context.waitForStream) await waitForStream(calls, stream);
@@ -116,7 +125,7 @@ export async function runApplication(
     // An event loop that is blocked for the interval between two renewals misses one of them.
     const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
-      table: dynamoLeaseTable(dynamo, tableOptions(settings), clock),
+      table: watchedTable(dynamoLeaseTable(dynamo, tableOptions(settings), clock), emit, clock),
       fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter, signal: AbortSignal) =>
         listShards({ ...calls, signal }, stream, filter),
@@ -124,7 +133,11 @@ export async function runApplication(
         listShards({ ...calls, signal }, stream, { type: "AT_LATEST" }),
       workerId,
       settings,
-      clock: watchLoop(clock, { dangerMs, emit }),
+      clock: watchLoop(clock, {
+        dangerMs,
+        emit,
+        ...(sampling && { late: (ms) => sampling.late(ms) }),
+      }),
       emit,
       consume: (lease: HeldLease) => consume(lease, parts, kill, attach),
       failed: context.failed,
@@ -134,6 +147,8 @@ export async function runApplication(
       new Coordinator(coordinatorParts).run(pause, kill),
     );
   } finally {
+    over.abort();
+    await sampled;
     attach?.close();
     deadLetters?.close();
     reading.close();

@@ -24,6 +24,7 @@ export interface ReadingParts {
 
 export interface Reading {
   readonly read: ReadShard;
+  readonly budget: ByteBudget;
   close(): void;
 }
 
@@ -32,11 +33,12 @@ export async function openReading(
   { client, reach, stream, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
+  const budget = new ByteBudget(settings.maxBufferedBytes);
   const common = {
     client,
     stream,
     initialPosition,
-    budget: new ByteBudget(settings.maxBufferedBytes),
+    budget,
     clock: systemClock,
     emit,
     aggregateHashRangeCheck,
@@ -53,10 +55,10 @@ export async function openReading(
         idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
       },
     });
-  if (retrieval === "POLLING") return { read: polling(), close() {} };
+  if (retrieval === "POLLING") return { read: polling(), budget, close() {} };
 
   const { fanoutReader } = await import("../stream/fanout/fanoutReader.ts");
-  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1 });
+  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1, emit });
   const read = fanoutReader({
     ...common,
     subscriptionClient: subscriptions,
@@ -64,5 +66,5 @@ export async function openReading(
     signal,
     ...(retrieval === "AUTO" && { polling: polling() }),
   });
-  return { read, close: () => subscriptions.destroy() };
+  return { read, budget, close: () => subscriptions.destroy() };
 }

@@ -47,6 +47,8 @@ export class Arns {
         return [`${this.#table(tableName)}/index/${OWNER_INDEX}`];
       case "fleetTables":
         return [this.#table(coordinatorStateTableName), this.#table(workerMetricsTableName)];
+      case "metrics":
+        return ["*"];
       case "deadLetters":
         return this.#deadLetters(deadLetterDestination(this.#settings));
     }

@@ -12,7 +12,9 @@ export type Resource =
   | "table"
   | "ownerIndex"
   | "fleetTables"
-  | "deadLetters";
+  | "deadLetters"
+  /** CloudWatch knows no resources; a condition limits the action to a namespace. */
+  | "metrics";
 
 export interface Need {
   /** The id of the policy statement: letters and digits. */
@@ -31,7 +33,12 @@ export interface NeedOptions {
 }
 
 export function needsOf(settings: Settings, options: NeedOptions): readonly Need[] {
-  return [...streamNeeds(settings), ...tableNeeds(settings, options), ...deadLetterNeeds(settings)];
+  return [
+    ...streamNeeds(settings),
+    ...tableNeeds(settings, options),
+    ...deadLetterNeeds(settings),
+    ...metricsNeeds(settings),
+  ];
 }
 
 /**
@@ -117,6 +124,12 @@ function deadLetterNeeds(settings: Settings): readonly Need[] {
   const actions = destination && DEAD_LETTER_ACTIONS[destination.type](destination);
   if (!actions || actions.length === 0) return [];
   return [{ sid: "SendDeadLetters", service: "kinesis", actions, resources: ["deadLetters"] }];
+}
+
+function metricsNeeds({ metricsLevel, emfDestination }: Settings): readonly Need[] {
+  if (metricsLevel === "NONE" || emfDestination !== undefined) return [];
+  const actions = ["cloudwatch:PutMetricData"];
+  return [{ sid: "PublishMetrics", service: "cloudwatch", actions, resources: ["metrics"] }];
 }
 
 /** The destination of records that no child could process; `undefined` when there is none. */

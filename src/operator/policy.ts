@@ -35,11 +35,14 @@ export interface PolicyWithNotes {
 export function policyFor(settings: Settings, options: PolicyOptions): PolicyWithNotes {
   const arns = new Arns(settings, options);
   const statements = needsOf(settings, options).map(
-    ({ sid, actions, resources }): Statement => ({
+    ({ sid, service, actions, resources }): Statement => ({
       Sid: sid,
       Effect: "Allow",
       Action: actions,
       Resource: oneOrMany(resources.flatMap((resource) => arns.of(resource))),
+      ...(service === "cloudwatch" && {
+        Condition: { StringEquals: { "cloudwatch:namespace": settings.applicationName } },
+      }),
     }),
   );
   const { kmsKey } = options;

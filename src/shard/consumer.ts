@@ -37,9 +37,12 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
     reportIfRefused(shardId, parts.emit, checkpointer.checkpoint(request));
   const processor = await parts.startProcessor(shardId, answer, life.attempt);
   try {
+    const { clock, emit } = parts;
+    const startedMs = clock.monotonicMs();
     await processor.initialize(facts.checkpoint);
     started();
-    parts.emit({ type: "shardStarted", shardId, position: facts.checkpoint });
+    const elapsedMs = clock.monotonicMs() - startedMs;
+    emit({ type: "shardStarted", shardId, position: facts.checkpoint, elapsedMs });
     const delivery = { processor, checkpointer, lease, parts, life };
     const ending = await feed(facts, delivery);
     await endProcessor(ending, delivery);

@@ -35,6 +35,7 @@ export class ShardEndNotCheckpointed extends Error {
  */
 export async function endProcessor(ending: Ending, delivery: Delivery): Promise<void> {
   const { processor, lease, parts } = delivery;
+  const startedMs = parts.clock.monotonicMs();
   switch (ending.why) {
     case "shardEnded":
       await endShard(ending.children, delivery);
@@ -50,7 +51,8 @@ export async function endProcessor(ending: Ending, delivery: Delivery): Promise<
       await processor.leaseLost();
       break;
   }
-  parts.emit({ type: "shardStopped", shardId: lease.shardId, reason: ending.why });
+  const elapsedMs = parts.clock.monotonicMs() - startedMs;
+  parts.emit({ type: "shardStopped", shardId: lease.shardId, reason: ending.why, elapsedMs });
 }
 
 /**

@@ -114,8 +114,16 @@ describe("iam-policy", () => {
     expect(notes).toMatch(/Replace REGION and ACCOUNT_ID/);
   });
 
-  it("does not allow CloudWatch metrics, because the daemon publishes none", async () => {
-    const { policy } = await policyOf({ metricsLevel: "DETAILED" });
+  it("allows metrics in the application's namespace, where they are published", async () => {
+    const { statement } = await policyOf({ metricsLevel: "DETAILED" });
+    expect(statement("PublishMetrics")).toEqual({
+      Sid: "PublishMetrics",
+      Effect: "Allow",
+      Action: ["cloudwatch:PutMetricData"],
+      Resource: "*",
+      Condition: { StringEquals: { "cloudwatch:namespace": "word-count" } },
+    });
+    const { policy } = await policyOf({ metricsLevel: "DETAILED", emfDestination: "stdout" });
     expect(JSON.stringify(policy)).not.toContain("cloudwatch");
   });
 

@@ -57,8 +57,6 @@ export const daemonDocs: GroupDocs<"daemon"> = {
   },
 };
 
-const NO_CLOUDWATCH =
-  "The key is checked, but has no effect, because the daemon publishes no metrics to CloudWatch.";
 const CHAIN = "`regionName`, then the SDK's region chain";
 
 export const clientDocs: GroupDocs<"clients"> = {
@@ -89,7 +87,7 @@ export const clientDocs: GroupDocs<"clients"> = {
     absent: "the value of `AwsCredentialsProvider`",
   },
   AwsCredentialsProviderCloudWatch: {
-    meaning: `Where the credentials for CloudWatch come from. ${NO_CLOUDWATCH}`,
+    meaning: "Where the credentials for CloudWatch come from.",
     absent: "the value of `AwsCredentialsProvider`",
   },
   "kinesisClient.region": {
@@ -123,19 +121,20 @@ export const clientDocs: GroupDocs<"clients"> = {
     absent: "as the SDK decides",
   },
   "cloudWatchClient.region": {
-    meaning: `The region of CloudWatch alone. ${NO_CLOUDWATCH}`,
+    meaning: "The region of CloudWatch alone.",
     absent: CHAIN,
   },
   "cloudWatchClient.endpointOverride": {
-    meaning: `The endpoint of CloudWatch. ${NO_CLOUDWATCH}`,
+    meaning:
+      "The endpoint of CloudWatch. It is needed to publish metrics when the endpoint of Kinesis is local.",
     absent: "the endpoint of the region",
   },
   "cloudWatchClient.dualstackEnabled": {
-    meaning: `Whether to use the endpoint of CloudWatch that supports IPv4 and IPv6. ${NO_CLOUDWATCH}`,
+    meaning: "Whether to use the endpoint of CloudWatch that supports IPv4 and IPv6.",
     absent: "as the SDK decides",
   },
   "cloudWatchClient.fipsEnabled": {
-    meaning: `Whether to use the endpoint of CloudWatch that complies with FIPS. ${NO_CLOUDWATCH}`,
+    meaning: "Whether to use the endpoint of CloudWatch that complies with FIPS.",
     absent: "as the SDK decides",
   },
 };

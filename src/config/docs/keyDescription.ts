@@ -43,7 +43,7 @@ export const documentedGroups: readonly (readonly [title: string, keys: readonly
 export function describeKey(key: Key): KeyDescription {
   const { meaning, java } = docs[key];
   const aliases = aliasesOf(key).map((name) => `\`${name}\``);
-  const noEffect = withoutEffect(key, "");
+  const noEffect = withoutEffect(key);
   return {
     meaning,
     facts: [

@@ -138,9 +138,19 @@ export const readingDocs: GroupDocs<"reading"> = {
 
 export const metricsDocs: GroupDocs<"metrics"> = {
   metricsLevel: {
-    meaning: "Which metrics are published to CloudWatch. NONE matches what the daemon does.",
+    meaning:
+      "Which metrics are published to CloudWatch, in the namespace of `applicationName`: none, KCL's summary metrics, or all. With a local endpoint of Kinesis and none of CloudWatch, no metrics are published.",
   },
-  metricsBufferTimeMillis: { meaning: "How long metrics are buffered before they are published." },
-  metricsMaxQueueSize: { meaning: "The most metrics in the buffer." },
-  metricsEnabledDimensions: { meaning: "The dimensions with which metrics are published." },
+  metricsBufferTimeMillis: {
+    meaning: "How long metrics are collected before they are published.",
+    java: "It also publishes when it has collected 200 metrics.",
+  },
+  metricsMaxQueueSize: {
+    meaning:
+      "The most metrics (names with dimensions) that are collected. Values of further metrics are dropped.",
+  },
+  metricsEnabledDimensions: {
+    meaning:
+      "The dimensions with which metrics are published: Operation, ShardId, WorkerIdentifier, or ALL. Without a dimension, values that differ only in it are merged.",
+  },
 };

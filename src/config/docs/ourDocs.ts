@@ -3,6 +3,11 @@
 import type { GroupDocs } from "./keyDoc.ts";
 
 export const ourDocs: GroupDocs<"ours"> = {
+  emfDestination: {
+    meaning:
+      "Where KCL's metrics are written as lines in CloudWatch's embedded metric format, instead of calls to CloudWatch: stdout, or file:PATH.",
+    absent: "metrics are published to CloudWatch",
+  },
   onChildFailure: {
     meaning:
       "What happens when a child fails: the shard gets a new child (restart), another worker gets the lease (releaseLease), or the daemon ends (exit).",

@@ -11,6 +11,10 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
     (e) =>
       `kinesis-multilang ${e.version} started: application "${e.applicationName}" reads stream "${e.streamName}" as worker ${e.workerId}.`,
   ],
+  daemonReady: [
+    "debug",
+    () => "The daemon is ready: it has reached the stream and the lease table.",
+  ],
   stopRequested: [
     "info",
     (e) => `Received ${e.reason}: the daemon stops within ${milliseconds(e.graceMs)}.`,
@@ -50,6 +54,15 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
     "warn",
     (e) =>
       `The event loop was blocked for ${e.longestMs} ms (99th percentile of the last ${seconds(e.periodMs)}: ${e.p99Ms} ms): ${BLOCKED_MEANS[e.endangers]}. Give this process more CPU, or start another worker for part of its shards.`,
+  ],
+  metricsTrouble: [
+    (e) => (e.attempt === 1 ? "warn" : "silent"),
+    (e) =>
+      `The daemon cannot publish metrics and drops them until it can. ${reason(e.error)} Allow cloudwatch:PutMetricData (kinesis-multilang iam-policy prints the whole policy), or set metricsLevel = NONE. Records are not affected.`,
+  ],
+  metricsRecovered: [
+    "info",
+    (e) => `Metrics are published again after ${counted(e.attempts, "failure")}.`,
   ],
   serviceTrouble: [
     "warn",

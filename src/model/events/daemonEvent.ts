@@ -8,6 +8,8 @@ export type DaemonEvent =
       readonly workerId: string;
       readonly version: string;
     }
+  /** The stream and the lease table were reached, and the worker has looked at the leases. */
+  | { readonly type: "daemonReady" }
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
   /** The grace period is nearly over. The daemon ends the children that have not finished. */
   | { readonly type: "graceExceeded"; readonly graceMs: number }
@@ -42,6 +44,17 @@ export type DaemonEvent =
       readonly p99Ms: number;
       readonly periodMs: number;
     }
+  /** Metrics were not published, and are dropped. Happens at each failure. */
+  | {
+      readonly type: "metricsTrouble";
+      readonly error: unknown;
+      /** Failures in a row, including this one. */
+      readonly attempt: number;
+      /** Values of metrics that were dropped. */
+      readonly dropped: number;
+    }
+  /** Metrics are published again. */
+  | { readonly type: "metricsRecovered"; readonly attempts: number }
   /** A service refused the credentials, and their source had newer ones. */
   | {
       readonly type: "credentialsRenewed";
@@ -53,13 +66,17 @@ export type DaemonEvent =
    * (`validForMs` 0).
    */
   | { readonly type: "credentialsTrouble"; readonly error: unknown; readonly validForMs: number }
-  /** A call to a service failed; the daemon retries it. */
+  /** A call to a service failed; the daemon retries it. Happens at each failure. */
   | {
       readonly type: "serviceTrouble";
       readonly service: "kinesis" | "dynamodb";
       readonly operation: string;
+      /** Failures of a service with the same scope are one streak, which one success ends. */
+      readonly scope: string;
       readonly shardId?: string;
       readonly error: unknown;
+      /** Only an operator can correct it. */
+      readonly lasting: boolean;
       /** Failures in a row, including this one. */
       readonly attempt: number;
       readonly retryInMs: number;
@@ -68,6 +85,7 @@ export type DaemonEvent =
       readonly type: "serviceRecovered";
       readonly service: "kinesis" | "dynamodb";
       readonly operation: string;
+      readonly scope: string;
       readonly shardId?: string;
       readonly attempts: number;
     };

@@ -7,7 +7,26 @@ export type ShardEvent =
       readonly type: "waitingForParents";
       readonly shardId: string;
     }
-  | { readonly type: "shardStarted"; readonly shardId: string; readonly position: Position }
+  | {
+      readonly type: "shardStarted";
+      readonly shardId: string;
+      readonly position: Position;
+      /** How long the child took to answer `initialize`. */
+      readonly elapsedMs: number;
+    }
+  /** The child receives a batch; `batchProcessed` follows unless the child fails. */
+  | {
+      readonly type: "batchSent";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly records: number;
+      readonly bytes: number;
+      readonly millisBehindLatest: number | undefined;
+      /** When Kinesis received the first record, by its clock; `undefined` for an empty batch. */
+      readonly arrivedMs: number | undefined;
+      /** When the batch was sent, by the daemon's clock, in milliseconds since 1970. */
+      readonly sentMs: number;
+    }
   | {
       readonly type: "batchProcessed";
       readonly shardId: string;
@@ -34,6 +53,8 @@ export type ShardEvent =
       readonly attempt: number;
       /** A ChildFailed or a ShardEndNotCheckpointed. */
       readonly error: Error;
+      /** The reason of the ChildFailed, or `shardEndNotCheckpointed`. */
+      readonly cause: string;
       /** The records in flight: their number, and the first and last position. */
       readonly records: number;
       readonly first: Position | undefined;
@@ -78,4 +99,6 @@ export type ShardEvent =
       readonly type: "shardStopped";
       readonly shardId: string;
       readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "stuck" | "failed";
+      /** How long the child took to answer the last messages. */
+      readonly elapsedMs: number;
     };

@@ -4,10 +4,16 @@ import type { Position } from "../position.ts";
 
 export type StreamEvent =
   | {
+      /** The stream sent a response or an event for a shard, possibly without records. */
       readonly type: "fetched";
       readonly shardId: string;
       readonly records: number;
+      /** As the child reads them. */
       readonly bytes: number;
+      /** Of the records' data and partition keys, as Kinesis counts them. */
+      readonly payloadBytes: number;
+      /** How far the shard's tip is ahead; `undefined` where Kinesis does not report it. */
+      readonly millisBehindLatest: number | undefined;
     }
   | { readonly type: "iteratorExpired"; readonly shardId: string }
   /**

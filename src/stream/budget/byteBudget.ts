@@ -48,6 +48,12 @@ export class ByteBudget {
     return this.#heldBytes;
   }
 
+  /** The most that all shards may hold, except for the one batch that each may always fetch. */
+  get capacityBytes(): number {
+    const { sharedBytes, eachBytes, needsBytes } = this.#pools;
+    return sharedBytes + Math.min(needsBytes, eachBytes * this.#needing.size);
+  }
+
   /** A limit that is enough for all: each shard has a batch at work and one fetched ahead. */
   get enoughBytes(): number {
     const largest = Math.max(0, ...[...this.#needing].map(({ neededBytes }) => neededBytes));

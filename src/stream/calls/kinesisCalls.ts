@@ -9,6 +9,7 @@ import {
 import type { ServiceTime } from "../../aws/kinesisProtocol.ts";
 import { limited } from "../../aws/limited.ts";
 import { RepeatedCall } from "../../aws/repeatedCall.ts";
+import { forShard } from "../../aws/watchedCalls.ts";
 import { giveBuffer, ownerOf } from "../../buffers.ts";
 import type { Clock } from "../../clock.ts";
 import { isSentinel, type Position } from "../../model/position.ts";
@@ -63,11 +64,10 @@ export async function getShardIterator(
   place: IteratorPlace,
   signal: AbortSignal,
 ): Promise<{ readonly iterator: string; readonly serviceTimeMs: number | undefined }> {
-  const input: GetShardIteratorCommandInput = {
-    ...streamParameters(stream),
-    ShardId: shardId,
-    ShardIteratorType: place.type,
-  };
+  const input: GetShardIteratorCommandInput = forShard(
+    { ...streamParameters(stream), ShardId: shardId, ShardIteratorType: place.type },
+    shardId,
+  );
   if (place.type === "AT_TIMESTAMP") input.Timestamp = place.timestamp;
   if ("sequenceNumber" in place) input.StartingSequenceNumber = place.sequenceNumber;
   const output: ServiceTime & { readonly ShardIterator?: string | undefined } = await limited(
@@ -86,11 +86,14 @@ export async function getShardIterator(
 export class GetRecords {
   readonly #options: CallOptions;
   readonly #call: RepeatedCall<GetRecordsInput>;
+  readonly #shardId: string;
 
-  constructor(options: CallOptions) {
+  constructor(options: CallOptions, shardId: string) {
     this.#options = options;
+    this.#shardId = shardId;
     const { middlewareStack, config } = options.client;
     this.#call = new RepeatedCall({
+      name: "GetRecords",
       config,
       send: (input, requestHandler, abortSignal) =>
         new GetRecordsCommand(input).resolveMiddleware(
@@ -108,7 +111,7 @@ export class GetRecords {
     disaggregate: Disaggregate | undefined,
     signal: AbortSignal,
   ): Promise<GetRecordsResponse> {
-    const input = { ShardIterator: iterator, Limit: limit };
+    const input = forShard({ ShardIterator: iterator, Limit: limit }, this.#shardId);
     const call = (abortSignal: AbortSignal) => this.#call.send(input, abortSignal);
     const body = await limited(this.#options, "GetRecords", signal, call);
     const response = readGetRecordsResponse(body, disaggregate);

@@ -169,7 +169,7 @@ export class ShardSubscriptions {
   }
 
   #took(event: SubscriptionEvent): Batch {
-    const { records, received, payloadBytes, continuationSequenceNumber: next } = event;
+    const { records, payloadBytes, continuationSequenceNumber: next } = event;
     const { millisBehindLatest } = event;
     const bytes = records.json.length;
     const atMs = this.#context.clock.monotonicMs();
@@ -183,10 +183,9 @@ export class ShardSubscriptions {
     if (next !== undefined && isSequenceNumber(next)) {
       this.#place = { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: next };
     }
-    if (received > 0) {
-      const { shardId } = this.#shard;
-      this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
-    }
+    const { shardId } = this.#shard;
+    const came = { records: records.count, bytes, payloadBytes, millisBehindLatest };
+    this.#context.emit({ type: "fetched", shardId, ...came });
     return { ...this.#wanted.take(records), millisBehindLatest };
   }
 

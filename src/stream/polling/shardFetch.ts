@@ -83,7 +83,7 @@ export class ShardFetch {
     this.#queue = queue;
     const { shardId, latestSinceMs } = shard;
     this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
-    this.#getRecords = new GetRecords(calls);
+    this.#getRecords = new GetRecords(calls, shard.shardId);
     this.#pace = new Pace(settings);
     this.#wanted = new WantedRecords(shard, from, context);
     this.#behind = !this.#cursor.startsAtTip;
@@ -160,10 +160,9 @@ export class ShardFetch {
       millisBehindLatest,
       hotShards: hotShards.measured(shardId, this.#need.bytesPerMs),
     });
-    if (received > 0) {
-      this.#recordBytes = sizes.saw(received, bytes);
-      emit({ type: "fetched", shardId, records: records.count, bytes });
-    }
+    if (received > 0) this.#recordBytes = sizes.saw(received, bytes);
+    const { count } = records;
+    emit({ type: "fetched", shardId, records: count, bytes, payloadBytes, millisBehindLatest });
     return { ...this.#wanted.take(records), millisBehindLatest };
   }
 
