@@ -158,7 +158,7 @@ export class LeaseTaker {
 
   /** @returns whether free leases were left for the next look. */
   async #takeAfterScan(scanned: readonly Lease[], firstPass: boolean): Promise<boolean> {
-    const { clock, settings } = this.#surroundings;
+    const { clock, settings, emit } = this.#surroundings;
     const { holdings } = this.#parts;
     const leases = scanned.map((lease) => holdings.latest(lease));
     this.#observation = observe(this.#observation, leases, clock.monotonicMs());
@@ -171,6 +171,7 @@ export class LeaseTaker {
     this.#limit.saw(beyondLimit, view.nowMs);
     this.#takesAtOnce = more ? this.#takesAtOnce * 2 : FIRST_TAKES;
     await this.#take(take);
+    emit({ type: "leasesSeen", leases: leases.length, rows: () => leases });
     return more;
   }
 

@@ -35,6 +35,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   serviceTrouble: { service: "kinesis", operation: TEXT, shardId: TEXT, ...retry },
   serviceRecovered: { service: "kinesis", operation: TEXT, shardId: TEXT, attempts: 1 },
   leaseTableCreated: { tableName: TEXT },
+  leasesSeen: { leases: 1, rows: () => [] },
   leaseCreated: { shardId: TEXT, checkpoint: position },
   leaseTaken: { shardId: TEXT, how: "stolen", from: TEXT },
   leaseRenewed: { shardId: TEXT },
