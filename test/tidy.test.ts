@@ -13,6 +13,7 @@ const ROOT = join(import.meta.dirname, "..");
 const LEAVES = [
   "nearest",
   "plural",
+  "privateSocket",
   "buffers",
   "clock",
   "events",
@@ -48,6 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   deadLetters: ["model", "aws", "child", "producer", "put", "sinks"],
   operator: ["model", "records", "aws", "config", "leases", "sinks", "stream"],
   sample: ["model", "aws", "leases", "local", "producer", "put"],
+  status: ["model", "listeners"],
   host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks"],
 };
 

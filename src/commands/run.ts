@@ -3,15 +3,25 @@
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseAttachAddress } from "../child/attach/attachAddress.ts";
+import { systemClock } from "../clock.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
-import type { Emit } from "../events.ts";
+import type { Settings } from "../config/settings.ts";
+import type { Emit, Event } from "../events.ts";
 import { Drain } from "../host/drain.ts";
 import { Ending, type StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
-import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../listeners/log.ts";
+import {
+  LOG_LEVELS,
+  type LogFormat,
+  type LogLevel,
+  type LogOptions,
+  logEvents,
+} from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
+import { RestartRequests } from "../shard/restartRequests.ts";
+import type { ServedStatus } from "../status/serve.ts";
 import { refuseUnlessFile } from "./positional.ts";
 
 interface RunOptions {
@@ -21,6 +31,7 @@ interface RunOptions {
   readonly logFormat: LogFormat;
   readonly waitForStream: boolean;
   readonly attach?: string;
+  readonly http?: string;
 }
 
 /** @param commands the names of the other commands, for a suggestion when one is mistyped. */
@@ -37,6 +48,7 @@ export function runCommand(commands: readonly string[]): Command {
     .addOption(logFormatOption())
     .option("--wait-for-stream", "wait for the stream if it does not exist yet", false)
     .option("--attach <address>", "wait for processors that you start, on unix:PATH or tcp:PORT")
+    .option("--http <address>", "serve the status page on HOST:PORT or unix:PATH (httpListen)")
     .action(async (files: string[], options: RunOptions) => {
       for (const file of files) refuseUnlessFile(file, commands);
       process.exitCode = await run(files, options);
@@ -48,22 +60,23 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
   const advice = reapAsProcessOne();
   // The reader of the log may end first; that must not end the daemon.
   process.stderr.on("error", () => {});
-  const emit = logEvents({
+  const logOptions: LogOptions = {
     level: options.logLevel,
     format: options.logFormat,
     now: Date.now,
     write: (line) => process.stderr.write(line),
-  });
+  };
+  const emit = logEvents(logOptions);
   if (advice) emit({ type: "configNotice", message: advice });
   const file = chooseFile(files, options, emit);
   await checkLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
-  const loaded = loadSettings({ file });
+  const loaded = loadSettings({ file, flags: options.http ? { httpListen: options.http } : {} });
   for (const notice of loaded.warnings) {
     const message = formatProblem(notice);
     emit({ type: notice.level === "warning" ? "configWarning" : "configNotice", message });
   }
-  return runUntilStopped(loaded, emit, options);
+  return runUntilStopped(loaded, emit, options, logOptions);
 }
 
 /**
@@ -77,16 +90,20 @@ async function runUntilStopped(
   loaded: LoadedSettings,
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
+  logOptions: LogOptions,
 ): Promise<number> {
   const { runHost } = await import("../host/host.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
+  const listeners = [log, (event: Event) => ending.saw(event)];
   const emit: Emit = (event) => {
-    log(event);
-    ending.saw(event);
+    for (const listen of listeners) listen(event);
   };
   const drain = new Drain(emit);
+  const restarts = new RestartRequests();
+  const status = await serve(loaded.settings, emit, { drain, restarts, logOptions });
+  if (status) listeners.push(status.saw);
   const isNohup = ignoresHangup(tracesOfNohup());
   const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);
   const onSignal = (signal: NodeJS.Signals) => {
@@ -103,8 +120,8 @@ async function runUntilStopped(
   process.on("unhandledRejection", failed);
   try {
     const { stop, kill } = ending;
-    const context = { emit, waitForStream, ...(attach && { attach }), stop, kill, drain, failed };
-    await runHost(loaded, context);
+    const wishes = { waitForStream, ...(attach && { attach }) };
+    await runHost(loaded, { emit, ...wishes, stop, kill, drain, restarts, failed });
   } catch (error) {
     failed(error);
   } finally {
@@ -114,8 +131,39 @@ async function runUntilStopped(
   }
   const { exitCode, failure, goodbyesMissed } = ending;
   emit({ type: "daemonStopped", exitCode, goodbyesMissed });
+  await status?.close();
   if (failure) throw failure.error;
   return exitCode;
+}
+
+interface Changeable {
+  readonly drain: Drain;
+  readonly restarts: RestartRequests;
+  readonly logOptions: LogOptions;
+}
+
+/** The status page and its endpoints, if the user wants them. */
+async function serve(
+  settings: Settings,
+  emit: Emit,
+  { drain, restarts, logOptions }: Changeable,
+): Promise<ServedStatus | undefined> {
+  const { httpListen } = settings;
+  if (!httpListen) return undefined;
+  const { serveStatus } = await import("../status/serve.ts");
+  return serveStatus({ ...settings, httpListen }, systemClock, emit, {
+    drain: () => drain.request("POST /drain"),
+    resume: () => drain.resume("POST /resume"),
+    setLogLevel: (level) => {
+      logOptions.level = level;
+      emit({ type: "logLevelChanged", level });
+    },
+    restartChild: (shardId) => {
+      const isServed = restarts.request(shardId);
+      if (isServed) emit({ type: "childRestartRequested", shardId });
+      return isServed;
+    },
+  });
 }
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly StopSignal[];

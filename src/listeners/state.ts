@@ -46,12 +46,10 @@ export class DaemonState {
   totals = { records: 0, bytes: 0, restarts: 0, deadLetters: 0 };
   /** When the loop over the leases, or a renewal, was last seen to do anything. */
   leaseLoopMs: number | undefined;
-  /** Raised when anything but a shard has changed. */
-  version = 0;
 
   /** @param nowMs of a clock that never goes back. */
   saw(event: Event, nowMs: number): void {
-    if (this.readiness.saw(event)) this.version += 1;
+    this.readiness.saw(event);
     if (showsLeaseLoop(event)) this.leaseLoopMs = nowMs;
     this.#sawShard(event, nowMs);
     this.#count(event, nowMs);
@@ -101,7 +99,7 @@ export class DaemonState {
         this.history.processed(event.records, event.bytes, nowMs);
         if (event.millisBehindLatest !== undefined)
           this.history.lag(event.millisBehindLatest, nowMs);
-        return;
+        break;
       case "childFailed":
         if (event.next === "restart") totals.restarts += 1;
         break;
@@ -113,10 +111,7 @@ export class DaemonState {
           BURIALS,
         );
         break;
-      default:
-        return;
     }
-    this.version += 1;
   }
 
   #noteIncident(event: Event, atMs: number): void {
@@ -127,7 +122,6 @@ export class DaemonState {
     const shardId = "shardId" in event ? event.shardId : undefined;
     const shown = message.split("\n", 1)[0]?.slice(0, MESSAGE_CHARS) ?? "";
     push(this.incidents, { atMs, level, event: event.type, shardId, message: shown }, INCIDENTS);
-    this.version += 1;
   }
 }
 

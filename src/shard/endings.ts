@@ -43,6 +43,7 @@ export async function endProcessor(ending: Ending, delivery: Delivery): Promise<
       await processor.leaseLost();
       break;
     case "stopRequested":
+    case "restartRequested":
     case "stuck":
       // The child may checkpoint while it answers the first. Java, too, sends `leaseLost` after it.
       await processor.shutdownRequested();

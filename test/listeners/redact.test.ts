@@ -19,6 +19,8 @@ const range = { records: 1, first: position, last: position };
 /** One of each type, with every field that it may have. */
 const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Type }>, "type"> } = {
   daemonStarted: { applicationName: TEXT, streamName: TEXT, workerId: TEXT, version: TEXT },
+  statusServed: { address: TEXT },
+  logLevelChanged: { level: TEXT },
   stopRequested: { reason: TEXT, graceMs: 1 },
   graceExceeded: { graceMs: 1 },
   daemonStopped: { exitCode: 0, goodbyesMissed: 0 },
@@ -93,6 +95,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
     next: "restart",
     retryInMs: 1,
   },
+  childRestartRequested: { shardId: TEXT },
   shardStuck: { shardId: TEXT, waitingFor: "records", step: "restartFetcher", quietMs: 1 },
   childSlow: { ...child, elapsedMs: 1 },
   recordsBuried: { shardId: TEXT, ...range, condition: "attempts" },

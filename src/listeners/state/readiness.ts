@@ -13,6 +13,8 @@ export type DaemonPhase =
   | "stopping"
   | "stopped";
 
+/** In these, a look at the leases is what was missing. */
+const LOOKING: readonly DaemonPhase[] = ["starting", "waiting for the stream"];
 /** One failure may be chance; from the second in a row on, the service counts as not reached. */
 const FAILURES_TOLERATED = 1;
 /** Operations that may fail at the same time: there are fewer, so this never matters. */
@@ -25,7 +27,6 @@ export class Readiness {
   #credentials: string | undefined;
   /** By operation: what its log line said. */
   readonly #troubles = new Map<string, string>();
-  #isStopping = false;
 
   get phase(): DaemonPhase {
     return this.#phase;
@@ -41,69 +42,67 @@ export class Readiness {
     ];
   }
 
-  /** @returns whether the event was about the daemon as a whole. */
-  saw(event: Event): boolean {
-    return this.#sawDaemon(event) || this.#sawService(event);
-  }
-
-  #sawDaemon(event: Event): boolean {
+  saw(event: Event): void {
     switch (event.type) {
       case "waitingForStream":
         this.#waitsFor = event.message;
-        return this.#enter("waiting for the stream");
+        this.#enter("waiting for the stream");
+        break;
       case "leasesSeen":
         this.#credentials = undefined;
-        return this.#phase === "starting" || this.#phase === "waiting for the stream"
-          ? this.#enter("working")
-          : false;
+        if (LOOKING.includes(this.#phase)) this.#enter("working");
+        break;
       case "drainRequested":
-        return this.#enter("draining");
+        this.#enter("draining");
+        break;
       case "drained":
-        return this.#enter("drained");
+        this.#enter("drained");
+        break;
       case "resumed":
-        return this.#enter("starting");
-      case "stopRequested":
-        return this.#enter("stopping", true);
+        this.#enter("starting");
+        break;
       case "daemonFailed":
         this.#failure = firstLine(event);
-        return this.#enter("stopping", true);
+        this.#phase = "stopping";
+        break;
+      case "stopRequested":
+        this.#phase = "stopping";
+        break;
       case "daemonStopped":
         this.#phase = "stopped";
-        return true;
+        break;
       default:
-        return false;
+        this.#sawService(event);
     }
   }
 
-  #sawService(event: Event): boolean {
+  #sawService(event: Event): void {
     switch (event.type) {
       case "credentialsTrouble":
-        if (event.validForMs > 0) return false;
-        this.#credentials = firstLine(event);
-        return true;
+        if (event.validForMs === 0) this.#credentials = firstLine(event);
+        break;
       case "credentialsRenewed":
         this.#credentials = undefined;
-        return true;
-      case "serviceTrouble":
+        break;
+      case "serviceTrouble": {
         // Of one shard: its records wait, and its row shows it. The daemon goes on.
-        if (event.shardId !== undefined && event.service === "kinesis") return false;
-        if (event.attempt <= FAILURES_TOLERATED || this.#troubles.size >= TROUBLES_MAX)
-          return false;
-        this.#troubles.set(event.operation, firstLine(event));
-        return true;
+        const isOfShard = event.shardId !== undefined && event.service === "kinesis";
+        if (isOfShard || event.attempt <= FAILURES_TOLERATED) break;
+        if (this.#troubles.size < TROUBLES_MAX) {
+          this.#troubles.set(event.operation, firstLine(event));
+        }
+        break;
+      }
       case "serviceRecovered":
         this.#credentials = undefined;
-        return this.#troubles.delete(event.operation);
-      default:
-        return false;
+        this.#troubles.delete(event.operation);
+        break;
     }
   }
 
   /** A daemon that is stopping stays so, whatever its parts report meanwhile. */
-  #enter(phase: DaemonPhase, isStop = false): boolean {
-    this.#isStopping ||= isStop;
-    if (!this.#isStopping || isStop) this.#phase = phase;
-    return true;
+  #enter(phase: DaemonPhase): void {
+    if (this.#phase !== "stopping" && this.#phase !== "stopped") this.#phase = phase;
   }
 
   #why(): string {

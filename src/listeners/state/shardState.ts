@@ -43,16 +43,18 @@ export interface ShardState {
   /** As the child wrote them: redact them before they are shown. */
   readonly stderr: string[];
   readonly history: History;
-  /** Raised at every change. */
-  version: number;
 }
+
+/** What follows the end of a child, where that is not the end of the work on the shard. */
+const AFTER_STOP: Readonly<Record<string, ShardPhase>> = {
+  shardEnded: "ended",
+  restartRequested: "restarting",
+};
 
 /** Lines of a child's STDERR that are kept, and characters of each. */
 const STDERR_LINES = 8;
 const STDERR_LINE_CHARS = 1_000;
 const MESSAGE_CHARS = 2_000;
-
-export type ShardsEvent = Extract<Event, { readonly shardId: string }>;
 
 export function newShard(shardId: string): ShardState {
   return {
@@ -72,80 +74,72 @@ export function newShard(shardId: string): ShardState {
     lastError: undefined,
     stderr: [],
     history: new History(),
-    version: 0,
   };
 }
 
-/** Applies an event of the shard. @returns whether anything that is shown has changed. */
-export function applyToShard(shard: ShardState, event: Event, nowMs: number): boolean {
-  const isChanged = childEvent(shard, event, nowMs) || shardEvent(shard, event, nowMs);
-  if (isChanged) shard.version += 1;
-  return isChanged;
-}
-
-function shardEvent(shard: ShardState, event: Event, nowMs: number): boolean {
+export function applyToShard(shard: ShardState, event: Event, nowMs: number): void {
   switch (event.type) {
     case "leaseTaken":
       Object.assign(shard, { isHeld: true, phase: "starting", restarts: 0 });
-      return true;
+      break;
     case "leaseLost":
     case "leaseReleased":
-      Object.assign(shard, {
-        isHeld: false,
-        phase: shard.phase === "ended" ? "ended" : "released",
-      });
-      Object.assign(shard, { lagMs: undefined, stuckSinceMs: undefined });
-      return true;
+      if (shard.phase !== "ended") shard.phase = "released";
+      Object.assign(shard, { isHeld: false, lagMs: undefined, stuckSinceMs: undefined });
+      break;
     case "waitingForParents":
-      return enter(shard, "waiting for parents");
+      shard.phase = "waiting for parents";
+      break;
     case "handoverRequested":
-      return enter(shard, "handing over");
+      shard.phase = "handing over";
+      break;
     case "shardStarted":
+      shard.phase = "processing";
       shard.position ??= event.position;
       shard.checkpoint ??= event.position;
-      return enter(shard, "processing");
+      break;
     case "batchProcessed":
       processed(shard, event, nowMs);
-      return true;
+      break;
     case "checkpointed":
       shard.checkpoint = event.position;
-      return true;
+      break;
     case "shardStuck":
       shard.stuckSinceMs ??= nowMs;
-      return failed(shard, event, [], nowMs);
+      failed(shard, event, [], nowMs);
+      break;
     case "destinationTrouble":
     case "checkpointTrouble":
-      return failed(shard, event, [], nowMs);
+      failed(shard, event, [], nowMs);
+      break;
     case "shardStopped":
       shard.stuckSinceMs = undefined;
-      return enter(shard, event.reason === "shardEnded" ? "ended" : "stopping");
+      shard.phase = AFTER_STOP[event.reason] ?? "stopping";
+      break;
     default:
-      return false;
+      applyToChild(shard, event, nowMs);
   }
 }
 
-function childEvent(shard: ShardState, event: Event, nowMs: number): boolean {
+function applyToChild(shard: ShardState, event: Event, nowMs: number): void {
   switch (event.type) {
     case "childStarted":
-      shard.pid = event.pid;
-      shard.childSinceMs = nowMs;
-      return true;
+      Object.assign(shard, { pid: event.pid, childSinceMs: nowMs });
+      break;
     case "childExited":
-      if (shard.pid !== event.pid) return false;
-      shard.pid = undefined;
-      shard.childSinceMs = undefined;
-      return true;
+      if (shard.pid === event.pid)
+        Object.assign(shard, { pid: undefined, childSinceMs: undefined });
+      break;
     case "childOutput":
-      if (event.stream !== "stderr") return false;
+      if (event.stream !== "stderr") break;
       shard.stderr.push(event.line.slice(0, STDERR_LINE_CHARS));
       if (shard.stderr.length > STDERR_LINES) shard.stderr.shift();
-      return true;
+      break;
     case "childFailed":
       shard.phase = event.next === "restart" ? "restarting" : "stopping";
       if (event.next === "restart") shard.restarts += 1;
-      return failed(shard, event, lastLines(event.error), nowMs);
-    default:
-      return false;
+      failed(shard, event, lastLines(event.error), nowMs);
+      break;
   }
 }
 
@@ -162,23 +156,14 @@ function processed(
   shard.batchMs = elapsedMs;
   shard.stuckSinceMs = undefined;
   shard.history.processed(records, bytes, nowMs);
-  if (millisBehindLatest !== undefined) lag(shard, millisBehindLatest, nowMs);
+  if (millisBehindLatest === undefined) return;
+  shard.lagMs = millisBehindLatest;
+  shard.history.lag(millisBehindLatest, nowMs);
 }
 
-function lag(shard: ShardState, lagMs: number, nowMs: number): void {
-  shard.lagMs = lagMs;
-  shard.history.lag(lagMs, nowMs);
-}
-
-function enter(shard: ShardState, phase: ShardPhase): true {
-  shard.phase = phase;
-  return true;
-}
-
-function failed(shard: ShardState, event: Event, lines: readonly string[], atMs: number): true {
+function failed(shard: ShardState, event: Event, lines: readonly string[], atMs: number): void {
   const [first = ""] = describe(event).message.split("\n", 1);
   shard.lastError = { atMs, message: first.slice(0, MESSAGE_CHARS), lines };
-  return true;
 }
 
 /** Of an error that has the child's output. */

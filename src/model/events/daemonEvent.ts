@@ -8,6 +8,9 @@ export type DaemonEvent =
       readonly workerId: string;
       readonly version: string;
     }
+  /** The status page and its endpoints are served here. */
+  | { readonly type: "statusServed"; readonly address: string }
+  | { readonly type: "logLevelChanged"; readonly level: string }
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
   /** The grace period is nearly over. The daemon ends the children that have not finished. */
   | { readonly type: "graceExceeded"; readonly graceMs: number }
