@@ -13,8 +13,9 @@ export interface Page {
 }
 
 const FOLDER = join(PACKAGE_FOLDER, "src", "status", "page");
+const STYLES = ["base.css", "parts.css"];
 /** In the order in which they use one another. */
-const SCRIPTS = ["format.js", "charts.js", "lineage.js", "table.js", "detail.js", "main.js"];
+const SCRIPTS = ["dom.js", "charts.js", "lineage.js", "table.js", "detail.js", "main.js"];
 
 let made: Page | undefined;
 
@@ -25,7 +26,7 @@ export function statusPage(): Page {
 
 function assemble(): Page {
   const read = (name: string) => readFileSync(join(FOLDER, name), "utf8");
-  const style = read("page.css");
+  const style = STYLES.map(read).join("\n");
   const script = SCRIPTS.map((name) => joined(read(name))).join("\n");
   const html = read("page.html")
     .replace("/* style */", () => style)
