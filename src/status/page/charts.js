@@ -82,7 +82,7 @@ export class Chart {
     return MARKS_MIN.map((minutes) => {
       const i = values.length - 1 - Math.min((minutes * 60_000) / stepMs, values.length - 1);
       const anchor = minutes === 0 ? "end" : minutes === 15 ? "start" : "middle";
-      const text = minutes === 0 ? "now" : `${minutes} min ago`;
+      const text = minutes === 0 ? "now" : `${minutes} min`;
       return drawn("text", { x: x(i), y: floor + 15, "text-anchor": anchor }, text);
     });
   }

@@ -5,6 +5,8 @@ import { drawn, element, shardName } from "./dom.js";
 
 const COLUMN = 190;
 const ROW = 26;
+/** The width of a character of a label. */
+const CHARACTER = 6.8;
 const SHOWN_MAX = 80;
 
 /** Which shards to draw, each with its column and its row; parents are left of their children. */
@@ -39,9 +41,7 @@ export function layOut(shards) {
 export function drawLineage(shards) {
   const nodes = layOut(shards);
   if (nodes.length === 0) return element("p", { class: "empty" }, "No shard was split or merged.");
-  const place = new Map(
-    nodes.map((node) => [node.id, { x: 12 + node.column * COLUMN, y: 16 + node.row * ROW }]),
-  );
+  const place = new Map(nodes.map((node) => [node.id, placeOf(node)]));
   const width = 12 + (Math.max(...nodes.map(({ column }) => column)) + 1) * COLUMN;
   const height = 32 + Math.max(...nodes.map(({ row }) => row)) * ROW;
   const edges = nodes.flatMap(({ id, parents }) =>
@@ -62,12 +62,11 @@ export function drawLineage(shards) {
 
 function drawNode({ id, shard }, { x, y }) {
   const state = stateOf(shard);
-  const number = shardName(id).at(-1);
   return drawn(
     "g",
     { class: state },
     drawn("circle", { cx: x, cy: y, r: 5.5 }),
-    drawn("text", { x: x + 11, y: y + 4 }, `${number}  ${shard?.state ?? "gone"}`),
+    drawn("text", { x: x + 11, y: y + 4 }, labelOf(id, shard)),
     drawn("title", {}, `${id}: ${shard?.state ?? "its lease is deleted"}`),
   );
 }
@@ -77,9 +76,18 @@ function stateOf(shard) {
   return ["unowned", "waiting for parents"].includes(shard.state) ? "waiting" : "open";
 }
 
+function placeOf({ id, shard, column, row }) {
+  const x = 12 + column * COLUMN;
+  return { x, y: 16 + row * ROW, end: x + 18 + labelOf(id, shard).length * CHARACTER };
+}
+
+function labelOf(id, shard) {
+  return `${shardName(id).at(-1)}  ${shard?.state ?? "gone"}`;
+}
+
 /** From the end of the parent's name to its child. */
 function edge(from, to) {
-  const start = from.x + COLUMN * 0.62;
+  const start = from.end;
   const middle = (start + to.x) / 2;
   return `M${start} ${from.y}C${middle} ${from.y} ${middle} ${to.y} ${to.x - 8} ${to.y}`;
 }
