@@ -2,12 +2,13 @@
 // Below the commands nothing writes a log line of its own: it emits an event. The members of the
 // union are in model/events/, one file for each subject.
 
+import type { CallEvent } from "./model/events/callEvent.ts";
 import type { ChildEvent } from "./model/events/childEvent.ts";
 import type { DaemonEvent } from "./model/events/daemonEvent.ts";
 import type { LeaseEvent } from "./model/events/leaseEvent.ts";
 import type { ShardEvent } from "./model/events/shardEvent.ts";
 import type { StreamEvent } from "./model/events/streamEvent.ts";
 
-export type Event = DaemonEvent | LeaseEvent | StreamEvent | ChildEvent | ShardEvent;
+export type Event = DaemonEvent | LeaseEvent | StreamEvent | ChildEvent | ShardEvent | CallEvent;
 
 export type Emit = (event: Event) => void;

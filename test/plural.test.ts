@@ -11,8 +11,14 @@ const range = { first: position, last: position };
 
 const OF_ONE: readonly Event[] = [
   { type: "shardsSynced", shards: 1, created: 1 },
-  { type: "fetched", shardId, records: 1, bytes: 1 },
-  { type: "serviceRecovered", service: "kinesis", operation: "GetRecords", attempts: 1 },
+  { type: "fetched", shardId, records: 1, bytes: 1, millisBehindLatest: 1 },
+  {
+    type: "serviceRecovered",
+    service: "kinesis",
+    operation: "GetRecords",
+    scope: "s",
+    attempts: 1,
+  },
   { type: "waitingForAttachment", shardId, address: "tcp:1", before: 1 },
   { type: "childOutputDropped", shardId, pid, stream: "stderr", lines: 1 },
   {
@@ -25,6 +31,16 @@ const OF_ONE: readonly Event[] = [
     millisBehindLatest: 1,
     elapsedMs: 1,
   },
+  {
+    type: "batchSent",
+    shardId,
+    pid,
+    records: 1,
+    bytes: 1,
+    millisBehindLatest: 1,
+    arrivedMs: 1,
+    sentMs: 1,
+  },
   { type: "recordsBuried", shardId, records: 1, ...range, condition: "attempts" },
   { type: "destinationTrouble", shardId, error, attempt: 1, retryInMs: 1 },
   {
@@ -32,6 +48,7 @@ const OF_ONE: readonly Event[] = [
     shardId,
     attempt: 1,
     error,
+    cause: "exit",
     records: 1,
     ...range,
     next: "restart",

@@ -50,6 +50,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   operator: ["model", "records", "aws", "config", "leases", "sinks", "stream"],
   sample: ["model", "aws", "leases", "local", "producer", "put"],
   status: ["model", "listeners"],
+  top: ["model", "config", "operator", "status"],
   host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks"],
 };
 
@@ -112,6 +113,8 @@ const MAY_TELL_TIME = [
   "src/operator/",
   "src/aws/",
   "src/host/ending.ts",
+  // Runs in the browser.
+  "src/status/page/",
 ];
 const MAY_PRINT = ["src/main.ts", "src/commands/", "src/operator/target.ts"];
 

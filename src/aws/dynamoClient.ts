@@ -2,9 +2,11 @@
 // do not use DynamoDB start faster.
 
 import type { DynamoDB, DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import type { Emit } from "../events.ts";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
+import { watchCalls } from "./watchedCalls.ts";
 
 export interface DynamoClientOptions {
   /** Absent = from the SDK: environment, shared configuration, instance metadata. */
@@ -13,6 +15,8 @@ export interface DynamoClientOptions {
   readonly endpoint?: string;
   /** Absent = the SDK's default chain. */
   readonly credentials?: NonNullable<DynamoDBClientConfig["credentials"]>;
+  /** Receives an event for each call. */
+  readonly emit?: Emit;
 }
 
 /** The renewals of all leases share these connections. With more calls in flight, calls wait. */
@@ -31,6 +35,7 @@ export async function dynamoClient({
   region,
   endpoint,
   credentials,
+  emit,
 }: DynamoClientOptions): Promise<DynamoDB> {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
   const client = new DynamoDB({
@@ -49,5 +54,6 @@ export async function dynamoClient({
   });
   removeOverhead(client);
   renewRefusedKeys(client, credentials);
+  watchCalls(client, "dynamodb", emit);
   return client;
 }

@@ -5,10 +5,12 @@
 import { KinesisClient, type KinesisClientConfig } from "@aws-sdk/client-kinesis";
 import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
 import { takeBuffer } from "../buffers.ts";
+import type { Emit } from "../events.ts";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
 import { RawRecordsProtocol } from "./kinesisProtocol.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
+import { watchCalls } from "./watchedCalls.ts";
 
 export interface KinesisOptions {
   /** Absent: from the SDK (environment, shared configuration). */
@@ -24,6 +26,8 @@ export interface KinesisOptions {
    * the failure for its shard, and never give up.
    */
   readonly maxAttempts?: number;
+  /** Receives an event for each call. */
+  readonly emit?: Emit;
   /** From the start of a call to the end of its response; 60 s when absent. */
   readonly requestTimeoutMs?: number;
 }
@@ -47,6 +51,7 @@ const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
  */
 export function kinesisClient({
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
+  emit,
   ...options
 }: KinesisOptions = {}): KinesisClient {
   const make = () =>
@@ -65,6 +70,7 @@ export function kinesisClient({
   const client = withoutVersionWarning(make);
   removeOverhead(client);
   renewRefusedKeys(client, options.credentials);
+  watchCalls(client, "kinesis", emit);
   return client;
 }
 
@@ -80,7 +86,7 @@ const SESSION_TIMEOUT_MS = 360_000;
  *   one closes the SDK's HTTP/2 connections with a protocol error.
  */
 export function subscriptionClient(
-  options: KinesisOptions,
+  { emit, ...options }: KinesisOptions,
   http2 = !options.endpoint?.startsWith("http:"),
 ): KinesisClient {
   const requestHandler = http2
@@ -101,6 +107,7 @@ export function subscriptionClient(
     () => new KinesisClient({ ...options, protocol: RawRecordsProtocol, requestHandler }),
   );
   renewRefusedKeys(client, options.credentials);
+  watchCalls(client, "kinesis", emit);
   return client;
 }
 

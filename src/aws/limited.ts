@@ -29,18 +29,17 @@ export async function limited<T>(
   // daemon.
   const abort = () => controller.abort(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
-  let late = false;
+  let late: CallTimeout | undefined;
   // Not `Clock.sleep`: it would create an error for each call that ends in time.
   const timer = setTimeout(() => {
-    late = true;
-    controller.abort();
+    const message = `${service} did not respond to ${operation} within ${requestTimeoutMs} ms.`;
+    late = new CallTimeout(message);
+    controller.abort(late);
   }, requestTimeoutMs);
   try {
     return await call(controller.signal);
   } catch (cause) {
-    if (!late) throw cause;
-    const message = `${service} did not respond to ${operation} within ${requestTimeoutMs} ms.`;
-    throw new CallTimeout(message, { cause });
+    throw late ?? cause;
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", abort);

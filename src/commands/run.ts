@@ -7,11 +7,12 @@ import { systemClock } from "../clock.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Settings } from "../config/settings.ts";
-import type { Emit, Event } from "../events.ts";
+import type { Emit } from "../events.ts";
 import { Drain } from "../host/drain.ts";
 import { Ending, type StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
+import { fanOut } from "../listeners/fanOut.ts";
 import {
   LOG_LEVELS,
   type LogFormat,
@@ -96,10 +97,8 @@ async function runUntilStopped(
   const attach = place === undefined ? undefined : parseAttachAddress(place);
   const { shutdownGraceMillis: graceMs } = loaded.settings;
   const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
-  const listeners = [log, (event: Event) => ending.saw(event)];
-  const emit: Emit = (event) => {
-    for (const listen of listeners) listen(event);
-  };
+  const listeners: Emit[] = [log, (event) => ending.saw(event)];
+  const emit = fanOut(listeners);
   const drain = new Drain(emit);
   const restarts = new RestartRequests();
   const status = await serve(loaded.settings, emit, { drain, restarts, logOptions });

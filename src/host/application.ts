@@ -22,6 +22,7 @@ import type { HeldLease } from "../leases/heldLease.ts";
 import { fleetTables } from "../leases/kcl3/fleetTables.ts";
 import type { TableOptions } from "../leases/table/dynamoSchema.ts";
 import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
+import { watchedTable } from "../leases/table/watchedTable.ts";
 import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
 import type { RestartRequests } from "../shard/restartRequests.ts";
@@ -92,8 +93,11 @@ export async function runApplication(
     ? { streamARN: settings.streamArn.arn }
     : { streamName };
   const reach = await awsOptions(settings, "kinesis", { emit });
-  const kinesis = kinesisClient({ ...reach, maxAttempts: 1 });
-  const dynamo = await dynamoClient(await awsOptions(settings, "dynamodb", { emit }));
+  const kinesis = kinesisClient({ ...reach, maxAttempts: 1, emit });
+  const dynamo = await dynamoClient({
+    ...(await awsOptions(settings, "dynamodb", { emit })),
+    emit,
+  });
   const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
   try {
     const calls = { client: kinesis, clock, emit, signal: stop };
@@ -120,7 +124,7 @@ export async function runApplication(
     // An event loop that is blocked for the interval between two renewals misses one of them.
     const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
-      table: dynamoLeaseTable(dynamo, tableOptions(settings), clock),
+      table: watchedTable(dynamoLeaseTable(dynamo, tableOptions(settings), clock), emit, clock),
       fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter, signal: AbortSignal) =>
         listShards({ ...calls, signal }, stream, filter),

@@ -11,6 +11,8 @@ export interface LoopWatchOptions {
   /** A sleep that ends this late is reported at once. */
   readonly dangerMs: number;
   readonly emit: Emit;
+  /** Called with how late each sleep ended. */
+  readonly late?: (ms: number) => void;
 }
 
 /** At most one report in this time. */
@@ -33,7 +35,9 @@ export function watchLoop(clock: Clock, options: LoopWatchOptions): Clock {
       await clock.sleep(ms, signal);
       if (signal?.aborted || ms > LONGEST_SLEEP_MS) return;
       const endedMs = clock.monotonicMs();
-      lateness.saw(endedMs - startedMs - Math.max(1, ms), endedMs);
+      const lateMs = endedMs - startedMs - Math.max(1, ms);
+      lateness.saw(lateMs, endedMs);
+      options.late?.(lateMs);
     },
   };
 }

@@ -56,7 +56,7 @@ export async function openReading(
   if (retrieval === "POLLING") return { read: polling(), close() {} };
 
   const { fanoutReader } = await import("../stream/fanout/fanoutReader.ts");
-  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1 });
+  const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1, emit });
   const read = fanoutReader({
     ...common,
     subscriptionClient: subscriptions,

@@ -10,6 +10,7 @@ import type { WakeUp } from "../wakeUp.ts";
 import { checkAtStart, type ListShards } from "./compareWithStream.ts";
 import { accept } from "./decisions/acceptance.ts";
 import { type AssignmentView, assign, type Take } from "./decisions/assignment.ts";
+import { balanceOf } from "./decisions/balance.ts";
 import { LeaseLimit } from "./decisions/leaseLimit.ts";
 import { NOTHING_SEEN, type Observation, observe } from "./decisions/observation.ts";
 import { rescanMs, sizeOf, spacingMs, startingRestMs } from "./decisions/scanPace.ts";
@@ -50,6 +51,7 @@ const TAKE_CONCURRENCY = 16;
 const FIRST_TAKES = 8;
 /** DynamoDB's scans are eventually consistent: a new lease may appear a moment later. */
 const EMPTY_RESCAN_MS = 50;
+const DECIDED_BY_LEADER = { target: undefined, spillover: 0 };
 const SCAN = { service: "dynamodb", operation: "Scan" } as const;
 
 export class LeaseTaker {
@@ -165,13 +167,22 @@ export class LeaseTaker {
     holdings.reconcile(leases);
     this.#detectDuplicate(leases);
     const view = this.#view(this.#observation, firstPass);
-    const { take, more, beyondLimit } = this.#isLed
-      ? { take: accept(view, settings), more: false, beyondLimit: [] }
+    const { take, more, beyondLimit, target, spillover } = this.#isLed
+      ? { take: accept(view, settings), more: false, beyondLimit: [], ...DECIDED_BY_LEADER }
       : assign(view, settings);
     this.#limit.saw(beyondLimit, view.nowMs);
     this.#takesAtOnce = more ? this.#takesAtOnce * 2 : FIRST_TAKES;
     await this.#take(take);
     emit({ type: "leasesSeen", leases: leases.length, rows: () => leases });
+    emit({
+      type: "leaseBalance",
+      held: holdings.shardIds.size,
+      target,
+      spillover,
+      ...balanceOf(view, settings.failoverTimeMillis),
+      taking: take.length,
+    });
+    if (firstPass) emit({ type: "daemonReady" });
     return more;
   }
 

@@ -1,8 +1,8 @@
-// Limits how often a failing service is reported. Failures are counted for each operation over all
-// leases and reported at the 1st, 2nd, 4th, 8th … in a row. The recovery is reported when the last
-// caller that failed has succeeded.
+// Reports failures of a service. They are counted for each operation over all leases. The recovery
+// is reported when the last caller that failed has succeeded.
 
 import type { Emit } from "../events.ts";
+import { LeaseTableError } from "./table.ts";
 
 export interface ServiceCall {
   readonly service: "dynamodb" | "kinesis";
@@ -30,13 +30,14 @@ export class ServiceFailures {
     this.#streaks.set(operation, streak);
     streak.failures++;
     streak.failing.add(shardId ?? "");
-    if (!isPowerOfTwo(streak.failures)) return;
     this.#emit({
       type: "serviceTrouble",
       service,
       operation,
+      scope: operation,
       ...(shardId !== undefined && { shardId }),
       error,
+      lasting: error instanceof LeaseTableError && error.reason === "denied",
       attempt: streak.failures,
       retryInMs,
     });
@@ -46,7 +47,8 @@ export class ServiceFailures {
     const streak = this.#end(call);
     if (!streak) return;
     const { service, operation } = call;
-    this.#emit({ type: "serviceRecovered", service, operation, attempts: streak.failures });
+    const attempts = streak.failures;
+    this.#emit({ type: "serviceRecovered", service, operation, scope: operation, attempts });
   }
 
   /** The caller stops trying. That is not reported as a recovery. */
@@ -61,8 +63,4 @@ export class ServiceFailures {
     this.#streaks.delete(operation);
     return streak;
   }
-}
-
-function isPowerOfTwo(n: number): boolean {
-  return (n & (n - 1)) === 0;
 }

@@ -34,6 +34,8 @@ export class UnreadableRows {
         type: "serviceTrouble",
         service: "dynamodb",
         operation: "read lease",
+        scope: `row ${row.shardId}`,
+        lasting: true,
         attempt: 1,
         shardId: row.shardId,
         error: withRemedy(row),

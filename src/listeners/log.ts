@@ -3,8 +3,9 @@
 
 import type { Emit, Event } from "../events.ts";
 import { redact } from "../redact.ts";
-import type { Level } from "./lines/line.ts";
-import { describe } from "./logLines.ts";
+import type { Level, LineLevel } from "./lines/line.ts";
+import { describe, levelOf } from "./logLines.ts";
+import { Repeats } from "./repeats.ts";
 import { SeenOutput } from "./seenOutput.ts";
 
 export type LogLevel = Level | "silent";
@@ -30,13 +31,16 @@ export function logEvents(options: LogOptions): Emit {
   const { format, now, write } = options;
   const render = format === "json" ? jsonLine : textLine;
   const seen = new SeenOutput();
+  const repeats = new Repeats();
   return (happened) => {
     const lowest = ORDER[options.level];
     const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
     seen.saw(happened);
+    const level = levelOf(happened);
+    if (level === "silent" || ORDER[level] < lowest) return;
+    if (!repeats.admits(happened, now())) return;
     const event = showsOutput ? unquoted(happened, seen) : happened;
-    const line = describe(event);
-    if (ORDER[line.level] >= lowest) write(render(event, line, now()));
+    write(render(event, describe(event), now()));
   };
 }
 
@@ -50,7 +54,7 @@ function unquoted(event: Event, seen: SeenOutput): Event {
 }
 
 interface Described {
-  readonly level: Level;
+  readonly level: LineLevel;
   readonly message: string;
 }
 

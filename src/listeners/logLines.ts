@@ -2,10 +2,11 @@
 // The lines are in lines/, one file for each subject.
 
 import type { Event } from "../events.ts";
+import { CALL_LINES } from "./lines/callLines.ts";
 import { CHILD_LINES } from "./lines/childLines.ts";
 import { DAEMON_LINES } from "./lines/daemonLines.ts";
 import { LEASE_LINES } from "./lines/leaseLines.ts";
-import type { Level, Line, LinesOf } from "./lines/line.ts";
+import type { Line, LineLevel, LinesOf } from "./lines/line.ts";
 import { SHARD_LINES } from "./lines/shardLines.ts";
 import { STREAM_LINES } from "./lines/streamLines.ts";
 
@@ -15,15 +16,22 @@ const LINES: LinesOf<Event> = {
   ...STREAM_LINES,
   ...CHILD_LINES,
   ...SHARD_LINES,
+  ...CALL_LINES,
 };
 
 /** The level and the message of an event. */
-export function describe(event: Event): { readonly level: Level; readonly message: string } {
+export function describe(event: Event): { readonly level: LineLevel; readonly message: string } {
+  const [, message] = lineOf(event);
+  return { level: levelOf(event), message: message(event) };
+}
+
+export function levelOf(event: Event): LineLevel {
+  const [level] = lineOf(event);
+  return typeof level === "function" ? level(event) : level;
+}
+
+function lineOf(event: Event): Line<Event> {
   // The table's type pairs each event with its line, which TypeScript cannot follow through an
   // index.
-  const [level, message] = LINES[event.type] as Line<Event>;
-  return {
-    level: typeof level === "function" ? level(event) : level,
-    message: message(event),
-  };
+  return LINES[event.type] as Line<Event>;
 }

@@ -5,7 +5,7 @@
 // memory is bounded: about 3 KiB for each shard, and lists of limited length.
 
 import type { Event } from "../events.ts";
-import { describe } from "./logLines.ts";
+import { describe, levelOf } from "./logLines.ts";
 import { FleetState } from "./state/fleetState.ts";
 import { History } from "./state/history.ts";
 import { Readiness } from "./state/readiness.ts";
@@ -115,24 +115,19 @@ export class DaemonState {
   }
 
   #noteIncident(event: Event, atMs: number): void {
-    // The most frequent events are none, and their lines need not be made.
-    if (QUIET.has(event.type)) return;
-    const { level, message } = describe(event);
+    const level = levelOf(event);
     if (level !== "warn" && level !== "error") return;
     const shardId = "shardId" in event ? event.shardId : undefined;
-    const shown = message.split("\n", 1)[0]?.slice(0, MESSAGE_CHARS) ?? "";
-    push(this.incidents, { atMs, level, event: event.type, shardId, message: shown }, INCIDENTS);
+    const [first = ""] = describe(event).message.split("\n", 1);
+    const message = first.slice(0, MESSAGE_CHARS);
+    // A failure that comes again and again is shown once, as it was last.
+    const same = this.incidents.findIndex(
+      (each) => each.event === event.type && each.shardId === shardId,
+    );
+    if (same >= 0) this.incidents.splice(same, 1);
+    push(this.incidents, { atMs, level, event: event.type, shardId, message }, INCIDENTS);
   }
 }
-
-const QUIET: ReadonlySet<Event["type"]> = new Set([
-  "fetched",
-  "batchProcessed",
-  "checkpointed",
-  "leaseRenewed",
-  "leasesSeen",
-  "childOutput",
-]);
 
 /** A failed call proves as well as a successful one that the loop goes on. */
 function showsLeaseLoop({ type }: Event): boolean {

@@ -125,13 +125,24 @@ export class RecordBatch {
 
   /** The position of a record, read from the end of its text, so that its payload is not read. */
   position(index: number): Position {
-    const end = this.#start(index + 1) - 1;
-    // At most 46 + 16 + 21 + 16 + 19 bytes of names and integers follow the sequence number.
-    const tail = this.#json.toString("latin1", Math.max(this.#start(index), end - 320), end);
+    const tail = this.#tail(index);
     const match = TAIL.exec(tail);
-    const position = match && parsePosition(match[1] ?? "", Number(match[2]));
+    const position = match && parsePosition(match[1] ?? "", Number(match[3]));
     if (!position) throw new Error(`a record has no sequence number: ${tail}`);
     return position;
+  }
+
+  /** When Kinesis received the first record: milliseconds since 1970. */
+  get firstArrivalMs(): number | undefined {
+    if (this.count === 0 || this.#ends) return undefined;
+    const match = TAIL.exec(this.#tail(0));
+    return match ? Number(match[2]) : undefined;
+  }
+
+  #tail(index: number): string {
+    const end = this.#start(index + 1) - 1;
+    // At most 46 + 16 + 21 + 16 + 19 bytes of names and integers follow the sequence number.
+    return this.#json.toString("latin1", Math.max(this.#start(index), end - 320), end);
   }
 
   get first(): Position | undefined {
@@ -155,7 +166,7 @@ const COMMA = Buffer.from(",");
 const NO_BYTES = Buffer.alloc(0);
 
 const TAIL =
-  /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":-?\d+,"subSequenceNumber":(\d+),"action":"record"\}$/;
+  /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":(-?\d+),"subSequenceNumber":(\d+),"action":"record"\}$/;
 
 /** The result of one read of a shard. */
 export interface Batch {

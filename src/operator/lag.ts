@@ -53,7 +53,7 @@ async function lagOf(lease: Lease, source: TargetStream, signal: AbortSignal): P
   const place = behind(placeOf(lease.checkpoint, initialPosition));
   let { iterator } = await getShardIterator(calls, stream, lease.shardId, place, signal);
   for (let step = 0; ; step += 1) {
-    const answer = await new GetRecords(calls).call(iterator, 1, undefined, signal);
+    const answer = await new GetRecords(calls, lease.shardId).call(iterator, 1, undefined, signal);
     const { records, millisBehindLatest = 0, nextShardIterator } = answer;
     // millisBehindLatest concerns the response, not the record in it: it is 0 when that record is
     // the last one.

@@ -123,7 +123,7 @@ class Search {
     );
     const place = { type: "AT_TIMESTAMP", timestamp: new Date(fromMs) } as const;
     const start = await getShardIterator(calls, stream, shardId, place, this.#signal);
-    const getRecords = new GetRecords(calls);
+    const getRecords = new GetRecords(calls, shardId);
     let iterator: string | undefined = start.iterator;
     while (iterator) {
       await this.#pause();

@@ -68,6 +68,10 @@ async function handOver(
   if (last) checkpointer.delivering(last, records.first);
   const startedMs = clock.monotonicMs();
   life.inFlight = records;
+  const { shardId } = lease;
+  const sent = { shardId, pid: processor.pid, records: records.count, bytes, millisBehindLatest };
+  const arrivedMs = records.firstArrivalMs;
+  emit({ type: "batchSent", ...sent, arrivedMs, sentMs: clock.now() });
   // After a failure the records are read again, so their memory can be freed as soon as the child
   // has them, unless the isolation of failures looks at them.
   const written = life.isolation.needsRecords ? undefined : () => records.free();
@@ -78,12 +82,8 @@ async function handOver(
   life.isolation.processed(records);
   emit({
     type: "batchProcessed",
-    shardId: lease.shardId,
-    pid: processor.pid,
-    records: records.count,
-    bytes,
+    ...sent,
     position: last,
-    millisBehindLatest,
     elapsedMs: clock.monotonicMs() - startedMs,
   });
   if (settings.checkpointPolicy === "onBatchSuccess") await checkpointForChild(checkpointer);

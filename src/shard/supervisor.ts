@@ -194,6 +194,7 @@ class Failures {
       shardId,
       attempt,
       error,
+      cause: error instanceof ChildFailed ? error.reason : "shardEndNotCheckpointed",
       records: inFlight?.count ?? 0,
       first: inFlight?.first,
       last: inFlight?.last,

@@ -37,7 +37,7 @@ export function readQueue(
         shardId,
         Array.from({ length: count }, (_, index) => records.position(index)),
       );
-      emit({ type: "fetched", shardId, records: count, bytes: json.length });
+      emit({ type: "fetched", shardId, records: count, bytes: json.length, millisBehindLatest: 0 });
       yield { records, millisBehindLatest: 0 };
     }
     if (signal.aborted) return;

@@ -48,7 +48,7 @@ function recordsOf({ requestTimeoutMs = 30_000 } = {}) {
     credentials: shortLived(),
     maxAttempts: 1,
   });
-  return new GetRecords({ client, clock: systemClock, requestTimeoutMs });
+  return new GetRecords({ client, clock: systemClock, requestTimeoutMs }, "shardId-000000000000");
 }
 
 const call = (getRecords: GetRecords, signal = new AbortController().signal) =>

@@ -90,16 +90,22 @@ describe("a start", () => {
       },
     });
     await worker.until(() => worker.held.size === 1);
-    expect(worker.all("serviceTrouble").map(({ attempt }) => attempt)).toEqual([1, 2]);
+    expect(worker.all("serviceTrouble").map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
     expect(worker.all("serviceRecovered")).toEqual([
-      { type: "serviceRecovered", service: "kinesis", operation: "ListShards", attempts: 3 },
+      {
+        type: "serviceRecovered",
+        service: "kinesis",
+        operation: "ListShards",
+        scope: "ListShards",
+        attempts: 3,
+      },
     ]);
   });
 
   test("at an unreachable endpoint warns, keeps trying and can be stopped", async () => {
     const worker = start({ table: await openTable("any", "http://127.0.0.1:1") });
     await worker.untilEvent("serviceTrouble", ({ attempt }) => attempt === 4);
-    expect(worker.all("serviceTrouble").map(({ attempt }) => attempt)).toEqual([1, 2, 4]);
+    expect(worker.all("serviceTrouble").map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4]);
     await worker.stop();
   });
 

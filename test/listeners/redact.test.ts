@@ -13,6 +13,7 @@ const TEXT = "free text";
 const failure = () => new Error(TEXT, { cause: new Error(TEXT) });
 const position: Position = { sequenceNumber: "TRIM_HORIZON", subSequenceNumber: 0 };
 const child = { shardId: TEXT, pid: 1 };
+const call = { elapsedMs: 1, bytes: 1 };
 const retry = { error: failure(), attempt: 1, retryInMs: 1 };
 const range = { records: 1, first: position, last: position };
 
@@ -21,6 +22,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   daemonStarted: { applicationName: TEXT, streamName: TEXT, workerId: TEXT, version: TEXT },
   statusServed: { address: TEXT },
   logLevelChanged: { level: TEXT },
+  daemonReady: {},
   stopRequested: { reason: TEXT, graceMs: 1 },
   graceExceeded: { graceMs: 1 },
   daemonStopped: { exitCode: 0, goodbyesMissed: 0 },
@@ -34,8 +36,33 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   eventLoopHeld: { endangers: "leases", longestMs: 1, p99Ms: 1, periodMs: 1 },
   credentialsRenewed: { why: TEXT },
   credentialsTrouble: { error: failure(), validForMs: 0 },
-  serviceTrouble: { service: "kinesis", operation: TEXT, shardId: TEXT, ...retry },
-  serviceRecovered: { service: "kinesis", operation: TEXT, shardId: TEXT, attempts: 1 },
+  serviceTrouble: {
+    service: "kinesis",
+    operation: TEXT,
+    scope: TEXT,
+    shardId: TEXT,
+    lasting: true,
+    ...retry,
+  },
+  serviceRecovered: {
+    service: "kinesis",
+    operation: TEXT,
+    scope: TEXT,
+    shardId: TEXT,
+    attempts: 1,
+  },
+  serviceCall: { service: TEXT, operation: TEXT, shardId: TEXT, ...call, outcome: "ok" },
+  leaseCall: { operation: "renew", shardId: TEXT, ...call, outcome: "ok" },
+  daemonSampled: {
+    cpuMs: 1,
+    rssBytes: 1,
+    heapBytes: 1,
+    loopBusy: 0,
+    loopDelayMs: 0,
+    bufferedBytes: 0,
+    bufferLimitBytes: 1,
+  },
+  childSampled: { ...child, cpuMs: 1, rssBytes: 1 },
   leaseTableCreated: { tableName: TEXT },
   leasesSeen: { leases: 1, rows: () => [] },
   leaseCreated: { shardId: TEXT, checkpoint: position },
@@ -46,12 +73,23 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   handoverRequested: { shardId: TEXT, to: TEXT },
   leaseDeleted: { shardId: TEXT, reason: TEXT },
   leasesBeyondLimit: { shardIds: [TEXT], maxLeasesForWorker: 1 },
+  leaseBalance: {
+    held: 1,
+    target: 1,
+    spillover: 0,
+    workers: 1,
+    leases: 1,
+    expired: 0,
+    unowned: 0,
+    neglected: 0,
+    taking: 0,
+  },
   leasesContradicted: { shardIds: [TEXT], message: TEXT },
   shardsUnread: { shardIds: [TEXT], fromHashKey: TEXT, toHashKey: TEXT },
   fleetModeChosen: { version: "2x", led: false, found: TEXT },
   discoveryChosen: { by: "scan", why: TEXT },
   shardsSynced: { shards: 1, created: 1 },
-  fetched: { shardId: TEXT, records: 1, bytes: 1 },
+  fetched: { shardId: TEXT, records: 1, bytes: 1, millisBehindLatest: 1 },
   iteratorExpired: { shardId: TEXT },
   recordsExpired: { shardId: TEXT, checkpoint: position, first: position },
   shardExpired: { shardId: TEXT },
@@ -77,6 +115,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   watchdogEnded: { reason: TEXT, replaced: true },
   waitingForParents: { shardId: TEXT },
   shardStarted: { shardId: TEXT, position },
+  batchSent: { ...child, records: 1, bytes: 1, millisBehindLatest: 1, arrivedMs: 1, sentMs: 1 },
   batchProcessed: {
     ...child,
     records: 1,
@@ -91,6 +130,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
     shardId: TEXT,
     attempt: 1,
     error: failure(),
+    cause: TEXT,
     ...range,
     next: "restart",
     retryInMs: 1,

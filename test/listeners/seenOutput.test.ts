@@ -34,7 +34,13 @@ function logged(level: LogLevel, format: "json" | "text", dropped = 0): string {
   }
   if (dropped > 0)
     emit({ type: "childOutputDropped", shardId, pid: 7, stream: "stderr", lines: dropped });
-  const none = { records: 0, first: undefined, last: undefined, retryInMs: undefined };
+  const none = {
+    cause: "exit",
+    records: 0,
+    first: undefined,
+    last: undefined,
+    retryInMs: undefined,
+  };
   emit({ type: "childFailed", shardId, attempt: 1, error: failure(), next: "restart", ...none });
   return text;
 }

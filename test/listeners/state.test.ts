@@ -86,7 +86,7 @@ describe("any events at any times", () => {
         records: fc.nat(9),
         next: fc.constantFrom("restart" as const, "releaseLease" as const),
       })
-      .map((some) => ({ ...some, ...range, retryInMs: undefined })),
+      .map((some) => ({ ...some, ...range, cause: "exit", retryInMs: undefined })),
     fc
       .record({ type: fc.constant("recordsBuried" as const), shardId, records: fc.nat(9) })
       .map((some) => ({ ...some, ...range, condition: "age" as const })),
@@ -178,7 +178,7 @@ describe("a shard", () => {
       restarts: 0,
       stderr: ["hello"],
     });
-    const failed = { shardId: "s", attempt: 1, error, records: 0, first: undefined };
+    const failed = { shardId: "s", attempt: 1, cause: "exit", error, records: 0, first: undefined };
     const next = { last: undefined, next: "restart", retryInMs: 100 } as const;
     state.saw({ type: "childExited", shardId: "s", pid: 7, exitCode: 3, expected: false }, 11_000);
     state.saw({ type: "childFailed", ...failed, ...next }, 12_000);
@@ -239,16 +239,18 @@ describe("the fleet", () => {
   });
 });
 
-describe("ready", () => {
-  const trouble = (attempt: number): Event => ({
-    type: "serviceTrouble",
-    service: "dynamodb",
-    operation: "Scan",
-    error: new Error("refused"),
-    attempt,
-    retryInMs: 1,
-  });
+const trouble = (attempt: number): Event => ({
+  type: "serviceTrouble",
+  service: "dynamodb",
+  operation: "Scan",
+  scope: "Scan",
+  lasting: false,
+  error: new Error("refused"),
+  attempt,
+  retryInMs: 1,
+});
 
+describe("ready", () => {
   it("is the daemon once it has looked at the leases", () => {
     const state = stateAfter(STARTED);
     expect(readiness(state)).toMatchObject({ ok: false });
@@ -266,7 +268,7 @@ describe("ready", () => {
     expect(readiness(state).ok).toBe(true);
     state.saw(trouble(2), 0);
     expect(readiness(state).reasons).toEqual([expect.stringContaining("dynamodb Scan failed")]);
-    const call = { service: "dynamodb", operation: "Scan", attempts: 2 } as const;
+    const call = { service: "dynamodb", operation: "Scan", scope: "Scan", attempts: 2 } as const;
     state.saw({ type: "serviceRecovered", ...call }, 0);
     expect(readiness(state).ok).toBe(true);
   });
@@ -314,8 +316,7 @@ describe("alive", () => {
     ]);
     state.saw(RENEWED, 100_500);
     expect(liveness(state, settings, 101_000).ok).toBe(true);
-    const failing = { service: "dynamodb", operation: "Scan", attempt: 1, retryInMs: 1 } as const;
-    state.saw({ type: "serviceTrouble", error: new Error("x"), ...failing }, 300_000);
+    state.saw(trouble(1), 300_000);
     expect(liveness(state, settings, 301_000).ok).toBe(true);
   });
 

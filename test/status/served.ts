@@ -1,13 +1,20 @@
 // A status server over a state that a test fills with events.
 
 import { onTestFinished } from "vitest";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
 import { DaemonState } from "../../src/listeners/state.ts";
 import type { SeenLease } from "../../src/model/events/seenLease.ts";
 import type { HttpAddress } from "../../src/model/httpAddress.ts";
 import { parsePosition, SHARD_END, TRIM_HORIZON } from "../../src/model/position.ts";
 import { openStatus, type StatusOptions } from "../../src/status/server.ts";
+
+/** As if the machine had been on for an hour, so that there is a past to fill. */
+const HOUR_MS = 3_600_000;
+const clock: Clock = {
+  ...systemClock,
+  monotonicMs: () => systemClock.monotonicMs() + HOUR_MS,
+};
 
 export const LOOPBACK: HttpAddress = { type: "tcp", host: "127.0.0.1", port: 0 };
 
@@ -20,6 +27,7 @@ export interface Served {
   /** What was asked of the daemon. */
   readonly asked: readonly string[];
   saw(event: Event, agoMs?: number): void;
+  close(): Promise<void>;
 }
 
 export async function serve(options: Partial<StatusOptions> = {}): Promise<Served> {
@@ -31,7 +39,7 @@ export async function serve(options: Partial<StatusOptions> = {}): Promise<Serve
     allowRemote: false,
     state,
     settings: { failoverTimeMillis: 10_000 },
-    clock: systemClock,
+    clock,
     actions: {
       drain: () => void asked.push("drain"),
       resume: () => void asked.push("resume"),
@@ -40,7 +48,12 @@ export async function serve(options: Partial<StatusOptions> = {}): Promise<Serve
     },
     ...options,
   });
-  onTestFinished(() => server.close());
+  let isOpen = true;
+  const close = async () => {
+    if (isOpen) await server.close();
+    isOpen = false;
+  };
+  onTestFinished(close);
   const port = server.address.type === "tcp" ? server.address.port : 0;
   return {
     state,
@@ -48,7 +61,8 @@ export async function serve(options: Partial<StatusOptions> = {}): Promise<Serve
     url: `http://127.0.0.1:${port}`,
     port,
     asked,
-    saw: (event, agoMs = 0) => state.saw(event, systemClock.monotonicMs() - agoMs),
+    close,
+    saw: (event, agoMs = 0) => state.saw(event, clock.monotonicMs() - agoMs),
   };
 }
 
@@ -114,7 +128,15 @@ function fail(saw: Served["saw"], shardId: string): void {
     lastStderr: lines,
   });
   const first = parsePosition("49668", 0);
-  const failed = { shardId, error, records: 12, first, last: first, retryInMs: 800 } as const;
+  const failed = {
+    shardId,
+    error,
+    cause: "exit",
+    records: 12,
+    first,
+    last: first,
+    retryInMs: 800,
+  } as const;
   for (const line of lines)
     saw({ type: "childOutput", shardId, pid: 1, stream: "stderr", line }, 9_000);
   saw({ type: "childFailed", attempt: 1, next: "restart", ...failed }, 9_000);
@@ -122,7 +144,8 @@ function fail(saw: Served["saw"], shardId: string): void {
     { type: "recordsBuried", shardId, records: 2, first, last: first, condition: "attempts" },
     8_000,
   );
-  const trouble = { operation: "GetRecords", attempt: 1, retryInMs: 300 } as const;
+  const call = { operation: "GetRecords", scope: "GetRecords", lasting: false } as const;
+  const trouble = { ...call, attempt: 1, retryInMs: 300 };
   const throttled = Object.assign(new Error("Rate exceeded for shard."), {
     name: "ProvisionedThroughputExceededException",
   });

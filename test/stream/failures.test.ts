@@ -6,6 +6,7 @@ import type { Event } from "../../src/events.ts";
 import type { Batch } from "../../src/model/batch.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { type Fault, type FaultProxy, startFaultProxy } from "../support/faultProxy.ts";
+import { logged } from "../support/logged.ts";
 import {
   FIRST_SHARD,
   gate,
@@ -46,7 +47,7 @@ async function readThrough(
 }
 
 const reported = (events: readonly Event[]) =>
-  events.flatMap((event) => (event.type === "fetched" ? [] : [event.type]));
+  logged(events).flatMap((event) => (event.type === "fetched" ? [] : [event.type]));
 
 describe("yields every record once although", () => {
   test.each<[string, string, Fault, number, Event["type"][]]>([

@@ -19,6 +19,10 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
         : `The status page is at http://${e.address}/`,
   ],
   logLevelChanged: ["info", (e) => `The log level is ${e.level} from now on.`],
+  daemonReady: [
+    "debug",
+    () => "The daemon is ready: it has reached the stream and the lease table.",
+  ],
   stopRequested: [
     "info",
     (e) => `Received ${e.reason}: the daemon stops within ${milliseconds(e.graceMs)}.`,

@@ -26,6 +26,11 @@ export const LEASE_LINES: LinesOf<LeaseEvent> = {
     (e) =>
       `No worker reads ${some(e.shardIds)}. This worker already holds as many leases as maxLeasesForWorker = ${e.maxLeasesForWorker} allows, and no other worker takes them. Raise maxLeasesForWorker, or start another worker.`,
   ],
+  leaseBalance: [
+    "trace",
+    (e) =>
+      `This worker holds ${e.held} of ${counted(e.leases, "lease")}, shared by ${counted(e.workers, "worker")}.`,
+  ],
   leasesContradicted: ["error", (e) => e.message],
   shardsUnread: [
     "error",

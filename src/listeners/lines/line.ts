@@ -5,8 +5,11 @@ import { formatPosition, type Position } from "../../model/position.ts";
 
 export type Level = "trace" | "debug" | "info" | "warn" | "error";
 
+/** `silent`: not logged at any level. */
+export type LineLevel = Level | "silent";
+
 export type Line<E extends Event> = readonly [
-  level: Level | ((event: E) => Level),
+  level: LineLevel | ((event: E) => LineLevel),
   message: (event: E) => string,
 ];
 

@@ -8,6 +8,7 @@ import { type LinesOf, milliseconds, range, reason, seconds } from "./line.ts";
 export const SHARD_LINES: LinesOf<ShardEvent> = {
   waitingForParents: ["info", () => "The shard waits until its parent shards have ended."],
   shardStarted: ["info", (e) => `Reading starts at ${formatPosition(e.position)}.`],
+  batchSent: ["trace", (e) => `Sent ${counted(e.records, "record")} to child ${e.pid}.`],
   batchProcessed: [
     "debug",
     (e) => `The child processed ${counted(e.records, "record")} in ${milliseconds(e.elapsedMs)}.`,

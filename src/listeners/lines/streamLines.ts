@@ -9,7 +9,10 @@ const LONGER_RETENTION =
   "To keep records longer, run aws kinesis increase-stream-retention-period.";
 
 export const STREAM_LINES: LinesOf<StreamEvent> = {
-  fetched: ["trace", (e) => `Read ${counted(e.records, "record")}, ${counted(e.bytes, "byte")}.`],
+  fetched: [
+    (e) => (e.records > 0 ? "trace" : "silent"),
+    (e) => `Read ${counted(e.records, "record")}, ${counted(e.bytes, "byte")}.`,
+  ],
   iteratorExpired: ["info", () => "The shard iterator expired; the daemon requests a new one."],
   recordsExpired: [
     "error",

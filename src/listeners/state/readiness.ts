@@ -25,7 +25,7 @@ export class Readiness {
   #waitsFor = "";
   #failure: string | undefined;
   #credentials: string | undefined;
-  /** By operation: what its log line said. */
+  /** By what recovers together: what its log line said. */
   readonly #troubles = new Map<string, string>();
 
   get phase(): DaemonPhase {
@@ -89,13 +89,13 @@ export class Readiness {
         const isOfShard = event.shardId !== undefined && event.service === "kinesis";
         if (isOfShard || event.attempt <= FAILURES_TOLERATED) break;
         if (this.#troubles.size < TROUBLES_MAX) {
-          this.#troubles.set(event.operation, firstLine(event));
+          this.#troubles.set(event.scope, firstLine(event));
         }
         break;
       }
       case "serviceRecovered":
         this.#credentials = undefined;
-        this.#troubles.delete(event.operation);
+        this.#troubles.delete(event.scope);
         break;
     }
   }

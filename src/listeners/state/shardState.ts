@@ -101,6 +101,10 @@ export function applyToShard(shard: ShardState, event: Event, nowMs: number): vo
     case "batchProcessed":
       processed(shard, event, nowMs);
       break;
+    case "fetched":
+      // With records, the lag is that of the batch that is made of them.
+      if (event.records === 0) noteLag(shard, event.millisBehindLatest, nowMs);
+      break;
     case "checkpointed":
       shard.checkpoint = event.position;
       break;
@@ -156,9 +160,13 @@ function processed(
   shard.batchMs = elapsedMs;
   shard.stuckSinceMs = undefined;
   shard.history.processed(records, bytes, nowMs);
-  if (millisBehindLatest === undefined) return;
-  shard.lagMs = millisBehindLatest;
-  shard.history.lag(millisBehindLatest, nowMs);
+  noteLag(shard, millisBehindLatest, nowMs);
+}
+
+function noteLag(shard: ShardState, lagMs: number | undefined, nowMs: number): void {
+  if (lagMs === undefined) return;
+  shard.lagMs = lagMs;
+  shard.history.lag(lagMs, nowMs);
 }
 
 function failed(shard: ShardState, event: Event, lines: readonly string[], atMs: number): void {

@@ -11,6 +11,8 @@ export type DaemonEvent =
   /** The status page and its endpoints are served here. */
   | { readonly type: "statusServed"; readonly address: string }
   | { readonly type: "logLevelChanged"; readonly level: string }
+  /** The stream and the lease table were reached, and the worker has looked at the leases. */
+  | { readonly type: "daemonReady" }
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
   /** The grace period is nearly over. The daemon ends the children that have not finished. */
   | { readonly type: "graceExceeded"; readonly graceMs: number }
@@ -56,13 +58,17 @@ export type DaemonEvent =
    * (`validForMs` 0).
    */
   | { readonly type: "credentialsTrouble"; readonly error: unknown; readonly validForMs: number }
-  /** A call to a service failed; the daemon retries it. */
+  /** A call to a service failed; the daemon retries it. Happens at each failure. */
   | {
       readonly type: "serviceTrouble";
       readonly service: "kinesis" | "dynamodb";
       readonly operation: string;
+      /** Failures of a service with the same scope are one streak, which one success ends. */
+      readonly scope: string;
       readonly shardId?: string;
       readonly error: unknown;
+      /** Only an operator can correct it. */
+      readonly lasting: boolean;
       /** Failures in a row, including this one. */
       readonly attempt: number;
       readonly retryInMs: number;
@@ -71,6 +77,7 @@ export type DaemonEvent =
       readonly type: "serviceRecovered";
       readonly service: "kinesis" | "dynamodb";
       readonly operation: string;
+      readonly scope: string;
       readonly shardId?: string;
       readonly attempts: number;
     };

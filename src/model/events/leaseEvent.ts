@@ -44,6 +44,28 @@ export type LeaseEvent =
       readonly shardIds: readonly string[];
       readonly maxLeasesForWorker: number;
     }
+  /** How the leases are shared, as this worker saw it in its last scan of the table. */
+  | {
+      readonly type: "leaseBalance";
+      /** Leases that this worker holds. */
+      readonly held: number;
+      /** Leases that it should hold; `undefined` where a leader decides. */
+      readonly target: number | undefined;
+      /** Leases of its fair share that `maxLeasesForWorker` excludes. */
+      readonly spillover: number;
+      /** Live workers, this one included. */
+      readonly workers: number;
+      /** Leases of shards that have not ended. */
+      readonly leases: number;
+      /** Leases that have an owner, but one that has stopped renewing them. */
+      readonly expired: number;
+      /** Leases without a living owner. */
+      readonly unowned: number;
+      /** Expired leases that no worker has taken for a long time. */
+      readonly neglected: number;
+      /** Leases that this worker tries to take now. */
+      readonly taking: number;
+    }
   /** Rows of the lease table contradict the stream as it is now. */
   | {
       readonly type: "leasesContradicted";

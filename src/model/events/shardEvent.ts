@@ -8,6 +8,19 @@ export type ShardEvent =
       readonly shardId: string;
     }
   | { readonly type: "shardStarted"; readonly shardId: string; readonly position: Position }
+  /** The child receives a batch; `batchProcessed` follows unless the child fails. */
+  | {
+      readonly type: "batchSent";
+      readonly shardId: string;
+      readonly pid: number;
+      readonly records: number;
+      readonly bytes: number;
+      readonly millisBehindLatest: number | undefined;
+      /** When Kinesis received the first record, by its clock; `undefined` for an empty batch. */
+      readonly arrivedMs: number | undefined;
+      /** When the batch was sent, by the daemon's clock, in milliseconds since 1970. */
+      readonly sentMs: number;
+    }
   | {
       readonly type: "batchProcessed";
       readonly shardId: string;
@@ -34,6 +47,8 @@ export type ShardEvent =
       readonly attempt: number;
       /** A ChildFailed or a ShardEndNotCheckpointed. */
       readonly error: Error;
+      /** The reason of the ChildFailed, or `shardEndNotCheckpointed`. */
+      readonly cause: string;
       /** The records in flight: their number, and the first and last position. */
       readonly records: number;
       readonly first: Position | undefined;

@@ -4,10 +4,13 @@ import type { Position } from "../position.ts";
 
 export type StreamEvent =
   | {
+      /** The stream sent a response or an event for a shard, possibly without records. */
       readonly type: "fetched";
       readonly shardId: string;
       readonly records: number;
       readonly bytes: number;
+      /** How far the shard's tip is ahead; `undefined` where Kinesis does not report it. */
+      readonly millisBehindLatest: number | undefined;
     }
   | { readonly type: "iteratorExpired"; readonly shardId: string }
   /**

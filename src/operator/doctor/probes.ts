@@ -75,7 +75,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
     }
     // Reads one record, from the oldest on. If there is one, Kinesis needs the stream's encryption
     // key. This is one of the five reads a second of one shard.
-    await new GetRecords(calls).call(start, 1, undefined, signal);
+    await new GetRecords(calls, shardId).call(start, 1, undefined, signal);
     return "allowed";
   },
   "kinesis:DescribeStreamConsumer": (parts) =>

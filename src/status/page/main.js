@@ -22,6 +22,7 @@ import { ShardTable } from "./table.js";
 const view = { shards: new Map(), history: { lagMs: [], records: [], bytes: [], shards: {} } };
 const stale = new Set();
 const table = new ShardTable(openDetail);
+const ENTRIES_SHOWN = 12;
 const LAG_LEAST_MS = 1_000;
 const RATE_LEAST = 10;
 const lagChart = new Chart(byId("lag-chart"), byId("lag-readout"), {
@@ -209,37 +210,37 @@ function workerLine({ workerId, leases, isThis, alive, lastSeen }, most) {
 }
 
 function showLetters() {
-  const lines = view.deadLetters
-    .toReversed()
-    .map(({ at, shardId, records, condition, first }) =>
-      element(
-        "li",
-        {},
-        element("time", { datetime: at }, clockTime(at)),
-        ...shardName(shardId),
-        `: ${count(records)} ${records === 1 ? "record" : "records"} (${condition})${first ? ` from ${first}` : ""}`,
-      ),
-    );
+  const lines = newest(view.deadLetters).map(({ at, shardId, records, condition, first }) =>
+    element(
+      "li",
+      {},
+      element("time", { datetime: at }, clockTime(at)),
+      ...shardName(shardId),
+      `: ${count(records)} ${records === 1 ? "record" : "records"} (${condition})${first ? ` from ${first}` : ""}`,
+    ),
+  );
   byId("letters").replaceChildren(
     ...orNone(lines, "No record went to the dead letters since the start."),
   );
 }
 
 function showIncidents() {
-  const lines = view.incidents
-    .toReversed()
-    .map(({ at, level, shardId, message }) =>
-      element(
-        "li",
-        {},
-        element("time", { datetime: at }, clockTime(at)),
-        element("strong", { class: level === "error" ? "bad" : "wait" }, level),
-        " ",
-        ...(shardId ? [...shardName(shardId), " "] : []),
-        message,
-      ),
-    );
+  const lines = newest(view.incidents).map(({ at, level, shardId, message }) =>
+    element(
+      "li",
+      {},
+      element("time", { datetime: at }, clockTime(at)),
+      element("strong", { class: level === "error" ? "bad" : "wait" }, level),
+      " ",
+      ...(shardId ? [...shardName(shardId), " "] : []),
+      message,
+    ),
+  );
   byId("incidents").replaceChildren(...orNone(lines, "Nothing since the start."));
+}
+
+function newest(entries) {
+  return entries.slice(-ENTRIES_SHOWN).toReversed();
 }
 
 function orNone(lines, text) {

@@ -1,27 +1,12 @@
-// Decides which failed calls are reported. When Kinesis is unreachable, every attempt for every
-// shard fails. The operator needs one warning, a reminder each minute, and a message when calls
-// succeed again. If a transient failure turns into one that needs the operator, it is reported
-// immediately.
+// Reports failed calls of the readers, with the number of failures in a row: of one shard, or of
+// all shards together where the failure concerns them all.
 
-import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { isLasting } from "./readErrors.ts";
 
-const REMIND_MS = 60_000;
-
-/** Failures in a row, of one shard or of all shards. */
-interface Streak {
-  attempts: number;
-  reportedAtMs: number;
-  /** The last report was about a failure that only an operator can correct. */
-  lasting: boolean;
-  /** A failure of this streak was reported, so its end is reported, too. */
-  reported: boolean;
-}
-
 export interface Failure {
   readonly operation: string;
-  /** Absent: the failure concerns all shards, and is reported once for all. */
+  /** Absent: the failure concerns all shards. */
   readonly shardId?: string;
   readonly error: unknown;
   readonly retryInMs: number;
@@ -29,40 +14,26 @@ export interface Failure {
 
 export class FailureReports {
   readonly #emit: Emit;
-  readonly #clock: Clock;
-  /** By shard id; "" = all shards. */
-  readonly #streaks = new Map<string, Streak>();
+  /** Failures in a row, by shard id; "" = all shards. */
+  readonly #streaks = new Map<string, number>();
 
-  constructor(emit: Emit, clock: Clock) {
+  constructor(emit: Emit) {
     this.#emit = emit;
-    this.#clock = clock;
   }
 
   failed({ operation, shardId, error, retryInMs }: Failure): void {
-    const nowMs = this.#clock.monotonicMs();
-    const streak = this.#streaks.get(shardId ?? "") ?? {
-      attempts: 0,
-      reportedAtMs: Number.NEGATIVE_INFINITY,
-      lasting: false,
-      reported: false,
-    };
-    this.#streaks.set(shardId ?? "", streak);
-    streak.attempts += 1;
-    // The time of the last report outlives a streak: intermittent failures are not reported each
-    // time.
-    const lasting = isLasting(error);
-    const isWorse = lasting && !streak.lasting;
-    if (nowMs - streak.reportedAtMs < REMIND_MS && !isWorse) return;
-    streak.reportedAtMs = nowMs;
-    streak.lasting = lasting;
-    streak.reported = true;
+    const key = shardId ?? "";
+    const attempt = (this.#streaks.get(key) ?? 0) + 1;
+    this.#streaks.set(key, attempt);
     this.#emit({
       type: "serviceTrouble",
       service: "kinesis",
       operation,
+      scope: scopeOf(key),
       ...(shardId === undefined ? {} : { shardId }),
       error,
-      attempt: streak.attempts,
+      lasting: isLasting(error),
+      attempt,
       retryInMs,
     });
   }
@@ -80,18 +51,20 @@ export class FailureReports {
   }
 
   #end(key: string, operation: string): void {
-    const streak = this.#streaks.get(key);
-    if (!streak || streak.attempts === 0) return;
-    const { attempts, reported } = streak;
-    streak.attempts = 0;
-    streak.reported = false;
-    if (!reported) return;
+    const attempts = this.#streaks.get(key);
+    if (attempts === undefined) return;
+    this.#streaks.delete(key);
     this.#emit({
       type: "serviceRecovered",
       service: "kinesis",
       operation,
+      scope: scopeOf(key),
       ...(key === "" ? {} : { shardId: key }),
       attempts,
     });
   }
+}
+
+function scopeOf(key: string): string {
+  return key === "" ? "reading" : `reading ${key}`;
 }

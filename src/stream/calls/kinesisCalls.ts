@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-kinesis";
 import type { RawGetRecordsOutput, ServiceTime } from "../../aws/kinesisProtocol.ts";
 import { limited } from "../../aws/limited.ts";
+import { forShard } from "../../aws/watchedCalls.ts";
 import { giveBuffer, ownerOf } from "../../buffers.ts";
 import type { Clock } from "../../clock.ts";
 import { isSentinel, type Position } from "../../model/position.ts";
@@ -62,11 +63,10 @@ export async function getShardIterator(
   place: IteratorPlace,
   signal: AbortSignal,
 ): Promise<{ readonly iterator: string; readonly serviceTimeMs: number | undefined }> {
-  const input: GetShardIteratorCommandInput = {
-    ...streamParameters(stream),
-    ShardId: shardId,
-    ShardIteratorType: place.type,
-  };
+  const input: GetShardIteratorCommandInput = forShard(
+    { ...streamParameters(stream), ShardId: shardId, ShardIteratorType: place.type },
+    shardId,
+  );
   if (place.type === "AT_TIMESTAMP") input.Timestamp = place.timestamp;
   if ("sequenceNumber" in place) input.StartingSequenceNumber = place.sequenceNumber;
   const output: ServiceTime & { readonly ShardIterator?: string | undefined } = await limited(
@@ -90,11 +90,13 @@ type SendGetRecords = ReturnType<GetRecordsCommand["resolveMiddleware"]>;
  */
 export class GetRecords {
   readonly #options: CallOptions;
+  readonly #shardId: string;
   #controller = new AbortController();
   #send: SendGetRecords | undefined;
 
-  constructor(options: CallOptions) {
+  constructor(options: CallOptions, shardId: string) {
     this.#options = options;
+    this.#shardId = shardId;
   }
 
   /** @param limit the largest number of records; at most 10,000, a limit of Kinesis. */
@@ -108,7 +110,7 @@ export class GetRecords {
       this.#controller = new AbortController();
       this.#send = undefined;
     }
-    const input = { ShardIterator: iterator, Limit: limit };
+    const input = forShard({ ShardIterator: iterator, Limit: limit }, this.#shardId);
     const call = (abortSignal: AbortSignal) => {
       this.#send ??= this.#resolve(new GetRecordsCommand(input), abortSignal);
       return this.#send({ input });

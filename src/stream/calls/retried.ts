@@ -6,7 +6,7 @@ import type { Emit } from "../../events.ts";
 import { UserError } from "../../model/errors.ts";
 import { type Backoff, retry } from "../../retry.ts";
 import type { CallOptions } from "./kinesisCalls.ts";
-import { kindOfReadError, StreamNotFound } from "./readErrors.ts";
+import { isLasting, kindOfReadError, StreamNotFound } from "./readErrors.ts";
 
 export interface RetryOptions {
   readonly client: KinesisClient;
@@ -21,8 +21,6 @@ const REQUEST_TIMEOUT_MS = 10_000;
  * per second and account: throttling passes within seconds.
  */
 const BACKOFF: Backoff = { baseMs: 400, capMs: 10_000 };
-/** Attempts 1, 4, 16, … of a series are reported. */
-const REPORT_FACTOR = 4;
 
 /**
  * Clients whose credentials Kinesis has accepted once. If it refuses them later, they may be
@@ -41,8 +39,8 @@ export async function retried<T>(
 ): Promise<T> {
   const isRefused = (error: unknown) =>
     kindOfReadError(error) === "denied" && !admitted.has(client);
+  const about = { service: "kinesis", operation, scope: operation } as const;
   let failures = 0;
-  let nextReport = 1;
   const calls = { client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const done = await retry(
     async () => ({ result: await call(calls, signal) }),
@@ -52,9 +50,8 @@ export async function retried<T>(
       mayPass: (error) => !(error instanceof StreamNotFound || isRefused(error)),
       onFailure: ({ error, attempt, retryInMs }) => {
         failures = attempt;
-        if (attempt < nextReport) return;
-        nextReport = attempt * REPORT_FACTOR;
-        emit({ type: "serviceTrouble", service: "kinesis", operation, error, attempt, retryInMs });
+        const lasting = isLasting(error);
+        emit({ type: "serviceTrouble", ...about, error, lasting, attempt, retryInMs });
       },
     },
     signal,
@@ -64,7 +61,7 @@ export async function retried<T>(
   if (!done) throw signal.reason;
   admitted.add(client);
   if (failures > 0) {
-    emit({ type: "serviceRecovered", service: "kinesis", operation, attempts: failures });
+    emit({ type: "serviceRecovered", ...about, attempts: failures });
   }
   return done.result;
 }

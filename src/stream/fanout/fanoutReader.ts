@@ -40,7 +40,7 @@ const SUBSCRIPTIONS_PER_SECOND = 4;
 
 export function fanoutReader(options: FanoutOptions): ReadShard {
   const { client, subscriptionClient, clock, emit, polling, budget } = options;
-  const reports = new FailureReports(emit, clock);
+  const reports = new FailureReports(emit);
   const calls = { client, clock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const context: SubscriptionContext = {
     ...options,

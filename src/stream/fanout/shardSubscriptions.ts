@@ -180,7 +180,7 @@ export class ShardSubscriptions {
   }
 
   #took(event: SubscriptionEvent): Batch {
-    const { records, received, payloadBytes, continuationSequenceNumber: next } = event;
+    const { records, payloadBytes, continuationSequenceNumber: next } = event;
     const { millisBehindLatest } = event;
     const bytes = records.json.length;
     const atMs = this.#context.clock.monotonicMs();
@@ -194,10 +194,9 @@ export class ShardSubscriptions {
     if (next !== undefined && isSequenceNumber(next)) {
       this.#place = { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber: next };
     }
-    if (received > 0) {
-      const { shardId } = this.#shard;
-      this.#context.emit({ type: "fetched", shardId, records: records.count, bytes });
-    }
+    const { shardId } = this.#shard;
+    const { count } = records;
+    this.#context.emit({ type: "fetched", shardId, records: count, bytes, millisBehindLatest });
     const from = this.#dropping ? this.#from : undefined;
     const wanted = this.#wanted(records);
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };

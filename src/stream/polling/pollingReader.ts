@@ -37,7 +37,7 @@ export function pollingReader(options: PollingOptions): ReadShard {
   const context: FetchContext = {
     ...options,
     calls: { client, clock, requestTimeoutMs: settings.requestTimeoutMs ?? REQUEST_TIMEOUT_MS },
-    reports: new FailureReports(emit, clock),
+    reports: new FailureReports(emit),
     waitingRoom: new WaitingRoom(clock),
     sizes: new RecordSizes(),
     hotShards: new HotShards(),

@@ -87,7 +87,7 @@ export class ShardFetch {
     this.#queue = queue;
     const { shardId, latestSinceMs } = shard;
     this.#cursor = new ShardCursor(calls, stream, shardId, from, initialPosition, latestSinceMs);
-    this.#getRecords = new GetRecords(calls);
+    this.#getRecords = new GetRecords(calls, shard.shardId);
     this.#pace = new Pace(settings);
     const { aggregateHashRangeCheck, keepsMisplaced, emit } = context;
     this.#misplaced = new Misplaced(shard.shardId, keepsMisplaced, emit);
@@ -169,10 +169,8 @@ export class ShardFetch {
       millisBehindLatest,
       hotShards: hotShards.measured(shardId, this.#need.bytesPerMs),
     });
-    if (received > 0) {
-      this.#recordBytes = sizes.saw(received, bytes);
-      emit({ type: "fetched", shardId, records: records.count, bytes });
-    }
+    if (received > 0) this.#recordBytes = sizes.saw(received, bytes);
+    emit({ type: "fetched", shardId, records: records.count, bytes, millisBehindLatest });
     const from = this.#dropping ? this.#from : undefined;
     const wanted = this.#wanted(records);
     return { records: wanted, millisBehindLatest, ...this.#misplaced.take(from) };

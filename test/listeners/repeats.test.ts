@@ -1,15 +1,20 @@
-// The failures that are reported.
+// The failures that are logged.
 
 import { expect, test } from "vitest";
 import type { Event } from "../../src/events.ts";
+import { Repeats } from "../../src/listeners/repeats.ts";
 import { FailureReports } from "../../src/stream/calls/failureReports.ts";
 import { ForeignPosition } from "../../src/stream/calls/readErrors.ts";
 
 function reporting() {
-  const events: Event[] = [];
+  const [happened, events]: [Event[], Event[]] = [[], []];
   const time = { nowMs: 0 };
-  const clock = { now: () => 0, monotonicMs: () => time.nowMs, sleep: async () => {} };
-  return { events, time, reports: new FailureReports((event) => events.push(event), clock) };
+  const repeats = new Repeats();
+  const reports = new FailureReports((event) => {
+    happened.push(event);
+    if (repeats.admits(event, time.nowMs)) events.push(event);
+  });
+  return { happened, events, time, reports };
 }
 
 const failure = (shardId?: string, error: Error = new Error("no")) => ({
@@ -20,7 +25,7 @@ const failure = (shardId?: string, error: Error = new Error("no")) => ({
 });
 
 test("reports the first failure, a reminder each minute, and the recovery", () => {
-  const { events, time, reports } = reporting();
+  const { happened, events, time, reports } = reporting();
   for (; time.nowMs < 150_000; time.nowMs += 1_000) reports.failed(failure("a"));
   reports.succeeded("GetRecords", "a");
   reports.succeeded("GetRecords", "a");
@@ -30,6 +35,8 @@ test("reports the first failure, a reminder each minute, and the recovery", () =
     { type: "serviceTrouble", shardId: "a", attempt: 121 },
     { type: "serviceRecovered", shardId: "a", attempts: 150 },
   ]);
+  // Whoever counts failures sees each of them.
+  expect(happened).toHaveLength(151);
 });
 
 test("reports a failure of all shards once", () => {
