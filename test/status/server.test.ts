@@ -25,7 +25,13 @@ async function ask({ address }: Served, path: string, sent: Sent = {}) {
       ? { socketPath: address.path }
       : { host: "127.0.0.1", port: address.port };
   const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
-  const asked = request({ ...place, path, method, headers: { ...length, ...headers }, agent: false });
+  const asked = request({
+    ...place,
+    path,
+    method,
+    headers: { ...length, ...headers },
+    agent: false,
+  });
   asked.end(body);
   const [response] = await once(asked, "response");
   let text = "";
