@@ -1,6 +1,6 @@
-// Server-sent events: who follows gets the whole view at once, and then each second what has changed
-// since. One round serves all followers, and there are none while nobody follows. A follower that
-// does not keep up is disconnected: its browser connects again and begins anew.
+// Server-sent events: a follower receives the whole view at once, and then each second what has
+// changed since. One round serves all followers, and there are none while nobody follows. A
+// follower that does not keep up is disconnected: its browser connects again and begins anew.
 
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../clock.ts";

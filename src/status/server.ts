@@ -57,7 +57,7 @@ export async function openStatus(options: StatusOptions): Promise<StatusServer> 
     void handle(request, response, access, parts);
   });
   server.maxHeadersCount = HEADERS_MAX;
-  server.setTimeout(IDLE_MS, (socket) => socket.destroy());
+  server.timeout = IDLE_MS;
   const connections = new Connections();
   connections.watch(server);
   const actual = await listen(server, address);

@@ -1,6 +1,6 @@
 // `top`: a running daemon in a terminal, again and again. It asks the daemon's status server where
-// there is one. Otherwise it shows the lease table alone, which is all that a Java fleet has; then it
-// only reads.
+// there is one. Otherwise it shows the lease table alone, which is all that a Java fleet has, and
+// only reads it.
 
 import type { Clock } from "../clock.ts";
 import { loadSettings } from "../config/loadSettings.ts";
