@@ -2,7 +2,7 @@
 
 import { clockTime, drawn, setText } from "./dom.js";
 
-const MARGIN = { top: 8, right: 10, bottom: 20, left: 52 };
+const MARGIN = { top: 8, right: 10, bottom: 20, left: 66 };
 const MARKS_MIN = [15, 10, 5, 0];
 
 /** Pieces of a curve between values that are not known. */
