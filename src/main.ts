@@ -31,6 +31,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   local: async () => (await import("./commands/local.ts")).localCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   leases: async () => (await import("./commands/leases.ts")).leasesCommand(),
+  top: async () => (await import("./commands/top.ts")).topCommand(),
+  healthcheck: async () => (await import("./commands/healthcheck.ts")).healthcheckCommand(),
   "iam-policy": async () => (await import("./commands/iamPolicy.ts")).iamPolicyCommand(),
   checkpoints: async () => (await import("./commands/checkpoints.ts")).checkpointsCommand(),
 };

@@ -13,6 +13,7 @@ const ROOT = join(import.meta.dirname, "..");
 const LEAVES = [
   "nearest",
   "plural",
+  "privateSocket",
   "buffers",
   "clock",
   "events",
@@ -50,6 +51,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   operator: ["model", "records", "aws", "config", "leases", "sinks", "stream"],
   sample: ["model", "aws", "leases", "local", "producer", "put"],
   host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks", "listeners"],
+  status: ["model", "listeners"],
+  top: ["model", "config", "operator", "status"],
 };
 
 /** What shard/ may know of the three strangers: their ports. */
@@ -118,6 +121,8 @@ const MAY_TELL_TIME = [
   "src/operator/",
   "src/aws/",
   "src/host/ending.ts",
+  // Runs in the browser.
+  "src/status/page/",
 ];
 const MAY_PRINT = ["src/main.ts", "src/commands/", "src/operator/target.ts"];
 

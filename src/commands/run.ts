@@ -6,6 +6,7 @@ import { parseAttachAddress } from "../child/attach/attachAddress.ts";
 import { systemClock } from "../clock.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Emit, Event } from "../events.ts";
 import type { DaemonSignal, HeldSignals } from "../heldSignals.ts";
 import { Drain } from "../host/drain.ts";
@@ -13,8 +14,17 @@ import { Ending, type StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
 import { fanOut } from "../listeners/fanOut.ts";
-import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../listeners/log.ts";
+import {
+  LOG_LEVELS,
+  type LogFormat,
+  type LogLevel,
+  type LogOptions,
+  logEvents,
+} from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
+import { RestartRequests } from "../shard/restartRequests.ts";
+import type { Actions } from "../status/routes.ts";
+import type { ServedStatus } from "../status/serve.ts";
 import { refuseUnlessFile } from "./positional.ts";
 
 interface RunOptions {
@@ -24,6 +34,7 @@ interface RunOptions {
   readonly logFormat: LogFormat;
   readonly waitForStream: boolean;
   readonly attach?: string;
+  readonly http?: string;
 }
 
 /** @param commands the names of the other commands, for a suggestion when one is mistyped. */
@@ -40,6 +51,7 @@ export function runCommand(commands: readonly string[], signals: HeldSignals): C
     .addOption(logFormatOption())
     .option("--wait-for-stream", "wait for the stream if it does not exist yet", false)
     .option("--attach <address>", "wait for processors that you start, on unix:PATH or tcp:PORT")
+    .option("--http <address>", "serve the status page on HOST:PORT or unix:PATH (httpListen)")
     .action(async (files: string[], options: RunOptions) => {
       for (const file of files) refuseUnlessFile(file, commands);
       process.exitCode = await run(files, options, signals);
@@ -55,22 +67,23 @@ async function run(
   const advice = reapAsProcessOne();
   // The reader of the log may end first; that must not end the daemon.
   process.stderr.on("error", () => {});
-  const emit = logEvents({
+  const logOptions: LogOptions = {
     level: options.logLevel,
     format: options.logFormat,
     now: Date.now,
     write: (line) => process.stderr.write(line),
-  });
+  };
+  const emit = logEvents(logOptions);
   if (advice) emit({ type: "configNotice", message: advice });
   const file = chooseFile(files, options, emit);
   await checkLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
-  const loaded = loadSettings({ file });
+  const loaded = loadSettings({ file, flags: options.http ? { httpListen: options.http } : {} });
   for (const notice of loaded.warnings) {
     const message = formatProblem(notice);
     emit({ type: notice.level === "warning" ? "configWarning" : "configNotice", message });
   }
-  return runUntilStopped(loaded, emit, options, signals);
+  return runUntilStopped(loaded, emit, options, logOptions, signals);
 }
 
 /**
@@ -84,6 +97,7 @@ async function runUntilStopped(
   loaded: LoadedSettings,
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
+  logOptions: LogOptions,
   signals: HeldSignals,
 ): Promise<number> {
   const { runHost } = await import("../host/host.ts");
@@ -93,10 +107,19 @@ async function runUntilStopped(
   const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
   const listeners = [log, (event: Event) => ending.saw(event)];
   const emit = fanOut(listeners);
-  const metrics = await openMetrics(loaded, { emit, clock: systemClock, isScraped: false });
+  const isScraped = loaded.settings.httpListen !== undefined;
+  const metrics = await openMetrics(loaded, { emit, clock: systemClock, isScraped });
   listeners.push(...metrics.listeners);
-  const { sampling } = metrics;
+  const { sampling, prometheusText } = metrics;
   const drain = new Drain(emit);
+  const restarts = new RestartRequests();
+  const status = await serve(loaded.settings, emit, {
+    drain,
+    restarts,
+    logOptions,
+    prometheusText,
+  });
+  if (status) listeners.push(status.saw);
   const isNohup = ignoresHangup(tracesOfNohup());
   const onSignal = (signal: DaemonSignal) => {
     if (signal === "SIGUSR2") return drain.toggle(signal);
@@ -113,7 +136,7 @@ async function runUntilStopped(
   try {
     const { stop, kill } = ending;
     const wishes = { waitForStream, ...(attach && { attach }), ...(sampling && { sampling }) };
-    await runHost(loaded, { emit, ...wishes, stop, kill, drain, failed });
+    await runHost(loaded, { emit, ...wishes, stop, kill, drain, restarts, failed });
   } catch (error) {
     failed(error);
   } finally {
@@ -123,9 +146,43 @@ async function runUntilStopped(
   }
   const { exitCode, failure, goodbyesMissed } = ending;
   emit({ type: "daemonStopped", exitCode, goodbyesMissed });
+  await status?.close();
   await metrics.close();
   if (failure) throw failure.error;
   return exitCode;
+}
+
+interface Shown {
+  readonly drain: Drain;
+  readonly restarts: RestartRequests;
+  readonly logOptions: LogOptions;
+  readonly prometheusText: (() => Promise<string>) | undefined;
+}
+
+/** The status page and its endpoints, if the user wants them. */
+async function serve(
+  settings: Settings,
+  emit: Emit,
+  { drain, restarts, logOptions, prometheusText }: Shown,
+): Promise<ServedStatus | undefined> {
+  const { httpListen } = settings;
+  if (!httpListen || !prometheusText) return undefined;
+  const { serveStatus } = await import("../status/serve.ts");
+  const actions: Actions = {
+    drain: () => drain.request("POST /drain"),
+    resume: () => drain.resume("POST /resume"),
+    setLogLevel: (level) => {
+      logOptions.level = level;
+      emit({ type: "logLevelChanged", level });
+    },
+    restartChild: (shardId) => {
+      const isServed = restarts.request(shardId);
+      if (isServed) emit({ type: "childRestartRequested", shardId });
+      return isServed;
+    },
+  };
+  const wanted = { ...settings, httpListen };
+  return serveStatus(wanted, { clock: systemClock, emit, actions, prometheusText });
 }
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly StopSignal[];

@@ -32,6 +32,7 @@ export function sampleCommand(): Command {
     )
     .option("--keep-running", "put words until Ctrl-C", false)
     .option("--reshard", "split a shard while words are put", false)
+    .option("--http <address>", "serve the daemon's status page, as on 127.0.0.1:8080")
     .action(async (options: SampleOptions) => {
       process.exitCode = await sample(options);
     });

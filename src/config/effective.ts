@@ -1,6 +1,7 @@
 // Every setting as it takes effect, for display: its value, its source, and what Java would do with
 // it.
 
+import { formatHttpAddress } from "../model/httpAddress.ts";
 import type { Source } from "./configError.ts";
 import type { Given } from "./given.ts";
 import { javaReading } from "./javaReading.ts";
@@ -91,6 +92,8 @@ function rawValue(key: Key, settings: Settings, written: Given | undefined): unk
       return written ? settings.workerId : "a random UUID at each start";
     case "streamArn":
       return settings.streamArn?.arn ?? written?.text;
+    case "httpListen":
+      return settings.httpListen && formatHttpAddress(settings.httpListen);
     case "AwsCredentialsProvider":
       return written?.text ?? "DefaultCredentialsProvider";
     case "AwsCredentialsProviderDynamoDB":

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { DIALECT_CHOICES } from "../model/dialect.ts";
 import { DESTINATION_FORM, parseDestination } from "../model/failureDestination.ts";
+import { HTTP_ADDRESS_FORM, parseHttpAddress } from "../model/httpAddress.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
   decimal,
@@ -195,6 +196,18 @@ const ourKeys = {
   childEnv: words().optional(),
   passCredentials: flag().default(true),
   emfDestination: matching(/^(stdout|file:.+)$/, "stdout, or file:PATH").optional(),
+  httpListen: text()
+    .transform((value, context) => {
+      const address = value === undefined ? undefined : parseHttpAddress(value);
+      if (address || value === undefined) return address;
+      context.addIssue({ code: "custom", message: HTTP_ADDRESS_FORM });
+      return z.NEVER;
+    })
+    .describe(HTTP_ADDRESS_FORM)
+    .optional(),
+  // A guess takes 2^64 attempts at the least, if the token is made by a program.
+  httpToken: matching(/^[\x21-\x7e]{16,}$/, "16 or more characters without blanks").optional(),
+  httpAllowRemote: flag().default(false),
 };
 
 const keyGroups = {

@@ -2,6 +2,7 @@
 // so that the user sees all of them at once.
 
 import { parseDestination } from "../model/failureDestination.ts";
+import { formatHttpAddress, isLocal } from "../model/httpAddress.ts";
 import { parseCommand } from "./childCommand.ts";
 import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
 import { parseCredentialsProviders } from "./credentialsProvider.ts";
@@ -40,6 +41,7 @@ export class Validation {
     this.#checkTableName(applicationName, values);
     this.#checkDeadLetters(values);
     this.#checkOwnStream(streamName, values);
+    this.#checkHttp(values);
     const pollingKeyGiven = POLLING_KEYS.some((key) =>
       isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
     );
@@ -169,6 +171,13 @@ export class Validation {
           ? ". If it is a stream of the same name in another account or region, set streamArn to the one that is read"
           : ""),
     );
+  }
+
+  /** What the page shows is not for everybody who reaches the machine. */
+  #checkHttp({ httpListen, httpToken, httpAllowRemote }: KeyValues): void {
+    if (!httpListen || isLocal(httpListen) || httpToken || httpAllowRemote) return;
+    const message = `${formatHttpAddress(httpListen)} can be reached from other machines: set httpToken (as in httpToken = \${file:/run/secrets/http-token}), listen on 127.0.0.1, or set httpAllowRemote = true to let everybody read`;
+    this.#refuse("httpListen", message);
   }
 
   #credentials(values: KeyValues) {

@@ -25,6 +25,7 @@ import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
 import { watchedTable } from "../leases/table/watchedTable.ts";
 import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
+import type { RestartRequests } from "../shard/restartRequests.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
 import { anySignal } from "../signals.ts";
@@ -51,6 +52,8 @@ export interface ApplicationContext {
   readonly sampling?: Sampling;
   /** Releases all leases on request, and takes them again. */
   readonly drain: Drain;
+  /** Replaces children on request. */
+  readonly restarts: RestartRequests;
   /**
    * Called at once with a fatal error. `runApplication` rejects with it when everything has ended.
    */
@@ -115,6 +118,7 @@ export async function runApplication(
       clock,
       emit,
       random: Math.random,
+      restarts: context.restarts,
       ...(deadLetters && {
         deadLetters: {
           destination: deadLetters,

@@ -23,15 +23,24 @@ export class Drain {
 
   /** @param reason what requests it, such as SIGUSR2. */
   toggle(reason: string): void {
-    if (this.#requested.signal.aborted) {
-      this.#emit({ type: "resumed", reason });
-      this.#requested = new AbortController();
-      this.#resumed.set();
-    } else {
-      this.#emit({ type: "drainRequested", reason });
-      this.#resumed = new Latch();
-      this.#requested.abort();
-    }
+    if (this.#requested.signal.aborted) this.resume(reason);
+    else this.request(reason);
+  }
+
+  /** Does nothing when the daemon is drained already. */
+  request(reason: string): void {
+    if (this.#requested.signal.aborted) return;
+    this.#emit({ type: "drainRequested", reason });
+    this.#resumed = new Latch();
+    this.#requested.abort();
+  }
+
+  /** Does nothing when the daemon is not drained. */
+  resume(reason: string): void {
+    if (!this.#requested.signal.aborted) return;
+    this.#emit({ type: "resumed", reason });
+    this.#requested = new AbortController();
+    this.#resumed.set();
   }
 
   /**

@@ -173,6 +173,7 @@ export class LeaseTaker {
     this.#limit.saw(beyondLimit, view.nowMs);
     this.#takesAtOnce = more ? this.#takesAtOnce * 2 : FIRST_TAKES;
     await this.#take(take);
+    emit({ type: "leasesSeen", leases: leases.length, rows: () => leases });
     emit({
       type: "leaseBalance",
       held: holdings.shardIds.size,

@@ -18,21 +18,23 @@ const ORDER = { trace: 0, debug: 1, info: 2, warn: 3, error: 4, silent: 5 } sati
 
 export const LOG_LEVELS = Object.keys(ORDER) as LogLevel[];
 
-interface LogOptions {
-  readonly level: LogLevel;
+export interface LogOptions {
+  /** Read at each event: the caller may change it at any time. */
+  level: LogLevel;
   readonly format: LogFormat;
   readonly now: () => number;
   readonly write: (line: string) => void;
 }
 
 /** A listener that writes each event of at least `level` as one line. */
-export function logEvents({ level, format, now, write }: LogOptions): Emit {
-  const lowest = ORDER[level];
+export function logEvents(options: LogOptions): Emit {
+  const { format, now, write } = options;
   const render = format === "json" ? jsonLine : textLine;
   const seen = new SeenOutput();
   const repeats = new Repeats();
-  const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
   return (happened) => {
+    const lowest = ORDER[options.level];
+    const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
     seen.saw(happened);
     const level = levelOf(happened);
     if (level === "silent" || ORDER[level] < lowest) return;

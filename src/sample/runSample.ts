@@ -20,6 +20,8 @@ export interface SampleOptions {
   readonly keepRunning: boolean;
   /** Split the first shard after half of the time. */
   readonly reshard: boolean;
+  /** Where the daemon serves its status page. */
+  readonly http?: string;
 }
 
 interface Run {

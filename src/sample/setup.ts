@@ -30,6 +30,7 @@ export interface Setup {
 interface SetupOptions {
   readonly language: string;
   readonly shards: number;
+  readonly http?: string;
 }
 
 export async function setUp(
@@ -62,9 +63,11 @@ export async function setUp(
       KINESIS_MULTILANG_APPLICATION_NAME: APPLICATION,
       KINESIS_MULTILANG_STREAM_NAME: STREAM,
       WORD_COUNT_DIR: countsFolder,
+      ...(options.http !== undefined && { KINESIS_MULTILANG_HTTP_LISTEN: options.http }),
     },
     onLine: (line) => progress.read(line),
   });
+  if (options.http !== undefined) print(`The status page is at http://${options.http}/`);
   const daemon = await scope.use(starting, (made) => endDaemon(made, clock));
   return { words, daemon, progress, countsFolder, dynamoUrl: dynamo.url };
 }

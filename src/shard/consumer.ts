@@ -11,6 +11,7 @@ import { Checkpointer, type StorePosition } from "./checkpointer.ts";
 import { deliver } from "./delivery.ts";
 import { endProcessor } from "./endings.ts";
 import type { Delivery, Ending, Life, ShardParts } from "./life.ts";
+import { limitPatience } from "./restartRequests.ts";
 import { gathered } from "./shape.ts";
 import { CoalescedStore } from "./store.ts";
 
@@ -36,6 +37,8 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
   const answer = (request: CheckpointRequest) =>
     reportIfRefused(shardId, parts.emit, checkpointer.checkpoint(request));
   const processor = await parts.startProcessor(shardId, answer, life.attempt);
+  parts.restarts?.serve(shardId, () => life.restart.abort());
+  void limitPatience(processor, life.restart.signal, parts.clock);
   try {
     const { clock, emit } = parts;
     const startedMs = clock.monotonicMs();
@@ -47,6 +50,7 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
     const ending = await feed(facts, delivery);
     await endProcessor(ending, delivery);
   } finally {
+    parts.restarts?.end(shardId);
     await processor.stop();
     // Checkpoints that were acknowledged to the child must be stored even when the child has
     // failed.
@@ -96,7 +100,13 @@ async function waitForParents(
  */
 async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
   const { processor, lease, parts, life } = delivery;
-  const { signal: over, release } = anySignal(lease.lost, lease.stopRequested, processor.failed);
+  const { signal: restart } = life.restart;
+  const { signal: over, release } = anySignal(
+    lease.lost,
+    lease.stopRequested,
+    processor.failed,
+    restart,
+  );
   const { hashKeyRange } = facts;
   const { shardId } = lease;
   const shard = {
@@ -114,12 +124,12 @@ async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
       const next = await batches.next();
       processor.failed.throwIfAborted();
       if (!lease.trusted) return { why: "leaseLost" };
-      if (over.aborted) return { why: "stopRequested" };
+      if (over.aborted) return whyStopped(delivery);
       if (next.done) return { why: "stuck" };
       life.latest.saw(next.value.records);
       const isWhole = await deliver(next.value, delivery);
       if (!lease.trusted) return { why: "leaseLost" };
-      if (!isWhole) return { why: "stopRequested" };
+      if (!isWhole) return whyStopped(delivery);
       next.value.records.free();
       if (next.value.shardEnd) return { why: "shardEnded", ...next.value.shardEnd };
     }
@@ -127,6 +137,12 @@ async function feed(facts: LeaseFacts, delivery: Delivery): Promise<Ending> {
     await batches.return?.();
     release();
   }
+}
+
+/** A stop of the shard includes what a restart would do. */
+function whyStopped({ lease, life }: Delivery): Ending {
+  const isRestart = life.restart.signal.aborted && !lease.stopRequested.aborted;
+  return { why: isRestart ? "restartRequested" : "stopRequested" };
 }
 
 async function reportIfRefused(

@@ -34,7 +34,8 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean
   const wanted = limited(records, parts.settings);
   const cut = wanted.flatMap((part) => life.isolation.cut(part));
   for (const [index, { records: part, deadLettered }] of cut.entries()) {
-    if (!lease.trusted || (index > 0 && lease.stopRequested.aborted)) return false;
+    const isOver = lease.stopRequested.aborted || life.restart.signal.aborted;
+    if (!lease.trusted || (index > 0 && isOver)) return false;
     if (deadLettered) await checkpointPast(part.last ?? last, delivery);
     else await handOver(part, part.last, millisBehindLatest, delivery);
   }

@@ -44,6 +44,7 @@ export async function endProcessor(ending: Ending, delivery: Delivery): Promise<
       await processor.leaseLost();
       break;
     case "stopRequested":
+    case "restartRequested":
     case "stuck":
       // The child may checkpoint while it answers shutdownRequested. Then leaseLost follows, as in
       // Java.

@@ -14,6 +14,7 @@ import type { DeadLetterPlace } from "./deadLetters.ts";
 import type { FailureIsolation, IsolationSettings } from "./failureIsolation.ts";
 import type { LatestStart } from "./latestStart.ts";
 import type { BudgetSettings } from "./restartBudget.ts";
+import type { RestartRequests } from "./restartRequests.ts";
 import type { ShapeSettings } from "./shape.ts";
 import type { StartTurns } from "./startTurns.ts";
 
@@ -50,6 +51,8 @@ export interface ShardParts {
   readonly settings: ShardSettings;
   /** Absent: records that cannot be processed block their shard. */
   readonly deadLetters?: DeadLetterPlace;
+  /** Absent: nobody can request another child. */
+  readonly restarts?: RestartRequests;
   readonly clock: Clock;
   readonly emit: Emit;
 }
@@ -60,6 +63,8 @@ export interface Life {
   readonly attempt: number;
   readonly isolation: FailureIsolation;
   readonly latest: LatestStart;
+  /** Aborted when an operator requests another child. */
+  readonly restart: AbortController;
   /** The child has processed a batch. */
   madeProgress: boolean;
   /** The records that the child has received and not answered yet. */
@@ -80,4 +85,4 @@ export type Ending =
   | { readonly why: "shardEnded"; readonly children: readonly ChildShard[] }
   | { readonly why: "leaseLost" }
   /** `stuck`: the stream delivers nothing any more, so another worker should try. */
-  | { readonly why: "stopRequested" | "stuck" };
+  | { readonly why: "stopRequested" | "restartRequested" | "stuck" };

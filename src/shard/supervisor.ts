@@ -7,7 +7,7 @@ import { type ChildDialect, isEnding } from "../child/dialect.ts";
 import type { Action } from "../child/messages.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { backoffMs } from "../retry.ts";
-import { anySignal } from "../signals.ts";
+import { anySignal, sharedController } from "../signals.ts";
 import { consumeShard } from "./consumer.ts";
 import { causeOf, type DeadLettering, sendToDeadLetters } from "./deadLetters.ts";
 import { ShardEndNotCheckpointed } from "./endings.ts";
@@ -55,8 +55,11 @@ export async function superviseShard(lease: HeldLease, given: SupervisedParts): 
   const latest = new LatestStart(parts.clock.now());
   try {
     for (let attempt = 1; ; attempt += 1) {
-      const life: Life = { attempt, isolation, latest, inFlight: undefined, madeProgress: false };
+      const restart = sharedController();
+      const progress = { inFlight: undefined, madeProgress: false };
+      const life: Life = { attempt, isolation, latest, restart, ...progress };
       const error = await failureOf(consumeShard(lease, parts, life));
+      if (restart.signal.aborted && !over.aborted) continue;
       if (!error || !(await failures.recover(error, life))) return;
     }
   } finally {

@@ -38,6 +38,7 @@ export function consumeOnce(
     isolation: new FailureIsolation(all),
     latest: new LatestStart(parts.clock.now()),
     inFlight: undefined,
+    restart: new AbortController(),
     madeProgress: false,
   };
   return consumeShard(

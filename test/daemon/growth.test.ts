@@ -8,6 +8,7 @@ import { loadSettings } from "../../src/config/loadSettings.ts";
 import type { Event } from "../../src/events.ts";
 import { Drain } from "../../src/host/drain.ts";
 import { runHost } from "../../src/host/host.ts";
+import { RestartRequests } from "../../src/shard/restartRequests.ts";
 import { propertiesFile } from "../support/daemon.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { startFaultProxy } from "../support/faultProxy.ts";
@@ -70,6 +71,7 @@ async function startHere() {
     stop: stop.signal,
     kill: kill.signal,
     drain,
+    restarts: new RestartRequests(),
     failed: (error) => stop.abort(error),
   });
   onTestFinished(async () => {

@@ -20,6 +20,8 @@ const range = { records: 1, first: position, last: position };
 /** One of each type, with every field that it may have. */
 const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Type }>, "type"> } = {
   daemonStarted: { applicationName: TEXT, streamName: TEXT, workerId: TEXT, version: TEXT },
+  statusServed: { address: TEXT },
+  logLevelChanged: { level: TEXT },
   daemonReady: {},
   stopRequested: { reason: TEXT, graceMs: 1 },
   graceExceeded: { graceMs: 1 },
@@ -64,6 +66,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   },
   childSampled: { ...child, cpuMs: 1, rssBytes: 1 },
   leaseTableCreated: { tableName: TEXT },
+  leasesSeen: { leases: 1, rows: () => [] },
   leaseCreated: { shardId: TEXT, checkpoint: position },
   leaseTaken: { shardId: TEXT, how: "stolen", from: TEXT },
   leaseRenewed: { shardId: TEXT },
@@ -158,6 +161,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
     next: "restart",
     retryInMs: 1,
   },
+  childRestartRequested: { shardId: TEXT },
   shardStuck: { shardId: TEXT, waitingFor: "records", step: "restartFetcher", quietMs: 1 },
   childSlow: { ...child, elapsedMs: 1 },
   recordsBuried: { shardId: TEXT, ...range, condition: "attempts" },

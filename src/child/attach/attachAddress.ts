@@ -2,10 +2,9 @@
 // interface.
 
 import { once } from "node:events";
-import { unlink } from "node:fs/promises";
 import type { Server } from "node:net";
-import { connect } from "node:net";
 import { UserError } from "../../model/errors.ts";
+import { listenOnSocket } from "../../privateSocket.ts";
 
 export type AttachAddress =
   | { readonly type: "unix"; readonly path: string }
@@ -13,8 +12,6 @@ export type AttachAddress =
   | { readonly type: "tcp"; readonly port: number };
 
 const MAX_PORT = 65_535;
-/** Only the socket's owner may connect and so receive the records. */
-const PRIVATE = 0o177;
 
 /** `unix:/tmp/x.sock` or `tcp:9999`. @throws UserError */
 export function parseAttachAddress(text: string): AttachAddress {
@@ -36,11 +33,12 @@ export function parseAttachAddress(text: string): AttachAddress {
  * @throws UserError when the daemon cannot listen there.
  */
 export async function listenAt(server: Server, address: AttachAddress): Promise<string> {
-  if (address.type === "unix") await removeLeftover(address.path);
   const shown = address.type === "unix" ? `unix:${address.path}` : `tcp:${address.port}`;
   const listening = once(server, "listening");
+  listening.catch(() => {});
   if (address.type === "tcp") server.listen(address.port, "127.0.0.1");
-  else listenPrivately(server, address.path);
+  // Only the socket's owner may connect and so receive the records.
+  else await listenOnSocket(server, address.path);
   try {
     await listening;
   } catch (cause) {
@@ -52,29 +50,4 @@ export async function listenAt(server: Server, address: AttachAddress): Promise<
   }
   const found = server.address();
   return typeof found === "object" && found ? `tcp:${found.address}:${found.port}` : shown;
-}
-
-/** The socket is created within the call, so the mask applies to no other file. */
-function listenPrivately(server: Server, path: string): void {
-  const before = process.umask(PRIVATE);
-  try {
-    server.listen(path);
-  } finally {
-    process.umask(before);
-  }
-}
-
-/**
- * Removes a socket on which nobody listens, because its process was killed. Any other file stays.
- */
-async function removeLeftover(path: string): Promise<void> {
-  const probe = connect(path);
-  try {
-    await once(probe, "connect");
-  } catch (error) {
-    const refused = error instanceof Error && "code" in error && error.code === "ECONNREFUSED";
-    if (refused) await unlink(path).catch(() => {});
-  } finally {
-    probe.destroy();
-  }
 }

@@ -88,4 +88,18 @@ export const ourDocs: GroupDocs<"ours"> = {
       "Whether a child receives the environment variables from which an AWS SDK takes credentials.",
     java: "It always passes them.",
   },
+  httpListen: {
+    meaning:
+      "Where the daemon serves its status page, its health and its metrics: a port of this machine, or a Unix socket. `--http` overrides it. docs/operating.md describes the endpoints.",
+    absent: "nothing is served",
+  },
+  httpToken: {
+    meaning:
+      "The token with which HTTP clients may drain, resume and change the daemon. On an address that other machines reach, reading needs it too. Take it from a file or the environment; docs/operating.md shows how.",
+    absent: "such requests are accepted over a Unix socket only",
+  },
+  httpAllowRemote: {
+    meaning:
+      "Whether everybody who reaches `httpListen` may read what it serves, without a token, from other machines too. Changes need the token in any case.",
+  },
 };

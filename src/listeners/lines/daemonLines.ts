@@ -11,6 +11,14 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
     (e) =>
       `kinesis-multilang ${e.version} started: application "${e.applicationName}" reads stream "${e.streamName}" as worker ${e.workerId}.`,
   ],
+  statusServed: [
+    "info",
+    (e) =>
+      e.address.startsWith("unix:")
+        ? `The status is served at ${e.address}.`
+        : `The status page is at http://${e.address}/`,
+  ],
+  logLevelChanged: ["info", (e) => `The log level is ${e.level} from now on.`],
   daemonReady: [
     "debug",
     () => "The daemon is ready: it has reached the stream and the lease table.",

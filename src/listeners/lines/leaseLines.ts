@@ -7,6 +7,7 @@ import type { LinesOf } from "./line.ts";
 
 export const LEASE_LINES: LinesOf<LeaseEvent> = {
   leaseTableCreated: ["info", (e) => `Created the lease table "${e.tableName}".`],
+  leasesSeen: ["trace", (e) => `Read the lease table: ${counted(e.leases, "lease")}.`],
   leaseCreated: ["info", (e) => `Created the lease at ${formatPosition(e.checkpoint)}.`],
   leaseTaken: ["info", (e) => `Took the lease: ${TAKEN[e.how](e.from ?? "another worker")}.`],
   leaseRenewed: ["trace", () => "Renewed the lease."],

@@ -22,6 +22,11 @@ export const SHARD_LINES: LinesOf<ShardEvent> = {
         e.records > 0 ? `${counted(e.records, "record")} in flight: ${range(e)}. ` : ""
       }${NEXT[e.next]}${e.retryInMs ? ` in ${(e.retryInMs / 1000).toFixed(1)} s` : ""}.`,
   ],
+  childRestartRequested: [
+    "info",
+    () =>
+      "An operator requested another child. The old one finishes its batch, and the new one continues after the last checkpoint.",
+  ],
   shardStuck: [
     "error",
     (e) =>
@@ -62,6 +67,7 @@ const STOPPED = {
   shardEnded: "the shard has ended",
   leaseLost: "the lease is lost",
   stopRequested: "a stop or handover was requested",
+  restartRequested: "an operator requested another child",
   stuck: "the stream delivered nothing",
   failed: "its child failed",
 } as const;

@@ -8,6 +8,9 @@ export type DaemonEvent =
       readonly workerId: string;
       readonly version: string;
     }
+  /** The status page and its endpoints are served here. */
+  | { readonly type: "statusServed"; readonly address: string }
+  | { readonly type: "logLevelChanged"; readonly level: string }
   /** The stream and the lease table were reached, and the worker has looked at the leases. */
   | { readonly type: "daemonReady" }
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }

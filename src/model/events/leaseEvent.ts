@@ -1,6 +1,7 @@
 // Events of the leases and of the coordination between workers.
 
 import type { Position } from "../position.ts";
+import type { SeenLease } from "./seenLease.ts";
 
 /**
  * Why a worker took a lease: it had no owner (`unowned`); its owner stopped renewing it
@@ -12,6 +13,15 @@ export type TakenHow = "unowned" | "expired" | "stolen" | "handedOver" | "assign
 
 export type LeaseEvent =
   | { readonly type: "leaseTableCreated"; readonly tableName: string }
+  /**
+   * The whole table was read, and this worker has taken what it wanted. `rows` is a function, so
+   * that the rows cost nothing where no listener wants them, and a log line does not repeat them.
+   */
+  | {
+      readonly type: "leasesSeen";
+      readonly leases: number;
+      readonly rows: () => readonly SeenLease[];
+    }
   | { readonly type: "leaseCreated"; readonly shardId: string; readonly checkpoint: Position }
   | {
       readonly type: "leaseTaken";

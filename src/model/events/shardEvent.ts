@@ -62,6 +62,8 @@ export type ShardEvent =
       readonly next: "restart" | "releaseLease" | "exit" | "stop";
       readonly retryInMs: number | undefined;
     }
+  /** An operator requested another child for the shard. */
+  | { readonly type: "childRestartRequested"; readonly shardId: string }
   /** No progress for `progressTimeoutSeconds`; `step` is what the daemon does about it. */
   | {
       readonly type: "shardStuck";
@@ -98,7 +100,13 @@ export type ShardEvent =
   | {
       readonly type: "shardStopped";
       readonly shardId: string;
-      readonly reason: "shardEnded" | "leaseLost" | "stopRequested" | "stuck" | "failed";
+      readonly reason:
+        | "shardEnded"
+        | "leaseLost"
+        | "stopRequested"
+        | "restartRequested"
+        | "stuck"
+        | "failed";
       /** How long the child took to answer the last messages. */
       readonly elapsedMs: number;
     };

@@ -1,0 +1,101 @@
+// What the endpoints answer, from the state of the daemon: JSON values.
+
+import type { Clock } from "../clock.ts";
+import {
+  type Health,
+  type HealthSettings,
+  liveness,
+  readiness,
+} from "../listeners/state/health.ts";
+import { type Series, STEP_MS } from "../listeners/state/history.ts";
+import {
+  type Moment,
+  type Overview,
+  overview,
+  type ShardDetail,
+  type ShardSummary,
+  shardDetail,
+  shardSummaries,
+} from "../listeners/state/snapshot.ts";
+import type { DaemonState } from "../listeners/state.ts";
+import { ChildUse, type Use } from "./childUse.ts";
+
+export type ShardRow = ShardSummary & Partial<Use>;
+
+export interface WholeView extends Overview {
+  readonly shards: readonly ShardRow[];
+}
+
+/** The last fifteen minutes: of all shards together, and the lags and records of each held one. */
+export interface HistoryView extends Series {
+  readonly stepMs: number;
+  readonly shards: Readonly<Record<string, Pick<Series, "lagMs" | "records">>>;
+}
+
+export class View {
+  readonly #state: DaemonState;
+  readonly #clock: Clock;
+  readonly #settings: HealthSettings;
+  readonly #use = new ChildUse();
+
+  constructor(state: DaemonState, clock: Clock, settings: HealthSettings) {
+    this.#state = state;
+    this.#clock = clock;
+    this.#settings = settings;
+  }
+
+  live(): Health {
+    return liveness(this.#state, this.#settings, this.#clock.monotonicMs());
+  }
+
+  ready(): Health {
+    return readiness(this.#state);
+  }
+
+  get phase(): string {
+    return this.#state.readiness.phase;
+  }
+
+  async whole(): Promise<WholeView> {
+    const pids = [...this.#state.shards.values()].flatMap(({ pid }) => pid ?? []);
+    await this.#use.refresh(pids, this.#clock.monotonicMs());
+    const moment = this.#moment();
+    const shards = shardSummaries(this.#state, moment).map((shard) => this.#withUse(shard));
+    return { ...overview(this.#state, moment, this.#settings.failoverTimeMillis), shards };
+  }
+
+  shard(shardId: string): (ShardDetail & Partial<Use>) | undefined {
+    const shard = shardDetail(shardId, this.#state, this.#moment());
+    return shard && this.#withUse(shard);
+  }
+
+  /** @param steps how many, from the newest back. */
+  history(steps?: number): HistoryView {
+    const nowMs = this.#clock.monotonicMs();
+    const held = [...this.#state.shards.values()].filter(({ isHeld }) => isHeld);
+    return {
+      stepMs: STEP_MS,
+      ...this.#state.history.series(nowMs, steps),
+      shards: Object.fromEntries(
+        held.map(({ shardId, history }) => {
+          const { lagMs, records } = history.series(nowMs, steps);
+          return [shardId, { lagMs, records }];
+        }),
+      ),
+    };
+  }
+
+  /** Counts the steps of the history: it changes when one is over. */
+  get step(): number {
+    return Math.floor(this.#clock.monotonicMs() / STEP_MS);
+  }
+
+  #moment(): Moment {
+    return { nowMs: this.#clock.monotonicMs(), wallMs: this.#clock.now() };
+  }
+
+  #withUse<T extends ShardSummary>(shard: T): T & Partial<Use> {
+    const use = this.#use.of(shard.pid);
+    return use ? { ...shard, cpuPercent: use.cpuPercent, rssBytes: use.rssBytes } : shard;
+  }
+}
