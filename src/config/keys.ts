@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { DIALECT_CHOICES } from "../model/dialect.ts";
 import { DESTINATION_FORM, parseDestination } from "../model/failureDestination.ts";
+import { LEASE_STORE, LEASE_STORE_FORM } from "./leaseStore.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
   decimal,
@@ -163,6 +164,7 @@ const workerMetricsKeys = {
 
 /** Keys that the Java daemon does not know. */
 const ourKeys = {
+  leaseStore: matching(LEASE_STORE, LEASE_STORE_FORM).optional(),
   onChildFailure: oneOf("restart", "releaseLease", "exit").default("restart"),
   maxChildRestarts: count().default(5),
   childRestartWindowMillis: millis(1).default(600_000),

@@ -1,7 +1,6 @@
 // Builds one application from its settings, each part once, and runs it until a stop is requested
 // or a fatal error occurs. The parts that exist once per process come from host.ts.
 
-import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";
 import { AttachPoint } from "../child/attach/attach.ts";
@@ -19,9 +18,6 @@ import type { Emit } from "../events.ts";
 import { Coordinator } from "../leases/coordinator.ts";
 import { renewalIntervalMs } from "../leases/decisions/trust.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
-import { fleetTables } from "../leases/kcl3/fleetTables.ts";
-import type { TableOptions } from "../leases/table/dynamoSchema.ts";
-import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
 import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
@@ -32,6 +28,7 @@ import type { StreamId } from "../stream/calls/streamId.ts";
 import { listShards } from "../stream/listing/listShards.ts";
 import { waitForStream } from "../stream/listing/waitForStream.ts";
 import type { Drain } from "./drain.ts";
+import { openLeaseStore } from "./leaseStore.ts";
 import { watchLoop } from "./loopWatch.ts";
 import { openReading } from "./reading.ts";
 
@@ -90,7 +87,6 @@ export async function runApplication(
     : { streamName };
   const reach = await awsOptions(settings, "kinesis", { emit });
   const kinesis = kinesisClient({ ...reach, maxAttempts: 1 });
-  const dynamo = await dynamoClient(await awsOptions(settings, "dynamodb", { emit }));
   const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
   try {
     const calls = { client: kinesis, clock, emit, signal: stop };
@@ -116,8 +112,6 @@ export async function runApplication(
     // An event loop that is blocked for the interval between two renewals misses one of them.
     const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
-      table: dynamoLeaseTable(dynamo, tableOptions(settings), clock),
-      fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter, signal: AbortSignal) =>
         listShards({ ...calls, signal }, stream, filter),
       streamIsThere: (signal: AbortSignal) =>
@@ -125,20 +119,24 @@ export async function runApplication(
       workerId,
       settings,
       clock: watchLoop(clock, { dangerMs, emit }),
-      emit,
       consume: (lease: HeldLease) => consume(lease, parts, kill, attach),
       failed: context.failed,
       random: Math.random,
     };
-    await context.drain.workUntil(stop, (pause) =>
-      new Coordinator(coordinatorParts).run(pause, kill),
-    );
+    // Opened for each period of work, so that a drained daemon leaves a lease directory to others.
+    await context.drain.workUntil(stop, async (pause) => {
+      const { close, ...store } = await openLeaseStore(settings, clock, emit);
+      try {
+        await new Coordinator({ ...coordinatorParts, ...store }).run(pause, kill);
+      } finally {
+        await close();
+      }
+    });
   } finally {
     attach?.close();
     deadLetters?.close();
     reading.close();
     kinesis.destroy();
-    dynamo.destroy();
   }
 }
 
@@ -210,15 +208,5 @@ function processorOptions(settings: Settings, emit: Emit) {
     workerId,
     ...(timeoutInSeconds === undefined ? {} : { timeoutMs: timeoutInSeconds * 1000 }),
     emit,
-  };
-}
-
-function tableOptions(settings: Settings): TableOptions {
-  const { leaseTableScanTotalSegments: scanSegments } = settings;
-  return {
-    tableName: settings.tableName,
-    deletionProtection: settings.leaseTableDeletionProtectionEnabled,
-    pointInTimeRecovery: settings.leaseTablePitrEnabled,
-    ...(scanSegments !== undefined && { scanSegments }),
   };
 }

@@ -3,6 +3,12 @@
 import type { GroupDocs } from "./keyDoc.ts";
 
 export const ourDocs: GroupDocs<"ours"> = {
+  leaseStore: {
+    meaning:
+      "Where leases and checkpoints are stored: in DynamoDB, which several daemons can share, or in a local directory (file:DIRECTORY), which one daemon uses and which needs no table.",
+    absent: "DynamoDB",
+    java: "It always uses DynamoDB.",
+  },
   onChildFailure: {
     meaning:
       "What happens when a child fails: the shard gets a new child (restart), another worker gets the lease (releaseLease), or the daemon ends (exit).",

@@ -56,7 +56,7 @@ export type DaemonEvent =
   /** A call to a service failed; the daemon retries it. */
   | {
       readonly type: "serviceTrouble";
-      readonly service: "kinesis" | "dynamodb";
+      readonly service: "kinesis" | "dynamodb" | "leaseStore";
       readonly operation: string;
       readonly shardId?: string;
       readonly error: unknown;
@@ -66,7 +66,7 @@ export type DaemonEvent =
     }
   | {
       readonly type: "serviceRecovered";
-      readonly service: "kinesis" | "dynamodb";
+      readonly service: "kinesis" | "dynamodb" | "leaseStore";
       readonly operation: string;
       readonly shardId?: string;
       readonly attempts: number;
