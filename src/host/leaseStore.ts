@@ -1,5 +1,5 @@
-// Opens the lease table where the settings say: in DynamoDB, or in a local directory. In a directory
-// there is no fleet, so nothing looks for one.
+// Opens the lease table where the settings say: in DynamoDB, or in a local directory. A directory
+// has no fleet, so nothing looks for one.
 
 import { dynamoClient } from "../aws/dynamoClient.ts";
 import { awsOptions } from "../aws/options.ts";

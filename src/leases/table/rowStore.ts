@@ -1,6 +1,6 @@
-// The port to the rows of a lease table, wherever they are stored, and the vocabulary of conditional
-// writes. Conditions and changes are data, so that the rules that keep leases exclusive
-// (leaseChanges.ts) exist once, for DynamoDB and for the directory of files.
+// The port to the rows of a lease table, wherever they are stored, and the vocabulary of
+// conditional writes. Conditions and changes are data, so that the rules that keep leases exclusive
+// (leaseChanges.ts) exist once, for DynamoDB and for a directory.
 
 import type { WriteResult } from "../table.ts";
 import type { Item } from "./dynamoItem.ts";
