@@ -10,4 +10,9 @@ import type { StreamEvent } from "./model/events/streamEvent.ts";
 
 export type Event = DaemonEvent | LeaseEvent | StreamEvent | ChildEvent | ShardEvent;
 
-export type Emit = (event: Event) => void;
+/** Where an event comes from, if several applications run in the process. */
+export interface Origin {
+  readonly application?: string;
+}
+
+export type Emit = (event: Event & Origin) => void;

@@ -4,18 +4,19 @@ import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseAttachAddress } from "../child/attach/attachAddress.ts";
 import { formatProblem } from "../config/configError.ts";
+import { unusedScopes } from "../config/environmentScope.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
-import { Drain } from "../host/drain.ts";
-import { Ending, type StopSignal } from "../host/ending.ts";
+import type { StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
+import { membersOf, outcomeOf } from "../host/members.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
 import { LOG_LEVELS, type LogFormat, type LogLevel, logEvents } from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
 import { refuseUnlessFile } from "./positional.ts";
 
 interface RunOptions {
-  readonly propertiesFile?: string;
+  readonly propertiesFile?: readonly string[];
   readonly logConfiguration?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -28,7 +29,11 @@ export function runCommand(commands: readonly string[]): Command {
   return new Command("run")
     .description("run the daemon (the default command)")
     .argument("[file...]", "the properties file, if it is not given with -p")
-    .option("-p, --properties-file <file>", "the properties file")
+    .option(
+      "-p, --properties-file <file>",
+      "the properties file; repeat it to run several applications in one daemon",
+      (file: string, before: readonly string[] = []) => [...before, file],
+    )
     .option(
       "-l, --log-configuration <file>",
       "accepted for compatibility and not used; see --log-level",
@@ -55,15 +60,16 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
     write: (line) => process.stderr.write(line),
   });
   if (advice) emit({ type: "configNotice", message: advice });
-  const file = chooseFile(files, options, emit);
+  const chosen = chooseFiles(files, options, emit);
   await checkLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
-  const loaded = loadSettings({ file });
-  for (const notice of loaded.warnings) {
+  const all = chosen.map((file) => loadSettings({ file }));
+  const names = all.map(({ settings }) => settings.applicationName);
+  for (const notice of [...all.flatMap(({ warnings }) => warnings), ...unusedScopes(names)]) {
     const message = formatProblem(notice);
     emit({ type: notice.level === "warning" ? "configWarning" : "configNotice", message });
   }
-  return runUntilStopped(loaded, emit, options);
+  return runUntilStopped(all, emit, options);
 }
 
 /**
@@ -74,46 +80,49 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
  * @throws the fatal error, after everything has ended.
  */
 async function runUntilStopped(
-  loaded: LoadedSettings,
+  all: readonly LoadedSettings[],
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
 ): Promise<number> {
   const { runHost } = await import("../host/host.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
-  const { shutdownGraceMillis: graceMs } = loaded.settings;
-  const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
-  const emit: Emit = (event) => {
-    log(event);
-    ending.saw(event);
-  };
-  const drain = new Drain(emit);
+  if (attach && all.length > 1) {
+    throw new UserError("--attach works with one application. Name one properties file.");
+  }
+  const members = membersOf(all, log, attach !== undefined);
   const isNohup = ignoresHangup(tracesOfNohup());
-  const onDrain = (signal: NodeJS.Signals) => drain.toggle(signal);
+  const onDrain = (signal: NodeJS.Signals) => {
+    for (const { drain } of members) drain.toggle(signal);
+  };
   const onSignal = (signal: NodeJS.Signals) => {
     if (signal === "SIGHUP" && isNohup) {
       const message = "SIGHUP is ignored, because the daemon was started with nohup";
-      return emit({ type: "configNotice", message });
+      return log({ type: "configNotice", message });
     }
-    ending.request(signal as StopSignal);
+    for (const { ending } of members) ending.request(signal as StopSignal);
   };
-  const failed = (error: unknown) => ending.fail(error);
+  // A bug ends the daemon, but only after a graceful shutdown.
+  const onBug = (error: unknown) => {
+    for (const { ending } of members) ending.fail(error);
+  };
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   process.on(DRAIN_SIGNAL, onDrain);
-  // A bug ends the daemon, but only after a graceful shutdown.
-  process.on("unhandledRejection", failed);
+  process.on("unhandledRejection", onBug);
   try {
-    const { stop, kill } = ending;
-    const context = { emit, waitForStream, ...(attach && { attach }), stop, kill, drain, failed };
-    await runHost(loaded, context);
-  } catch (error) {
-    failed(error);
+    const wishes = { waitForStream, ...(attach && { attach }) };
+    const applications = members.map(({ loaded, emit, ending, drain }) => {
+      const { stop, kill } = ending;
+      const failed = (error: unknown) => ending.fail(error);
+      return { loaded, context: { ...wishes, emit, stop, kill, drain, failed } };
+    });
+    await runHost(applications, log);
   } finally {
-    process.off("unhandledRejection", failed);
+    process.off("unhandledRejection", onBug);
     process.off(DRAIN_SIGNAL, onDrain);
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
-  const { exitCode, failure, goodbyesMissed } = ending;
-  emit({ type: "daemonStopped", exitCode, goodbyesMissed });
+  const { exitCode, failure, goodbyesMissed } = outcomeOf(members);
+  log({ type: "daemonStopped", exitCode, goodbyesMissed });
   if (failure) throw failure.error;
   return exitCode;
 }
@@ -122,19 +131,24 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly
 const DRAIN_SIGNAL = "SIGUSR2";
 
 /** As in Java, `-p` overrides the argument. */
-function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, emit: Emit): string {
+function chooseFiles(
+  files: readonly string[],
+  { propertiesFile: named = [] }: RunOptions,
+  emit: Emit,
+): readonly string[] {
   const [file, ...rest] = files;
   if (rest.length > 0) {
     throw new UserError(
-      `Expected one properties file, but found ${files.length}: ${files.join(" ")}`,
+      `Expected one properties file, but found ${files.length}: ${files.join(" ")}. To run several applications in one daemon, name each file with -p.`,
     );
   }
-  if (propertiesFile && file) {
-    const message = `Both -p ${propertiesFile} and ${file} were given: ${propertiesFile} is used.`;
+  if (named.length > 0 && file) {
+    const used = named.length === 1 ? `${named[0]} is used` : "the files after -p are used";
+    const message = `Both -p ${named.join(" -p ")} and ${file} were given: ${used}.`;
     emit({ type: "configWarning", message });
   }
-  const chosen = propertiesFile ?? file;
-  if (chosen) return chosen;
+  const chosen = named.length > 0 ? named : files;
+  if (chosen.length > 0) return chosen;
   throw new UserError(
     "The properties file is missing. Name one: kinesis-multilang --properties-file FILE (kinesis-multilang --help shows all options)",
   );

@@ -24,6 +24,7 @@ import type { StartTurns } from "../shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
 import { anySignal } from "../signals.ts";
 import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
+import type { ByteBudget } from "../stream/budget/byteBudget.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 import { listShards } from "../stream/listing/listShards.ts";
 import { waitForStream } from "../stream/listing/waitForStream.ts";
@@ -57,6 +58,8 @@ export interface ProcessParts {
   readonly startTurns: StartTurns;
   /** Ends all children if the process is killed. */
   readonly watchdog: Watchdog;
+  /** Limits the records that all shards have in memory. */
+  readonly budget: ByteBudget;
   /** How long a child may take to exit after its STDIN was closed, in milliseconds. */
   readonly closeGraceMs: number;
   /** How long it may take to exit after SIGTERM, in milliseconds. */
@@ -75,7 +78,7 @@ export async function runApplication(
 ): Promise<void> {
   const { settings } = loaded;
   const { emit, stop, kill } = context;
-  const { clock, startTurns } = shared;
+  const { clock, startTurns, budget } = shared;
   if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
@@ -87,7 +90,14 @@ export async function runApplication(
     : { streamName };
   const reach = await awsOptions(settings, "kinesis", { emit });
   const kinesis = kinesisClient({ ...reach, maxAttempts: 1 });
-  const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
+  const reading = await openReading(loaded, {
+    client: kinesis,
+    reach,
+    stream,
+    budget,
+    emit,
+    signal: stop,
+  });
   try {
     const calls = { client: kinesis, clock, emit, signal: stop };
     if (context.waitForStream) await waitForStream(calls, stream);

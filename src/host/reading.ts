@@ -7,7 +7,7 @@ import type { AwsOptions } from "../aws/options.ts";
 import { systemClock } from "../clock.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
-import { ByteBudget } from "../stream/budget/byteBudget.ts";
+import type { ByteBudget } from "../stream/budget/byteBudget.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 import { pollingReader } from "../stream/polling/pollingReader.ts";
 import type { ReadShard } from "../stream/reader.ts";
@@ -17,6 +17,8 @@ export interface ReadingParts {
   /** The options from which the client was made. */
   readonly reach: AwsOptions;
   readonly stream: StreamId;
+  /** Of all applications of the process. */
+  readonly budget: ByteBudget;
   readonly emit: Emit;
   /** Aborted when the daemon stops. */
   readonly signal: AbortSignal;
@@ -29,14 +31,14 @@ export interface Reading {
 
 export async function openReading(
   { settings, sources }: LoadedSettings,
-  { client, reach, stream, emit, signal }: ReadingParts,
+  { client, reach, stream, budget, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
   const common = {
     client,
     stream,
     initialPosition,
-    budget: new ByteBudget(settings.maxBufferedBytes),
+    budget,
     clock: systemClock,
     emit,
     aggregateHashRangeCheck,

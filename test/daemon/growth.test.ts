@@ -64,14 +64,15 @@ async function startHere() {
   const environment = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
   Object.assign(process.env, environment);
   drain.toggle("the test");
-  const ended = runHost(loadSettings({ file }), {
+  const context = {
     emit,
     waitForStream: false,
     stop: stop.signal,
     kill: kill.signal,
     drain,
-    failed: (error) => stop.abort(error),
-  });
+    failed: (error: unknown) => stop.abort(error),
+  };
+  const ended = runHost([{ loaded: loadSettings({ file }), context }], emit);
   onTestFinished(async () => {
     stop.abort();
     await ended;

@@ -15,6 +15,8 @@ export type DaemonEvent =
    * An error that ends the daemon. The other shards stop in order; `graceMs` absent: without limit.
    */
   | { readonly type: "daemonFailed"; readonly error: unknown; readonly graceMs?: number }
+  /** An error that ends one application of several. The others continue. */
+  | { readonly type: "applicationFailed"; readonly error: unknown; readonly graceMs?: number }
   | {
       readonly type: "daemonStopped";
       readonly exitCode: number;
