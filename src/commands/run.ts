@@ -53,17 +53,19 @@ async function run(files: readonly string[], options: RunOptions): Promise<numbe
   const advice = reapAsProcessOne();
   // The reader of the log may end first; that must not end the daemon.
   process.stderr.on("error", () => {});
+  let output: NodeJS.WriteStream = process.stderr;
   const emit = logEvents({
     level: options.logLevel,
     format: options.logFormat,
     now: Date.now,
-    write: (line) => process.stderr.write(line),
+    write: (line) => output.write(line),
   });
   if (advice) emit({ type: "configNotice", message: advice });
   const chosen = chooseFiles(files, options, emit);
   await checkLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
   const all = chosen.map((file) => loadSettings({ file }));
+  if (all.some(({ settings }) => settings.logToStdout)) output = process.stdout;
   const names = all.map(({ settings }) => settings.applicationName);
   for (const notice of [...all.flatMap(({ warnings }) => warnings), ...unusedScopes(names)]) {
     const message = formatProblem(notice);

@@ -196,6 +196,8 @@ const ourKeys = {
   childDialect: oneOf(...DIALECT_CHOICES).default("auto"),
   childEnv: words().optional(),
   passCredentials: flag().default(true),
+  // Java's default logback configuration writes to STDOUT.
+  logToStdout: flag().default(false),
 };
 
 const keyGroups = {

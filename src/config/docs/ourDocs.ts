@@ -89,4 +89,9 @@ export const ourDocs: GroupDocs<"ours"> = {
       "Whether a child receives the environment variables from which an AWS SDK takes credentials.",
     java: "It always passes them.",
   },
+  logToStdout: {
+    meaning:
+      "Whether the log goes to STDOUT instead of STDERR. Errors of the start and of the end are printed on STDERR in any case.",
+    java: "It logs to STDOUT unless a logback configuration says otherwise.",
+  },
 };
