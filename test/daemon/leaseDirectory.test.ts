@@ -10,6 +10,8 @@ import { propertiesFile, startDaemon, temporaryFolder } from "../support/daemon.
 import { createStream, emulatorEnv, put, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
+/** Eight processes one after the other, on a machine that has other work. */
+const SLOW_MS = 240_000;
 const SHARD = "shardId-000000000000";
 /** Nobody listens there. */
 const NO_DYNAMO = "http://127.0.0.1:9";
@@ -74,7 +76,9 @@ test("a drained daemon leaves the directory to another one", async () => {
   expect(await here.journal.words()).toEqual(["one", "two", "three"]);
 });
 
-test("leases, checkpoints, doctor and iam-policy work on the directory", async () => {
+test("leases, checkpoints, doctor and iam-policy work on the directory", {
+  timeout: SLOW_MS,
+}, async () => {
   const here = await place();
   const file = await propertiesFile({
     regionName: "us-east-1",
