@@ -19,4 +19,9 @@ export type Event =
   | CallEvent
   | ProducerEvent;
 
-export type Emit = (event: Event) => void;
+/** Where an event comes from, if several applications run in the process. */
+export interface Origin {
+  readonly application?: string;
+}
+
+export type Emit = (event: Event & Origin) => void;

@@ -3,17 +3,15 @@
 import { access, constants } from "node:fs/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { parseAttachAddress } from "../child/attach/attachAddress.ts";
-import { systemClock } from "../clock.ts";
 import { formatProblem } from "../config/configError.ts";
+import { unusedScopes } from "../config/environmentScope.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
-import type { Settings } from "../config/settings.ts";
-import type { Emit, Event } from "../events.ts";
+import type { Emit } from "../events.ts";
 import type { DaemonSignal, HeldSignals } from "../heldSignals.ts";
-import { Drain } from "../host/drain.ts";
-import { Ending, type StopSignal } from "../host/ending.ts";
+import type { StopSignal } from "../host/ending.ts";
 import { ignoresHangup, tracesOfNohup } from "../host/hangup.ts";
+import { membersOf, outcomeOf } from "../host/members.ts";
 import { reapAsProcessOne } from "../host/reapOrphans.ts";
-import { fanOut } from "../listeners/fanOut.ts";
 import {
   LOG_LEVELS,
   type LogFormat,
@@ -22,13 +20,11 @@ import {
   logEvents,
 } from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
-import { RestartRequests } from "../shard/restartRequests.ts";
-import type { Actions } from "../status/routes.ts";
-import type { ServedStatus } from "../status/serve.ts";
+import { openObservers } from "./observers.ts";
 import { refuseUnlessFile } from "./positional.ts";
 
 interface RunOptions {
-  readonly propertiesFile?: string;
+  readonly propertiesFile?: readonly string[];
   readonly logConfiguration?: string;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
@@ -42,7 +38,11 @@ export function runCommand(commands: readonly string[], signals: HeldSignals): C
   return new Command("run")
     .description("run the daemon (the default command)")
     .argument("[file...]", "the properties file, if it is not given with -p")
-    .option("-p, --properties-file <file>", "the properties file")
+    .option(
+      "-p, --properties-file <file>",
+      "the properties file; repeat it to run several applications in one daemon",
+      (file: string, before: readonly string[] = []) => [...before, file],
+    )
     .option(
       "-l, --log-configuration <file>",
       "accepted for compatibility and not used; see --log-level",
@@ -67,23 +67,27 @@ async function run(
   const advice = reapAsProcessOne();
   // The reader of the log may end first; that must not end the daemon.
   process.stderr.on("error", () => {});
+  let output: NodeJS.WriteStream = process.stderr;
   const logOptions: LogOptions = {
     level: options.logLevel,
     format: options.logFormat,
     now: Date.now,
-    write: (line) => process.stderr.write(line),
+    write: (line) => output.write(line),
   };
   const emit = logEvents(logOptions);
   if (advice) emit({ type: "configNotice", message: advice });
-  const file = chooseFile(files, options, emit);
+  const chosen = chooseFiles(files, options, emit);
   await checkLogConfiguration(options.logConfiguration, emit);
   const { loadSettings } = await import("../config/loadSettings.ts");
-  const loaded = loadSettings({ file, flags: options.http ? { httpListen: options.http } : {} });
-  for (const notice of loaded.warnings) {
+  const flags = options.http ? { httpListen: options.http } : {};
+  const all = chosen.map((file) => loadSettings({ file, flags }));
+  if (all.some(({ settings }) => settings.logToStdout)) output = process.stdout;
+  const names = all.map(({ settings }) => settings.applicationName);
+  for (const notice of [...all.flatMap(({ warnings }) => warnings), ...unusedScopes(names)]) {
     const message = formatProblem(notice);
     emit({ type: notice.level === "warning" ? "configWarning" : "configNotice", message });
   }
-  return runUntilStopped(loaded, emit, options, logOptions, signals);
+  return runUntilStopped(all, emit, options, logOptions, signals);
 }
 
 /**
@@ -94,113 +98,85 @@ async function run(
  * @throws the fatal error, after everything has ended.
  */
 async function runUntilStopped(
-  loaded: LoadedSettings,
+  all: readonly LoadedSettings[],
   log: Emit,
   { waitForStream, attach: place }: RunOptions,
   logOptions: LogOptions,
   signals: HeldSignals,
 ): Promise<number> {
   const { runHost } = await import("../host/host.ts");
-  const { openMetrics } = await import("../host/metrics.ts");
   const attach = place === undefined ? undefined : parseAttachAddress(place);
-  const { shutdownGraceMillis: graceMs } = loaded.settings;
-  const ending = new Ending({ graceMs, isDebugged: attach !== undefined, emit: log });
-  const listeners = [log, (event: Event) => ending.saw(event)];
-  const emit = fanOut(listeners);
-  const isScraped = loaded.settings.httpListen !== undefined;
-  const metrics = await openMetrics(loaded, { emit, clock: systemClock, isScraped });
-  listeners.push(...metrics.listeners);
-  const { sampling, prometheusText } = metrics;
-  const drain = new Drain(emit);
-  const restarts = new RestartRequests();
-  const status = await serve(loaded.settings, emit, {
-    drain,
-    restarts,
-    logOptions,
-    prometheusText,
-  });
-  if (status) listeners.push(status.saw);
+  if (attach && all.length > 1) {
+    throw new UserError("--attach works with one application. Name one properties file.");
+  }
+  if (all.length > 1 && all.some(({ settings }) => settings.httpListen)) {
+    throw new UserError(
+      "The status page shows one application. Name one properties file, or leave out httpListen.",
+    );
+  }
+  const members = membersOf(all, log, attach !== undefined);
+  const observers = await Promise.all(members.map((each) => openObservers(each, logOptions)));
   const isNohup = ignoresHangup(tracesOfNohup());
   const onSignal = (signal: DaemonSignal) => {
-    if (signal === "SIGUSR2") return drain.toggle(signal);
+    if (signal === "SIGUSR2") {
+      for (const { drain } of members) drain.toggle(signal);
+      return;
+    }
     if (signal === "SIGHUP" && isNohup) {
       const message = "SIGHUP is ignored, because the daemon was started with nohup";
-      return emit({ type: "configNotice", message });
+      return log({ type: "configNotice", message });
     }
-    ending.request(signal);
+    for (const { ending } of members) ending.request(signal);
   };
-  const failed = (error: unknown) => ending.fail(error);
   signals.handTo(onSignal);
   // A bug ends the daemon, but only after a graceful shutdown.
-  process.on("unhandledRejection", failed);
+  const onBug = (error: unknown) => {
+    for (const { ending } of members) ending.fail(error);
+  };
+  process.on("unhandledRejection", onBug);
   try {
-    const { stop, kill } = ending;
-    const wishes = { waitForStream, ...(attach && { attach }), ...(sampling && { sampling }) };
-    await runHost(loaded, { emit, ...wishes, stop, kill, drain, restarts, failed });
-  } catch (error) {
-    failed(error);
+    const wishes = { waitForStream, ...(attach && { attach }) };
+    const applications = members.map(({ loaded, ending, emit, drain, restarts }, index) => {
+      const { stop, kill } = ending;
+      const failed = (error: unknown) => ending.fail(error);
+      const sampling = observers[index]?.sampling;
+      const own = { emit, stop, kill, drain, restarts, failed, ...(sampling && { sampling }) };
+      return { loaded, context: { ...wishes, ...own } };
+    });
+    await runHost(applications, log);
   } finally {
-    process.off("unhandledRejection", failed);
+    process.off("unhandledRejection", onBug);
     // A daemon that has stopped still ends by a stop signal, but not by a request to drain.
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal);
   }
-  const { exitCode, failure, goodbyesMissed } = ending;
-  emit({ type: "daemonStopped", exitCode, goodbyesMissed });
-  await status?.close();
-  await metrics.close();
+  const { exitCode, failure, goodbyesMissed } = outcomeOf(members);
+  log({ type: "daemonStopped", exitCode, goodbyesMissed });
+  await Promise.all(observers.map((each) => each.close()));
   if (failure) throw failure.error;
   return exitCode;
-}
-
-interface Shown {
-  readonly drain: Drain;
-  readonly restarts: RestartRequests;
-  readonly logOptions: LogOptions;
-  readonly prometheusText: (() => Promise<string>) | undefined;
-}
-
-/** The status page and its endpoints, if the user wants them. */
-async function serve(
-  settings: Settings,
-  emit: Emit,
-  { drain, restarts, logOptions, prometheusText }: Shown,
-): Promise<ServedStatus | undefined> {
-  const { httpListen } = settings;
-  if (!httpListen || !prometheusText) return undefined;
-  const { serveStatus } = await import("../status/serve.ts");
-  const actions: Actions = {
-    drain: () => drain.request("POST /drain"),
-    resume: () => drain.resume("POST /resume"),
-    setLogLevel: (level) => {
-      logOptions.level = level;
-      emit({ type: "logLevelChanged", level });
-    },
-    restartChild: (shardId) => {
-      const isServed = restarts.request(shardId);
-      if (isServed) emit({ type: "childRestartRequested", shardId });
-      return isServed;
-    },
-  };
-  const wanted = { ...settings, httpListen };
-  return serveStatus(wanted, { clock: systemClock, emit, actions, prometheusText });
 }
 
 const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const satisfies readonly StopSignal[];
 
 /** As in Java, `-p` overrides the argument. */
-function chooseFile(files: readonly string[], { propertiesFile }: RunOptions, emit: Emit): string {
+function chooseFiles(
+  files: readonly string[],
+  { propertiesFile: named = [] }: RunOptions,
+  emit: Emit,
+): readonly string[] {
   const [file, ...rest] = files;
   if (rest.length > 0) {
     throw new UserError(
-      `Expected one properties file, but found ${files.length}: ${files.join(" ")}`,
+      `Expected one properties file, but found ${files.length}: ${files.join(" ")}. To run several applications in one daemon, name each file with -p.`,
     );
   }
-  if (propertiesFile && file) {
-    const message = `Both -p ${propertiesFile} and ${file} were given: ${propertiesFile} is used.`;
+  if (named.length > 0 && file) {
+    const used = named.length === 1 ? `${named[0]} is used` : "the files after -p are used";
+    const message = `Both -p ${named.join(" -p ")} and ${file} were given: ${used}.`;
     emit({ type: "configWarning", message });
   }
-  const chosen = propertiesFile ?? file;
-  if (chosen) return chosen;
+  const chosen = named.length > 0 ? named : files;
+  if (chosen.length > 0) return chosen;
   throw new UserError(
     "The properties file is missing. Name one: kinesis-multilang --properties-file FILE (kinesis-multilang --help shows all options)",
   );

@@ -3,6 +3,7 @@
 
 import { counted } from "../plural.ts";
 import { type ConfigNotice, type ConfigProblem, formatSource, type Source } from "./configError.ts";
+import { isScopeOf, parseScope } from "./environmentScope.ts";
 import { hintsFor } from "./hints.ts";
 import { ignoredKeys } from "./ignoredKeys.ts";
 import { allKeys, isKey, type Key } from "./keys.ts";
@@ -109,15 +110,32 @@ const SET_FOR_CHILDREN: ReadonlySet<string> = new Set(
   ["SHARD_ID", "WORKER_ID", "PROTOCOL_VERSION", "ATTEMPT"].map((name) => ENVIRONMENT_PREFIX + name),
 );
 
-function fromEnvironment({ environment }: Layers): Written[] {
+/** A variable for one application comes after, and so overrides, one for all. */
+function fromEnvironment(layers: Layers): Written[] {
+  const { environment } = layers;
   const insideOfChild = environment[`${ENVIRONMENT_PREFIX}SHARD_ID`] !== undefined;
-  return Object.entries(environment).flatMap(([name, text]): Written[] => {
+  const forAll: Written[] = [];
+  const forOne: Written[] = [];
+  for (const [variable, text] of Object.entries(environment)) {
     // Orchestrators unset a variable by making it empty.
-    if (!name.startsWith(ENVIRONMENT_PREFIX) || !text) return [];
-    if (insideOfChild && SET_FOR_CHILDREN.has(name)) return [];
+    if (!variable.startsWith(ENVIRONMENT_PREFIX) || !text) continue;
+    if (insideOfChild && SET_FOR_CHILDREN.has(variable)) continue;
+    const { name, scope } = parseScope(variable);
+    if (scope !== undefined && !isScopeOf(scope, applicationOf(layers))) continue;
     const key = KEYS_BY_ENVIRONMENT_NAME.get(name) ?? name;
-    return [{ name: key, text, source: { type: "environment", name } }];
-  });
+    const written = { name: key, text, source: { type: "environment", name: variable } } as const;
+    (scope === undefined ? forAll : forOne).push(written);
+  }
+  return [...forAll, ...forOne];
+}
+
+/** The name by which variables are scoped: `applicationName`, before any scoped variable. */
+function applicationOf(layers: Layers): string {
+  const { entries, environment, flags } = layers;
+  const inFile = entries.findLast(({ key }) => key === "applicationName")?.value;
+  const inEnvironment = environment[environmentName("applicationName")];
+  const text = flags["applicationName"] ?? (inEnvironment || inFile);
+  return text === undefined ? "" : resolveReferences(text, layers).text.trim();
 }
 
 function fromFlags({ flags }: Layers): Written[] {
@@ -169,7 +187,10 @@ function ignoredNotice(key: string): Pick<ConfigNotice, "level" | "message"> {
  */
 function overruled(all: readonly Written[]): readonly string[] {
   const [winner, ...before] = all.toReversed();
-  const rivals = before.filter(({ source }) => source.type === winner?.source.type).reverse();
+  // A variable for one application overrides the one for all on purpose.
+  const rivals = before
+    .filter(({ source: { type } }) => type === winner?.source.type && type !== "environment")
+    .reverse();
   const places = rivals.map(({ name, source }) => {
     const place = source.type === "file" ? `${source.line}` : formatSource(source);
     return name === winner?.name ? place : `${place} (as ${name})`;

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { DIALECT_CHOICES } from "../model/dialect.ts";
 import { DESTINATION_FORM, parseDestination } from "../model/failureDestination.ts";
 import { HTTP_ADDRESS_FORM, parseHttpAddress } from "../model/httpAddress.ts";
+import { LEASE_STORE, LEASE_STORE_FORM } from "./leaseStore.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
 import {
   decimal,
@@ -164,6 +165,7 @@ const workerMetricsKeys = {
 
 /** Keys that the Java daemon does not know. */
 const ourKeys = {
+  leaseStore: matching(LEASE_STORE, LEASE_STORE_FORM).optional(),
   onChildFailure: oneOf("restart", "releaseLease", "exit").default("restart"),
   maxChildRestarts: count().default(5),
   childRestartWindowMillis: millis(1).default(600_000),
@@ -208,6 +210,8 @@ const ourKeys = {
   // A guess takes 2^64 attempts at the least, if the token is made by a program.
   httpToken: matching(/^[\x21-\x7e]{16,}$/, "16 or more characters without blanks").optional(),
   httpAllowRemote: flag().default(false),
+  // Java's default logback configuration writes to STDOUT.
+  logToStdout: flag().default(false),
 };
 
 const keyGroups = {

@@ -1,7 +1,6 @@
 // Builds one application from its settings, each part once, and runs it until a stop is requested
 // or a fatal error occurs. The parts that exist once per process come from host.ts.
 
-import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";
 import { AttachPoint } from "../child/attach/attach.ts";
@@ -19,9 +18,6 @@ import type { Emit } from "../events.ts";
 import { Coordinator } from "../leases/coordinator.ts";
 import { renewalIntervalMs } from "../leases/decisions/trust.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
-import { fleetTables } from "../leases/kcl3/fleetTables.ts";
-import type { TableOptions } from "../leases/table/dynamoSchema.ts";
-import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
 import { watchedTable } from "../leases/table/watchedTable.ts";
 import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
@@ -30,10 +26,12 @@ import type { StartTurns } from "../shard/startTurns.ts";
 import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
 import { anySignal } from "../signals.ts";
 import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
+import type { ByteBudget } from "../stream/budget/byteBudget.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 import { listShards } from "../stream/listing/listShards.ts";
 import { waitForStream } from "../stream/listing/waitForStream.ts";
 import type { Drain } from "./drain.ts";
+import { openLeaseStore } from "./leaseStore.ts";
 import { watchLoop } from "./loopWatch.ts";
 import { openReading } from "./reading.ts";
 import type { Sampling } from "./sampling.ts";
@@ -67,6 +65,8 @@ export interface ProcessParts {
   readonly startTurns: StartTurns;
   /** Ends all children if the process is killed. */
   readonly watchdog: Watchdog;
+  /** Limits the records that all shards have in memory. */
+  readonly budget: ByteBudget;
   /** How long a child may take to exit after its STDIN was closed, in milliseconds. */
   readonly closeGraceMs: number;
   /** How long it may take to exit after SIGTERM, in milliseconds. */
@@ -85,7 +85,7 @@ export async function runApplication(
 ): Promise<void> {
   const { settings } = loaded;
   const { emit, stop, kill, sampling } = context;
-  const { clock, startTurns } = shared;
+  const { clock, startTurns, budget } = shared;
   if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
@@ -97,13 +97,10 @@ export async function runApplication(
     : { streamName };
   const reach = await awsOptions(settings, "kinesis", { emit });
   const kinesis = kinesisClient({ ...reach, maxAttempts: 1, emit });
-  const dynamo = await dynamoClient({
-    ...(await awsOptions(settings, "dynamodb", { emit })),
-    emit,
-  });
-  const reading = await openReading(loaded, { client: kinesis, reach, stream, emit, signal: stop });
+  const readingParts = { client: kinesis, reach, stream, budget, emit, signal: stop };
+  const reading = await openReading(loaded, readingParts);
   const over = new AbortController();
-  const sampled = sampling?.run(reading.budget, emit, clock, over.signal);
+  const sampled = sampling?.run(budget, emit, clock, over.signal);
   try {
     const calls = { client: kinesis, clock, emit, signal: stop };
     if (context.waitForStream) await waitForStream(calls, stream);
@@ -129,8 +126,6 @@ export async function runApplication(
     // An event loop that is blocked for the interval between two renewals misses one of them.
     const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
-      table: watchedTable(dynamoLeaseTable(dynamo, tableOptions(settings), clock), emit, clock),
-      fleet: fleetTables(dynamo, settings, VERSION),
       listShards: (filter: ShardFilter, signal: AbortSignal) =>
         listShards({ ...calls, signal }, stream, filter),
       streamIsThere: (signal: AbortSignal) =>
@@ -142,14 +137,20 @@ export async function runApplication(
         emit,
         ...(sampling && { late: (ms) => sampling.late(ms) }),
       }),
-      emit,
       consume: (lease: HeldLease) => consume(lease, parts, kill, attach),
       failed: context.failed,
       random: Math.random,
     };
-    await context.drain.workUntil(stop, (pause) =>
-      new Coordinator(coordinatorParts).run(pause, kill),
-    );
+    // Opened for each period of work, so that a drained daemon leaves a lease directory to others.
+    await context.drain.workUntil(stop, async (pause) => {
+      const { close, ...store } = await openLeaseStore(settings, clock, emit);
+      try {
+        const table = watchedTable(store.table, emit, clock);
+        await new Coordinator({ ...coordinatorParts, ...store, table }).run(pause, kill);
+      } finally {
+        await close();
+      }
+    });
   } finally {
     over.abort();
     await sampled;
@@ -157,7 +158,6 @@ export async function runApplication(
     deadLetters?.close();
     reading.close();
     kinesis.destroy();
-    dynamo.destroy();
   }
 }
 
@@ -229,15 +229,5 @@ function processorOptions(settings: Settings, emit: Emit) {
     workerId,
     ...(timeoutInSeconds === undefined ? {} : { timeoutMs: timeoutInSeconds * 1000 }),
     emit,
-  };
-}
-
-function tableOptions(settings: Settings): TableOptions {
-  const { leaseTableScanTotalSegments: scanSegments } = settings;
-  return {
-    tableName: settings.tableName,
-    deletionProtection: settings.leaseTableDeletionProtectionEnabled,
-    pointInTimeRecovery: settings.leaseTablePitrEnabled,
-    ...(scanSegments !== undefined && { scanSegments }),
   };
 }

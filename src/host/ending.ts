@@ -15,6 +15,8 @@ export interface EndingOptions {
    * A user debugs the processor: there is no grace period, and only a second signal ends at once.
    */
   readonly isDebugged: boolean;
+  /** Other applications of the process continue when this one fails. */
+  readonly isOneOfSeveral: boolean;
   readonly emit: Emit;
 }
 
@@ -88,8 +90,9 @@ export class Ending {
   fail(error: unknown): void {
     if (this.#failure) return;
     this.#failure = { error };
-    const { emit, graceMs, isDebugged } = this.#options;
-    emit({ type: "daemonFailed", error, ...(!isDebugged && { graceMs }) });
+    const { emit, graceMs, isDebugged, isOneOfSeveral } = this.#options;
+    const type = isOneOfSeveral ? "applicationFailed" : "daemonFailed";
+    emit({ type, error, ...(!isDebugged && { graceMs }) });
     this.#begin();
   }
 

@@ -7,7 +7,7 @@ import type { AwsOptions } from "../aws/options.ts";
 import { systemClock } from "../clock.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
-import { ByteBudget } from "../stream/budget/byteBudget.ts";
+import type { ByteBudget } from "../stream/budget/byteBudget.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 import { pollingReader } from "../stream/polling/pollingReader.ts";
 import type { ReadShard } from "../stream/reader.ts";
@@ -17,6 +17,8 @@ export interface ReadingParts {
   /** The options from which the client was made. */
   readonly reach: AwsOptions;
   readonly stream: StreamId;
+  /** Of all applications of the process. */
+  readonly budget: ByteBudget;
   readonly emit: Emit;
   /** Aborted when the daemon stops. */
   readonly signal: AbortSignal;
@@ -24,16 +26,14 @@ export interface ReadingParts {
 
 export interface Reading {
   readonly read: ReadShard;
-  readonly budget: ByteBudget;
   close(): void;
 }
 
 export async function openReading(
   { settings, sources }: LoadedSettings,
-  { client, reach, stream, emit, signal }: ReadingParts,
+  { client, reach, stream, budget, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
-  const budget = new ByteBudget(settings.maxBufferedBytes);
   const common = {
     client,
     stream,
@@ -55,7 +55,7 @@ export async function openReading(
         idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
       },
     });
-  if (retrieval === "POLLING") return { read: polling(), budget, close() {} };
+  if (retrieval === "POLLING") return { read: polling(), close() {} };
 
   const { fanoutReader } = await import("../stream/fanout/fanoutReader.ts");
   const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1, emit });
@@ -66,5 +66,5 @@ export async function openReading(
     signal,
     ...(retrieval === "AUTO" && { polling: polling() }),
   });
-  return { read, budget, close: () => subscriptions.destroy() };
+  return { read, close: () => subscriptions.destroy() };
 }

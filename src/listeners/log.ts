@@ -1,7 +1,7 @@
 // Writes events as log lines to STDERR: JSON for machines, short text for a terminal. One line for
 // each change of state; events of every batch are `debug`.
 
-import type { Emit, Event } from "../events.ts";
+import type { Emit, Event, Origin } from "../events.ts";
 import { redact } from "../redact.ts";
 import type { Level, LineLevel } from "./lines/line.ts";
 import { describe, levelOf } from "./logLines.ts";
@@ -80,8 +80,9 @@ function plain(_key: string, value: unknown): unknown {
   };
 }
 
-function textLine(event: Event, { level, message }: Described, now: number): string {
+function textLine(event: Event & Origin, { level, message }: Described, now: number): string {
   const time = new Date(now).toISOString().slice(11, 23);
+  const application = event.application ? `${event.application} ` : "";
   const shard = "shardId" in event && event.shardId ? `${event.shardId} ` : "";
-  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${shard}${message}\n`);
+  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${application}${shard}${message}\n`);
 }

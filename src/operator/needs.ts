@@ -2,6 +2,7 @@
 // iam-policy prints them, and the doctor tests them. Actions that the code does not call are not
 // here.
 
+import { leaseDirectoryIn } from "../config/leaseStore.ts";
 import type { Service, Settings } from "../config/settings.ts";
 import { type Destination, parseDestination } from "../model/failureDestination.ts";
 
@@ -81,9 +82,10 @@ function registration(): Need {
 }
 
 function tableNeeds(
-  { leaseTablePitrEnabled }: Settings,
+  { leaseTablePitrEnabled, leaseStore }: Settings,
   { createTable, javaFleet }: NeedOptions,
 ): readonly Need[] {
+  if (leaseDirectoryIn(leaseStore) !== undefined) return [];
   const creation = ["dynamodb:CreateTable"];
   const recovery = leaseTablePitrEnabled ? ["dynamodb:UpdateContinuousBackups"] : [];
   return [

@@ -1,5 +1,6 @@
 // The smallest IAM policy that lets a daemon work with these settings.
 
+import { leaseDirectoryIn } from "../config/leaseStore.ts";
 import type { Settings } from "../config/settings.ts";
 import { ACCOUNT, Arns, REGION } from "./arns.ts";
 import { deadLetterDestination, type NeedOptions, needsOf } from "./needs.ts";
@@ -67,7 +68,9 @@ function decrypting(kmsKey: string, arns: Arns): Statement {
 
 function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): readonly string[] {
   const { streamArn, services, leaseTablePitrEnabled, onFailureDestination } = settings;
-  const placeholders = [arns.streamRegion, arns.tableRegion, arns.account].filter(
+  const hasTable = leaseDirectoryIn(settings.leaseStore) === undefined;
+  const regions = [arns.streamRegion, ...(hasTable ? [arns.tableRegion] : [])];
+  const placeholders = [...regions, arns.account].filter(
     (part) => part === REGION || part === ACCOUNT,
   );
   const { kinesis, dynamodb } = services;
@@ -80,18 +83,22 @@ function notesFor(settings: Settings, options: PolicyOptions, arns: Arns): reado
     placeholders.length > 0 &&
       `Replace ${[...new Set(placeholders)].join(" and ")} in the policy, or name them with --region and --account.`,
     streamArn &&
+      hasTable &&
       !options.account &&
       `The policy assumes that the tables are in the stream's account, ${streamArn.accountId}. If not, name their account with --account.`,
     several &&
+      hasTable &&
       "The credentials for Kinesis and DynamoDB differ: attach to each identity the statements of its service. The daemon sends dead letters with the credentials for Kinesis.",
     roles.length > 0 &&
       `Attach the policy to the role ${[...new Set(roles)].join(", ")}. The identity that assumes the role needs sts:AssumeRole on it.`,
     !options.kmsKey &&
       "If the stream is encrypted with your own key (not alias/aws/kinesis), the daemon also needs kms:Decrypt on it: add --kms-key ARN.",
     options.createTable &&
+      hasTable &&
       !leaseTablePitrEnabled &&
       "When the lease table exists, the statement CreateLeaseTable is no longer needed: add --no-create-table.",
     !options.javaFleet &&
+      hasTable &&
       "If workers of KCL 3.x share the application, the daemon needs more permissions: add --java-fleet.",
     onFailureDestination !== undefined &&
       letters?.type === "sns" &&

@@ -5,9 +5,11 @@ import { dynamoClient } from "../aws/dynamoClient.ts";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";
 import { type Clock, systemClock } from "../clock.ts";
+import { leaseDirectoryIn } from "../config/leaseStore.ts";
 import { loadSettings } from "../config/loadSettings.ts";
 import type { ServiceSettings, Settings } from "../config/settings.ts";
 import type { Event } from "../events.ts";
+import { dynamoStore } from "../leases/table/dynamoStore.ts";
 import { type LeaseRows, leaseRows } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import type { InitialPosition } from "../model/shard.ts";
@@ -37,7 +39,9 @@ export interface Target {
   readonly failoverTimeMillis: number;
   /** Absent when the user named only a table. */
   readonly source?: TargetStream;
-  /** `table words in eu-west-1`, followed by the endpoint if it is not AWS's own. */
+  /**
+   * `table words in eu-west-1`, followed by the endpoint if it is not AWS's own; or the directory.
+   */
   readonly where: string;
   readonly clock: Clock;
   close(): void;
@@ -80,19 +84,43 @@ async function open(
   settings: Settings | undefined,
 ): Promise<Target> {
   quietSdk();
-  const reach = await awsOptions(services, "dynamodb", { emit: printNotes });
-  const dynamo = await dynamoClient(reach);
+  const directory = leaseDirectoryIn(settings?.leaseStore);
+  const leases = await (directory === undefined
+    ? inDynamo(tableName, services)
+    : inDirectory(directory, tableName));
   const source = settings && (await openStream(settings));
   return {
-    rows: leaseRows(dynamo, tableName),
+    rows: leases.rows,
     failoverTimeMillis: settings?.failoverTimeMillis ?? DEFAULT_FAILOVER_MS,
     ...(source && { source }),
-    where: `table ${tableName} in ${reach.region}${reach.endpoint ? ` (${reach.endpoint})` : ""}`,
+    where: leases.where,
     clock: systemClock,
     close: () => {
-      dynamo.destroy();
+      leases.close();
       source?.calls.client.destroy();
     },
+  };
+}
+
+type Leases = Pick<Target, "rows" | "where" | "close">;
+
+async function inDynamo(tableName: string, services: Pick<Settings, "services">): Promise<Leases> {
+  const reach = await awsOptions(services, "dynamodb", { emit: printNotes });
+  const dynamo = await dynamoClient(reach);
+  return {
+    rows: leaseRows(dynamoStore(dynamo, tableName)),
+    where: `table ${tableName} in ${reach.region}${reach.endpoint ? ` (${reach.endpoint})` : ""}`,
+    close: () => dynamo.destroy(),
+  };
+}
+
+async function inDirectory(path: string, tableName: string): Promise<Leases> {
+  const { LeaseDirectory } = await import("../leases/file/leaseDirectory.ts");
+  const directory = new LeaseDirectory(path, tableName, systemClock);
+  return {
+    rows: leaseRows(directory),
+    where: `the directory ${directory.name}`,
+    close: () => void directory.close(),
   };
 }
 

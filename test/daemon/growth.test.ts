@@ -65,15 +65,16 @@ async function startHere() {
   const environment = { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local" };
   Object.assign(process.env, environment);
   drain.toggle("the test");
-  const ended = runHost(loadSettings({ file }), {
+  const context = {
     emit,
     waitForStream: false,
     stop: stop.signal,
     kill: kill.signal,
     drain,
     restarts: new RestartRequests(),
-    failed: (error) => stop.abort(error),
-  });
+    failed: (error: unknown) => stop.abort(error),
+  };
+  const ended = runHost([{ loaded: loadSettings({ file }), context }], emit);
   onTestFinished(async () => {
     stop.abort();
     await ended;

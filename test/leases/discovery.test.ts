@@ -23,7 +23,7 @@ import { type Call, DynamoProxy, type Fate } from "./proxy.ts";
 
 const settings = { failoverTimeMillis: 30_000 };
 const [first = "", second = ""] = shardsSideBySide(2).map(({ shardId }) => shardId);
-const RENEWAL = /SET leaseCounter = :next/;
+const RENEWAL = /SET leaseCounter = /;
 
 const scope = new Scope();
 const running: Worker[] = [];

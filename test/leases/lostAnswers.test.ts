@@ -46,10 +46,10 @@ function start(options: WorkerOptions): Worker {
 }
 
 /** Kinds of writes, by what is in their bodies. */
-const TAKE = /SET leaseOwner = :me/;
+const TAKE = /^(?!.*handoverTo = ).*SET leaseOwner = /s;
 const RELEASE = /REMOVE leaseOwner/;
-const HAND_OVER = /SET leaseOwner = :to/;
-const REQUEST = /SET handoverTo = :asks/;
+const HAND_OVER = /^(?=.*handoverTo = ).*SET leaseOwner = /s;
+const REQUEST = /SET handoverTo = /;
 const WITHDRAW = /"REMOVE handoverTo/;
 const NOTE_CHILDREN = /SET childShardIds/;
 

@@ -27,6 +27,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   graceExceeded: { graceMs: 1 },
   daemonStopped: { exitCode: 0, goodbyesMissed: 0 },
   daemonFailed: { error: failure(), graceMs: 1 },
+  applicationFailed: { error: failure(), graceMs: 1 },
   drainRequested: { reason: TEXT },
   drained: {},
   resumed: { reason: TEXT },

@@ -1,9 +1,11 @@
 // Limits how many of a child's lines reach the log. Bursts pass. Lines that arrive too fast for
 // longer are dropped and counted, and the count is reported once a second. Other events always
-// pass, and the last lines are kept for the error if the child fails.
+// pass, and the last lines are kept for the error if the child fails. A line on STDERR that passes
+// gets its level.
 
 import type { Clock } from "../../clock.ts";
 import type { Emit, Event } from "../../events.ts";
+import { OutputLevels } from "./outputLevel.ts";
 
 /** Lines that may arrive at once: the output of a start, a few stack traces. */
 export const BURST_LINES_MAX = 1_000;
@@ -17,6 +19,11 @@ type Stream = "stdout" | "stderr";
 
 /** A listener for the events of one child, which passes them on to the given one. */
 export function limitOutput({ emit, clock }: { readonly emit: Emit; readonly clock: Clock }): Emit {
+  const levels = new OutputLevels();
+  const leveled = (event: Output): Output =>
+    event.type === "childOutput" && event.stream === "stderr"
+      ? { ...event, level: levels.next(event.line) }
+      : event;
   const gates = { stdout: new Gate(clock), stderr: new Gate(clock) };
   const ended = new AbortController();
   const report = (stream: Stream, { shardId, pid }: Output) => {
@@ -33,7 +40,7 @@ export function limitOutput({ emit, clock }: { readonly emit: Emit; readonly clo
   return (event) => {
     if (event.type === "childOutput" || event.type === "childLog") {
       const stream = event.type === "childOutput" ? event.stream : "stdout";
-      if (gates[stream].admits()) emit(event);
+      if (gates[stream].admits()) emit(leveled(event));
       else if (!pending[stream]) void reportLater(stream, event);
       return;
     }

@@ -12,7 +12,10 @@ reads. \`kinesis-multilang config -p FILE\` prints every setting as it takes eff
 \`kinesis-multilang config --explain KEY\` prints what this page says about a key.
 
 - **Precedence:** an environment variable overrides the file. A variable that is empty counts as not
-  set.
+  set. Add \`__\` and the application's name for one application of several:
+  \`KINESIS_MULTILANG_MAX_RECORDS__WORD_COUNT\` sets \`maxRecords\` for the application
+  \`word-count\` only, and overrides the variable without the name. Write every character other than
+  letters and digits as \`_\`.
 - **References:** any value may contain \`\${env:NAME}\` or \`\${file:PATH}\`. A relative path begins in
   the folder of the properties file. \`$\${env:NAME}\` stands for the text itself.
 - **Errors:** a value that is not allowed stops the start. The daemon reports all errors at once,

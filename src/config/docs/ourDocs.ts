@@ -8,6 +8,12 @@ export const ourDocs: GroupDocs<"ours"> = {
       "Where KCL's metrics are written as lines in CloudWatch's embedded metric format, instead of calls to CloudWatch: stdout, or file:PATH.",
     absent: "metrics are published to CloudWatch",
   },
+  leaseStore: {
+    meaning:
+      "Where leases and checkpoints are stored: in DynamoDB, which several daemons can share, or in a local directory (file:DIRECTORY), which one daemon uses and which needs no table.",
+    absent: "DynamoDB",
+    java: "It always uses DynamoDB.",
+  },
   onChildFailure: {
     meaning:
       "What happens when a child fails: the shard gets a new child (restart), another worker gets the lease (releaseLease), or the daemon ends (exit).",
@@ -101,5 +107,10 @@ export const ourDocs: GroupDocs<"ours"> = {
   httpAllowRemote: {
     meaning:
       "Whether everybody who reaches `httpListen` may read what it serves, without a token, from other machines too. Changes need the token in any case.",
+  },
+  logToStdout: {
+    meaning:
+      "Whether the log goes to STDOUT instead of STDERR. Errors of the start and of the end are printed on STDERR in any case.",
+    java: "It logs to STDOUT unless a logback configuration says otherwise.",
   },
 };

@@ -4,13 +4,8 @@
 
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { inParallel } from "../../inParallel.ts";
-import type { FleetRow } from "../fleetRow.ts";
-import { parseFleetRow } from "../kcl3/fleetRows.ts";
-import type { Lease } from "../lease.ts";
-import type { Scan, UnreadableRow } from "../table.ts";
 import { allPages } from "./dynamoCalls.ts";
-import { unreadableRow } from "./dynamoErrors.ts";
-import { ATTRIBUTES, type Item, isForeign, NotALease, parseItem } from "./dynamoItem.ts";
+import type { Item } from "./dynamoItem.ts";
 
 /** As Java: one segment for each 0.2 GiB. A page has 1 MiB. */
 const PAGES_PER_SEGMENT = 0.2 * 1024;
@@ -26,7 +21,7 @@ export function scanner(
   client: DynamoDB,
   tableName: string,
   totalSegments: number | undefined,
-): (signal: AbortSignal) => Promise<Scan> {
+): (signal: AbortSignal) => Promise<readonly Item[]> {
   let lastPages = 1;
 
   async function scanSegment(
@@ -51,31 +46,6 @@ export function scanner(
       },
     );
     lastPages = pages.length;
-    return classify(tableName, pages.flat());
+    return pages.flat();
   };
-}
-
-function classify(tableName: string, items: readonly Item[]): Scan {
-  const leases: Lease[] = [];
-  const unreadable: UnreadableRow[] = [];
-  const fleet: FleetRow[] = [];
-  for (const item of items) {
-    if (isForeign(item)) {
-      const row = parseFleetRow(item[ATTRIBUTES.key]?.S ?? "", item);
-      if (row) fleet.push(row);
-      continue;
-    }
-    try {
-      leases.push(parseItem(item));
-    } catch (error) {
-      if (!(error instanceof NotALease)) throw error;
-      const { shardId, streamName } = error;
-      unreadable.push({
-        shardId,
-        error: unreadableRow(tableName, error),
-        ...(streamName !== undefined && { streamName }),
-      });
-    }
-  }
-  return { leases, unreadable, fleet };
 }

@@ -2,11 +2,9 @@
 // checkpoints. Every write fences: it raises the counter and removes the owner, so that a worker
 // that holds the lease loses it at its next write.
 
-import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { Position } from "../../model/position.ts";
 import { COUNTER_LEAP, type Lease, type NewLease } from "../lease.ts";
 import type { WriteResult } from "../table.ts";
-import { allPages, call, conditional, insert } from "./dynamoCalls.ts";
 import {
   ATTRIBUTES as A,
   type Item,
@@ -15,6 +13,8 @@ import {
   newItem,
   parseItem,
 } from "./dynamoItem.ts";
+import { asSeen, raised } from "./leaseChanges.ts";
+import type { Change, RowStore } from "./rowStore.ts";
 
 /** A row as it is stored: its attributes with DynamoDB's types. */
 export type StoredRow = Item;
@@ -66,126 +66,57 @@ export interface LeaseRows {
   insert(row: NewLease | StoredRow, signal: AbortSignal): Promise<"created" | "exists">;
 }
 
+const HOLDERS = [A.owner, A.checkpointOwner, A.handoverTo, A.handoverFrom] as const;
 /** Not copied when a row is put back: its former holder does not hold the lease now. */
-const OF_A_TENURE: readonly string[] = [
-  A.key,
-  A.counter,
-  A.owner,
-  A.checkpointOwner,
-  A.handoverTo,
-  A.handoverFrom,
-];
+const OF_A_TENURE: readonly string[] = [A.key, A.counter, ...HOLDERS];
+/** A checkpoint that was prepared and not made. */
+const PREPARED = [A.pending, A.pendingSubSequence, A.pendingState] as const;
 
-export function leaseRows(client: DynamoDB, tableName: string): LeaseRows {
-  const TableName = tableName;
-
-  function update(lease: Lease, change: Change, abortSignal: AbortSignal): Promise<WriteResult> {
-    const { when, values } = unchanged(lease);
-    const next = { ":next": { N: String(lease.counter + 1) } };
-    const request = {
-      TableName,
-      Key: { [A.key]: { S: lease.shardId } },
-      ConditionExpression: when,
-      UpdateExpression: change.update,
-      ExpressionAttributeValues: { ...values, ...next, ...change.values },
-      ...(change.names && { ExpressionAttributeNames: change.names }),
-    };
-    return conditional("UpdateItem", TableName, () => client.updateItem(request, { abortSignal }));
-  }
-
+export function leaseRows(store: RowStore): LeaseRows {
+  const update = (lease: Lease, change: Omit<Change, "when">, signal: AbortSignal) => {
+    const set = { ...change.set, ...raised(lease) };
+    return store.update(lease.shardId, { ...change, set, when: asSeen(lease) }, signal);
+  };
   return {
-    tableName,
-
-    scan: (abortSignal, ConsistentRead = false) =>
-      call("Scan", TableName, async () => {
-        const pages = await allPages((start) =>
-          client.scan({ TableName, ConsistentRead, ...start }, { abortSignal }),
-        );
-        return pages.flat().map(toRow);
-      }),
-
-    read: (key, abortSignal) =>
-      call("GetItem", TableName, async () => {
-        const request = { TableName, Key: { [A.key]: { S: key } }, ConsistentRead: true };
-        const { Item } = await client.getItem(request, { abortSignal });
-        return Item && toRow(Item);
-      }),
-
+    tableName: store.name,
+    scan: async (signal, consistent) => (await store.scan(signal, consistent)).map(toRow),
+    read: async (key, signal) => {
+      const item = await store.get(key, signal);
+      return item && toRow(item);
+    },
     move: (lease, position, signal) => update(lease, moving(position), signal),
     putBack: (lease, stored, signal) => update(lease, puttingBack(stored), signal),
-
-    replace: (lease, by, abortSignal) => {
-      const { when, values } = unchanged(lease);
-      const request = {
-        TableName,
-        Item: { ...newItem(by), [A.counter]: { N: String(lease.counter + 1) } },
-        ConditionExpression: when,
-        ExpressionAttributeValues: values,
-      };
-      return conditional("PutItem", TableName, () => client.putItem(request, { abortSignal }));
-    },
-
-    remove: (lease, abortSignal) => {
-      const { when, values } = unchanged(lease);
-      const request = {
-        TableName,
-        Key: { [A.key]: { S: lease.shardId } },
-        ConditionExpression: when,
-        ExpressionAttributeValues: values,
-      };
-      return conditional("DeleteItem", TableName, () =>
-        client.deleteItem(request, { abortSignal }),
-      );
-    },
-
-    insert: (row, signal) => {
-      const item = "shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow);
-      return insert(client, TableName, item, signal);
-    },
+    replace: (lease, by, signal) =>
+      store.replace({ ...newItem(by), ...raised(lease) }, asSeen(lease), signal),
+    remove: (lease, signal) => store.delete(lease.shardId, asSeen(lease), signal),
+    insert: (row, signal) =>
+      store.insert("shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow), signal),
   };
 }
 
-/** The condition that nobody has written to the lease since it was read. */
-function unchanged({ counter }: Lease) {
-  return { when: `${A.counter} = :c`, values: { ":c": { N: String(counter) } } };
-}
-
-/** An update in expression syntax; `:next` is the raised counter. */
-interface Change {
-  readonly update: string;
-  readonly values: Item;
-  readonly names?: Record<string, string>;
-}
-
-function moving({ sequenceNumber, subSequenceNumber }: Position): Change {
+function moving({ sequenceNumber, subSequenceNumber }: Position): Omit<Change, "when"> {
   return {
-    update:
-      `SET ${A.counter} = :next, ${A.checkpoint} = :at, ${A.subSequence} = :sub, ${A.switches} = :none` +
-      ` REMOVE ${A.owner}, ${A.checkpointOwner}, ${A.handoverTo}, ${A.handoverFrom}, ${A.pending}, ${A.pendingSubSequence}, ${A.pendingState}`,
-    values: {
-      ":at": { S: sequenceNumber },
-      ":sub": { N: String(subSequenceNumber) },
-      ":none": { N: "0" },
+    set: {
+      [A.checkpoint]: { S: sequenceNumber },
+      [A.subSequence]: { N: String(subSequenceNumber) },
+      [A.switches]: { N: "0" },
     },
+    remove: [...HOLDERS, ...PREPARED],
   };
 }
 
 /** Keeps attributes that the row gained later, except a prepared checkpoint. */
-function puttingBack(stored: StoredRow): Change {
+function puttingBack(stored: StoredRow): Omit<Change, "when"> {
   const kept = Object.entries(stored).filter(([name]) => !OF_A_TENURE.includes(name));
-  const gone = [A.pending, A.pendingSubSequence, A.pendingState].filter((name) => !stored[name]);
   return {
-    update:
-      `SET ${[`${A.counter} = :next`, ...kept.map((_, i) => `#a${i} = :a${i}`)].join(", ")}` +
-      ` REMOVE ${[A.owner, A.checkpointOwner, A.handoverTo, A.handoverFrom, ...gone].join(", ")}`,
-    values: Object.fromEntries(kept.map(([, value], i) => [`:a${i}`, value])),
-    names: Object.fromEntries(kept.map(([name], i) => [`#a${i}`, name])),
+    set: Object.fromEntries(kept),
+    remove: [...HOLDERS, ...PREPARED.filter((name) => !stored[name])],
   };
 }
 
 function revived(stored: StoredRow): Item {
   const item = { ...stored };
-  for (const name of [A.owner, A.checkpointOwner, A.handoverTo, A.handoverFrom]) delete item[name];
+  for (const name of HOLDERS) delete item[name];
   return { ...item, [A.counter]: { N: String(Number(stored[A.counter]?.N ?? 0) + COUNTER_LEAP) } };
 }
 

@@ -17,7 +17,7 @@ export const CHILD_LINES: LinesOf<ChildEvent> = {
     (e) =>
       `The processor at ${e.address} has closed its connection${e.expected ? "" : ", which the daemon did not request"}.`,
   ],
-  childOutput: ["info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
+  childOutput: [(e) => e.level ?? "info", (e) => `child ${e.pid} ${e.stream}: ${e.line}`],
   childLog: [(e) => e.level, (e) => `child ${e.pid}: ${e.message}`],
   protocolWarning: ["warn", (e) => `Child ${e.pid} deviates from the protocol: ${e.message}`],
   dialectChanged: [

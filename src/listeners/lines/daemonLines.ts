@@ -37,6 +37,11 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
     (e) =>
       `Fatal error: ${fatal(e.error)} The other shards stop${e.graceMs === undefined ? "" : ` within ${milliseconds(e.graceMs)}`}, and then the daemon ends with exit code 1.`,
   ],
+  applicationFailed: [
+    "error",
+    (e) =>
+      `Fatal error: ${fatal(e.error)} The application stops${e.graceMs === undefined ? "" : ` within ${milliseconds(e.graceMs)}`}. The other applications continue, and the daemon ends with exit code 1 after them. Correct the cause and restart the daemon.`,
+  ],
   daemonStopped: [
     (e) => (e.goodbyesMissed > 0 ? "warn" : "info"),
     (e) =>

@@ -30,6 +30,8 @@ export type ChildEvent =
       readonly pid: number;
       readonly stream: "stdout" | "stderr";
       readonly line: string;
+      /** As the child's own logger wrote it; absent on STDOUT. */
+      readonly level?: "trace" | "debug" | "info" | "warn" | "error";
     }
   /** A `log` message of the child, an extension of Java's protocol. */
   | {

@@ -20,6 +20,8 @@ export type DaemonEvent =
    * An error that ends the daemon. The other shards stop in order; `graceMs` absent: without limit.
    */
   | { readonly type: "daemonFailed"; readonly error: unknown; readonly graceMs?: number }
+  /** An error that ends one application of several. The others continue. */
+  | { readonly type: "applicationFailed"; readonly error: unknown; readonly graceMs?: number }
   | {
       readonly type: "daemonStopped";
       readonly exitCode: number;
@@ -72,7 +74,7 @@ export type DaemonEvent =
   /** A call to a service failed; the daemon retries it. Happens at each failure. */
   | {
       readonly type: "serviceTrouble";
-      readonly service: "kinesis" | "dynamodb";
+      readonly service: "kinesis" | "dynamodb" | "leaseStore";
       readonly operation: string;
       /** Failures of a service with the same scope are one streak, which one success ends. */
       readonly scope: string;
@@ -86,7 +88,7 @@ export type DaemonEvent =
     }
   | {
       readonly type: "serviceRecovered";
-      readonly service: "kinesis" | "dynamodb";
+      readonly service: "kinesis" | "dynamodb" | "leaseStore";
       readonly operation: string;
       readonly scope: string;
       readonly shardId?: string;

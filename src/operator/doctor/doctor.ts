@@ -4,12 +4,14 @@
 import { dynamoClient } from "../../aws/dynamoClient.ts";
 import { kinesisClient, subscriptionClient } from "../../aws/kinesisClient.ts";
 import { systemClock } from "../../clock.ts";
+import { leaseDirectoryIn } from "../../config/leaseStore.ts";
 import type { LoadedSettings } from "../../config/loadSettings.ts";
 import { quietSdk } from "../target.ts";
 import { ClockSkew } from "./clockSkew.ts";
 import { type Finding, notChecked } from "./finding.ts";
 import { hasOwnerIndex } from "./fleet.ts";
 import { checkCredentials, checkRegion } from "./identity.ts";
+import { checkLeaseDirectory } from "./leaseDirectory.ts";
 import { checkLeaseTable } from "./leaseTable.ts";
 import { checkConsumers, checkThroughput } from "./limits.ts";
 import { checkChildProgram, checkProperties } from "./local.ts";
@@ -77,7 +79,11 @@ async function* examineServices(
     const stream = streamArn ? { streamARN: streamArn.arn } : { streamName };
     const streamCheck = await checkStream(settings, stream, calls, signal);
     yield streamCheck.finding;
-    const table = await checkLeaseTable(settings, dynamo, streamCheck.facts?.shards, signal);
+    const { shards } = streamCheck.facts ?? {};
+    const directory = leaseDirectoryIn(settings.leaseStore);
+    const table = await (directory === undefined
+      ? checkLeaseTable(settings, dynamo, shards, signal)
+      : checkLeaseDirectory(directory, settings, shards, signal));
     const { unusable: noTable, description } = table;
     const hasTable = description !== undefined;
     const hasIndex = hasOwnerIndex(description);
@@ -95,7 +101,7 @@ async function* examineServices(
     });
     yield* table.findings;
     const { placed = [] } = table;
-    yield* await checkPlaces(placed, streamCheck.facts?.shards ?? [], stream, calls, signal);
+    yield* await checkPlaces(placed, shards ?? [], stream, calls, signal);
     yield clock.check();
     yield checkConsumers(settings, streamCheck.facts);
     yield* checkThroughput(settings, streamCheck.facts, table);

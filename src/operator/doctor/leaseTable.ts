@@ -8,6 +8,7 @@ import { contradictions } from "../../leases/decisions/contradictions.ts";
 import { hasEnded, type Lease } from "../../leases/lease.ts";
 import { translate } from "../../leases/table/dynamoErrors.ts";
 import { ATTRIBUTES as A } from "../../leases/table/dynamoItem.ts";
+import { dynamoStore } from "../../leases/table/dynamoStore.ts";
 import { leaseRows } from "../../leases/table/rows.ts";
 import { LeaseTableError } from "../../leases/table.ts";
 import type { Shard } from "../../model/shard.ts";
@@ -57,7 +58,7 @@ export async function checkLeaseTable(
     return { findings: [finding], unusable: "the table is not a lease table" };
   }
   try {
-    const rows = await leaseRows(dynamo, tableName).scan(signal);
+    const rows = await leaseRows(dynamoStore(dynamo, tableName)).scan(signal);
     const fleet = await fleetOf(settings, dynamo, rows, description, signal);
     const leases = leasesIn(rows);
     const bad = new Set(contradictions(leases, shards ?? []).map(({ shardId }) => shardId));

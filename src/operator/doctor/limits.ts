@@ -1,6 +1,7 @@
 // Checks the limits of the services: reads of a shard, registered consumers of a stream, and writes
 // to the lease table.
 
+import { leaseDirectoryIn } from "../../config/leaseStore.ts";
 import type { Settings } from "../../config/settings.ts";
 import { counted } from "../../plural.ts";
 import { type Finding, failed, notChecked, ok, warning } from "./finding.ts";
@@ -38,7 +39,9 @@ export function checkThroughput(
   return [
     reading(settings, open),
     leases(settings, open, unfinished),
-    capacity(settings, Math.max(unfinished ?? 0, open ?? 0), description),
+    leaseDirectoryIn(settings.leaseStore) === undefined
+      ? capacity(settings, Math.max(unfinished ?? 0, open ?? 0), description)
+      : [],
   ].flat();
 }
 
