@@ -126,7 +126,11 @@ test("leases, checkpoints, doctor and iam-policy work on the directory", {
   expect(await readFile(join(here.directory, "leases.ndjson"), "utf8")).toContain("TRIM_HORIZON");
 
   const again = await here.start();
-  await until("the record again", async () => (await here.journal.words()).length === 2);
+  await until(
+    "the record again",
+    async () => (await here.journal.words()).length === 2,
+    SLOW_MS / 4,
+  );
   expect(await again.stop()).toBe(0);
   expect(await here.journal.words()).toEqual(["one", "one"]);
 });
