@@ -37,12 +37,18 @@ async function place() {
     async checkpointed(word: string) {
       const before = await acknowledged();
       await put(stream, [word]);
-      await until(`${word} to be acknowledged`, async () => (await acknowledged()) > before);
+      await until(
+        `${word} to be acknowledged`,
+        async () => (await acknowledged()) > before,
+        SLOW_MS / 4,
+      );
     },
   };
 }
 
-test("a killed daemon repeats nothing that it has checkpointed, and starts without a wait", async () => {
+test("a killed daemon repeats nothing that it has checkpointed, and starts without a wait", {
+  timeout: SLOW_MS,
+}, async () => {
   const here = await place();
   const first = await here.start();
   await here.checkpointed("one");
@@ -60,7 +66,7 @@ test("a killed daemon repeats nothing that it has checkpointed, and starts witho
   expect(await here.journal.words()).toEqual(["one", "two", "three"]);
 });
 
-test("a drained daemon leaves the directory to another one", async () => {
+test("a drained daemon leaves the directory to another one", { timeout: SLOW_MS }, async () => {
   const here = await place();
   const first = await here.start();
   await here.checkpointed("one");
@@ -120,7 +126,11 @@ test("leases, checkpoints, doctor and iam-policy work on the directory", {
   expect(await readFile(join(here.directory, "leases.ndjson"), "utf8")).toContain("TRIM_HORIZON");
 
   const again = await here.start();
-  await until("the record again", async () => (await here.journal.words()).length === 2);
+  await until(
+    "the record again",
+    async () => (await here.journal.words()).length === 2,
+    SLOW_MS / 4,
+  );
   expect(await again.stop()).toBe(0);
   expect(await here.journal.words()).toEqual(["one", "one"]);
 });
