@@ -66,8 +66,10 @@ export class Output {
     });
   }
 
-  /** Writes the rest, and ends the lines. Resolves when all is written or the client has gone. */
-  async end(): Promise<void> {
+  /** Writes the rest and the last line. Resolves when all is written or the client has gone. */
+  async end(last: ProducerMessage): Promise<void> {
+    this.#flush();
+    this.write(last);
     this.#flush();
     if (this.broken.aborted) return;
     await new Promise<void>((resolve) => {

@@ -76,8 +76,7 @@ export class Session {
       failed: this.#failed,
       notStored: this.#outstanding,
     };
-    this.#output.write({ action: "closed", ...totals });
-    await this.#output.end();
+    await this.#output.end({ action: "closed", ...totals });
     const { unreported } = this.#output;
     if (unreported > 0) this.#parts.emit({ type: "clientLost", unreported });
     return totals;
