@@ -13,6 +13,8 @@ export interface DynamoClientOptions {
   readonly endpoint?: string;
   /** Absent = the SDK's default chain. */
   readonly credentials?: NonNullable<DynamoDBClientConfig["credentials"]>;
+  readonly useDualstackEndpoint?: boolean;
+  readonly useFipsEndpoint?: boolean;
 }
 
 /** The renewals of all leases share these connections. With more calls in flight, calls wait. */
@@ -27,17 +29,11 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
  * This client never retries. When the response to a conditional write is lost and the write is
  * repeated, the repetition fails as if another worker had won. The caller re-reads the row first.
  */
-export async function dynamoClient({
-  region,
-  endpoint,
-  credentials,
-}: DynamoClientOptions): Promise<DynamoDB> {
+export async function dynamoClient(options: DynamoClientOptions): Promise<DynamoDB> {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
   const client = new DynamoDB({
     ...USER_AGENT,
-    ...(region !== undefined && { region }),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(credentials && { credentials }),
+    ...options,
     maxAttempts: 1,
     requestHandler: new KeptConnections({
       maxConnections: MAX_CONNECTIONS,
@@ -48,6 +44,6 @@ export async function dynamoClient({
     }),
   });
   removeOverhead(client);
-  renewRefusedKeys(client, credentials);
+  renewRefusedKeys(client, options.credentials);
   return client;
 }

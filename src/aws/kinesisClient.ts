@@ -7,6 +7,7 @@ import { NodeHttp2Handler, NodeHttpHandler } from "@smithy/node-http-handler";
 import { takeBuffer } from "../buffers.ts";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
+import { connectHttp2 } from "./connections/proxied.ts";
 import { RawRecordsProtocol } from "./kinesisProtocol.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
 
@@ -89,6 +90,7 @@ export function subscriptionClient(
         sessionTimeout: SESSION_TIMEOUT_MS,
         nodeHttp2ConnectOptions: {
           settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+          createConnection: (authority) => connectHttp2(authority),
         },
       })
     : new NodeHttpHandler({
