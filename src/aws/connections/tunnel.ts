@@ -98,8 +98,7 @@ function refusalIn(head: string, target: string): string | undefined {
   return `answered ${said} to the request for ${target}. ${REMEDIES[status] ?? REMEDIES["403"]}`;
 }
 
-const WRONG_PASSWORD =
-  "Write USER:PASSWORD@ before its host, with %40 for an @ in the password.";
+const WRONG_PASSWORD = "Write USER:PASSWORD@ before its host, with %40 for an @ in the password.";
 const REMEDIES: Readonly<Record<string, string>> = {
   "401": WRONG_PASSWORD,
   "403": "Let it allow this address and port, or name the host in NO_PROXY.",
