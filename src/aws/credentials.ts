@@ -4,6 +4,7 @@
 import type { AssumeRole, CredentialsProvider } from "../config/credentialsProvider.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
+import { ProxyAgent } from "./connections/proxied.ts";
 import { type Credentials, keepCredentials, type ProvideCredentials } from "./keptCredentials.ts";
 
 /**
@@ -86,7 +87,12 @@ const ANONYMOUS: Credentials = { accessKeyId: "anonymous", secretAccessKey: "ano
  * STS is called in the region of the service, unless the profile names another one.
  */
 function fresh(region: string) {
-  return { ignoreCache: true, parentClientConfig: { region } };
+  return { ignoreCache: true, parentClientConfig: { region }, clientConfig: throughProxy() };
+}
+
+/** Single sign-on and STS use the SDK's handler, which knows no proxies. */
+function throughProxy() {
+  return { requestHandler: { httpsAgent: new ProxyAgent() } };
 }
 
 type Sdk = typeof import("@aws-sdk/credential-providers");
@@ -106,6 +112,7 @@ async function assumeRole(sdk: Sdk, role: AssumeRole, region: string): Promise<C
     },
     masterCredentials: () => defaultChain(sdk, region),
     clientConfig: {
+      ...throughProxy(),
       region: role.region ?? region,
       ...(role.endpoint !== undefined && { endpoint: role.endpoint }),
     },

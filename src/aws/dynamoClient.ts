@@ -22,6 +22,8 @@ export interface DynamoClientOptions {
   readonly credentials?: NonNullable<DynamoDBClientConfig["credentials"]>;
   /** Receives an event for each call. */
   readonly emit?: Emit;
+  readonly useDualstackEndpoint?: boolean;
+  readonly useFipsEndpoint?: boolean;
 }
 
 /** The renewals of all leases share these connections. With more calls in flight, calls wait. */
@@ -36,18 +38,11 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
  * This client never retries. When the response to a conditional write is lost and the write is
  * repeated, the repetition fails as if another worker had won. The caller re-reads the row first.
  */
-export async function dynamoClient({
-  region,
-  endpoint,
-  credentials,
-  emit,
-}: DynamoClientOptions): Promise<DynamoDB> {
+export async function dynamoClient({ emit, ...options }: DynamoClientOptions): Promise<DynamoDB> {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
   const client = new DynamoDB({
     ...USER_AGENT,
-    ...(region !== undefined && { region }),
-    ...(endpoint !== undefined && { endpoint }),
-    ...(credentials && { credentials }),
+    ...options,
     maxAttempts: 1,
     requestHandler: new KeptConnections({
       maxConnections: MAX_CONNECTIONS,
@@ -58,7 +53,7 @@ export async function dynamoClient({
     }),
   });
   removeOverhead(client);
-  renewRefusedKeys(client, credentials);
+  renewRefusedKeys(client, options.credentials);
   watchCalls(client, "dynamodb", emit);
   return client;
 }

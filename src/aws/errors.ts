@@ -67,6 +67,7 @@ const UNREACHABLE: ReadonlyMap<string, string> = new Map([
   ["EAI_AGAIN", "has a host name that does not resolve at the moment"],
   ["ETIMEDOUT", "did not respond in time"],
   ["TimeoutError", "did not respond in time"],
+  ["EPROXY", "cannot be reached through the proxy"],
   ["EPROTO", "does not accept our TLS; should its URL begin with http:// instead of https://?"],
 ]);
 

@@ -8,6 +8,7 @@ import { takeBuffer } from "../buffers.ts";
 import type { Emit } from "../events.ts";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
+import { connectHttp2 } from "./connections/proxied.ts";
 import { RawRecordsProtocol } from "./kinesisProtocol.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
 import { watchCalls } from "./watchedCalls.ts";
@@ -95,6 +96,7 @@ export function subscriptionClient(
         sessionTimeout: SESSION_TIMEOUT_MS,
         nodeHttp2ConnectOptions: {
           settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
+          createConnection: (authority) => connectHttp2(authority),
         },
       })
     : new NodeHttpHandler({

@@ -4,6 +4,7 @@
 import type { ServiceSettings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
+import { isThisMachine, withoutBrackets } from "./connections/proxy.ts";
 import { localCredentials, sharedCredentials } from "./credentials.ts";
 import type { ProvideCredentials } from "./keptCredentials.ts";
 import { findRegion, REGION_PLACES } from "./region.ts";
@@ -68,8 +69,7 @@ function endpointInEnvironment(service: string, environment: Environment): strin
 
 export function isLoopback(endpoint: string): boolean {
   if (!URL.canParse(endpoint)) return false;
-  const { hostname } = new URL(endpoint);
-  return /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname);
+  return isThisMachine(withoutBrackets(new URL(endpoint).hostname));
 }
 
 const LOCAL_REGION = "us-east-1";

@@ -6,6 +6,7 @@
 // 22.15 or later.
 
 import { existsSync } from "node:fs";
+import { OWN_COMMAND } from "../package.ts";
 
 const SHELL = "/bin/sh";
 
@@ -32,8 +33,7 @@ export function reapAsProcessOne(): string | undefined {
   if (process.pid !== 1) return undefined;
   const { execve } = process as { readonly execve?: Execve };
   if (execve === undefined || !existsSync(SHELL)) return ADVICE;
-  const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  return execve(SHELL, ["sh", "-c", INIT, "kinesis-multilang-init", ...self], process.env);
+  return execve(SHELL, ["sh", "-c", INIT, "kinesis-multilang-init", ...OWN_COMMAND], process.env);
 }
 
 type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) => never;

@@ -3,7 +3,7 @@
 // written below clients/.
 
 import { join } from "node:path";
-import { PACKAGE_FOLDER } from "../package.ts";
+import { inPackage } from "../package.ts";
 
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: string[]];
@@ -27,9 +27,7 @@ export interface LanguageSample {
   readonly executable: Command;
 }
 
-const CLIENTS = join(PACKAGE_FOLDER, "clients");
-
-const inClient = (...path: readonly string[]): string => join(CLIENTS, ...path);
+const inClient = (...path: readonly string[]): string => inPackage("clients", ...path);
 
 const SAMPLES = {
   python: () => ({

@@ -3,9 +3,10 @@
 // memory.
 
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UserError } from "../model/errors.ts";
+import { inPackage, needPackage } from "../package.ts";
 import { type LoopbackProcess, startOnLoopback } from "./loopbackProcess.ts";
 
 /** The region of the embedded services. */
@@ -95,6 +96,7 @@ const TRANSITIONS = [
  * Both packages are development dependencies: an installation has them only if the user added them.
  */
 function locate(file: string): string {
+  needPackage("the embedded services");
   const places = [import.meta.url, pathToFileURL(join(process.cwd(), "package.json")).href];
   for (const place of places) {
     try {
@@ -105,6 +107,14 @@ function locate(file: string): string {
   }
   throw new UserError(
     `The embedded services need the packages kinesis-local and dynalite; ${file} was found neither beside kinesis-multilang nor in ${process.cwd()}. ` +
-      "Install them: npm install --save-dev kinesis-local dynalite",
+      `Run this command to have them: ${commandWithServices()}`,
   );
+}
+
+/** npx keeps each set of packages in a folder of its own, so there the set has to be complete. */
+function commandWithServices(): string {
+  const packages = ["kinesis-local", "dynalite"];
+  if (!inPackage().includes(`${sep}_npx${sep}`)) return `npm install ${packages.join(" ")}`;
+  const options = ["kinesis-multilang", ...packages].map((name) => `--package ${name}`);
+  return `npx ${options.join(" ")} -- kinesis-multilang ${process.argv.slice(2).join(" ")}`;
 }

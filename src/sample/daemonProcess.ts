@@ -1,10 +1,9 @@
 // Starts the daemon as a user does: the built program with a properties file, in its own process.
 
 import { once } from "node:events";
-import { join } from "node:path";
 import { execa } from "execa";
 import split2 from "split2";
-import { PACKAGE_FOLDER } from "../package.ts";
+import { inPackage } from "../package.ts";
 
 interface DaemonOptions {
   readonly propertiesFile: string;
@@ -24,7 +23,7 @@ export interface DaemonProcess {
 }
 
 export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess> {
-  const main = join(PACKAGE_FOLDER, "dist/main.js");
+  const main = inPackage("dist/main.js");
   const args = [main, "-p", options.propertiesFile, "--log-format", "json", "--log-level", "debug"];
   // In its own process group: Ctrl-C reaches only the sample, which then stops the daemon
   // gracefully.

@@ -2,6 +2,7 @@
 // reads the stream, and the region that the destination names, else the stream's region. The SDK
 // packages are not dependencies of this package: users install those that they need.
 
+import { ProxyAgent } from "../aws/connections/proxied.ts";
 import { withoutVersionWarning } from "../aws/kinesisClient.ts";
 import { type AwsOptions, awsOptions } from "../aws/options.ts";
 import { type Client, renewRefusedKeys } from "../aws/refusedKeys.ts";
@@ -52,6 +53,7 @@ export async function clientOptions(
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       throwOnRequestTimeout: true,
+      httpsAgent: new ProxyAgent({ keepAlive: true }),
     },
   };
 }

@@ -2,9 +2,7 @@
 // which are put together when it is first asked for.
 
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { PACKAGE_FOLDER } from "../package.ts";
+import { packagedText } from "../package.ts";
 
 export interface Page {
   readonly html: string;
@@ -12,7 +10,7 @@ export interface Page {
   readonly policy: string;
 }
 
-const FOLDER = join(PACKAGE_FOLDER, "src", "status", "page");
+const FOLDER = "src/status/page";
 const STYLES = ["base.css", "parts.css"];
 /** In the order in which they use one another. */
 const SCRIPTS = ["dom.js", "charts.js", "lineage.js", "table.js", "detail.js", "main.js"];
@@ -25,7 +23,7 @@ export function statusPage(): Page {
 }
 
 function assemble(): Page {
-  const read = (name: string) => readFileSync(join(FOLDER, name), "utf8");
+  const read = (name: string) => packagedText(`${FOLDER}/${name}`);
   const style = STYLES.map(read).join("\n");
   const script = SCRIPTS.map((name) => joined(read(name))).join("\n");
   const html = read("page.html")

@@ -4,15 +4,16 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
-import { PACKAGE_FOLDER } from "../package.ts";
+import { inPackage } from "../package.ts";
 import { parseTranscript, type Side, type Transcript } from "./transcript.ts";
 
-const FOLDER = join(PACKAGE_FOLDER, "protocol/transcripts");
+const FOLDER = "protocol/transcripts";
 
 /** All transcripts in the order of their names, or those that can be played against one side. */
 export async function loadTranscripts(side?: Side): Promise<Transcript[]> {
-  const names = (await readdir(FOLDER)).filter((name) => name.endsWith(".txt")).sort();
-  const all = await Promise.all(names.map((name) => readTranscript(join(FOLDER, name))));
+  const folder = inPackage(FOLDER);
+  const names = (await readdir(folder)).filter((name) => name.endsWith(".txt")).sort();
+  const all = await Promise.all(names.map((name) => readTranscript(join(folder, name))));
   return all.filter((transcript) => side === undefined || transcript.applies.includes(side));
 }
 

@@ -45,6 +45,8 @@ interface DaemonOptions {
   readonly cwd?: string;
   /** A program and its arguments that receive the daemon's whole command line. */
   readonly under?: readonly string[];
+  /** The program; the built one, run by this Node, when absent. */
+  readonly program?: readonly string[];
 }
 
 const DEFAULT_LIMIT_MS = 30_000;
@@ -85,9 +87,14 @@ export async function startDaemon(options: DaemonOptions): Promise<DaemonUnderTe
 /** Does the same with a given command line. */
 export async function runDaemon(
   args: readonly string[],
-  { env = {}, cwd, under = [] }: Pick<DaemonOptions, "env" | "cwd" | "under"> = {},
+  {
+    env = {},
+    cwd,
+    under = [],
+    program: daemon = [process.execPath, MAIN],
+  }: Pick<DaemonOptions, "env" | "cwd" | "under" | "program"> = {},
 ): Promise<DaemonUnderTest> {
-  const [program = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...args];
+  const [program = process.execPath, ...rest] = [...under, ...daemon, ...args];
   const child = execa(program, rest, {
     env: { AWS_ACCESS_KEY_ID: "local", AWS_SECRET_ACCESS_KEY: "local", ...env },
     ...(cwd === undefined ? {} : { cwd }),

@@ -4,17 +4,14 @@
 import { connect, isIP, type OnReadOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { ConnectionLost, InvalidHttpResponse } from "./errors.ts";
+import { connectThrough } from "./proxied.ts";
+import type { HttpProxy, Origin } from "./proxy.ts";
 import { type HttpResponse, type ResponseLimits, ResponseReader } from "./responseReader.ts";
-
-export interface Origin {
-  readonly tls: boolean;
-  /** A host name or an IP address, without brackets. */
-  readonly host: string;
-  readonly port: number;
-}
+import { Tunnel } from "./tunnel.ts";
 
 export interface ConnectionOptions extends ResponseLimits {
   readonly connectTimeoutMs: number;
+  readonly proxy: HttpProxy | undefined;
   /** The session of an earlier connection, which shortens the TLS handshake. */
   readonly tlsSession?: Buffer | undefined;
   readonly onTlsSession: (session: Buffer) => void;
@@ -34,29 +31,22 @@ const KEEP_ALIVE_MARGIN_MS = 1_000;
 
 export class Connection {
   readonly #socket: Socket;
+  /** What keeps the process running: the socket, or the tunnel that it goes through. */
+  readonly #held: Pick<Socket, "ref" | "unref"> | Tunnel;
   readonly #reader: ResponseReader;
   #pending: Pending | undefined;
   #reusableUntilMs = Number.POSITIVE_INFINITY;
 
   constructor(origin: Origin, options: ConnectionOptions) {
     this.#reader = new ResponseReader(options);
-    const { host, port } = origin;
-    const onread: OnReadOpts = {
-      buffer: () => this.#reader.target,
-      callback: (bytes) => this.#received(bytes),
-    };
-    const shared = { host, port, onread, noDelay: true };
-    const { tlsSession: session } = options;
-    this.#socket = origin.tls
-      ? connectTls({
-          ...shared,
-          ALPNProtocols: ["http/1.1"],
-          ...(isIP(host) === 0 && { servername: host }),
-          ...(session && { session }),
-        }).on("session", options.onTlsSession)
-      : connect(shared);
+    const { proxy } = options;
+    const tunnel = proxy && origin.tls ? new Tunnel(proxy, origin) : undefined;
+    // A proxy forwards a request without TLS itself: the request names the service.
+    const peer = tunnel ? origin : (proxy?.origin ?? origin);
+    this.#socket = this.#connect(peer, options, tunnel);
+    this.#held = tunnel ?? this.#socket;
     this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    this.#limitConnecting(origin, options.connectTimeoutMs);
+    this.#limitConnecting(peer, options.connectTimeoutMs);
     this.#socket.on("error", (error) => this.#fail(error));
     this.#socket.on("end", () => {
       this.#ended();
@@ -81,7 +71,10 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#pending = { resolve, reject };
       if (this.#socket.destroyed) this.#ended();
-      else this.#socket.ref().write(request);
+      else {
+        this.#held.ref();
+        this.#socket.write(request);
+      }
     });
   }
 
@@ -91,6 +84,26 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  #connect({ tls, host, port }: Origin, options: ConnectionOptions, tunnel?: Tunnel): Socket {
+    const onread: OnReadOpts = {
+      buffer: () => this.#reader.target,
+      callback: (bytes) => this.#received(bytes),
+    };
+    const shared = { host, port, onread, noDelay: true };
+    if (!tls) return connect(shared);
+    const { tlsSession: session } = options;
+    const tlsOptions = {
+      ALPNProtocols: ["http/1.1"],
+      ...(isIP(host) === 0 && { servername: host }),
+      ...(session && { session }),
+    };
+    const socket = tunnel
+      ? // Node ignores `onread` for TLS over another stream.
+        connectThrough(tunnel, { host, ...tlsOptions }).on("data", (bytes) => this.#copied(bytes))
+      : connectTls({ ...shared, ...tlsOptions });
+    return socket.on("session", options.onTlsSession);
+  }
+
   #limitConnecting({ tls, host, port }: Origin, timeoutMs: number): void {
     const timer = setTimeout(() => {
       const message = `No connection to ${host}:${port} could be established within ${timeoutMs} ms.`;
@@ -98,6 +111,14 @@ export class Connection {
     }, timeoutMs);
     const connected = () => clearTimeout(timer);
     this.#socket.once(tls ? "secureConnect" : "connect", connected).once("close", connected);
+  }
+
+  #copied(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length && !this.#socket.destroyed; ) {
+      const count = bytes.copy(this.#reader.target, 0, at);
+      at += count;
+      this.#received(count);
+    }
   }
 
   /** @returns true: continue to read. */
@@ -125,7 +146,7 @@ export class Connection {
           ? Number.POSITIVE_INFINITY
           : performance.now() + Number(seconds) * 1_000 - KEEP_ALIVE_MARGIN_MS;
       // An idle connection does not keep the process running.
-      this.#socket.unref();
+      this.#held.unref();
     } else {
       this.#socket.destroy();
     }

@@ -2,8 +2,15 @@
 // at a fraction of the CPU time per byte and per call. It supports only what AWS's JSON protocols
 // need: HTTP/1.1, short requests, and bodies as one buffer.
 
-import { Connection, type Origin } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { abortError, ConnectionLost } from "./errors.ts";
+import {
+  type Environment,
+  type HttpProxy,
+  type Origin,
+  proxyFor,
+  withoutBrackets,
+} from "./proxy.ts";
 import type { HttpResponse } from "./responseReader.ts";
 
 export interface KeptConnectionsOptions {
@@ -15,6 +22,8 @@ export interface KeptConnectionsOptions {
   readonly maxBodyBytes: number;
   /** Allocates memory for a body: at least that many bytes. */
   readonly allocate: (bytes: number) => Buffer;
+  /** Names the proxies; the process's when absent. */
+  readonly environment?: Environment;
 }
 
 /** A request as the SDK's middleware makes it. */
@@ -46,6 +55,7 @@ export interface SdkHandler {
 /** The connections to one host and port. */
 interface Pool {
   readonly origin: Origin;
+  readonly proxy: HttpProxy | undefined;
   readonly idle: Connection[];
   /** Busy and idle. */
   open: number;
@@ -74,8 +84,8 @@ export class KeptConnections implements SdkHandler {
   ): Promise<{ response: SdkResponse }> {
     const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
     if (signal?.aborted) throw abortError(signal);
-    const text = textOf(request);
     const pool = this.#pool(originOf(request));
+    const text = textOf(request, pool);
     const interruption = new Interruption(signal, this.#options.requestTimeoutMs);
     let connection: Connection | undefined;
     let response: HttpResponse | undefined;
@@ -112,6 +122,7 @@ export class KeptConnections implements SdkHandler {
     if (known) return known;
     const pool = {
       origin,
+      proxy: proxyFor(origin, this.#options.environment ?? process.env),
       idle: [],
       open: 0,
       waiting: new Set<() => void>(),
@@ -136,6 +147,7 @@ export class KeptConnections implements SdkHandler {
     const { connectTimeoutMs, maxBodyBytes, allocate } = this.#options;
     const connection = new Connection(pool.origin, {
       connectTimeoutMs,
+      proxy: pool.proxy,
       maxBodyBytes,
       allocate,
       tlsSession: pool.tlsSession,
@@ -228,13 +240,18 @@ function turnIn(waiting: Set<() => void>, interruption: Interruption): Promise<v
 
 function originOf({ protocol, hostname, port }: SdkRequest): Origin {
   const tls = protocol === "https:";
-  const host = hostname.replace(/^\[(.*)\]$/, "$1");
-  return { tls, host, port: port ?? (tls ? 443 : 80) };
+  return { tls, host: withoutBrackets(hostname), port: port ?? (tls ? 443 : 80) };
 }
 
 /** Head and body in one piece, which mostly fits into one packet. */
-function textOf({ method, path, headers, body }: SdkRequest): string | Uint8Array {
-  let head = `${method} ${path} HTTP/1.1\r\n`;
+function textOf(request: SdkRequest, { origin, proxy }: Pool): string | Uint8Array {
+  const { method, path, headers, body } = request;
+  const isForwarded = proxy !== undefined && !origin.tls;
+  const target = isForwarded ? `http://${request.hostname}:${origin.port}${path}` : path;
+  let head = `${method} ${target} HTTP/1.1\r\n`;
+  if (isForwarded && proxy.authorization) {
+    head += `proxy-authorization: ${proxy.authorization}\r\n`;
+  }
   for (const [name, value] of Object.entries(headers)) {
     if (/[\r\n]/.test(value)) throw new Error(`The header ${name} contains a line end.`);
     head += `${name}: ${value}\r\n`;
