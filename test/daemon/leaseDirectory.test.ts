@@ -117,8 +117,15 @@ test("leases, checkpoints, doctor and iam-policy work on the directory", {
   expect(findings["leases"]).toMatch(/^ok: 1 lease/);
   expect(Object.keys(findings).filter((check) => /dynamodb|\btable/.test(check))).toEqual([]);
 
-  const reset = ["checkpoints", "reset", "--to", "trim-horizon"];
-  const whileRunning = await run(...reset, "--yes", "--force");
+  const backup = join(here.journal.folder, "backup.json");
+  const reset = ["checkpoints", "reset", "--to", "trim-horizon", "--backup", backup];
+  const whileRunning = await run(
+    ...reset.slice(0, 4),
+    "--backup",
+    `${backup}.refused`,
+    "--yes",
+    "--force",
+  );
   expect(whileRunning.exitCode).toBe(1);
   expect(`${whileRunning.stdout}${whileRunning.stderr}`).toMatch(/live|in use/);
   expect(await daemon.stop()).toBe(0);
