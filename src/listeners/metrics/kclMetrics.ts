@@ -27,19 +27,36 @@ type Table = {
 /** @returns a listener that adds the values of each event. */
 export function kclMetrics(add: Add): (event: Event) => void {
   let worker = "";
-  const of =
-    (Operation: string, dimensions: Dimensions = {}): Scope =>
-    (name, value, unit = "Count", level = "summary") =>
-      add({ name, unit, level, dimensions: { Operation, ...dimensions }, value });
-  const ofWorker = (operation: string) => of(operation, { WorkerIdentifier: worker });
+  // Each set of dimensions is made once, because this is done for every response.
+  const scopes = new Map<string, Scope>();
+  const scope = (key: string, dimensions: () => Dimensions): Scope => {
+    const known = scopes.get(key);
+    if (known) return known;
+    const made = scopeOf(add, dimensions());
+    scopes.set(key, made);
+    return made;
+  };
+  const of = (Operation: string) => scope(Operation, () => ({ Operation }));
+  const ofWorker = (Operation: string) =>
+    scope(`worker ${Operation}`, () => ({ Operation, WorkerIdentifier: worker }));
   return (event) => {
     if (event.type === "daemonStarted") worker = event.workerId;
     const ShardId = "shardId" in event ? event.shardId : undefined;
-    const task = of("ProcessTask", ShardId === undefined ? {} : { ShardId });
+    const Operation = "ProcessTask";
+    const task =
+      ShardId === undefined
+        ? of(Operation)
+        : scope(`shard ${ShardId}`, () => ({ Operation, ShardId }));
+    if (event.type === "leaseReleased") scopes.delete(`shard ${event.shardId}`);
     // The table's type pairs each event with its function, which TypeScript cannot follow through
     // an index.
     TABLE[event.type]?.(event as never, { task, of, ofWorker });
   };
+}
+
+function scopeOf(add: Add, dimensions: Dimensions): Scope {
+  return (name, value, unit = "Count", level = "summary") =>
+    add({ name, unit, level, dimensions, value });
 }
 
 const TABLE: Table = {

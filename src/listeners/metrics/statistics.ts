@@ -38,9 +38,16 @@ export interface StatisticsSettings {
   readonly metricsEnabledDimensions: readonly string[];
 }
 
+interface Enabled {
+  readonly enabled: Statistic["dimensions"];
+  readonly text: string;
+}
+
 export class Statistics {
   readonly #settings: StatisticsSettings;
   #byKey = new Map<string, Statistic>();
+  /** What is left of each set of dimensions, by the object that has them. */
+  readonly #enabled = new WeakMap<Dimensions, Enabled>();
   #dropped = 0;
 
   constructor(settings: StatisticsSettings) {
@@ -50,8 +57,8 @@ export class Statistics {
   add({ name, unit, level, dimensions, value }: Datum): void {
     const { metricsLevel, metricsMaxQueueSize } = this.#settings;
     if (metricsLevel === "NONE" || (level === "detailed" && metricsLevel !== "DETAILED")) return;
-    const enabled = Object.entries(dimensions).filter(([each]) => this.#isEnabled(each));
-    const key = `${name} ${enabled.flat().join(" ")}`;
+    const { enabled, text } = this.#enabledOf(dimensions);
+    const key = `${name} ${text}`;
     const known = this.#byKey.get(key);
     if (known) {
       known.sum += value;
@@ -72,6 +79,15 @@ export class Statistics {
     this.#byKey = new Map();
     this.#dropped = 0;
     return taken;
+  }
+
+  #enabledOf(dimensions: Dimensions): Enabled {
+    const known = this.#enabled.get(dimensions);
+    if (known) return known;
+    const enabled = Object.entries(dimensions).filter(([each]) => this.#isEnabled(each));
+    const made = { enabled, text: enabled.flat().join(" ") };
+    this.#enabled.set(dimensions, made);
+    return made;
   }
 
   #isEnabled(dimension: string): boolean {
