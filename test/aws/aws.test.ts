@@ -8,6 +8,7 @@ import { text } from "node:stream/consumers";
 import { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { KinesisClient } from "@aws-sdk/client-kinesis";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { dynamoClient } from "../../src/aws/dynamoClient.ts";
 import { awsOptions, isLoopback } from "../../src/aws/options.ts";
 import { regionIn } from "../../src/aws/region.ts";
 import { loadSettings } from "../../src/config/loadSettings.ts";
@@ -321,6 +322,26 @@ test("returns options that the SDK's clients accept", async () => {
   expect(await dynamo.config.credentials()).toMatchObject({ accessKeyId: "local" });
   kinesis.destroy();
   dynamo.destroy();
+});
+
+test.each([
+  ["dynamoDbClient.fipsEnabled", "dynamodb-fips.eu-west-1.amazonaws.com"],
+  ["dynamoDbClient.dualstackEnabled", "dynamodb.eu-west-1.api.aws"],
+])("%s selects an endpoint of DynamoDB", async (key, hostname) => {
+  set({ AWS_ACCESS_KEY_ID: "ENVKEY", AWS_SECRET_ACCESS_KEY: "s" });
+  const own = settings({ regionName: "eu-west-1", [key]: "true" });
+  const dynamo = await dynamoClient(await awsOptions(own, "dynamodb"));
+  const hosts: string[] = [];
+  dynamo.middlewareStack.add(
+    () =>
+      async ({ request }) => {
+        hosts.push((request as { readonly hostname: string }).hostname);
+        throw new Error("This call is not sent.");
+      },
+    { step: "finalizeRequest", priority: "low" },
+  );
+  await expect(dynamo.listTables()).rejects.toThrow("not sent");
+  expect(hosts).toEqual([hostname]);
 });
 
 function assumed(expiration: Date): string {

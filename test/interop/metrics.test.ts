@@ -1,5 +1,5 @@
-// The real Java daemon and ours publish metrics of the same work to moto's CloudWatch: which sets of
-// name, unit and dimensions each has. docs/operating/metrics.md says why some are missing. This
+// The real Java daemon and ours publish metrics of the same work to moto's CloudWatch: which sets
+// of name, unit and dimensions each has. docs/operating/metrics.md says why some are missing. This
 // needs INTEROP=1, because it takes Java and Maven.
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -23,8 +23,8 @@ const STOP_PATIENCE_MS = 30_000;
 const PROCESSOR = new URL("../chaos/processor.mjs", import.meta.url).pathname;
 
 /**
- * Java's metrics that ours does not publish, by operation: those of the leader of a 3.x fleet, and of
- * loops that this daemon does not have.
+ * Java's metrics that ours does not publish, by operation: those of the leader of a 3.x fleet, and
+ * of loops that this daemon does not have.
  */
 const MISSING =
   /Operation=(LeaderDecider|WorkerMetricStatsReporter|WorkerMetrics|Migration|TableMigration\w*|LeaseDiscovery|PeriodicShardSyncManager|LeaseAssignmentManager)\b|(Success|Time) \(\w+\) Operation=ShardSyncTask$|Fault \(Count\) Operation=LeaseRenewerInitialize/;

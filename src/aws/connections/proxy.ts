@@ -1,5 +1,5 @@
-// Which proxy a call goes through: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, read as curl and
-// Go read them. An address of this machine never goes through a proxy.
+// Which proxy a call goes through: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, read as curl
+// and Go read them. An address of this machine never goes through a proxy.
 
 import { BlockList, isIP } from "node:net";
 
