@@ -75,7 +75,10 @@ describe("a healthy application", () => {
   it("that has not run yet", async () => {
     const { having, finding } = await examine(await properties());
     expect(having("failed")).toEqual([]);
-    expect(having("not checked")).toEqual(["permission dynamodb:CreateTable"]);
+    expect(having("not checked")).toEqual([
+      "permission dynamodb:CreateTable",
+      "permission cloudwatch:PutMetricData",
+    ]);
     expect(having("ok").slice(0, 5)).toEqual([
       ...["properties", "executable", "credentials", "region", "stream"],
     ]);
@@ -417,7 +420,7 @@ it("prints each finding with its remedy, and a summary at the end", async () => 
   expect(exitCode).toBe(1);
   expect(stdout).toMatch(/^FAIL {2}executable .*nowhere\.py.*\n {6}-> Correct executableName/m);
   expect(stdout).toMatch(/^ok {4}kinesis:GetRecords {2,}allowed$/m);
-  expect(stdout).toMatch(/\n\n\d+ ok, 1 failed, 1 not checked$/);
+  expect(stdout).toMatch(/\n\n\d+ ok, 1 failed, 2 not checked$/);
   const healthy = await propertiesFile({ ...settings, executableName: "cat" });
   const json = await kinesisMultilang(["doctor", "-p", healthy, "--json"]);
   expect(json).toMatchObject({ exitCode: 0, stderr: "" });
