@@ -7,6 +7,7 @@ import {
   ListShardsCommand,
   PutRecordsCommand,
 } from "@aws-sdk/client-kinesis";
+import { counted } from "../plural.ts";
 import type { Envelope } from "./record.ts";
 import type { OpenShard } from "./shardMap.ts";
 
@@ -45,7 +46,7 @@ export function kinesisCalls(client: KinesisClient, streamName: string): StreamC
       );
       if (results.length !== envelopes.length) {
         throw new RecordCountMismatch(
-          `PutRecords on ${streamName} answered ${results.length} results for ${envelopes.length} records`,
+          `PutRecords on ${streamName}: the response has ${counted(results.length, "result")}, but the call had ${counted(envelopes.length, "record")}`,
         );
       }
       return results.map(({ ShardId, SequenceNumber, ErrorCode, ErrorMessage }) =>

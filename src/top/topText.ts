@@ -58,7 +58,7 @@ function headLines({ application, time, ready, phase, reasons, totals, fleet }: 
   return [
     `${streamName}  ${applicationName}  worker ${workerId}  ${time.slice(11, 19)}  ${ready ? "ready" : `not ready: ${phase}`}`,
     ...reasons,
-    `lag ${lag}  rate ${totals.recordsPerSecond}/s  ${totals.shardsHeld} of ${fleet.leases} shards  ${counted(totals.restarts, "restart")}  ${counted(totals.deadLetters, "dead letter")}`,
+    `lag ${lag}  rate ${totals.recordsPerSecond}/s  ${totals.shardsHeld} of ${counted(fleet.leases, "shard")}  ${counted(totals.restarts, "restart")}  ${counted(totals.deadLetters, "dead letter")}`,
     `workers: ${workers || "not known yet"}`,
   ];
 }

@@ -93,6 +93,7 @@ it("goes past the proxy to hosts in NO_PROXY", async (context) => {
       streamName: stream,
       kinesisEndpoint: kinesis.url,
       dynamoDBEndpoint: dynamo.url,
+      metricsLevel: "NONE",
     },
     env: {
       ...journal.env,
