@@ -8,23 +8,28 @@ import { inPackage } from "../package.ts";
 /** A program and its arguments. */
 export type Command = readonly [program: string, ...args: string[]];
 
-export interface LanguageSample {
-  /** Commands that end with exit code 0 if the language is installed. */
-  readonly checks: readonly Command[];
-  /** What to install if a check fails. */
-  readonly missing: string;
+export interface Program {
   /** Runs before the first start, in `cwd`, with `env` added to the environment. */
   readonly build?: {
     readonly command: Command;
     readonly cwd: string;
     readonly env: Readonly<Record<string, string>>;
   };
+  readonly executable: Command;
+}
+
+export interface LanguageSample extends Program {
+  /** Commands that end with exit code 0 if the language is installed. */
+  readonly checks: readonly Command[];
+  /** What to install if a check fails. */
+  readonly missing: string;
   /**
    * The sample's properties file. Its `executableName` is an example; `executable` is what to
    * start.
    */
   readonly properties: string;
-  readonly executable: Command;
+  /** Puts the lines of its STDIN, if the language has a producer client. */
+  readonly producer?: Program;
 }
 
 const inClient = (...path: readonly string[]): string => inPackage("clients", ...path);
@@ -35,6 +40,7 @@ const SAMPLES = {
     missing: "Python 3.8 or newer as python3 (https://www.python.org)",
     properties: inClient("python", "sample", "sample.properties"),
     executable: ["python3", inClient("python", "sample", "word_count.py")],
+    producer: { executable: ["python3", inClient("python", "sample", "put_words.py")] },
   }),
   node: () => ({
     checks: [[process.execPath, "--version"]],

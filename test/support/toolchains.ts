@@ -11,6 +11,7 @@ import {
   type Language,
   type LanguageSample,
   languageSample,
+  type Program,
 } from "../../src/local/languages.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -61,8 +62,8 @@ export async function needLanguage(
   return sample;
 }
 
-/** The command that starts a language's word-count sample, after building it if necessary. */
-export async function buildSample({ build, executable }: LanguageSample): Promise<Command> {
+/** The command that starts a sample program, after building it if necessary. */
+export async function buildSample({ build, executable }: Program): Promise<Command> {
   if (build) {
     await mkdir(join(TOOLS_CACHE, "samples"), { recursive: true });
     const [program, ...args] = build.command;
