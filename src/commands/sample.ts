@@ -30,6 +30,7 @@ export function sampleCommand(): Command {
       numberFrom({ min: 1, max: 86_400, integer: true }),
       10,
     )
+    .option("--produce", "put the words with the language's producer client", false)
     .option("--keep-running", "put words until Ctrl-C", false)
     .option("--reshard", "split a shard while words are put", false)
     .option("--http <address>", "serve the daemon's status page, as on 127.0.0.1:8080")

@@ -9,6 +9,7 @@ import {
   LANGUAGES,
   type LanguageSample,
   languageSample,
+  type Program,
 } from "../local/languages.ts";
 import { UserError } from "../model/errors.ts";
 
@@ -17,6 +18,8 @@ export interface PreparedLanguage {
   /** The sample's folder. */
   readonly cwd: string;
   readonly executableName: string;
+  /** Puts the words; with `--produce`. */
+  readonly producer?: Command;
 }
 
 /** Longer than any of the samples takes to compile. */
@@ -24,21 +27,34 @@ const BUILD_LIMIT_MS = 300_000;
 
 /**
  * @param folder the folder of this run, which receives what is compiled.
- * @throws UserError when the language is unknown, not installed, or its sample does not build.
+ * @throws UserError when the language is unknown, not installed, has no producer although one is
+ *   wanted, or its sample does not build.
  */
-export async function prepareLanguage(name: string, folder: string): Promise<PreparedLanguage> {
+export async function prepareLanguage(
+  { language: name, produce }: { readonly language: string; readonly produce: boolean },
+  folder: string,
+): Promise<PreparedLanguage> {
   if (!isLanguage(name)) {
     throw new UserError(`--language ${name} is unknown. Allowed: ${LANGUAGES.join(", ")}.`);
   }
   const buildFolder = join(folder, "build");
   await mkdir(buildFolder);
   const sample = languageSample(name, buildFolder);
+  const { producer } = sample;
+  if (produce && !producer) {
+    const able = LANGUAGES.filter((each) => languageSample(each, buildFolder).producer);
+    throw new UserError(
+      `The ${name} client has no producer. Allowed with --produce: ${able.join(", ")}.`,
+    );
+  }
   await check(name, sample);
   await build(name, sample);
+  if (produce && producer) await build(name, producer);
   return {
     propertiesFile: sample.properties,
     cwd: dirname(sample.properties),
     executableName: sample.executable.map(quote).join(" "),
+    ...(produce && producer && { producer: producer.executable }),
   };
 }
 
@@ -53,7 +69,7 @@ async function check(name: string, { checks, missing }: LanguageSample): Promise
   }
 }
 
-async function build(name: string, { build: step }: LanguageSample): Promise<void> {
+async function build(name: string, { build: step }: Program): Promise<void> {
   if (!step) return;
   const [program, ...args]: Command = step.command;
   const result = await execa(program, args, {

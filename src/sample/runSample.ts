@@ -14,6 +14,8 @@ import { liveView, plainView, type Situation } from "./view.ts";
 export interface SampleOptions {
   readonly language: string;
   readonly shards: number;
+  /** Put the words with the language's producer client. */
+  readonly produce: boolean;
   /** Words per second. */
   readonly rate: number;
   readonly seconds: number;

@@ -8,6 +8,7 @@ import type { Clock } from "../clock.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION, startDynamo, startKinesis } from "../local/services.ts";
 import { type DaemonProcess, startDaemon } from "./daemonProcess.ts";
 import { prepareLanguage } from "./language.ts";
+import { startProducerProgram } from "./producerProgram.ts";
 import { Progress } from "./progress.ts";
 import type { Scope } from "./scope.ts";
 import { WordStream } from "./wordStream.ts";
@@ -31,6 +32,8 @@ interface SetupOptions {
   readonly language: string;
   readonly shards: number;
   readonly http?: string;
+  /** Put the words with the language's producer client. */
+  readonly produce: boolean;
 }
 
 export async function setUp(
@@ -48,12 +51,22 @@ export async function setUp(
   const [kinesis, dynamo, language] = await Promise.all([
     scope.use(startKinesis(), (service) => service.stop()),
     scope.use(startDynamo(), (service) => service.stop()),
-    prepareLanguage(options.language, folder),
+    prepareLanguage(options, folder),
   ]);
   const words = await scope.use(WordStream.create(STREAM, options.shards, kinesis.url), (made) =>
     made.close(),
   );
   const progress = new Progress();
+  if (language.producer) {
+    const program = startProducerProgram({
+      folder,
+      executable: language.producer,
+      args: ["--stream", STREAM, "--endpoint", kinesis.url, "--region", LOCAL_REGION],
+      env: LOCAL_KEYS,
+      onLine: (line) => progress.read(line),
+    });
+    words.useProducer(await scope.use(program, (made) => made.close()));
+  }
   const starting = startDaemon({
     propertiesFile: language.propertiesFile,
     cwd: language.cwd,
@@ -100,7 +113,11 @@ function localServices(kinesisUrl: string, dynamoUrl: string): Record<string, st
     KINESIS_MULTILANG_KINESIS_ENDPOINT: kinesisUrl,
     KINESIS_MULTILANG_DYNAMO_DB_ENDPOINT: dynamoUrl,
     KINESIS_MULTILANG_REGION_NAME: LOCAL_REGION,
-    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+    ...LOCAL_KEYS,
   };
 }
+
+const LOCAL_KEYS = {
+  AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+};

@@ -6,6 +6,7 @@ import { kinesisClient } from "../aws/kinesisClient.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../local/services.ts";
 import { putRecords } from "../producer/putRecords.ts";
 import { ensureStream } from "../put/ensureStream.ts";
+import type { ProducerProgram } from "./producerProgram.ts";
 import type { WordCounts } from "./view.ts";
 
 const WORDS = ["bird", "cat", "dog", "fish", "horse", "mouse"] as const;
@@ -15,6 +16,7 @@ export class WordStream {
   readonly #name: string;
   readonly #counts = new Map<string, number>();
   #total = 0;
+  #producer: ProducerProgram | undefined;
 
   private constructor(client: KinesisClient, name: string) {
     this.#client = client;
@@ -33,6 +35,11 @@ export class WordStream {
     return new WordStream(client, name);
   }
 
+  /** From now on, this program puts the words. */
+  useProducer(producer: ProducerProgram): void {
+    this.#producer = producer;
+  }
+
   get counts(): WordCounts {
     return this.#counts;
   }
@@ -46,6 +53,11 @@ export class WordStream {
     if (howMany <= 0) return;
     const words = Array.from({ length: howMany }, randomWord);
     const records = words.map((word) => ({ data: Buffer.from(word), partitionKey: randomUUID() }));
+    if (this.#producer) {
+      const areStored = await this.#producer.put(records);
+      for (const [index, word] of words.entries()) if (areStored[index]) this.#count(word);
+      return;
+    }
     await putRecords(this.#client, this.#name, records, {
       onStored: (stored) => {
         for (const { data } of stored) this.#count(Buffer.from(data).toString("utf8"));

@@ -83,6 +83,21 @@ describe("the sample", () => {
     expect(await left()).toEqual(NOTHING);
   });
 
+  it("puts the words with the producer of the language", async () => {
+    const { child, left, output } = await startSample("--seconds", "2", "--produce");
+    const { exitCode } = await child;
+    expect(output()).toContain("Every word was counted once.");
+    expect(exitCode).toBe(0);
+    expect(await left()).toEqual(NOTHING);
+  });
+
+  it("names the languages that have a producer", async () => {
+    const { child, output } = await startSample("--produce", "--language", "bash");
+    const { exitCode } = await child;
+    expect(exitCode).toBe(1);
+    expect(output()).toMatch(/bash client has no producer\. Allowed with --produce: python/);
+  });
+
   it("refuses an unknown language", async () => {
     const { child, left, output } = await startSample("--language", "cobol");
     const { exitCode } = await child;
