@@ -33,7 +33,6 @@ export class Producer {
   #waiting = new Map();
   /** Lines that wait for credit, oldest first. */
   #queue = [];
-  #queued = 0;
   #credit = 0;
   #maxInFlightBytes = 0;
   #whenReady = [];
@@ -57,7 +56,7 @@ export class Producer {
     return this.#waiting.size;
   }
 
-  put({ partitionKey, data, explicitHashKey, stream }) {
+  async put({ partitionKey, data, explicitHashKey, stream }) {
     const payload =
       typeof data === "string"
         ? { text: data }
@@ -83,13 +82,13 @@ export class Producer {
 
   async close() {
     this.#isClosing = true;
-    this.#endInput();
+    if (this.#queue.length === 0) this.#output.end();
     await this.#reading;
     if (!this.#totals) throw this.#end;
     return this.#totals;
   }
 
-  async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
+  async [Symbol.asyncDispose]() {
     await this.close();
   }
 
@@ -136,6 +135,7 @@ export class Producer {
       // Also a line that is not a message.
       why = `the producer's output cannot be read: ${error.message}`;
     }
+    this.#input.destroy();
     this.#output.destroy();
     this.#finish(why ?? (await this.#exit));
   }
@@ -156,7 +156,9 @@ export class Producer {
         };
         return;
       case "error":
-        console.error(`producer.mjs: the producer refused line ${message.line}: ${message.message}`);
+        console.error(
+          `producer.mjs: the producer refused line ${message.line}: ${message.message}`,
+        );
         return;
       case "result":
         this.#settle(message, outcomeOf(message));
@@ -226,10 +228,6 @@ export class Producer {
   #write(line) {
     this.#credit -= Buffer.byteLength(line);
     this.#output.write(line);
-  }
-
-  #endInput() {
-    if (this.#queue.length === 0) this.#output.end();
   }
 
   #finish(why) {

@@ -47,6 +47,7 @@ const SAMPLES = {
     missing: "Node 18 or newer (https://nodejs.org)",
     properties: inClient("node", "sample", "sample.properties"),
     executable: [process.execPath, inClient("node", "sample", "word_count.mjs")],
+    producer: { executable: [process.execPath, inClient("node", "sample", "put_words.mjs")] },
   }),
   ruby: () => ({
     checks: [["ruby", "-e", "exit((RUBY_VERSION.split('.').map(&:to_i) <=> [2, 7]) >= 0)"]],
