@@ -54,6 +54,7 @@ const SAMPLES = {
     missing: "Ruby 2.7 or newer as ruby (https://www.ruby-lang.org)",
     properties: inClient("ruby", "sample", "sample.properties"),
     executable: ["ruby", inClient("ruby", "sample", "word_count.rb")],
+    producer: { executable: ["ruby", inClient("ruby", "sample", "put_words.rb")] },
   }),
   go: (built) => ({
     checks: [["go", "version"]],
