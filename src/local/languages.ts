@@ -47,12 +47,14 @@ const SAMPLES = {
     missing: "Node 18 or newer (https://nodejs.org)",
     properties: inClient("node", "sample", "sample.properties"),
     executable: [process.execPath, inClient("node", "sample", "word_count.mjs")],
+    producer: { executable: [process.execPath, inClient("node", "sample", "put_words.mjs")] },
   }),
   ruby: () => ({
     checks: [["ruby", "-e", "exit((RUBY_VERSION.split('.').map(&:to_i) <=> [2, 7]) >= 0)"]],
     missing: "Ruby 2.7 or newer as ruby (https://www.ruby-lang.org)",
     properties: inClient("ruby", "sample", "sample.properties"),
     executable: ["ruby", inClient("ruby", "sample", "word_count.rb")],
+    producer: { executable: ["ruby", inClient("ruby", "sample", "put_words.rb")] },
   }),
   go: (built) => ({
     checks: [["go", "version"]],
