@@ -77,9 +77,12 @@ export class Lane {
     if (this.#open) this.#close(this.#open, nowMs);
   }
 
-  /** Puts an envelope that is not stored back to its place. */
+  /**
+   * Puts an envelope that is not stored back to its place. An envelope that was taken apart leaves
+   * several of the same order: those that still wait come after the one that was in flight.
+   */
   putBack(envelope: Envelope): void {
-    const at = this.#waiting.findIndex(({ order }) => order > envelope.order);
+    const at = this.#waiting.findIndex(({ order }) => order >= envelope.order);
     this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, envelope);
   }
 

@@ -79,7 +79,8 @@ export class Lanes {
   /** Distributes the records of envelopes that cannot go as they are. */
   remakeAll(envelopes: readonly Envelope[], limits: ContainerLimits = this.#limits()): void {
     for (const envelope of envelopes) {
-      for (const piece of this.#pieces(envelope, limits)) {
+      // The last first: each goes before the others of its order.
+      for (const piece of this.#pieces(envelope, limits).reverse()) {
         this.#byShard.get(piece.shardId)?.putBack(piece);
       }
     }
@@ -102,11 +103,16 @@ export class Lanes {
       ({ shardId }) => shardId === undefined || !before || !map.keeps(shardId, before),
     );
     for (const { shardId } of gone) this.#byShard.delete(shardId);
+    const stays = ({ shardId }: Envelope) => this.#byShard.has(shardId);
+    for (const envelope of collected.filter(stays)) this.putBack(envelope);
+    // What was collected comes before the waiting envelopes of the same order.
+    const moving = [
+      ...collected.filter((envelope) => !stays(envelope)),
+      ...gone.flatMap((lane) => lane.drain()),
+    ].sort((a, b) => a.order - b.order);
     this.#lanes = map.shardIds.map((shardId) => this.#byShard.get(shardId) ?? this.#lane(shardId));
     for (const lane of this.#lanes) this.#byShard.set(lane.shardId, lane);
-    const drained = gone.flatMap((lane) => lane.drain());
-    const waiting = [...drained, ...collected].sort((a, b) => a.order - b.order);
-    for (const envelope of waiting) this.#move(envelope);
+    for (const envelope of moving) this.#move(envelope);
     return true;
   }
 
@@ -117,10 +123,7 @@ export class Lanes {
 
   /** Records that were never sent meet others. What was sent keeps its bytes if it can. */
   #move(envelope: Envelope): void {
-    const lane = this.#byShard.get(envelope.shardId);
-    if (lane) {
-      lane.putBack(envelope);
-    } else if (envelope.attempts.length === 0) {
+    if (envelope.attempts.length === 0) {
       for (const record of envelope.records) {
         const data = Buffer.from(payloadOf(envelope, record));
         this.#laneOf(record).add(record, data, record.arrivedMs);

@@ -119,6 +119,16 @@ describe("the order of one key", () => {
     });
     expect(world.model.kept.length).toBeGreaterThanOrEqual(200 / 5);
   });
+
+  it.each(seeds)("survives refusals after aggregates were taken apart (seed %i)", async (seed) => {
+    const limits = { maxRecordBytes: 2 * size, hidesLimit: true };
+    const world = worldOf({}, { latencyMs: 200, internalFailures: 0.2, ...limits }, seed);
+    await burst(world, 100, async () => {
+      await world.clock.sleep(1_500);
+      world.model.split();
+    });
+    expect(world.model.kept).toHaveLength(100);
+  });
 });
 
 const named = (name: string) => Object.assign(new Error(`it is ${name}`), { name });
