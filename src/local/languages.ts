@@ -66,6 +66,14 @@ const SAMPLES = {
     },
     properties: inClient("go", "sample", "sample.properties"),
     executable: [join(built, "word-count-go")],
+    producer: {
+      build: {
+        command: ["go", "build", "-o", join(built, "put-words-go"), "./sample/putwords"],
+        cwd: inClient("go"),
+        env: { GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod -buildvcs=false" },
+      },
+      executable: [join(built, "put-words-go")],
+    },
   }),
   rust: (built) => ({
     checks: [["cargo", "--version"]],
