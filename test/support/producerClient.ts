@@ -42,6 +42,8 @@ export function startClient(
       AWS_ACCESS_KEY_ID: "local",
       AWS_SECRET_ACCESS_KEY: "local",
       KINESIS_MULTILANG_PRODUCER: producer,
+      // No __pycache__ in what is going to be packed.
+      PYTHONDONTWRITEBYTECODE: "1",
       ...env,
     },
   });
