@@ -52,47 +52,78 @@ async function ended(world: World, outcomes: readonly Promise<Outcome>[]): Promi
   return all;
 }
 
-const messages = fc.array(
-  fc.record({
-    key: fc.constantFrom("a", "b", "c", "d", "e", "f", "ключ"),
-    explicit: fc.option(fc.bigInt(0n, 2n ** 128n - 1n), { nil: undefined, freq: 6 }),
-    size: fc.constantFrom(0, 10, 300, 20_000, 60_000),
-    pauseMs: fc.constantFrom(0, 0, 0, 5, 150),
-    reshard: fc.constantFrom("", "", "", "", "split", "merge"),
-  }),
-  { minLength: 1, maxLength: 60 },
-);
+const message = fc.record({
+  key: fc.constantFrom("a", "b", "c", "d", "e", "f", "ключ"),
+  explicit: fc.option(fc.bigInt(0n, 2n ** 128n - 1n), { nil: undefined, freq: 6 }),
+  size: fc.constantFrom(0, 10, 300, 20_000, 60_000),
+  pauseMs: fc.constantFrom(0, 0, 0, 5, 150),
+  reshard: fc.constantFrom("", "", "", "", "split", "merge"),
+});
+/** A message, and others like it without a pause. */
+const burst = fc
+  .record({ message, more: fc.constantFrom(0, 0, 7) })
+  .map(({ message: first, more }) => [
+    first,
+    ...Array.from({ length: more }, () => ({ ...first, pauseMs: 0, reshard: "" as const })),
+  ]);
+/** By default, fast-check keeps lists short: then two envelopes of one key hardly wait at once. */
+const messages = fc
+  .array(burst, { minLength: 1, maxLength: 60, size: "max" })
+  .map((bursts) => bursts.flat());
+type Message = ReturnType<typeof messages.generate>["value"][number];
 const faults = fc.record({
   shards: fc.integer({ min: 1, max: 5 }),
   cutBefore: fc.constantFrom(0, 0.2),
   cutAfter: fc.constantFrom(0, 0.2),
   internalFailures: fc.constantFrom(0, 0.2),
+  latencyMs: fc.constantFrom(20, 200),
+  /** The smaller one makes the service refuse aggregates, which are then taken apart. */
+  maxRecordBytes: fc.constantFrom(1024 * 1024, 65_000),
+  hidesLimit: fc.constant(true),
 });
+/** Two records of 60,000 bytes fit, so that the smaller limit of the service matters. */
+const MAX_AGGREGATE_BYTES = 125_000;
+const RUNS = 60;
 
 describe("the producer", () => {
   it("delivers each record where put said, and in order, whatever happens", async () => {
+    let runsWithQueue = 0;
     await fc.assert(
       fc.asyncProperty(messages, faults, fc.integer(), async (list, wrong, seed) => {
-        const world = worldOf({ aggregationMaxSize: 51_200 }, wrong, seed);
-        const { clock, model } = world;
-        const putAll = async () => {
-          const outcomes: Promise<Outcome>[] = [];
-          for (const [index, { key, explicit, size, pauseMs, reshard }] of list.entries()) {
-            if (pauseMs > 0) await clock.sleep(pauseMs);
-            if (reshard !== "") model[reshard]();
-            const record = textRecord(key, `${index} ${"x".repeat(size)}`);
-            const hashed = explicit === undefined ? {} : { explicitHashKey: String(explicit) };
-            outcomes.push(put(world, { ...record, ...hashed }));
-          }
-          return outcomes;
-        };
-        const outcomes = await ended(world, await clock.until(putAll()));
-        checkDelivery(list, outcomes, model);
+        const world = worldOf({ aggregationMaxSize: MAX_AGGREGATE_BYTES }, wrong, seed);
+        const { outcomes, hadQueue } = await world.clock.until(putAll(world, list));
+        if (hadQueue) runsWithQueue += 1;
+        checkDelivery(list, await ended(world, outcomes), world.model);
       }),
-      { numRuns: 60 },
+      { numRuns: RUNS },
     );
+    // Unless two envelopes of one key wait at once, nothing can change their order.
+    expect(runsWithQueue).toBeGreaterThan(RUNS / 3);
   });
 });
+
+/** @returns also whether the records of one unit that waited at once needed two envelopes. */
+async function putAll(world: World, list: readonly Message[]) {
+  const outcomes: Promise<Outcome>[] = [];
+  const waiting = new Map<string, number>();
+  let hadQueue = false;
+  for (const [index, message] of list.entries()) {
+    const { key, explicit, size, pauseMs, reshard } = message;
+    if (pauseMs > 0) await world.clock.sleep(pauseMs);
+    if (reshard !== "") world.model[reshard]();
+    const unit = unitOf(message);
+    const bytes = size + (waiting.get(unit) ?? 0);
+    waiting.set(unit, bytes);
+    hadQueue ||= bytes > MAX_AGGREGATE_BYTES;
+    const record = textRecord(key, `${index} ${"x".repeat(size)}`);
+    const hashed = explicit === undefined ? {} : { explicitHashKey: String(explicit) };
+    const outcome = put(world, { ...record, ...hashed }).finally(() =>
+      waiting.set(unit, (waiting.get(unit) ?? 0) - size),
+    );
+    outcomes.push(outcome);
+  }
+  return { outcomes, hadQueue };
+}
 
 describe("the order of one key", () => {
   const size = 10_000;
