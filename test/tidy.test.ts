@@ -14,6 +14,7 @@ const LEAVES = [
   "nearest",
   "plural",
   "privateSocket",
+  "processUsage",
   "buffers",
   "clock",
   "events",

@@ -3,9 +3,9 @@
 // process.
 
 import { performance } from "node:perf_hooks";
-import { type ProcessUsage, usageOf } from "../child/process/usage.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit, Event } from "../events.ts";
+import { usageOf } from "../processUsage.ts";
 
 export const SAMPLE_EVERY_MS = 5_000;
 
@@ -50,8 +50,10 @@ export class Sampling {
       before = now;
       this.#loopDelayMs = 0;
       for (const [pid, shardId] of this.#children) {
-        const usage: ProcessUsage | undefined = await usageOf(pid);
-        if (usage) emit({ type: "childSampled", shardId, pid, ...usage });
+        const usage = await usageOf(pid);
+        if (!usage) continue;
+        const { cpuMs, rssBytes } = usage;
+        emit({ type: "childSampled", shardId, pid, cpuMs, rssBytes });
       }
       await clock.sleep(SAMPLE_EVERY_MS, signal);
     }
