@@ -178,5 +178,5 @@ export function processRecordsLine(
   millisBehindLatest: number | undefined,
 ): readonly Buffer[] {
   const after = `],"millisBehindLatest":${millisBehindLatest ?? null}}\n`;
-  return [RECORDS_BEFORE, records.json, Buffer.from(after)];
+  return [RECORDS_BEFORE, ...records.pieces, Buffer.from(after)];
 }

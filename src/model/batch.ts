@@ -1,7 +1,6 @@
 // Records on their way to a child. The daemon keeps them as the text that the child reads. It makes
 // that text once, where the service's bytes arrive, and reads no payload after that.
 
-import { giveBuffer, POOLED_FROM_BYTES, takeBuffer } from "../buffers.ts";
 import { escapeSeparators } from "../lines.ts";
 import { comparePositions, type Position, parsePosition } from "./position.ts";
 import type { ChildShard } from "./shard.ts";
@@ -17,63 +16,55 @@ export interface KinesisRecord {
   readonly subSequenceNumber: number;
 }
 
+/** Records in one buffer. */
+export interface Stretch {
+  readonly json: Buffer;
+  /** The offset of each record, and the offset after the comma that would follow the last one. */
+  readonly starts: Uint32Array;
+}
+
 /**
  * Records of one shard in order, as UTF-8 JSON objects joined by commas:
  * `{"data":"…","partitionKey":"…","sequenceNumber":"…","approximateArrivalTimestamp":…,`
  * `"subSequenceNumber":…,"action":"record"}`.
  * Exactly these keys in this order, without spaces; so the last three values can be read from the
- * end.
+ * end. The records of several responses stay in the buffers of these responses.
  */
 export class RecordBatch {
-  static readonly empty = new RecordBatch(Buffer.alloc(0), new Uint32Array(1));
+  static readonly empty = new RecordBatch([]);
 
-  /** All records of the batches in order, copied into one batch. */
+  /** All records of the batches in order. It shares their memory, and frees it. */
   static concat(batches: readonly RecordBatch[]): RecordBatch {
     const [only] = batches;
     if (only && batches.length === 1) return only;
-    const parts = batches.filter(({ count }) => count > 0);
-    const starts = new Uint32Array(parts.reduce((sum, { count }) => sum + count, 1));
-    let index = 0;
-    let offset = 0;
-    for (const part of parts) {
-      for (let record = 0; record < part.count; record += 1) {
-        starts[index] = offset + part.#start(record) - part.#start(0);
-        index += 1;
-      }
-      offset += part.json.length + 1;
-    }
-    starts[index] = offset;
-    if (offset === 0) return RecordBatch.empty;
-    const pooled = offset < POOLED_FROM_BYTES ? undefined : takeBuffer(offset);
-    const memory = pooled ?? Buffer.allocUnsafe(offset);
-    let at = 0;
-    for (const { json } of parts) {
-      at += json.copy(memory, at);
-      memory[at] = COMMA;
-      at += 1;
-    }
-    const free = () => pooled && giveBuffer(pooled);
-    return new RecordBatch(memory, starts, { free, memoryBytes: memory.length });
+    return new RecordBatch(
+      batches.flatMap((batch) => batch.#stretches),
+      {
+        free: () => {
+          for (const batch of batches) batch.free();
+        },
+        memoryBytes: batches.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+      },
+    );
   }
 
-  #json: Buffer;
-  /** The offset of each record, and the offset after the comma that would follow the last one. */
-  readonly #starts: Uint32Array;
-  #free: (() => void) | undefined;
+  readonly count: number;
+  /** The size of the records as the child reads them. */
+  readonly textBytes: number;
   readonly #memoryBytes: number;
+  #stretches: readonly Stretch[];
+  #free: (() => void) | undefined;
   #whenFreed: (() => void) | undefined;
   /** What is still known of records whose memory was freed. */
   #ends: { readonly first: Position | undefined; readonly last: Position | undefined } | undefined;
 
-  /**
-   * @param starts offsets into `json` of each record, then the end of the last one plus 1.
-   * @param owned how to give the memory back; absent when the batch does not own it.
-   */
-  constructor(json: Buffer, starts: Uint32Array, owned?: OwnedMemory) {
-    this.#json = json;
-    this.#starts = starts;
+  /** @param owned how to give the memory back; absent when the batch does not own it. */
+  constructor(stretches: readonly Stretch[], owned?: OwnedMemory) {
+    this.#stretches = stretches.filter(({ starts }) => starts.length > 1);
     this.#free = owned?.free;
-    this.#memoryBytes = owned?.memoryBytes ?? json.length;
+    this.count = sumOf(stretches, ({ starts }) => starts.length - 1);
+    this.textBytes = Math.max(0, sumOf(stretches, lengthOf) - 1);
+    this.#memoryBytes = owned?.memoryBytes ?? sumOf(stretches, ({ json }) => json.length);
   }
 
   /**
@@ -83,7 +74,7 @@ export class RecordBatch {
   free(): void {
     if (this.#free) {
       this.#ends = { first: this.first, last: this.last };
-      this.#json = NO_BYTES;
+      this.#stretches = [];
       this.#free();
       this.#free = undefined;
     }
@@ -101,20 +92,26 @@ export class RecordBatch {
     this.#whenFreed = callback;
   }
 
-  get count(): number {
-    return this.#starts.length - 1;
-  }
-
-  /** The records as the child reads them, without brackets: a view, not a copy. */
-  get json(): Buffer {
-    if (this.count === 0 || this.#ends) return NO_BYTES;
-    return this.#json.subarray(this.#start(0), this.#start(this.count) - 1);
+  /** The records as the child reads them, without brackets: views, not copies. */
+  get pieces(): readonly Buffer[] {
+    return this.#stretches.flatMap(({ json, starts }, index) => {
+      const piece = json.subarray(starts[0], (starts.at(-1) ?? 0) - 1);
+      return index === 0 ? [piece] : [COMMA, piece];
+    });
   }
 
   /** The records from `from` up to `to`, which is excluded; shares memory with this batch. */
   slice(from: number, to: number = this.count): RecordBatch {
     if (from >= to) return RecordBatch.empty;
-    return new RecordBatch(this.#json, this.#starts.subarray(from, to + 1));
+    const stretches: Stretch[] = [];
+    let before = 0;
+    for (const { json, starts } of this.#stretches) {
+      const count = starts.length - 1;
+      const [begin, end] = [Math.max(0, from - before), Math.min(count, to - before)];
+      if (begin < end) stretches.push({ json, starts: starts.subarray(begin, end + 1) });
+      before += count;
+    }
+    return new RecordBatch(stretches);
   }
 
   /** The records after a position; shares memory with this batch. */
@@ -131,7 +128,13 @@ export class RecordBatch {
 
   /** The record at `index` as JSON. */
   jsonAt(index: number): Buffer {
-    return this.#json.subarray(this.#start(index), this.#start(index + 1) - 1);
+    let rest = index;
+    for (const { json, starts } of this.#stretches) {
+      const [start, next] = [starts[rest], starts[rest + 1]];
+      if (start !== undefined && next !== undefined) return json.subarray(start, next - 1);
+      rest -= starts.length - 1;
+    }
+    throw new RangeError(`no record ${index} in a batch of ${this.count}`);
   }
 
   at(index: number): KinesisRecord {
@@ -157,9 +160,9 @@ export class RecordBatch {
   }
 
   #tail(index: number): string {
-    const end = this.#start(index + 1) - 1;
+    const json = this.jsonAt(index);
     // At most 46 + 16 + 21 + 16 + 19 bytes of names and integers follow the sequence number.
-    return this.#json.toString("latin1", Math.max(this.#start(index), end - 320), end);
+    return json.toString("latin1", Math.max(0, json.length - 320));
   }
 
   get first(): Position | undefined {
@@ -171,12 +174,6 @@ export class RecordBatch {
     if (this.#ends) return this.#ends.last;
     return this.count === 0 ? undefined : this.position(this.count - 1);
   }
-
-  #start(index: number): number {
-    const start = this.#starts[index];
-    if (start === undefined) throw new RangeError(`no record ${index} in a batch of ${this.count}`);
-    return start;
-  }
 }
 
 interface OwnedMemory {
@@ -184,8 +181,16 @@ interface OwnedMemory {
   readonly memoryBytes: number;
 }
 
-const COMMA = 0x2c;
-const NO_BYTES = Buffer.alloc(0);
+const COMMA = Buffer.from(",");
+
+/** With a comma after the last record. */
+function lengthOf({ starts }: Stretch): number {
+  return (starts.at(-1) ?? 0) - (starts[0] ?? 0);
+}
+
+function sumOf(stretches: readonly Stretch[], of: (stretch: Stretch) => number): number {
+  return stretches.reduce((sum, stretch) => sum + of(stretch), 0);
+}
 
 const TAIL =
   /"sequenceNumber":"([^"]*)","approximateArrivalTimestamp":(-?\d+),"subSequenceNumber":(\d+),"action":"record"\}$/;
@@ -202,6 +207,19 @@ export interface Batch {
   readonly misplaced?: readonly RecordBatch[];
   /** Present only in the last batch of an ended shard. No `children`: the shard has expired. */
   readonly shardEnd?: { readonly children: readonly ChildShard[] };
+}
+
+/** Batches in a row as one, with the lag and the end of the last. It owns their memory. */
+export function joined(first: Batch, ...more: readonly Batch[]): Batch {
+  const last = more.at(-1);
+  if (!last) return first;
+  const all = [first, ...more];
+  const misplaced = all.flatMap((batch) => batch.misplaced ?? []);
+  return {
+    ...last,
+    records: RecordBatch.concat(all.map(({ records }) => records)),
+    ...(misplaced.length > 0 && { misplaced }),
+  };
 }
 
 /**
@@ -223,5 +241,5 @@ export function batchOf(records: readonly string[]): RecordBatch {
   for (const [index, record] of records.entries()) {
     starts[index + 1] = (starts[index] ?? 0) + Buffer.byteLength(record) + 1;
   }
-  return new RecordBatch(json, starts);
+  return new RecordBatch([{ json, starts }]);
 }

@@ -101,7 +101,7 @@ export class BatchWriter {
     const json = this.#out.bytes.subarray(0, this.#length);
     const pooled = this.#pooled;
     const memoryBytes = this.#out.bytes.length;
-    return new RecordBatch(json, starts, { free: () => free(pooled), memoryBytes });
+    return new RecordBatch([{ json, starts }], { free: () => free(pooled), memoryBytes });
   }
 
   #open(dataLength: number): void {

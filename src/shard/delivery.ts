@@ -65,7 +65,7 @@ async function handOver(
   { processor, checkpointer, lease, parts, life }: Delivery,
 ): Promise<void> {
   const { settings, clock, emit } = parts;
-  const bytes = records.json.length;
+  const bytes = records.textBytes;
   if (last) checkpointer.delivering(last, records.first);
   const startedMs = clock.monotonicMs();
   life.inFlight = records;

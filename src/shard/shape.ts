@@ -3,7 +3,7 @@
 // event source mapping.
 
 import type { Clock } from "../clock.ts";
-import { type Batch, RecordBatch } from "../model/batch.ts";
+import { type Batch, joined, type RecordBatch } from "../model/batch.ts";
 import { underAny } from "../signals.ts";
 
 export interface ShapeSettings {
@@ -23,7 +23,7 @@ const GATHER_LIMIT_BYTES = 6 * 1024 * 1024;
 export function limited(records: RecordBatch, settings: ShapeSettings): readonly RecordBatch[] {
   const maxRecords = settings.maxBatchRecords ?? Number.POSITIVE_INFINITY;
   const maxBytes = settings.maxBatchBytes ?? Number.POSITIVE_INFINITY;
-  if (records.count <= maxRecords && records.json.length <= maxBytes) return [records];
+  if (records.count <= maxRecords && records.textBytes <= maxBytes) return [records];
   const parts: RecordBatch[] = [];
   let from = 0;
   let bytes = 0;
@@ -80,19 +80,10 @@ function next(source: AsyncIterator<Batch>): Promise<IteratorResult<Batch>> {
   return coming;
 }
 
-function joined(first: Batch, second: Batch): Batch {
-  const misplaced = [...(first.misplaced ?? []), ...(second.misplaced ?? [])];
-  return {
-    ...second,
-    records: RecordBatch.concat([first.records, second.records]),
-    ...(misplaced.length > 0 && { misplaced }),
-  };
-}
-
 function isFull({ records, shardEnd }: Batch, settings: ShapeSettings): boolean {
   const maxRecords = settings.maxBatchRecords ?? Number.POSITIVE_INFINITY;
   const maxBytes = Math.min(settings.maxBatchBytes ?? GATHER_LIMIT_BYTES, GATHER_LIMIT_BYTES);
-  return shardEnd !== undefined || records.count >= maxRecords || records.json.length >= maxBytes;
+  return shardEnd !== undefined || records.count >= maxRecords || records.textBytes >= maxBytes;
 }
 
 /** What `coming` resolves to in time; else `undefined`, and the caller can still await `coming`. */

@@ -1,6 +1,6 @@
 // The queue of one shard's batches, between the loop that fetches them and the consumer.
 
-import { type Batch, RecordBatch } from "../model/batch.ts";
+import type { Batch } from "../model/batch.ts";
 import { LARGEST_BATCH_BYTES } from "./budget/allowance.ts";
 
 /**
@@ -30,11 +30,11 @@ export class BatchQueue {
   }
 
   /**
-   * Adds a batch. It replaces the last one if that has no records, because only the lag is newer.
+   * Adds a batch. It replaces the last one if that only has a lag, because its own is newer.
    */
   put(batch: Batch): void {
     const last = this.#batches.at(-1);
-    if (last && last.records.count === 0 && !last.shardEnd) this.#batches.pop();
+    if (last && last.records.count === 0 && !last.misplaced && !last.shardEnd) this.#batches.pop();
     this.#batches.push(batch);
     this.#change();
   }
@@ -79,7 +79,7 @@ export class BatchQueue {
     let [count, records, bytes] = [0, 0, 0];
     for (const batch of this.#batches) {
       records += batch.records.count;
-      bytes += batch.records.json.length;
+      bytes += batch.records.textBytes;
       if (count > 0 && (records > MOST_RECORDS || bytes > LARGEST_BATCH_BYTES)) break;
       count += 1;
     }
@@ -102,13 +102,4 @@ export class BatchQueue {
       this.#changed.push(done);
     });
   }
-}
-
-/** Merges batches into one, and frees their memory. */
-export function putTogether(batches: readonly Batch[]): Batch | undefined {
-  const last = batches.at(-1);
-  if (!last || batches.length === 1) return last;
-  const records = RecordBatch.concat(batches.map((batch) => batch.records));
-  for (const batch of batches) batch.records.free();
-  return { ...last, records };
 }

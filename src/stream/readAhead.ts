@@ -3,9 +3,9 @@
 
 import { setMaxListeners } from "node:events";
 import type { Clock } from "../clock.ts";
-import type { Batch } from "../model/batch.ts";
+import { type Batch, joined } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
-import { BatchQueue, putTogether } from "./batchQueue.ts";
+import { BatchQueue } from "./batchQueue.ts";
 import type { ByteBudget, ByteShare } from "./budget/byteBudget.ts";
 import type { ReadShard, ShardToRead } from "./reader.ts";
 
@@ -44,10 +44,10 @@ export function readAhead(
     );
     try {
       for (;;) {
-        const taken = await queue.take(inPieces, stop.signal);
-        let heldBytes = taken.reduce((bytes, { records }) => bytes + records.memoryBytes, 0);
-        const batch = putTogether(taken);
-        if (!batch) return;
+        const [first, ...more] = await queue.take(inPieces, stop.signal);
+        if (!first) return;
+        const batch = joined(first, ...more);
+        let heldBytes = batch.records.memoryBytes;
         const givenMs = clock.monotonicMs();
         const release = () => {
           share.release(heldBytes);

@@ -32,7 +32,7 @@ export function readQueue(
     for (;;) {
       const records = await queue.take(LINGER_MS, signal);
       if (!records) break;
-      const { count, json } = records;
+      const { count, textBytes } = records;
       delivering(
         shardId,
         Array.from({ length: count }, (_, index) => records.position(index)),
@@ -41,8 +41,8 @@ export function readQueue(
         type: "fetched",
         shardId,
         records: count,
-        bytes: json.length,
-        payloadBytes: json.length,
+        bytes: textBytes,
+        payloadBytes: textBytes,
         millisBehindLatest: 0,
       });
       yield { records, millisBehindLatest: 0 };

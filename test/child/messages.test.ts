@@ -60,7 +60,7 @@ describe("lines to a child", () => {
       `{"action":"processRecords","records":[${record(2)},${record(3)}],"millisBehindLatest":1500}\n`,
     );
     expect(daemonMessage.parse(JSON.parse(text(pieces)))).toEqual(JSON.parse(text(pieces)));
-    expect(pieces[1]?.buffer).toBe(batch.json.buffer);
+    expect(pieces[1]?.buffer).toBe(batch.pieces[0]?.buffer);
     expect(text(processRecordsLine(batchOf([]), undefined))).toBe(
       '{"action":"processRecords","records":[],"millisBehindLatest":null}\n',
     );

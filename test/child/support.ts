@@ -29,7 +29,8 @@ export function record(sequenceNumber: number | string, dataBytes = 5): string {
 export function batchOf(records: readonly string[]): RecordBatch {
   const starts = [0];
   for (const text of records) starts.push((starts.at(-1) ?? 0) + Buffer.byteLength(text) + 1);
-  return new RecordBatch(Buffer.from(records.join(",")), Uint32Array.from(starts));
+  const json = Buffer.from(records.join(","));
+  return new RecordBatch([{ json, starts: Uint32Array.from(starts) }]);
 }
 
 export class Events {

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type KinesisRecord, RecordBatch } from "../../src/model/batch.ts";
 import { comparePositions, type Position, parsePosition } from "../../src/model/position.ts";
+import { textOf } from "../support/batches.ts";
 
 const record = fc.record({
   data: fc.base64String({ maxLength: 500 }),
@@ -31,10 +32,12 @@ function batchOf(records: readonly KinesisRecord[]): RecordBatch {
   );
   const starts = [0];
   for (const text of texts) starts.push((starts.at(-1) ?? 0) + Buffer.byteLength(text) + 1);
-  return new RecordBatch(
-    Buffer.from(texts.map((text) => `${text},`).join("")),
-    Uint32Array.from(starts),
-  );
+  const json = Buffer.from(texts.map((text) => `${text},`).join(""));
+  return new RecordBatch([{ json, starts: Uint32Array.from(starts) }]);
+}
+
+function recordsOf(batch: RecordBatch): readonly KinesisRecord[] {
+  return Array.from({ length: batch.count }, (_, index) => batch.at(index));
 }
 
 const BLANK = {
@@ -62,7 +65,7 @@ test("every record and its position can be found", () => {
           subSequenceNumber,
         })),
       );
-      expect(JSON.parse(`[${batch.json}]`)).toHaveLength(records.length);
+      expect(JSON.parse(`[${textOf(batch)}]`)).toHaveLength(records.length);
       expect(batch.first).toEqual(records.length > 0 ? batch.position(0) : undefined);
       expect(batch.last).toEqual(
         records.length > 0 ? batch.position(records.length - 1) : undefined,
@@ -80,7 +83,7 @@ test("a slice is a batch of its own", () => {
       (records, from, length) => {
         const to = Math.min(from + length, records.length);
         const slice = batchOf(records).slice(from, to);
-        expect(JSON.parse(`[${slice.json}]`)).toEqual(
+        expect(JSON.parse(`[${textOf(slice)}]`)).toEqual(
           records.slice(from, to).map((each) => ({ ...each, action: "record" })),
         );
       },
@@ -112,9 +115,33 @@ test("the records after a position are those with a greater one", () => {
   );
 });
 
+test("batches that were put together are read as one, whatever their sizes", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(record, { maxLength: 4 }), { maxLength: 5 }),
+      fc.nat(20),
+      fc.nat(20),
+      (parts, from, to) => {
+        const whole = RecordBatch.concat(parts.map(batchOf));
+        const expected = batchOf(parts.flat());
+        for (const [found, wanted] of [
+          [whole, expected],
+          [whole.slice(from, Math.min(to, whole.count)), expected.slice(from, to)],
+        ] as const) {
+          expect(textOf(found)).toBe(textOf(wanted));
+          expect(found.textBytes).toBe(wanted.textBytes);
+          expect(recordsOf(found)).toEqual(recordsOf(wanted));
+          expect([found.first, found.last]).toEqual([wanted.first, wanted.last]);
+          expect(() => found.jsonAt(found.count)).toThrow(RangeError);
+        }
+      },
+    ),
+  );
+});
+
 test("the empty batch has no records", () => {
   expect(RecordBatch.empty.count).toBe(0);
-  expect(RecordBatch.empty.json.length).toBe(0);
+  expect([RecordBatch.empty.textBytes, textOf(RecordBatch.empty)]).toEqual([0, ""]);
   expect(RecordBatch.empty.last).toBeUndefined();
   expect(() => RecordBatch.empty.position(0)).toThrow(RangeError);
 });
@@ -122,11 +149,10 @@ test("the empty batch has no records", () => {
 test("a batch whose memory was freed still has its count and its first and last position", () => {
   const sequenceNumbers = ["100", "200", "300"];
   const records = sequenceNumbers.map((sequenceNumber) => ({ ...BLANK, sequenceNumber }));
-  const { json } = batchOf(records);
-  const starts = [0];
-  for (let index = 1; index <= 3; index += 1) starts.push((index * (json.length + 1)) / 3);
+  const json = Buffer.from(`${textOf(batchOf(records))},`);
+  const starts = Uint32Array.from([0, 1, 2, 3], (index) => (index * json.length) / 3);
   let [given, told] = [0, 0];
-  const batch = new RecordBatch(Buffer.concat([json, Buffer.from(",")]), Uint32Array.from(starts), {
+  const batch = new RecordBatch([{ json, starts }], {
     free: () => {
       given += 1;
     },
@@ -138,13 +164,13 @@ test("a batch whose memory was freed still has its count and its first and last 
   batch.free();
   batch.free();
   expect([given, told]).toEqual([1, 1]);
-  expect([batch.count, batch.json.length]).toEqual([3, 0]);
+  expect([batch.count, batch.pieces]).toEqual([3, []]);
   expect([batch.first, batch.last]).toEqual([position("100", 0), position("300", 0)]);
 });
 
 test("records whose memory belongs to others are not changed", () => {
   const batch = batchOf([{ ...BLANK, sequenceNumber: "100" }]);
-  const before = batch.json.toString();
+  const before = textOf(batch);
   batch.free();
-  expect(batch.json.toString()).toBe(before);
+  expect(textOf(batch)).toBe(before);
 });

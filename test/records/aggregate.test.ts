@@ -8,6 +8,7 @@ import type { KinesisRecord, RecordBatch } from "../../src/model/batch.ts";
 import type { HashKeyRange } from "../../src/model/shard.ts";
 import { readGetRecordsResponse } from "../../src/records/getRecordsResponse.ts";
 import { disaggregator } from "../../src/records/kpl/disaggregate.ts";
+import { textOf } from "../support/batches.ts";
 import {
   aggregate,
   field,
@@ -57,7 +58,7 @@ function delivered(
       (all) => misplaced.push(...recordsOf(all)),
     ),
   );
-  JSON.parse(`[${records.json}]`);
+  JSON.parse(`[${textOf(records)}]`);
   return { records: recordsOf(records), faults, misplaced };
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RecordBatch } from "../../src/model/batch.ts";
 import { type Position, parsePosition } from "../../src/model/position.ts";
 import { FailureIsolation, type IsolationSettings } from "../../src/shard/failureIsolation.ts";
-import { batchOf, numbered, sequenceNumbers } from "../support/batches.ts";
+import { batchOf, numbered, sequenceNumbers, textOf } from "../support/batches.ts";
 
 const BLOCKING: IsolationSettings = {
   maximumRetryAttempts: -1,
@@ -150,9 +150,9 @@ class CountingBatch extends RecordBatch {
 
   static of(records: RecordBatch): CountingBatch {
     const starts = Uint32Array.from({ length: records.count + 1 }, (_, index) =>
-      index === 0 ? 0 : records.slice(0, index).json.length + 1,
+      index === 0 ? 0 : records.slice(0, index).textBytes + 1,
     );
-    return new CountingBatch(records.json, starts);
+    return new CountingBatch([{ json: Buffer.from(textOf(records)), starts }]);
   }
 
   override position(index: number): Position {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { type Batch, RecordBatch } from "../../src/model/batch.ts";
 import { gathered, limited } from "../../src/shard/shape.ts";
-import { numbered, sequenceNumbers } from "../support/batches.ts";
+import { numbered, sequenceNumbers, textOf } from "../support/batches.ts";
 import { unhandledDuring } from "../support/rejections.ts";
 import { leftIn } from "../support/signals.ts";
 
@@ -42,7 +42,7 @@ describe("a limit", () => {
           expect(parts.flatMap(sequenceNumbers)).toEqual(sequenceNumbers(records));
           for (const part of parts) {
             expect(part.count).toBeLessThanOrEqual(maxBatchRecords);
-            if (part.count > 1) expect(part.json.length).toBeLessThanOrEqual(maxBatchBytes);
+            if (part.count > 1) expect(part.textBytes).toBeLessThanOrEqual(maxBatchBytes);
           }
         },
       ),
@@ -156,7 +156,8 @@ describe("joined batches", () => {
         });
         const whole = RecordBatch.concat(parts);
         const expected = numbered(1, next - 1);
-        expect(whole.json.toString()).toBe(expected.json.toString());
+        expect(textOf(whole)).toBe(textOf(expected));
+        expect(whole.textBytes).toBe(expected.textBytes);
         expect(sequenceNumbers(whole)).toEqual(sequenceNumbers(expected));
       }),
     );

@@ -1,11 +1,12 @@
 // The queue between the loop that fetches batches and the consumer.
 
 import { expect, test } from "vitest";
-import { type Batch, RecordBatch } from "../../src/model/batch.ts";
-import { BatchQueue, putTogether } from "../../src/stream/batchQueue.ts";
+import { type Batch, joined, RecordBatch } from "../../src/model/batch.ts";
+import { BatchQueue } from "../../src/stream/batchQueue.ts";
+import { textOf } from "../support/batches.ts";
 
 const never = new AbortController().signal;
-const one = new RecordBatch(Buffer.from("{},"), Uint32Array.of(0, 3));
+const one = new RecordBatch([{ json: Buffer.from("{},"), starts: Uint32Array.of(0, 3) }]);
 const full = (millisBehindLatest: number): Batch => ({ records: one, millisBehindLatest });
 const empty = (millisBehindLatest: number): Batch => ({
   records: RecordBatch.empty,
@@ -88,20 +89,28 @@ test("merges the batches in the queue, in order, with the lag of the last one", 
   const queue = new BatchQueue();
   for (const behindMs of [3, 2, 1]) queue.put(full(behindMs));
   queue.put({ ...empty(0), shardEnd: { children: [] } });
-  const taken = await queue.take(true, never);
-  expect(taken.length).toBe(4);
-  const batch = putTogether(taken);
-  expect(batch?.records.json.toString()).toBe("{},{},{}");
+  const [first, ...more] = await queue.take(true, never);
+  expect(more.length).toBe(3);
+  const batch = first && joined(first, ...more);
+  expect(batch && textOf(batch.records)).toBe("{},{},{}");
   expect(batch?.shardEnd).toBeDefined();
   expect(batch?.millisBehindLatest).toBe(0);
 });
 
+test("keeps misplaced aggregates, also those of batches without records", async () => {
+  const queue = new BatchQueue();
+  const batches = [full(3), empty(2), full(1)].map((batch) => ({ ...batch, misplaced: [one] }));
+  for (const batch of batches) queue.put(batch);
+  queue.put(empty(0));
+  const [first, ...more] = await queue.take(true, never);
+  expect(first && joined(first, ...more).misplaced).toEqual([one, one, one]);
+});
+
 test("merges no more than one response may contain", async () => {
   const queue = new BatchQueue();
-  const many = new RecordBatch(
-    Buffer.from("{},".repeat(6_000)),
-    Uint32Array.from({ length: 6_001 }, (_, index) => 3 * index),
-  );
+  const json = Buffer.from("{},".repeat(6_000));
+  const starts = Uint32Array.from({ length: 6_001 }, (_, index) => 3 * index);
+  const many = new RecordBatch([{ json, starts }]);
   for (const behindMs of [2, 1]) queue.put({ records: many, millisBehindLatest: behindMs });
   for (const behindMs of [2, 1]) {
     const [batch, ...more] = await queue.take(true, never);

@@ -18,7 +18,12 @@ export function batchOf(records: readonly TestRecord[]): RecordBatch {
   texts.forEach((text, index) => {
     starts[index + 1] = (starts[index] ?? 0) + Buffer.byteLength(text) + 1;
   });
-  return new RecordBatch(Buffer.from(texts.join(",")), starts);
+  return new RecordBatch([{ json: Buffer.from(texts.join(",")), starts }]);
+}
+
+/** The records as a child reads them. */
+export function textOf(batch: RecordBatch): string {
+  return Buffer.concat(batch.pieces).toString();
 }
 
 /** Sequence numbers `from` up to and including `to`. */

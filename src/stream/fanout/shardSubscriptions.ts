@@ -171,7 +171,7 @@ export class ShardSubscriptions {
   #took(event: SubscriptionEvent): Batch {
     const { records, payloadBytes, continuationSequenceNumber: next } = event;
     const { millisBehindLatest } = event;
-    const bytes = records.json.length;
+    const bytes = records.textBytes;
     const atMs = this.#context.clock.monotonicMs();
     const behind = (millisBehindLatest ?? 0) > 0;
     const least = this.#need.leastBytes(this.#queue.workMs, 0);

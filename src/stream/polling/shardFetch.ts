@@ -141,7 +141,7 @@ export class ShardFetch {
   ): Batch {
     const { records, received, payloadBytes, lastSequenceNumber, nextShardIterator } = answer;
     const { millisBehindLatest } = answer;
-    const bytes = records.json.length;
+    const bytes = records.textBytes;
     this.#failures = 0;
     this.#behind = (millisBehindLatest ?? 0) > 0 || received >= limit;
     this.#cursor.advance(lastSequenceNumber, nextShardIterator);
