@@ -1,7 +1,6 @@
 // Turns the written values into settings, and collects every problem and every warning on the way,
 // so that the user sees all of them at once.
 
-import { parseDestination } from "../model/failureDestination.ts";
 import { formatHttpAddress, isLocal } from "../model/httpAddress.ts";
 import { parseCommand } from "./childCommand.ts";
 import type { ConfigNotice, ConfigProblem, Source } from "./configError.ts";
@@ -10,10 +9,10 @@ import type { Gathered, Given } from "./given.ts";
 import { initialPosition } from "./initialPosition.ts";
 import { javaUnsets } from "./javaTypes.ts";
 import { isKey, type Key, type KeyValues, keysSchema, POLLING_KEYS } from "./keys.ts";
-import { isReadHere } from "./ownStream.ts";
+import { isReadHere, letterStream } from "./ownStream.ts";
 import { isSecretName, MASK, maskValue } from "./secrets.ts";
 import { deriveSettings, type Settings } from "./settings.ts";
-import { ANY_ACCOUNT, parseStreamArn } from "./streamArn.ts";
+import { ANY_ACCOUNT } from "./streamArn.ts";
 
 export class Validation {
   readonly problems: ConfigProblem[] = [];
@@ -40,13 +39,14 @@ export class Validation {
     if (!command || !applicationName || !streamName || !position.value) return undefined;
     this.#checkTableName(applicationName, values);
     this.#checkDeadLetters(values);
-    this.#checkOwnStream(streamName, values);
     this.#checkHttp(values);
     const pollingKeyGiven = POLLING_KEYS.some((key) =>
       isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
     );
+    const adjusted = this.#adjusted(values);
+    this.#checkOwnStream(streamName, adjusted);
     return deriveSettings({
-      values: this.#adjusted(values),
+      values: adjusted,
       executableName: values.executableName ?? "",
       command,
       applicationName,
@@ -153,21 +153,19 @@ export class Validation {
 
   /** A dead letter that is read as a record would become a larger dead letter, and so on. */
   #checkOwnStream(streamName: string, { onFailureDestination, ...values }: KeyValues): void {
-    const destination = onFailureDestination && parseDestination(onFailureDestination);
-    if (typeof destination !== "object" || destination.type !== "kinesis") return;
-    const { stream } = destination;
-    const written = "arn" in stream ? parseStreamArn(stream.arn) : undefined;
+    const written = letterStream(onFailureDestination);
+    if (!written) return;
     const reading = {
       streamName,
       streamArn: values.streamArn,
       region: values["kinesisClient.region"] ?? values.regionName,
       consumerArn: values["fanoutConfig.consumerArn"],
     };
-    if (!isReadHere(written ?? { streamName: stream.name }, reading)) return;
+    if (!isReadHere(written, reading)) return;
     this.#refuse(
       "onFailureDestination",
       `found "${onFailureDestination}", which is the stream that the daemon reads: dead letters would come back as records, fail again, and grow without end. Use another stream, a queue, a topic, a bucket or a file` +
-        (written && !values.streamArn
+        (written.region && !values.streamArn
           ? ". If it is a stream of the same name in another account or region, set streamArn to the one that is read"
           : ""),
     );

@@ -3,6 +3,7 @@
 // the failure's exit code when the last one has ended.
 
 import type { LoadedSettings } from "../config/loadSettings.ts";
+import { letterLoop } from "../config/ownStream.ts";
 import type { Emit } from "../events.ts";
 import { fanOut } from "../listeners/fanOut.ts";
 import { UserError } from "../model/errors.ts";
@@ -22,7 +23,7 @@ export interface Member {
 
 /**
  * @param isDebugged a user debugs the processor.
- * @throws UserError when two applications have the same name.
+ * @throws UserError when two applications have the same name, or dead letters would breed.
  */
 export function membersOf(
   all: readonly LoadedSettings[],
@@ -34,6 +35,12 @@ export function membersOf(
   if (twice !== undefined) {
     throw new UserError(
       `Two properties files have applicationName = ${twice}. Each application of a daemon needs a name and leases of its own.`,
+    );
+  }
+  const looped = letterLoop(all.map(({ settings }) => settings));
+  if (looped.length > 0) {
+    throw new UserError(
+      `The dead letters of ${looped.join(" and ")} would come back to them as records, because these applications read each other's onFailureDestination: they would fail again, and grow without end. Use another destination for one of them.`,
     );
   }
   return all.map((loaded) => {

@@ -464,6 +464,7 @@ describe("dead letters into the stream that the daemon reads", () => {
   const ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/words";
   const consumer = (arn: string) => `fanoutConfig.consumerArn = ${arn}/consumer/app:1`;
   const elsewhere = ARN.replace("words", "letters");
+  const anyAccount = ARN.replace("123456789012", "000000000000");
   const load = (lines: readonly string[]) =>
     loadWith([...lines, "maximumRetryAttempts = 3"].join("\n")).settings;
 
@@ -478,6 +479,14 @@ describe("dead letters into the stream that the daemon reads", () => {
     ],
     ["by the consumer's", [consumer(elsewhere), `onFailureDestination = kinesis:${elsewhere}`]],
     ["by the consumer's name", [consumer(elsewhere), "onFailureDestination = kinesis:letters"]],
+    [
+      "by ARN, while the account in streamArn stands for any",
+      [`streamArn = ${anyAccount}`, `onFailureDestination = kinesis:${ARN}`],
+    ],
+    [
+      "by an ARN whose account stands for any",
+      [`streamArn = ${ARN}`, `onFailureDestination = kinesis:${anyAccount}`],
+    ],
   ])("%s are refused", (_how, lines) => {
     const text = [...lines, "maximumRetryAttempts = 3"].join("\n");
     const problems = problemsOf(`${REQUIRED}${text}`);

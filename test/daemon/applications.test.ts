@@ -64,3 +64,24 @@ test("two files of one application are refused", { timeout: 180_000 }, async () 
     `Two properties files have applicationName = ${stream}`,
   );
 });
+
+test("applications that read each other's dead letters are refused", {
+  timeout: 180_000,
+}, async () => {
+  const one = await application("mutual", { executableName: "cat" });
+  const two = await application("mutual", {
+    executableName: "cat",
+    onFailureDestination: `kinesis:${one.stream}`,
+  });
+  const three = await application("mutual", {
+    executableName: "cat",
+    streamName: one.stream,
+    onFailureDestination: `kinesis:${two.stream}`,
+  });
+  const files = [one, two, three].flatMap(({ file }) => ["-p", file]);
+  const daemon = await runDaemon(files);
+  expect(await daemon.ended).toBe(1);
+  expect(daemon.otherLines.join("\n")).toContain(
+    `The dead letters of ${two.stream} and ${three.stream} would come back`,
+  );
+});
