@@ -103,7 +103,6 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@aws-sdk/client-cloudwatch": ["aws"],
   "@opentelemetry/api": ["listeners"],
   "@opentelemetry/exporter-metrics-otlp-http": ["listeners"],
-  "@opentelemetry/exporter-prometheus": ["listeners"],
   "@opentelemetry/resources": ["listeners"],
   "@opentelemetry/sdk-metrics": ["listeners"],
   "@aws-sdk/client-s3": ["deadLetters", "sinks"],

@@ -28,7 +28,7 @@ export interface Metrics {
   /** Present when some metrics need samples. */
   readonly sampling?: Sampling;
   /** What Prometheus reads; present when `isScraped` is. */
-  readonly prometheusText?: () => Promise<string>;
+  readonly prometheusText?: () => string;
   /** Publishes what is left. Never rejects. */
   close(): Promise<void>;
 }
@@ -36,7 +36,8 @@ export interface Metrics {
 export async function openMetrics(loaded: LoadedSettings, parts: MetricsParts): Promise<Metrics> {
   const { settings } = loaded;
   const pushes = wantsOtlp(process.env);
-  const telemetry = parts.isScraped || pushes ? await telemetryFor(settings, pushes) : undefined;
+  const telemetry =
+    parts.isScraped || pushes ? await telemetryFor(settings, pushes, parts.clock) : undefined;
   const sampling = telemetry && new Sampling();
   const publisher = await publisherFor(settings, parts);
   const heard = [sampling, telemetry, publisher];
@@ -60,10 +61,10 @@ function wantsOtlp(environment: NodeJS.ProcessEnv): boolean {
   return Boolean(own || all) && disabled?.toLowerCase() !== "true" && exporter !== "none";
 }
 
-async function telemetryFor(settings: Settings, pushes: boolean) {
+async function telemetryFor(settings: Settings, pushes: boolean, clock: Clock) {
   const { openTelemetry } = await import("../listeners/metrics/telemetry.ts");
   const { applicationName, streamName, workerId } = settings;
-  return openTelemetry({ applicationName, streamName, workerId, version: VERSION, pushes });
+  return openTelemetry({ applicationName, streamName, workerId, version: VERSION, pushes, clock });
 }
 
 async function publisherFor(

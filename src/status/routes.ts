@@ -19,7 +19,7 @@ export interface Actions {
 }
 
 /** @returns the metrics in the text format of Prometheus. */
-export type PrometheusText = () => Promise<string>;
+export type PrometheusText = () => string;
 
 export interface RouteParts {
   readonly view: View;
@@ -115,8 +115,8 @@ function sendPage(response: ServerResponse): void {
     .end(html);
 }
 
-async function sendMetrics({ prometheusText, response }: Call): Promise<void> {
-  const text = await prometheusText();
+function sendMetrics({ prometheusText, response }: Call): void {
+  const text = prometheusText();
   response
     .writeHead(200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",

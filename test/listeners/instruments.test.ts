@@ -4,7 +4,9 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import type { Event } from "../../src/events.ts";
+import { KEEP_MS } from "../../src/listeners/metrics/leftShards.ts";
 import { openTelemetry, type Telemetry } from "../../src/listeners/metrics/telemetry.ts";
 import type { Position } from "../../src/model/position.ts";
 
@@ -56,18 +58,22 @@ const EVENTS: readonly Event[] = [
 let open: Telemetry | undefined;
 afterEach(() => open?.close());
 
-function telemetry(events: readonly Event[]): Telemetry {
+async function telemetry(events: readonly Event[], clock: Clock = systemClock): Promise<Telemetry> {
   const names = { applicationName: "words", streamName: "w", workerId: "one", version: "1" };
-  open = openTelemetry({ ...names, pushes: false });
-  for (const event of events) open.saw(event);
-  return open;
+  const opened = await openTelemetry({ ...names, pushes: false, clock });
+  open = opened;
+  for (const event of events) opened.saw(event);
+  return opened;
 }
 
-const textOf = (events: readonly Event[]) => telemetry(events).prometheusText();
+const textOf = async (events: readonly Event[]) => (await telemetry(events)).prometheusText();
 
 /** `name{labels} value` of each sample, without the time. */
 async function samples(events: readonly Event[]): Promise<readonly string[]> {
-  const text = await textOf(events);
+  return samplesOf(await textOf(events));
+}
+
+function samplesOf(text: string): readonly string[] {
   return text.split("\n").filter((line) => line.startsWith("kinesis_multilang_"));
 }
 
@@ -87,10 +93,42 @@ describe("the metrics", () => {
     expect(await samples(EVENTS)).toContain(sample);
   });
 
-  it("forget the lag of a shard that another worker reads", async () => {
-    const after = await samples([...EVENTS, { type: "leaseReleased", shardId }]);
-    expect(after.filter((line) => line.startsWith("kinesis_multilang_lag_seconds"))).toEqual([]);
-    expect(after).toContain(`kinesis_multilang_records_total{shard="${shardId}"} 3`);
+  it.each([
+    "kinesis_multilang_leases_lost_total",
+    'kinesis_multilang_dead_letters_total{condition="age"}',
+    'kinesis_multilang_event_loop_held_total{endangers="leases"}',
+    `kinesis_multilang_shards_stuck_total{shard="${shardId}",waiting_for="records"}`,
+    `kinesis_multilang_records_expired_total{shard="${shardId}"}`,
+  ])("begin at 0, so that an alert sees the first increase: %s", async (series) => {
+    expect(await samples([{ type: "leaseTaken", shardId, how: "unowned" }])).toContain(
+      `${series} 0`,
+    );
+  });
+
+  it("forget a shard that another worker reads: its lag at once, its counters later", async () => {
+    let nowMs = 0;
+    const clock: Clock = { ...systemClock, monotonicMs: () => nowMs };
+    const opened = await telemetry(EVENTS, clock);
+    const named = () =>
+      samplesOf(opened.prometheusText()).filter((line) => line.includes(`shard="${shardId}"`));
+    const lag = `kinesis_multilang_lag_seconds{shard="${shardId}"} 1.5`;
+    const records = `kinesis_multilang_records_total{shard="${shardId}"} 3`;
+    expect(named()).toEqual(expect.arrayContaining([lag, records]));
+    opened.saw({ type: "leaseReleased", shardId });
+    expect(named()).toContain(records);
+    expect(named()).not.toContain(lag);
+    nowMs = KEEP_MS - 1;
+    expect(named()).toContain(records);
+    nowMs = KEEP_MS;
+    expect(named()).toEqual([]);
+    opened.saw({ type: "leaseTaken", shardId, how: "unowned" });
+    nowMs = 3 * KEEP_MS;
+    expect(named()).toContain(`kinesis_multilang_records_total{shard="${shardId}"} 0`);
+  });
+
+  it("escape what a label may not contain", async () => {
+    const text = await textOf([{ type: "leaseTaken", shardId: 'a"b\\c\nd', how: "unowned" }]);
+    expect(text).toContain('kinesis_multilang_records_total{shard="a\\"b\\\\c\\nd"} 0');
   });
 });
 

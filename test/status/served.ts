@@ -46,7 +46,7 @@ export async function serve(options: Partial<StatusOptions> = {}): Promise<Serve
       setLogLevel: (level) => void asked.push(`log level ${level}`),
       restartChild: (shardId) => asked.push(`restart ${shardId}`) > 0 && state.shards.has(shardId),
     },
-    prometheusText: async () => "up 1\n",
+    prometheusText: () => "up 1\n",
     ...options,
   });
   let isOpen = true;

@@ -1,9 +1,11 @@
-// The instruments of OpenTelemetry, and which event changes which of them. Prometheus and OTLP read
-// the same ones. docs/operating/metrics.md lists their names; units are those of Prometheus.
+// The instruments, and which event changes which of them. Prometheus and OTLP read the same ones.
+// docs/operating/metrics.md lists their names; units are those of Prometheus.
 
-import type { Attributes, Counter, Meter } from "@opentelemetry/api";
+import type { Clock } from "../../clock.ts";
 import type { Event } from "../../events.ts";
+import { LeftShards } from "./leftShards.ts";
 import { Present } from "./present.ts";
+import { Instruments, type Metric, type Values } from "./series.ts";
 
 export const PREFIX = "kinesis_multilang_";
 
@@ -12,18 +14,33 @@ const SECONDS_BUCKETS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
 
-/** @returns a listener that records each event. */
-export function recordEvents(meter: Meter): (event: Event) => void {
-  const counters = countersOf(meter);
-  const histograms = histogramsOf(meter);
+export interface Recording {
+  /** To be called with every event. */
+  readonly saw: (event: Event) => void;
+  readonly read: () => readonly Metric[];
+}
+
+export function recordEvents(clock: Clock): Recording {
+  const instruments = new Instruments(() => clock.now());
+  const counters = countersOf(instruments);
+  const histograms = histogramsOf(instruments);
   const present = new Present();
-  observePresent(meter, present);
-  return (event) => {
-    present.saw(event);
-    // The tables' type pairs each event with its function, which TypeScript cannot follow through
-    // an index.
-    COUNTS[event.type]?.(event as never, counters);
-    MEASURES[event.type]?.(event as never, histograms);
+  const left = new LeftShards();
+  observePresent(instruments, present);
+  beginAtZero(counters);
+  return {
+    saw(event) {
+      present.saw(event);
+      left.saw(event, clock.monotonicMs());
+      // The tables' type pairs each event with its function, which TypeScript cannot follow through
+      // an index.
+      COUNTS[event.type]?.(event as never, counters);
+      MEASURES[event.type]?.(event as never, histograms);
+    },
+    read() {
+      for (const shard of left.takeLong(clock.monotonicMs())) instruments.forget("shard", shard);
+      return instruments.read();
+    },
   };
 }
 
@@ -37,9 +54,9 @@ type Table<Instruments> = {
   ) => void;
 };
 
-function countersOf(meter: Meter) {
-  const counter = (name: string, description: string): Counter =>
-    meter.createCounter(`${PREFIX}${name}`, { description });
+function countersOf(instruments: Instruments) {
+  const counter = (name: string, description: string) =>
+    instruments.counter(`${PREFIX}${name}`, description);
   return {
     records: counter("records_total", "Records that children have processed."),
     bytes: counter("record_bytes_total", "Bytes of the records that children have processed."),
@@ -60,13 +77,9 @@ function countersOf(meter: Meter) {
   };
 }
 
-function histogramsOf(meter: Meter) {
+function histogramsOf(instruments: Instruments) {
   const histogram = (name: string, description: string) =>
-    meter.createHistogram(`${PREFIX}${name}`, {
-      description,
-      unit: "s",
-      advice: { explicitBucketBoundaries: SECONDS_BUCKETS },
-    });
+    instruments.histogram(`${PREFIX}${name}`, description, SECONDS_BUCKETS);
   return {
     batch: histogram("batch_seconds", "Time in which a child processed a batch."),
     delay: histogram(
@@ -93,7 +106,10 @@ const COUNTS: Table<Counters> = {
     failures.add(1, { shard, cause, next }),
   shardStuck: ({ shardId: shard, waitingFor }, { stuck }) =>
     stuck.add(1, { shard, waiting_for: waitingFor }),
-  leaseTaken: ({ how }, { taken }) => taken.add(1, { how }),
+  leaseTaken: ({ shardId: shard, how }, counters) => {
+    counters.taken.add(1, { how });
+    shardAtZero(shard, counters);
+  },
   leaseLost: (_, { lost }) => lost.add(1),
   leaseReleased: (_, { released }) => released.add(1),
   recordsBuried: ({ records, condition }, { letters }) => letters.add(records, { condition }),
@@ -120,21 +136,23 @@ const MEASURES: Table<Histograms> = {
     table.record(elapsedMs / 1000, { operation, outcome }),
 };
 
-/** A value now, for each set of attributes. */
-type Values = () => Iterable<readonly [value: number | undefined, attributes?: Attributes]>;
+/** Alerts see no increase from nothing to 1, only from 0 to 1. */
+function beginAtZero({ letters, held, lost, released }: Counters): void {
+  for (const condition of ["attempts", "age", "hashRange"] as const) letters.add(0, { condition });
+  for (const endangers of ["leases", "latency"] as const) held.add(0, { endangers });
+  lost.add(0);
+  released.add(0);
+}
 
-function observePresent(meter: Meter, present: Present): void {
-  const observe = (name: string, description: string, values: Values, isTotal = false) => {
-    const options = { description };
-    const instrument = isTotal
-      ? meter.createObservableCounter(`${PREFIX}${name}`, options)
-      : meter.createObservableGauge(`${PREFIX}${name}`, options);
-    instrument.addCallback((result) => {
-      for (const [value, attributes] of values()) {
-        if (value !== undefined) result.observe(value, attributes);
-      }
-    });
-  };
+function shardAtZero(shard: string, { records, stuck, expired }: Counters): void {
+  records.add(0, { shard });
+  for (const waiting_for of ["records", "child"] as const) stuck.add(0, { shard, waiting_for });
+  expired.add(0, { shard });
+}
+
+function observePresent(instruments: Instruments, present: Present): void {
+  const observe = (name: string, description: string, values: Values, isTotal = false) =>
+    instruments.observe(isTotal ? "counter" : "gauge", `${PREFIX}${name}`, description, values);
   const one = (name: string, description: string, value: () => number | undefined, total = false) =>
     observe(name, description, () => [[value()]], total);
   const children = (value: "cpuMs" | "rssBytes", factor: number): Values =>

@@ -1,16 +1,10 @@
-// The metrics SDK of OpenTelemetry with its two readers: one that Prometheus asks, one that pushes
-// to a collector. Loaded only when one of them is used.
+// The metrics of Prometheus and OTLP: one set of instruments, which Prometheus asks for and which
+// are pushed to a collector. Loaded only when one of them is used.
 
-import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http";
-import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { resourceFromAttributes } from "@opentelemetry/resources";
-import {
-  MeterProvider,
-  MetricReader,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
+import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../events.ts";
 import { recordEvents } from "./instruments.ts";
+import { prometheusText } from "./prometheusText.ts";
 
 export interface TelemetryOptions {
   readonly applicationName: string;
@@ -19,54 +13,35 @@ export interface TelemetryOptions {
   readonly version: string;
   /** Push to the collector that the OTEL_ environment variables name. */
   readonly pushes: boolean;
+  readonly clock: Clock;
 }
 
 export interface Telemetry {
   readonly saw: Emit;
   /** Everything as the text that Prometheus reads. */
-  readonly prometheusText: () => Promise<string>;
+  readonly prometheusText: () => string;
   /** Pushes what is left. */
   close(): Promise<void>;
 }
 
-export function openTelemetry(options: TelemetryOptions): Telemetry {
-  const { applicationName, streamName, workerId, version, pushes } = options;
-  const asked = new AskedReader();
-  const resource = resourceFromAttributes({
+export async function openTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { applicationName, streamName, workerId, version, pushes, clock } = options;
+  const { saw, read } = recordEvents(clock);
+  const target = {
     "service.name": process.env["OTEL_SERVICE_NAME"] ?? applicationName,
     "service.version": version,
     "service.instance.id": workerId,
     "aws.kinesis.stream_name": streamName,
-  });
-  const pushing = pushes
-    ? [new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), ...intervalSet() })]
-    : [];
-  const provider = new MeterProvider({ resource, readers: [asked, ...pushing] });
-  const serializer = new PrometheusSerializer("", false, undefined, false, true);
-  return {
-    saw: recordEvents(provider.getMeter("kinesis-multilang", version)),
-    async prometheusText() {
-      const { resourceMetrics } = await asked.collect();
-      return serializer.serialize(resourceMetrics);
-    },
-    close: () => provider.shutdown(),
   };
-}
-
-/** Collects when it is asked. */
-class AskedReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
-}
-
-/** The SDK reads this variable only where its own launcher starts it. */
-function intervalSet(): {
-  readonly exportIntervalMillis?: number;
-  readonly exportTimeoutMillis?: number;
-} {
-  const text = process.env["OTEL_METRIC_EXPORT_INTERVAL"];
-  const exportIntervalMillis = Number(text);
-  if (!text || !(exportIntervalMillis > 0)) return {};
-  // The SDK refuses a longer timeout than the interval.
-  return { exportIntervalMillis, exportTimeoutMillis: Math.min(30_000, exportIntervalMillis) };
+  const { pushMetrics } = pushes ? await import("./otlp.ts") : {};
+  const scope = { name: "kinesis-multilang", version };
+  const close = pushMetrics?.({ scope, target, read, now: () => clock.now() });
+  const labels = Object.fromEntries(
+    Object.entries(target).map(([name, value]) => [name.replaceAll(".", "_"), value]),
+  );
+  return {
+    saw,
+    prometheusText: () => prometheusText(read(), labels),
+    close: async () => close?.(),
+  };
 }
