@@ -59,7 +59,7 @@ export async function tinyproxyOrReason(): Promise<Tinyproxy | Missing> {
   };
 }
 
-async function accepts(port: number): Promise<boolean> {
+export async function accepts(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   const accepted = await once(socket, "connect").then(
     () => true,
@@ -69,7 +69,7 @@ async function accepts(port: number): Promise<boolean> {
   return accepted;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
