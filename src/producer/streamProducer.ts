@@ -26,7 +26,9 @@ export class StreamProducer {
   readonly #collector: Collector;
   readonly #responses: Responses;
   readonly #wake = new WakeUp();
-  readonly #calls = new Map<Promise<void>, readonly Envelope[]>();
+  readonly #calls = new Set<Promise<void>>();
+  /** The envelopes of each call that has no response, and of those that follow a halved call. */
+  readonly #unanswered = new Set<readonly Envelope[]>();
   #isAbandoned = false;
   #maxRecordBytes = DEFAULT_MAX_RECORD_BYTES;
   /** The lane to look at first; the others follow, so that none is always last. */
@@ -82,7 +84,7 @@ export class StreamProducer {
       await this.#wake.sleep(clock, restMs, signal);
     }
     await keeping;
-    await Promise.all(this.#calls.keys());
+    await Promise.all(this.#calls);
   }
 
   /**
@@ -92,7 +94,7 @@ export class StreamProducer {
    */
   abandon(message: string): number {
     this.#isAbandoned = true;
-    const inFlight = [...this.#calls.values()].flat();
+    const inFlight = [...this.#unanswered].flat();
     const waiting = [...this.#lanes.drain(), ...this.#withdraw(), ...this.#responses.drain()];
     const envelopes = [...inFlight, ...waiting];
     for (const envelope of envelopes) {
@@ -130,11 +132,12 @@ export class StreamProducer {
 
   #send(): void {
     const envelopes = this.#collector.take();
+    this.#unanswered.add(envelopes);
     const call = this.#call(envelopes).finally(() => {
       this.#calls.delete(call);
       this.#wake.trigger();
     });
-    this.#calls.set(call, envelopes);
+    this.#calls.add(call);
   }
 
   async #call(envelopes: readonly Envelope[]): Promise<void> {
@@ -142,13 +145,17 @@ export class StreamProducer {
     const startedMs = clock.monotonicMs();
     const outcome = await calls.put(envelopes).catch((error: unknown) => ({ error }));
     if (this.#isAbandoned) return;
+    this.#unanswered.delete(envelopes);
     const times = { startedMs, endedMs: clock.monotonicMs() };
     if (!("error" in outcome)) {
       this.#responses.answered(envelopes, outcome, times);
       return;
     }
     const halves = this.#responses.failed(envelopes, outcome.error, times);
-    for (const half of halves) await this.#call(half);
+    for (const half of halves) this.#unanswered.add(half);
+    for (const half of halves) {
+      if (!this.#isAbandoned) await this.#call(half);
+    }
   }
 
   #useMap(map: ShardMap, askedMs: number): void {

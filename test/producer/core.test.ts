@@ -35,6 +35,14 @@ function worldOf(
   return { clock, model, core, events };
 }
 
+/** A world in which the shards are known. */
+async function listed(settings: Partial<ProducerSettings>): Promise<World> {
+  const world = worldOf(settings);
+  world.core.prepare("s");
+  await world.clock.until(world.clock.sleep(100));
+  return world;
+}
+
 async function put({ core }: World, record: UserRecord): Promise<Outcome> {
   if (!core.tryRoom(sizeOf(record))) await core.room(sizeOf(record));
   return new Promise((resolve) => core.put("s", record, resolve));
@@ -247,6 +255,36 @@ describe("what a user may wait for", () => {
       expect(outcome).toMatchObject({ errorCode: "NotStored" });
     }
     expect(world.core.outstanding).toBe(0);
+  });
+
+  it("settles each record once, and calls no more, if it ends after a call was halved", async () => {
+    const world = await listed({ aggregationEnabled: false });
+    // The first call is refused; the first half is stored, and the second has no response.
+    const hangs = new Promise<never>(() => {});
+    const invalid = () => Promise.reject(named("ValidationException"));
+    const store = world.model.put.bind(world.model);
+    const calls = [invalid, store, () => hangs];
+    world.model.put = async (envelopes) => (calls.shift() ?? store)(envelopes);
+    const outcomes: Outcome[] = [];
+    const settle = (outcome: Outcome) => outcomes.push(outcome);
+    for (const key of ["a", "b", "c", "d"]) world.core.put("s", textRecord(key, key), settle);
+    expect(await world.clock.until(world.core.close(5_000))).toBe(2);
+    expect(outcomes.map(isStored)).toEqual([true, true, false, false]);
+    expect(world.core.outstanding).toBe(0);
+  });
+
+  it("sends no half of a call after it has ended", async () => {
+    const world = await listed({ aggregationEnabled: false });
+    const sent: number[] = [];
+    world.model.put = async (envelopes) => {
+      sent.push(envelopes.length);
+      if (sent.length > 1) await world.clock.sleep(60_000);
+      throw named("ValidationException");
+    };
+    const outcomes = ["a", "b", "c", "d"].map((key) => put(world, textRecord(key, key)));
+    expect(await world.clock.until(world.core.close(5_000))).toBe(4);
+    await world.clock.until(Promise.all([...outcomes, world.clock.sleep(120_000)]));
+    expect(sent).toEqual([4, 2]);
   });
 
   it("sends records alone while the shards are unknown, and aggregates them afterwards", async () => {
