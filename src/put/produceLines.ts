@@ -4,8 +4,9 @@
 import type { Readable } from "node:stream";
 import type { Clock } from "../clock.ts";
 import { counted } from "../plural.ts";
-import { type ProducerCore, sizeOf } from "../producer/core.ts";
-import { isStored, type Outcome } from "../producer/record.ts";
+import type { ProducerCore } from "../producer/core.ts";
+import type { Failed } from "../producer/record.ts";
+import { feed } from "./feed.ts";
 import { Progress, type ProgressOutput } from "./progress.ts";
 import { pacedLines } from "./sources.ts";
 
@@ -33,32 +34,23 @@ const MAX_SHOWN = 5;
 export async function produceLines(run: LinesRun): Promise<LinesTotals> {
   const { core, streamName, input, partitionKey, output, clock, signal, closeTimeoutMs } = run;
   const progress = new Progress(streamName, output, clock);
-  let [line, stored, failed] = [0, 0, 0];
-  const fail = (at: number, { errorCode, message }: Extract<Outcome, { errorCode: string }>) => {
+  let failed = 0;
+  const fail = (number: number, { errorCode, message }: Failed) => {
     failed += 1;
-    if (failed <= MAX_SHOWN) output.write(`Record ${at} failed: ${errorCode}: ${message}\n`);
+    if (failed <= MAX_SHOWN) output.write(`Record ${number} failed: ${errorCode}: ${message}\n`);
     if (failed === MAX_SHOWN) output.write("Further failures are only counted.\n");
   };
-  for await (const lines of pacedLines({ input }, clock, signal)) {
-    for (const data of lines) {
-      line += 1;
-      const at = line;
-      const record = { data, partitionKey: partitionKey(data) };
-      const problem = core.problemOf(streamName, record);
-      if (problem) {
-        fail(at, { ...problem, attempts: [] });
-        continue;
-      }
-      if (!core.tryRoom(sizeOf(record))) await core.room(sizeOf(record));
-      core.put(streamName, record, (outcome) => {
-        if (!isStored(outcome)) return fail(at, outcome);
-        stored += 1;
-        progress.stored([record]);
-      });
-    }
-  }
+  await feed({
+    core,
+    streamName,
+    batches: pacedLines({ input }, clock, signal),
+    partitionKey,
+    progress,
+    onFailed: fail,
+    signal,
+  });
   const notStored = await core.close(closeTimeoutMs);
   progress.finish();
   if (failed > 0) output.write(`${counted(failed, "record")} not stored.\n`);
-  return { stored, failed: failed - notStored, notStored };
+  return { stored: progress.total, failed: failed - notStored, notStored };
 }

@@ -3,7 +3,6 @@
 
 import type { Clock } from "../clock.ts";
 import { counted } from "../plural.ts";
-import type { PutResult, RecordToPut } from "../producer/putRecords.ts";
 
 export interface ProgressOutput {
   readonly isTTY?: boolean | undefined;
@@ -24,8 +23,7 @@ export class Progress {
   readonly #perWord = new Map<string, number>();
   #shownMs: number;
   #put = 0;
-  #refusals = 0;
-  #unsent = 0;
+  #repeated = 0;
 
   constructor(streamName: string, output: ProgressOutput, clock: Clock) {
     this.#streamName = streamName;
@@ -35,15 +33,16 @@ export class Progress {
     this.#shownMs = this.#startedMs;
   }
 
-  /** Adds the refusals and the unsent records of a batch; `stored` has counted the rest. */
-  ended({ unsent, refusals }: Pick<PutResult, "unsent" | "refusals">): void {
-    this.#refusals += refusals;
-    this.#unsent += unsent.length;
+  /** Records that are stored. */
+  get total(): number {
+    return this.#put;
   }
 
-  stored(records: readonly RecordToPut[]): void {
-    this.#put += records.length;
-    for (const { data } of records) this.#count(data);
+  /** Adds a stored record. @param attempts that it took. */
+  stored(data: Uint8Array, attempts: number): void {
+    this.#put += 1;
+    if (attempts > 1) this.#repeated += 1;
+    this.#count(data);
     const everyMs = this.#output.isTTY ? REDRAW_MS : PLAIN_LINE_MS;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#shownMs < everyMs) return;
@@ -52,23 +51,23 @@ export class Progress {
   }
 
   /** Writes the last line: the total, and the count of each word. */
-  finish(): void {
+  finish(unsent = 0): void {
     const words =
       this.#perWord.size <= MAX_WORDS_SHOWN
         ? [...this.#perWord].map(([word, count]) => `${word} ${count}`).sort()
         : [];
-    const unsent = this.#unsent > 0 ? `; ${this.#unsent} not put` : "";
+    const rest = unsent > 0 ? `; ${unsent} not put` : "";
     const erase = this.#output.isTTY ? ERASE_LINE : "";
     this.#output.write(
-      `${erase}${this.#line()}${unsent}${words.length > 0 ? `: ${words.join(", ")}` : ""}\n`,
+      `${erase}${this.#line()}${rest}${words.length > 0 ? `: ${words.join(", ")}` : ""}\n`,
     );
   }
 
   #line(): string {
     const seconds = Math.max((this.#clock.monotonicMs() - this.#startedMs) / 1000, 0.001);
-    const refusals = this.#refusals > 0 ? `, ${this.#refusals} put again` : "";
+    const repeated = this.#repeated > 0 ? `, ${this.#repeated} put again` : "";
     const rate = this.#put / seconds;
-    return `${this.#streamName}: ${counted(this.#put, "record")} in ${seconds.toFixed(1)} s, ${rate.toFixed(rate < 10 ? 1 : 0)}/s${refusals}`;
+    return `${this.#streamName}: ${counted(this.#put, "record")} in ${seconds.toFixed(1)} s, ${rate.toFixed(rate < 10 ? 1 : 0)}/s${repeated}`;
   }
 
   #count(data: Uint8Array): void {

@@ -1,16 +1,21 @@
-// The run of `put`: waits for the stream, then puts batch after batch from a source and shows
-// progress.
+// The run of `put`: waits for the stream, then puts the records of a source with the producer, one
+// Kinesis record each, and shows progress. The first record that fails ends the run.
 
 import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";
 import type { Clock } from "../clock.ts";
-import type { Event } from "../events.ts";
+import type { Emit, Event } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import { counted } from "../plural.ts";
-import { putRecords } from "../producer/putRecords.ts";
+import { ProducerCore } from "../producer/core.ts";
+import { type Failed, NOT_STORED } from "../producer/record.ts";
+import { DEFAULT_SETTINGS, type ProducerSettings } from "../producer/settings.ts";
+import { kinesisCalls } from "../producer/streamCalls.ts";
+import { anySignal, unlessAborted } from "../signals.ts";
 import { ensureStream } from "./ensureStream.ts";
 import { explain } from "./explain.ts";
+import { feed } from "./feed.ts";
 import { Progress, type ProgressOutput } from "./progress.ts";
 import { type Lines, pacedLines, type Rounds, rounds } from "./sources.ts";
 
@@ -27,6 +32,22 @@ export interface PutRun {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
+
+/** How long nothing may be stored while attempts fail. A burst would be over by then. */
+const GIVE_UP_MS = 30_000;
+/** The longest wait for what is in flight after Ctrl-C. */
+const INTERRUPTED_MS = 10_000;
+
+/** One call at a time, with whatever waits: a refused record comes before all later ones. */
+const SETTINGS: ProducerSettings = {
+  ...DEFAULT_SETTINGS,
+  aggregationEnabled: false,
+  recordMaxBufferedTime: 0,
+  // As fast as the service accepts: an emulator has no limits.
+  rateLimit: 100_000,
+  ordering: "none",
+  maxConnections: 1,
+};
 
 /**
  * Returns when the source ends, when the count is reached, or when the signal is aborted.
@@ -71,22 +92,75 @@ async function work(client: KinesisClient, run: PutRun): Promise<void> {
     );
   }
   const progress = new Progress(streamName, output, clock);
-  let left = run.count ?? Number.POSITIVE_INFINITY;
-  const batches =
-    "words" in run.source
-      ? rounds(run.source, clock, signal)
-      : pacedLines(run.source, clock, signal);
+  const failure = new AbortController();
+  let unsent = 0;
+  const onFailed = (_: number, failed: Failed) => {
+    unsent += 1;
+    if (failed.errorCode !== NOT_STORED) failure.abort(notPut(streamName, failed));
+  };
+  const emit = watch(progress, clock, (error) => failure.abort(notPut(streamName, error)));
+  const callsOf = (name: string) => kinesisCalls(client, name);
+  const core = new ProducerCore({ settings: SETTINGS, callsOf, clock, emit });
+  const stop = anySignal(signal, failure.signal);
   try {
-    for await (const batch of batches) {
-      const records = batch
-        .slice(0, left)
-        .map((data) => ({ data, partitionKey: run.partitionKey(data) }));
-      const onStored = progress.stored.bind(progress);
-      progress.ended(await putRecords(client, streamName, records, { signal, clock, onStored }));
-      left -= records.length;
-      if (left <= 0 || signal.aborted) break;
-    }
+    const batches = upTo(run.count ?? Number.POSITIVE_INFINITY, batchesOf(run, stop.signal));
+    const { partitionKey } = run;
+    await feed({
+      core,
+      streamName,
+      batches,
+      partitionKey,
+      progress,
+      onFailed,
+      signal: stop.signal,
+    });
+    await unlessAborted(core.flush(), stop.signal);
   } finally {
-    progress.finish();
+    stop.release();
+    await core.close(failure.signal.aborted ? 0 : INTERRUPTED_MS);
+    progress.finish(unsent);
   }
+  failure.signal.throwIfAborted();
+}
+
+/** @returns a listener that gives up when attempts have failed for a while without success. */
+function watch(progress: Progress, clock: Clock, giveUp: (error: Refusal) => void): Emit {
+  let [stored, sinceMs] = [-1, 0];
+  return (event) => {
+    if (event.type !== "putThrottled" && event.type !== "putCallFailed") return;
+    if (progress.total !== stored) [stored, sinceMs] = [progress.total, clock.monotonicMs()];
+    if (clock.monotonicMs() - sinceMs < GIVE_UP_MS) return;
+    const message = `nothing was stored in the last ${GIVE_UP_MS / 1000} s`;
+    giveUp(
+      event.type === "putThrottled"
+        ? { errorCode: THROTTLED, message: `${message}. ${SHARD_LIMIT}` }
+        : { ...event, message: `${event.errorMessage}; ${message}` },
+    );
+  };
+}
+
+function batchesOf({ source, clock }: PutRun, signal: AbortSignal) {
+  return "words" in source ? rounds(source, clock, signal) : pacedLines(source, clock, signal);
+}
+
+async function* upTo(
+  count: number,
+  batches: AsyncIterable<readonly Buffer[]>,
+): AsyncGenerator<readonly Buffer[]> {
+  let left = count;
+  for await (const batch of batches) {
+    yield batch.slice(0, left);
+    left -= batch.length;
+    if (left <= 0) return;
+  }
+}
+
+type Refusal = Pick<Failed, "errorCode" | "message">;
+
+const THROTTLED = "ProvisionedThroughputExceededException";
+const SHARD_LIMIT =
+  "A shard accepts 1,000 records and 1 MiB per second: lower --rate, or add shards.";
+
+function notPut(streamName: string, { errorCode, message }: Refusal): UserError {
+  return new UserError(`Could not put records into stream ${streamName}: ${errorCode}: ${message}`);
 }

@@ -99,7 +99,8 @@ export async function startPutKinesis(options: PutKinesisOptions = {}): Promise<
     };
     if (operation === "ListShards") return answer({ Shards: ranges });
     if (operation === "DescribeStreamSummary") {
-      const summary = { OpenShardCount: shards, MaxRecordSizeInKiB: maxRecordKib };
+      const size = { OpenShardCount: shards, MaxRecordSizeInKiB: maxRecordKib };
+      const summary = { ...size, StreamStatus: "ACTIVE" };
       return answer({ StreamDescriptionSummary: summary });
     }
     calls += 1;
