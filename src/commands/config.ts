@@ -1,10 +1,15 @@
-// `kinesis-multilang config`: prints every setting as it takes effect, its source, and where Java
-// would differ; with --explain, what a key means.
+// `kinesis-multilang config`: prints every setting of a daemon or a producer as it takes effect, its
+// source, and where Java would differ; with --explain, what a key means.
 
 import { Command, Option } from "commander";
-import { formatProblem, formatSource } from "../config/configError.ts";
-import { type EffectiveSetting, effectiveSettings } from "../config/effective.ts";
-import { type LoadedSettings, loadSettings } from "../config/loadSettings.ts";
+import {
+  type ConfigNotice,
+  formatProblem,
+  formatSource,
+  type Source,
+} from "../config/configError.ts";
+import { effectiveSettings } from "../config/effective.ts";
+import { loadSettings } from "../config/loadSettings.ts";
 import { UserError } from "../model/errors.ts";
 
 interface ConfigOptions {
@@ -41,16 +46,37 @@ async function config(file: string | undefined, options: ConfigOptions): Promise
       "The properties file is missing. Name one: kinesis-multilang config -p FILE",
     );
   }
-  const loaded = loadSettings({ file: propertiesFile });
-  const settings = effectiveSettings(loaded);
-  console.log(json ? asJson(settings, loaded) : asTable(settings, loaded));
+  const { settings, warnings } = await effective(propertiesFile);
+  console.log(
+    json ? JSON.stringify({ settings, notices: warnings }, null, 2) : asTable(settings, warnings),
+  );
 }
 
-function asJson(settings: readonly EffectiveSetting[], { warnings }: LoadedSettings): string {
-  return JSON.stringify({ settings, notices: warnings }, null, 2);
+interface Shown {
+  readonly key: string;
+  readonly value: unknown;
+  readonly source: Source;
+  readonly follows?: string;
+  /** What the daemon of Java, or the KPL, does instead. */
+  readonly java?: string;
+  readonly kpl?: string;
 }
 
-function asTable(settings: readonly EffectiveSetting[], { warnings }: LoadedSettings): string {
+async function effective(
+  file: string,
+): Promise<{ readonly settings: readonly Shown[]; readonly warnings: readonly ConfigNotice[] }> {
+  const { isProducerFile } = await import("../config/producer/producerFile.ts");
+  if (!isProducerFile(file)) {
+    const loaded = loadSettings({ file });
+    return { settings: effectiveSettings(loaded), warnings: loaded.warnings };
+  }
+  const { loadProducer } = await import("../config/producer/loadProducer.ts");
+  const { effectiveProducerSettings } = await import("../config/producer/effectiveProducer.ts");
+  const loaded = loadProducer({ file });
+  return { settings: effectiveProducerSettings(loaded), warnings: loaded.warnings };
+}
+
+function asTable(settings: readonly Shown[], warnings: readonly ConfigNotice[]): string {
   const rows = settings.map(({ key, value, source, follows }) => [
     key,
     shown(value),
@@ -59,9 +85,10 @@ function asTable(settings: readonly EffectiveSetting[], { warnings }: LoadedSett
   const widths = [0, 1].map((column) =>
     Math.min(MAX_WIDTH, Math.max(...rows.map((row) => row[column]?.length ?? 0))),
   );
-  const lines = settings.map(({ java }, index) => {
+  const lines = settings.map(({ java, kpl }, index) => {
     const cells = (rows[index] ?? []).map((cell, column) => cell.padEnd(widths[column] ?? 0));
-    return `${cells.join("  ").trimEnd()}${java === undefined ? "" : `  (Java: ${java})`}`;
+    const others = [java && `  (Java: ${java})`, kpl && `  (KPL: ${kpl})`];
+    return `${cells.join("  ").trimEnd()}${others.filter(Boolean).join("")}`;
   });
   const notices = warnings.map((notice) => `${notice.level}: ${formatProblem(notice)}`);
   return [...lines, ...(notices.length > 0 ? [""] : []), ...notices].join("\n");

@@ -1,5 +1,5 @@
-// `kinesis-multilang doctor`: checks what the daemon needs before it starts, and prints a remedy
-// for each problem.
+// `kinesis-multilang doctor`: checks what the daemon, or a producer, needs before it starts, and
+// prints a remedy for each problem.
 
 import { Command } from "commander";
 import { UserError } from "../model/errors.ts";
@@ -28,7 +28,7 @@ export function doctorCommand(): Command {
 }
 
 async function examineAll(file: string, json: boolean): Promise<number> {
-  const { examine } = await import("../operator/doctor/doctor.ts");
+  const examine = await examinerOf(file);
   const { findingText, summaryText } = await import("../operator/doctor/text.ts");
   const coloured = process.stdout.isTTY && !process.env["NO_COLOR"];
   const findings: Finding[] = [];
@@ -40,4 +40,10 @@ async function examineAll(file: string, json: boolean): Promise<number> {
   if (json) console.log(JSON.stringify({ healthy, findings }, null, 2));
   else console.log(`\n${summaryText(findings)}`);
   return healthy ? 0 : 1;
+}
+
+async function examinerOf(file: string) {
+  const { isProducerFile } = await import("../config/producer/producerFile.ts");
+  if (!isProducerFile(file)) return (await import("../operator/doctor/doctor.ts")).examine;
+  return (await import("../operator/doctor/producer.ts")).examineProducer;
 }

@@ -1,11 +1,14 @@
-// `kinesis-multilang iam-policy`: the smallest IAM policy that lets a daemon work with a properties
-// file.
+// `kinesis-multilang iam-policy`: the smallest IAM policy that lets a daemon, or a producer, work
+// with a properties file.
 
 import { Command, InvalidArgumentError } from "commander";
 import { findRegion } from "../aws/region.ts";
 import { loadSettings } from "../config/loadSettings.ts";
+import { loadProducer } from "../config/producer/loadProducer.ts";
+import { isProducerFile } from "../config/producer/producerFile.ts";
 import { UserError } from "../model/errors.ts";
 import { policyFor } from "../operator/policy.ts";
+import { producerPolicy } from "../operator/producerPolicy.ts";
 
 interface PolicyArguments {
   readonly propertiesFile?: string;
@@ -45,12 +48,14 @@ export function iamPolicyCommand(): Command {
     .action(async (file: string | undefined, options: PolicyArguments) => {
       const { propertiesFile = file, ...rest } = options;
       if (!propertiesFile) throw new UserError("Name a properties file: iam-policy -p FILE");
-      const { settings } = loadSettings({ file: propertiesFile });
       // The daemon may run elsewhere, so the region of the EC2 instance that runs this command does
       // not count.
       const surroundings = { ...process.env, AWS_EC2_METADATA_DISABLED: "true" };
       const region = rest.region ?? (await findRegion(surroundings));
-      const { policy, notes } = policyFor(settings, { ...rest, ...(region && { region }) });
+      const located = { ...rest, ...(region && { region }) };
+      const { policy, notes } = isProducerFile(propertiesFile)
+        ? producerPolicy(loadProducer({ file: propertiesFile }), located)
+        : policyFor(loadSettings({ file: propertiesFile }).settings, located);
       console.log(JSON.stringify(policy, null, 2));
       for (const note of notes) console.error(`note: ${note}`);
     });

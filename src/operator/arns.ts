@@ -31,7 +31,7 @@ export class Arns {
   }
 
   get domain(): string {
-    return this.#partition === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+    return domainOf(this.streamRegion);
   }
 
   of(resource: Resource): readonly string[] {
@@ -111,7 +111,11 @@ export class Arns {
   }
 }
 
-function partitionOf(region: string): string {
+export function domainOf(region: string): string {
+  return partitionOf(region) === "aws-cn" ? "amazonaws.com.cn" : "amazonaws.com";
+}
+
+export function partitionOf(region: string): string {
   if (region.startsWith("cn-")) return "aws-cn";
   return region.startsWith("us-gov-") ? "aws-us-gov" : "aws";
 }

@@ -73,6 +73,11 @@ function keyOf(name: string): ProducerKey | undefined {
   return producerKeys.find((key) => key === name || pascal(key) === name);
 }
 
+/** Whether a producer knows the key, or the KPL does. */
+export function isProducerName(name: string): boolean {
+  return keyOf(name) !== undefined || Object.hasOwn(ignoredProducerKeys, pascal(name));
+}
+
 function whyUnused(name: string): string {
   const reason = ignoredProducerKeys[pascal(name)];
   if (reason !== undefined) return `has no effect: ${reason}`;

@@ -73,6 +73,18 @@ export type ProducerKey = keyof ProducerValues;
 
 export const producerKeys = Object.keys(producerSchema.shape) as ProducerKey[];
 
+/** What the KPL does while a key is not set, where that differs. */
+export const kplDefaults: { readonly [K in ProducerKey]?: string } = {
+  maxUserRecordSize: "1048576",
+  recordTtl: "30000",
+  rateLimit: "150",
+};
+
+/** Whether the KPL knows the key. */
+export function isKplKey(key: ProducerKey): boolean {
+  return Object.hasOwn(kplKeys, key);
+}
+
 /** Keys of the KPL that do nothing here, each with its reason. */
 export const ignoredProducerKeys: Readonly<Record<string, string>> = {
   MinConnections: "connections are opened when they are needed, as in the KPL",

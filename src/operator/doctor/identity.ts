@@ -19,7 +19,7 @@ const SERVICES: readonly Service[] = ["kinesis", "dynamodb"];
  * @param region the region in which they will be used; `undefined` when it is not known.
  */
 export async function checkCredentials(
-  settings: Settings,
+  settings: Pick<Settings, "services">,
   region: string | undefined,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
@@ -41,7 +41,7 @@ export async function checkCredentials(
 async function checkOne(
   check: string,
   service: Service,
-  settings: Settings,
+  settings: Pick<Settings, "services">,
   region: string,
   signal: AbortSignal,
 ): Promise<Finding> {

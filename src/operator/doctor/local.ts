@@ -1,6 +1,6 @@
 // Checks that need no service: the properties file, and the program that it names.
 
-import { ConfigError, formatProblem } from "../../config/configError.ts";
+import { ConfigError, type ConfigNotice, formatProblem } from "../../config/configError.ts";
 import { checkExecutable } from "../../config/executable.ts";
 import { type LoadedSettings, loadSettings } from "../../config/loadSettings.ts";
 import type { Settings } from "../../config/settings.ts";
@@ -11,9 +11,18 @@ export function checkProperties(file: string): {
   readonly finding: Finding;
   readonly loaded?: LoadedSettings;
 } {
-  try {
+  return loadedOr(() => {
     const loaded = loadSettings({ file });
-    return { finding: judged(file, loaded), loaded };
+    const { settings, given, warnings } = loaded;
+    const summary = `${file}: ${counted(given.size, "setting")}; application ${settings.applicationName}, stream ${settings.streamName}, ${readingOf(settings)}`;
+    return { finding: judged(summary, warnings), loaded };
+  });
+}
+
+/** The finding of a file that cannot be used. */
+export function loadedOr<Loaded>(load: () => Loaded): Loaded | { readonly finding: Finding } {
+  try {
+    return load();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const problems = [...error.problems, ...error.warnings].map(formatProblem).join("\n");
@@ -27,9 +36,8 @@ export function checkProperties(file: string): {
   }
 }
 
-function judged(file: string, { settings, given, warnings }: LoadedSettings): Finding {
+export function judged(summary: string, warnings: readonly ConfigNotice[]): Finding {
   const serious = warnings.filter(({ level }) => level === "warning");
-  const summary = `${file}: ${counted(given.size, "setting")}; application ${settings.applicationName}, stream ${settings.streamName}, ${readingOf(settings)}`;
   if (serious.length === 0) return ok("properties", summary);
   const details = serious.map(formatProblem).join("\n");
   return warning(

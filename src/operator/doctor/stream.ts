@@ -31,7 +31,7 @@ export interface StreamCheck {
 }
 
 export async function checkStream(
-  settings: Settings,
+  settings: Pick<Settings, "initialPosition">,
   stream: StreamId,
   calls: CallOptions,
   signal: AbortSignal,
@@ -127,7 +127,7 @@ function unreachable(error: unknown): Finding {
 }
 
 function judge(
-  { initialPosition }: Settings,
+  { initialPosition }: Pick<Settings, "initialPosition">,
   summary: StreamDescriptionSummary,
   shards: readonly Shard[] | undefined,
 ): Finding {
