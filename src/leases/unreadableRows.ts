@@ -30,32 +30,39 @@ export class UnreadableRows {
     if (foreign && atStart) throw notOurTable(foreign);
     for (const row of unreadable) {
       if (this.#reported.has(row.shardId)) continue;
-      this.#emit({
-        type: "serviceTrouble",
-        service: "dynamodb",
-        operation: "read lease",
-        scope: `row ${row.shardId}`,
-        lasting: true,
-        attempt: 1,
-        shardId: row.shardId,
-        error: withRemedy(row),
-        retryInMs: this.#retryInMs,
-      });
+      if (isDamaged(row)) this.#reportDamaged(row);
+      else this.#reportForeign(row);
     }
     this.#reported = new Set(unreadable.map(({ shardId }) => shardId));
+  }
+
+  #reportDamaged({ shardId, error }: UnreadableRow): void {
+    const message =
+      `${error.message}. Nobody reads its shard until the row is corrected. ` +
+      "To read the shard from its oldest record, delete the row and run: " +
+      `kinesis-multilang checkpoints reset --shard ${shardId} --to trim-horizon -p FILE --yes`;
+    this.#emit({ type: "leasesContradicted", shardIds: [shardId], message });
+  }
+
+  #reportForeign({ shardId, error: cause }: UnreadableRow): void {
+    const remedy =
+      "The daemon does not change the row. If it belongs to another application, give this one its own table (applicationName or tableName)";
+    this.#emit({
+      type: "serviceTrouble",
+      service: "dynamodb",
+      operation: "read lease",
+      scope: `row ${shardId}`,
+      lasting: true,
+      attempt: 1,
+      shardId,
+      error: new LeaseTableError("unreadable", `${cause.message}. ${remedy}`, { cause }),
+      retryInMs: this.#retryInMs,
+    });
   }
 }
 
 function isDamaged({ shardId, streamName }: UnreadableRow): boolean {
   return streamName === undefined && isShardKey(shardId);
-}
-
-function withRemedy(row: UnreadableRow): LeaseTableError {
-  const { error: cause } = row;
-  const remedy = isDamaged(row)
-    ? "Nobody reads its shard until the row is corrected. To read the shard from the beginning, delete the row: a new lease is then created"
-    : "The daemon does not change the row. If it belongs to another application, give this one its own table (applicationName or tableName)";
-  return new LeaseTableError("unreadable", `${cause.message}. ${remedy}`, { cause });
 }
 
 function notOurTable({ error, streamName }: UnreadableRow): UserError {

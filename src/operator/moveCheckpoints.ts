@@ -2,7 +2,7 @@
 // plan and print it, watch for live workers, save the rows, write, and check the leases again.
 
 import type { Lease } from "../leases/lease.ts";
-import type { LeaseRow } from "../leases/table/rows.ts";
+import type { LeaseRow, StrangeRow } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import { type Backup, backupName, readBackup, type SavedShard, writeBackup } from "./backup.ts";
 import { carryOut } from "./carryOut.ts";
@@ -15,7 +15,7 @@ import { begunTooEarly } from "./planRules.ts";
 import { type End, endText, heldText, planText, refusal } from "./planText.ts";
 import type { Plan } from "./planTypes.ts";
 import { planRestore } from "./restorePlan.ts";
-import { isLeaseRow } from "./rowKinds.ts";
+import { isLeaseRow, isUnknownRow } from "./rowKinds.ts";
 import { parseStartingPoint, startingPointText } from "./startingPoint.ts";
 import { openTarget, type Target, type TargetOptions, type TargetStream } from "./target.ts";
 
@@ -79,9 +79,10 @@ class Mover {
 
   async run(): Promise<number> {
     const planner = await this.#planner();
-    const read = await this.#read();
+    const { leases: read, damaged } = await this.#read();
     const plan = await planner(leasesOf(read));
-    if (plan.refusals.length > 0) throw refusal(plan.refusals);
+    const refusals = [...plan.refusals, ...damagedAmong(plan, damaged)];
+    if (refusals.length > 0) throw refusal(refusals);
     const { yes, force, json } = this.#options;
     if (!json) this.#output.print(planText(plan, this.#title()));
     if (plan.steps.length === 0) return this.#end(plan, { outcome: "nothing to do" });
@@ -95,12 +96,13 @@ class Mover {
     if (held.length > 0 && !fences) return this.#end(plan, { outcome: "refused", living: held });
     if (!yes) return this.#end(plan, { outcome: "dry run", living: held });
     // Only --force overwrites what has changed since the plan was made.
-    return this.#write(plan, held, force ? await this.#read() : read);
+    return this.#write(plan, held, force ? (await this.#read()).leases : read);
   }
 
-  async #read(): Promise<ReadonlyMap<string, LeaseRow>> {
+  async #read() {
     const rows = await this.#target.rows.scan(this.#signal, true);
-    return new Map(rows.filter(isLeaseRow).map((row) => [row.key, row]));
+    const leases = new Map(rows.filter(isLeaseRow).map((row) => [row.key, row]));
+    return { leases, damaged: rows.filter(isUnknownRow) };
   }
 
   /** Checks the user's input before it asks any service. */
@@ -189,7 +191,7 @@ class Mover {
 
   /** Finds leases that workers changed between our writes. */
   async #early(): Promise<readonly string[]> {
-    const leases = leasesOf(await this.#read());
+    const leases = leasesOf((await this.#read()).leases);
     return begunTooEarly(leases, new Lineage([], leases));
   }
 
@@ -208,6 +210,16 @@ class Mover {
     const shards = move.shards.map((id) => ` --shard ${id}`).join("");
     return `${move.type} --to ${to}${shards}: ${where}`;
   }
+}
+
+/** A damaged row may still show a checkpoint, so only the user may delete it. */
+function damagedAmong({ steps }: Plan, damaged: readonly StrangeRow[]): readonly string[] {
+  return damaged
+    .filter(({ key }) => steps.some(({ shardId }) => shardId === key))
+    .map(
+      ({ key, problem }) =>
+        `The row of ${key} is damaged: ${problem}. Correct it; or write down what it contains, delete it, and run this command again.`,
+    );
 }
 
 function leasesOf(read: ReadonlyMap<string, LeaseRow>): readonly Lease[] {

@@ -193,6 +193,27 @@ describe("reset", () => {
     await app.readUntil(["new"]);
     expect(await app.journal.words()).toEqual(["new"]);
   });
+
+  it("leaves a damaged row to the user, and creates the lease when the row is deleted", async () => {
+    const streamName = await createStream("damaged", 1);
+    const { checkpoint: _, ...damaged } = javaLease({ key: FIRST });
+    const { name: table, client } = await tableByHand([damaged]);
+    const properties = { streamName, applicationName: table, executableName: "cat" };
+    const file = await propertiesFile({ ...properties, failoverTimeMillis: 1_500 });
+    const reset = ["checkpoints", "reset", "--shard", FIRST, "--to", "trim-horizon", "-p", file];
+
+    const refused = await kinesisMultilang(reset);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(`The row of ${FIRST} is damaged`);
+    expect((await leaseItems(table)).get(FIRST)).not.toHaveProperty("checkpoint");
+
+    await client.deleteItem({ TableName: table, Key: { leaseKey: { S: FIRST } } });
+    const backup = join(await temporaryFolder(), "saved.json");
+    expect(await kinesisMultilang([...reset, "--yes", "--backup", backup])).toMatchObject({
+      exitCode: 0,
+    });
+    expect((await leaseItems(table)).get(FIRST)).toMatchObject({ checkpoint: "TRIM_HORIZON" });
+  });
 });
 
 describe("a live worker", () => {

@@ -449,7 +449,7 @@ test("a lease row that is damaged while the worker runs stops only that shard", 
     ExpressionAttributeValues: { ":x": { S: "not a number" } },
   });
   await worker.untilEvent("leaseLost", ({ shardId }) => shardId === damaged);
-  await worker.untilEvent("serviceTrouble", ({ operation }) => operation === "read lease");
+  await worker.untilEvent("leasesContradicted", ({ shardIds }) => shardIds.includes(damaged));
   const renewals = worker.all("leaseRenewed").length;
   await worker.until(() => worker.all("leaseRenewed").length > renewals);
   expect([...worker.held.keys()]).toEqual([shards[1]?.shardId]);

@@ -244,9 +244,10 @@ describe("one bad row", () => {
     });
     const one = start([bad, good]);
     await one.until(() => one.held.has(good.shardId));
-    const { shardId, error } = await one.untilEvent("serviceTrouble");
-    expect(shardId).toBe(bad.shardId);
-    expect(String(error)).toMatch(/checkpoint "abc".*delete the row/);
+    const { shardIds, message } = await one.untilEvent("leasesContradicted");
+    expect(shardIds).toEqual([bad.shardId]);
+    expect(message).toMatch(/checkpoint "abc".*delete the row/);
+    expect(message).toContain(`checkpoints reset --shard ${bad.shardId} --to trim-horizon`);
   });
 });
 

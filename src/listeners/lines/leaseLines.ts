@@ -37,7 +37,7 @@ export const LEASE_LINES: LinesOf<LeaseEvent> = {
     (e) =>
       `No worker reads the hash keys from ${e.fromHashKey} to ${e.toHashKey}, and the daemon could not create a lease for them. ${
         e.shardIds.length > 0
-          ? `Look for a damaged or wrong row of ${e.shardIds.join(", ")} in the lease table and delete it: the daemon then creates its lease again. kinesis-multilang doctor shows what is wrong with the row.`
+          ? `Look for a damaged or wrong row of ${e.shardIds.join(", ")} in the lease table and delete it. Then run kinesis-multilang checkpoints reset --shard ID --to trim-horizon, which creates the lease again. kinesis-multilang doctor shows what is wrong with the row.`
           : "The stream lists no open shard that has them. Check whether the stream is being resharded, created or deleted."
       }`,
   ],

@@ -66,7 +66,7 @@ export type LeaseEvent =
       /** Leases that this worker tries to take now. */
       readonly taking: number;
     }
-  /** Rows of the lease table contradict the stream as it is now. */
+  /** Rows of the lease table cannot be read, or contradict the stream as it is now. */
   | {
       readonly type: "leasesContradicted";
       readonly shardIds: readonly string[];

@@ -140,6 +140,6 @@ function covered(
   return failed(
     "coverage",
     [what, ...(unread.length > 0 ? [`their rows are wrong: ${unread.join(", ")}`] : [])].join("\n"),
-    "No daemon can repair this, because it does not overwrite a wrong row. Delete the row: a running daemon then creates the lease within seconds. Or run checkpoints reset --shard ID --to trim-horizon (or a time).",
+    "No daemon can repair this, because it does not overwrite a wrong row. Delete the row, and run checkpoints reset --shard ID --to trim-horizon (or a time). Without that command, a daemon later creates the lease at initialPositionInStream.",
   );
 }
