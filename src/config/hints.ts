@@ -9,30 +9,50 @@ export function hintsFor(key: Key, text: string): readonly string[] {
   // Quoted text is meant for a shell or another interpreter, which has its own rules.
   const plain = key === "executableName" ? text.replace(QUOTED, "''") : text;
   const command = key === "executableName" ? commandHints(plain) : [];
-  return [...variableHints(plain), ...command, ...commentHints(plain)];
+  return [...variableHints(plain), ...substitutionHints(plain), ...command, ...commentHints(plain)];
 }
 
 const QUOTED = /'[^']*'|"(?:[^"\\]|\\.)*"/gs;
 
-/** `${NAME}`, or `$NAME` in capitals. `$${…}` is the escape for the text itself. */
-const VARIABLE = /(?<!\$)\$(?:\{([A-Za-z_]\w*)\}|([A-Z_][A-Z0-9_]*)(?!\w))/g;
+/**
+ * `${NAME}` or `${NAME:-DEFAULT}`, or `$NAME` in capitals. `$${…}` is the escape for the text
+ * itself.
+ */
+const VARIABLE = /(?<!\$)\$(?:\{([A-Za-z_]\w*)(?:\}|:?[-=?+][^}]*\})|([A-Z_][A-Z0-9_]*)(?!\w))/g;
 
 function variableHints(text: string): readonly string[] {
-  return [...text.matchAll(VARIABLE)].map(([whole, braced, bare]) => {
-    return `${whole} is not expanded: write \${env:${braced ?? bare}}`;
+  return [...text.matchAll(VARIABLE)].map(([, braced, bare]) => {
+    const written = braced === undefined ? `$${bare}` : `\${${braced}}`;
+    return `${written} is not expanded: write \${env:${braced ?? bare}}`;
   });
 }
 
+/** A command whose output a shell would insert. */
+const SUBSTITUTION = /(?<!\$)\$\(.*\)|`[^`]+`/s;
+
+function substitutionHints(text: string): readonly string[] {
+  if (!SUBSTITUTION.test(text)) return [];
+  return [
+    `no shell reads this file, so the command in $(…) or \`…\` is not run: store its output in a variable before the start, and write \${env:NAME}`,
+  ];
+}
+
 const OPERATOR = /^(?:&&|\|\|?|&|;|\d?>>?(?:&\d|.*)|<.*)$/;
+/** A command that ends here for a shell. The word itself may be secret. */
+const ENDS_COMMAND = /[^;];$/;
+const HOME = /^~(?:\/|$)/;
 const ASSIGNMENT = /^([A-Za-z_]\w*)=/;
 
 function commandHints(text: string): readonly string[] {
   const words = text.split(/ +/).filter(Boolean);
   const comment = words.indexOf("#");
   const meant = comment < 0 ? words : words.slice(0, comment);
-  const operator = meant.find((word) => OPERATOR.test(word));
+  const operator =
+    meant.find((word) => OPERATOR.test(word)) ??
+    (meant.some((word) => ENDS_COMMAND.test(word)) ? ";" : undefined);
   const name = ASSIGNMENT.exec(words[0] ?? "")?.[1];
   return [
+    ...(meant.some((word) => HOME.test(word)) ? ["~ is not expanded: write the whole path"] : []),
     ...(operator === undefined
       ? []
       : [

@@ -166,6 +166,8 @@ test("metricsLevel gives no warning, because metrics are published", () => {
 const env = (name: string) => `\${env:${name}}`;
 const braces = (name: string) => `\${${name}}`;
 
+const NOT_RUN = `no shell reads this file, so the command in $(…) or \`…\` is not run: store its output in a variable before the start, and write ${env("NAME")}`;
+
 describe("hints", () => {
   test.each([
     ["workerId", "$HOSTNAME", [`$HOSTNAME is not expanded: write ${env("HOSTNAME")}`]],
@@ -198,6 +200,22 @@ describe("hints", () => {
       ],
     ],
     [
+      "workerId",
+      `\${HOSTNAME:-hunter2}`,
+      [`${braces("HOSTNAME")} is not expanded: write ${env("HOSTNAME")}`],
+    ],
+    ["workerId", "$(hostname)", [NOT_RUN]],
+    ["workerId", "host-`hostname`", [NOT_RUN]],
+    ["executableName", "$(pwd)/app --x", [NOT_RUN]],
+    ["executableName", "~/bin/app", ["~ is not expanded: write the whole path"]],
+    [
+      "executableName",
+      "export A=hunter2; node app.js",
+      [
+        `no shell runs the command, so ; is an ordinary argument: write sh -c "exec …", or use a script`,
+      ],
+    ],
+    [
       "executableName",
       "TOKEN=hunter2 node app.js",
       [
@@ -219,6 +237,8 @@ describe("hints", () => {
     ["executableName", "awk '{ print $NF }'", []],
     ["executableName", "node app.js --color=#fff a=b", []],
     ["executableName", "env A=b node app.js", []],
+    ["executableName", "sh -c 'cd ~/app; exec node $(pwd)/app.js'", []],
+    ["executableName", "node app.js --until=$5 a~b", []],
     ["workerId", "costs-5$", []],
     ["workerId", `$${env("X")}`, []],
     ["workerId", env("X"), []],
@@ -242,6 +262,7 @@ describe("hints", () => {
       `A=${secret} run`,
       `run ${secret} # ${secret}`,
       `run ${secret} && ${secret}`,
+      `run ${secret}; $(${secret}) \`${secret}\` ~/${secret} \${X:-${secret}}`,
     ];
     fc.assert(
       fc.property(word, (secret) => {
