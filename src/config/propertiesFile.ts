@@ -14,6 +14,9 @@ export interface PropertiesFile {
   readonly notices: readonly ConfigNotice[];
 }
 
+/** The byte order mark of UTF-8, one character for each byte. */
+const UTF8_MARK = "\xef\xbb\xbf";
+
 /** @throws ConfigError when the file does not exist, cannot be read, or is UTF-16. */
 export function readPropertiesFile(file: string): PropertiesFile {
   const bytes = readBytes(file);
@@ -22,7 +25,9 @@ export function readPropertiesFile(file: string): PropertiesFile {
     throw new ConfigError([{ message }]);
   }
   const utf8 = isUtf8(bytes);
-  const text = bytes.toString(utf8 ? "utf8" : "latin1").replace(/^\uFEFF/, "");
+  // The mark of UTF-8, also in a file that an old editor has continued in ISO-8859-1.
+  const start = bytes.toString("latin1", 0, UTF8_MARK.length) === UTF8_MARK ? UTF8_MARK.length : 0;
+  const text = bytes.toString(utf8 ? "utf8" : "latin1", start);
   const { entries, problems } = parseProperties(text);
   const source = (line: number) => ({ type: "file", file, line }) as const;
   return {

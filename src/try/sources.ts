@@ -186,14 +186,17 @@ async function* filesIn(folder: string) {
   }
 }
 
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
 async function* numbered(input: AsyncIterable<Buffer>, name: string) {
   let number = 0;
   for await (const line of linesOf(input, MAX_LINE_CHARACTERS)) {
     const where = `${name}:${++number}`;
+    const text = number === 1 ? line.replace(BYTE_ORDER_MARK, "") : line;
     if (line.length >= MAX_LINE_CHARACTERS) {
       throw new UserError(`${where}: the line is longer than ${MAX_LINE_CHARACTERS} characters`);
     }
-    yield { line, where };
+    yield { line: text, where };
   }
 }
 

@@ -219,6 +219,8 @@ describe("values", () => {
     expect(latin.settings.workerId).toBe("é");
     expect(latin.warnings[0]?.message).toContain("is not UTF-8");
     expect(load(`\uFEFF${REQUIRED}workerId=é`).settings.workerId).toBe("é");
+    const marked = fileWith(Buffer.from(`\xef\xbb\xbf${REQUIRED}workerId=é`, "latin1"));
+    expect(loadSettings({ file: marked, environment: {} }).settings.workerId).toBe("é");
   });
 
   test("dimensions, tags and durations", () => {

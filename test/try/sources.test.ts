@@ -30,6 +30,15 @@ async function collect(path: string, encoding: Encoding, format?: Format) {
 }
 
 describe("records from", () => {
+  it.each([
+    ["lines", "b.txt", "\uFEFFcat\ndog"],
+    ["NDJSON", "b.ndjson", `\uFEFF{"text":"cat"}\n{"text":"dog"}`],
+    ["CSV", "b.csv", "\uFEFFdata\ncat\ndog"],
+  ])("%s with a byte order mark", async (_format, name, text) => {
+    const words = (await read(name, text)).map((record) => record.text);
+    expect(words).toEqual(["cat", "dog"]);
+  });
+
   it("NDJSON", async () => {
     const text = `{"text":"cät"}
 {"data":"AAEC","partitionKey":"k","sequenceNumber":"0012","subSequenceNumber":3,"approximateArrivalTimestamp":5,"action":"record"}
