@@ -1,6 +1,7 @@
 // How dead letters are written: one JSON object each, on one line.
 
 import type { DeadLetter } from "../model/deadLetter.ts";
+import { redact } from "../redact.ts";
 import type { Format } from "./sink.ts";
 
 export const deadLetterFormat: Format<DeadLetter> = {
@@ -17,7 +18,9 @@ export const deadLetterFormat: Format<DeadLetter> = {
   },
 };
 
-export function letterText(letter: DeadLetter): string {
+/** The record as it is, and what the child printed without secrets, as in the log. */
+export function letterText({ cause, ...record }: DeadLetter): string {
+  const letter = { ...record, cause: { ...cause, lastStderr: cause.lastStderr.map(redact) } };
   // SQS and SNS reject these two characters, and JSON.stringify does not escape them.
   return JSON.stringify(letter).replace(/[\ufffe\uffff]/g, (c) =>
     c === "\ufffe" ? "\\ufffe" : "\\uffff",

@@ -28,6 +28,18 @@ describe("a file for dead letters", () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
+  it("shows no secret in what the child printed, and leaves the record as it is", async () => {
+    const file = await newFile();
+    const destination = await FileSink.open(file, deadLetterFormat);
+    const found = letter(1, { partitionKey: "aws_secret_access_key=hunter2" });
+    const lastStderr = ["failed: aws_secret_access_key=hunter2"];
+    await destination.send([{ ...found, cause: { ...found.cause, lastStderr } }]);
+    const shown = { ...found.cause, lastStderr: ["failed: aws_secret_access_key=*****"] };
+    expect(parseLetters(await readFile(file, "utf8")).letters).toEqual([
+      { ...found, cause: shown },
+    ]);
+  });
+
   it("that cannot be written is an error before the daemon starts", async () => {
     const folder = await temporaryFolder();
     const service = { credentials: [{ type: "default" }] } as const;
