@@ -4,6 +4,7 @@
 
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import { letterLoop } from "../config/ownStream.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
 import { fanOut } from "../listeners/fanOut.ts";
 import { UserError } from "../model/errors.ts";
@@ -23,18 +24,23 @@ export interface Member {
 
 /**
  * @param isDebugged a user debugs the processor.
- * @throws UserError when two applications have the same name, or dead letters would breed.
+ * @throws UserError when two applications have the same name or table, or dead letters would breed.
  */
 export function membersOf(
   all: readonly LoadedSettings[],
   listen: Emit,
   isDebugged: boolean,
 ): readonly Member[] {
-  const names = all.map(({ settings }) => settings.applicationName);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
+  const name = repeated(all.map(({ settings }) => settings.applicationName));
+  if (name !== undefined) {
     throw new UserError(
-      `Two properties files have applicationName = ${twice}. Each application of a daemon needs a name and leases of its own.`,
+      `Two properties files have applicationName = ${name}. Each application of a daemon needs a name and leases of its own.`,
+    );
+  }
+  const table = repeated(all.map(({ settings }) => tableOf(settings)));
+  if (table !== undefined) {
+    throw new UserError(
+      `Two properties files have the lease table ${table}. Each application needs leases of its own: give them different names (tableName).`,
     );
   }
   const looped = letterLoop(all.map(({ settings }) => settings));
@@ -85,4 +91,15 @@ function failuresOf(failed: readonly Member[], all: number): UserError {
     return `${loaded.settings.applicationName}: ${error instanceof Error ? error.message : String(error)}`;
   });
   return new UserError(`${failed.length} of ${all} applications failed:\n${lines.join("\n")}`);
+}
+
+function repeated(texts: readonly string[]): string | undefined {
+  return texts.find((text, index) => texts.indexOf(text) !== index);
+}
+
+/** The lease table and where it is, for a message. */
+function tableOf({ tableName, leaseStore, services }: Settings): string {
+  const { region, endpoint } = services.dynamodb;
+  const place = [region, endpoint, leaseStore].filter((part) => part !== undefined).join(", ");
+  return place ? `${tableName} (${place})` : tableName;
 }

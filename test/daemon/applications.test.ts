@@ -3,7 +3,7 @@
 
 import { expect, inject, test } from "vitest";
 import { propertiesFile, runDaemon } from "../support/daemon.ts";
-import { createStream, leaseItems, put, until } from "../support/emulators.ts";
+import { createStream, leaseItems, put, uniqueName, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
 async function application(prefix: string, more: Readonly<Record<string, string>> = {}) {
@@ -62,6 +62,17 @@ test("two files of one application are refused", { timeout: 180_000 }, async () 
   expect(await daemon.ended).toBe(1);
   expect(daemon.otherLines.join("\n")).toContain(
     `Two properties files have applicationName = ${stream}`,
+  );
+});
+
+test("two applications with one lease table are refused", { timeout: 180_000 }, async () => {
+  const tableName = uniqueName("shared");
+  const one = await application("shared", { executableName: "cat", tableName });
+  const two = await application("shared", { executableName: "cat", tableName });
+  const daemon = await runDaemon(["-p", one.file, "-p", two.file]);
+  expect(await daemon.ended).toBe(1);
+  expect(daemon.otherLines.join("\n")).toContain(
+    `Two properties files have the lease table ${tableName} (us-east-1, `,
   );
 });
 
