@@ -1,5 +1,5 @@
-// `kinesis-multilang config`: prints every setting of a daemon or a producer as it takes effect, its
-// source, and where Java would differ; with --explain, what a key means.
+// `kinesis-multilang config`: prints every setting of a daemon or a producer as it takes effect,
+// its source, and where Java would differ; with --explain, what a key means.
 
 import { Command, Option } from "commander";
 import {

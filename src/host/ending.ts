@@ -7,6 +7,7 @@
 // that checkpoint are processed again.
 
 import { ChildFailed } from "../child/childFailed.ts";
+import type { Clock } from "../clock.ts";
 import type { Emit, Event } from "../events.ts";
 
 export interface EndingOptions {
@@ -18,12 +19,19 @@ export interface EndingOptions {
   /** Other applications of the process continue when this one fails. */
   readonly isOneOfSeveral: boolean;
   readonly emit: Emit;
+  readonly clock: Clock;
 }
 
 /**
  * The children's fraction of the grace period. The rest is for ending them and releasing leases.
  */
 const GRACE_SHARE = 0.8;
+
+/**
+ * One request often arrives as two signals: `timeout` signals the program and then its group, and
+ * npm passes on the SIGINT that the terminal has sent to both.
+ */
+export const SAME_REQUEST_MS = 250;
 
 const OK = 0;
 const FAILED = 1;
@@ -36,7 +44,7 @@ export class Ending {
   readonly #options: EndingOptions;
   readonly #stop = new AbortController();
   readonly #kill = new AbortController();
-  #isRequested = false;
+  #requested: { readonly signal: StopSignal; readonly atMs: number } | undefined;
   #failure: { readonly error: unknown } | undefined;
   #goodbyesMissed = 0;
   #cutShort: number | undefined;
@@ -70,18 +78,22 @@ export class Ending {
     return this.#cutShort ?? (this.#goodbyesMissed > 0 ? FAILED : OK);
   }
 
-  /** The first signal requests an orderly stop; the second ends the daemon at once. */
+  /**
+   * The first signal requests an orderly stop; the second ends the daemon at once, unless it only
+   * repeats the first.
+   */
   request(signal: StopSignal): void {
-    if (this.#isRequested) {
-      // When a terminal closes, both it and its shell send SIGHUP: the second one is the same
-      // request.
+    const { emit, graceMs, clock } = this.#options;
+    if (this.#requested) {
+      // When a terminal closes, both it and its shell send SIGHUP.
       if (signal === "SIGHUP") return;
+      const { signal: first, atMs } = this.#requested;
+      if (signal === first && clock.monotonicMs() - atMs < SAME_REQUEST_MS) return;
       this.#cutShort = EXIT_CODE_OF_SIGNAL[signal];
       this.#kill.abort(new Error(`the daemon received ${signal} while it was stopping`));
       return;
     }
-    this.#isRequested = true;
-    const { emit, graceMs } = this.#options;
+    this.#requested = { signal, atMs: clock.monotonicMs() };
     emit({ type: "stopRequested", reason: signal, graceMs });
     this.#begin();
   }

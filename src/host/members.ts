@@ -2,6 +2,7 @@
 // that its events carry. One that fails ends alone; the others continue, and the process ends with
 // the failure's exit code when the last one has ended.
 
+import { systemClock } from "../clock.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import { letterLoop } from "../config/ownStream.ts";
 import type { Settings } from "../config/settings.ts";
@@ -53,7 +54,8 @@ export function membersOf(
     const { applicationName: application, shutdownGraceMillis: graceMs } = loaded.settings;
     const isOneOfSeveral = all.length > 1;
     const named: Emit = isOneOfSeveral ? (event) => listen({ ...event, application }) : listen;
-    const ending = new Ending({ graceMs, isDebugged, isOneOfSeveral, emit: named });
+    const clock = systemClock;
+    const ending = new Ending({ graceMs, isDebugged, isOneOfSeveral, emit: named, clock });
     const listeners: Emit[] = [named, (event) => ending.saw(event)];
     const emit = fanOut(listeners);
     const restarts = new RestartRequests();

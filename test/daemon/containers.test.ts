@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { INIT } from "../../src/host/reapOrphans.ts";
 import { fixture } from "../child/support.ts";
-import { startDaemon } from "../support/daemon.ts";
+import { laterRequest, startDaemon } from "../support/daemon.ts";
 import { createStream, leaseItems, put, until } from "../support/emulators.ts";
 import { Journal } from "../support/journal.ts";
 
@@ -184,6 +184,7 @@ describe.skipIf(!canUnshare)("in a container", () => {
     const [processOne = 0] = childrenOf(daemon.pid);
     process.kill(processOne, "SIGTERM");
     await daemon.waitFor("stopRequested");
+    await laterRequest();
     process.kill(processOne, "SIGTERM");
     expect(await daemon.ended).toBe(143);
   });

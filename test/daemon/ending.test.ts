@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DeleteTableCommand } from "@aws-sdk/client-dynamodb";
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, it } from "vitest";
-import type { DaemonUnderTest } from "../support/daemon.ts";
+import { type DaemonUnderTest, laterRequest } from "../support/daemon.ts";
 import {
   createStream,
   leaseItems,
@@ -147,6 +147,7 @@ describe("at a second signal", () => {
     await daemon.waitFor("fetched");
     daemon.signal("SIGTERM");
     await daemon.waitFor("stopRequested");
+    await laterRequest();
     daemon.signal("SIGTERM");
     expect(await daemon.ended).toBe(143);
     expectChildrenEndedFirst(daemon);

@@ -4,6 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, inject, it, onTestFinished } from "vitest";
+import { laterRequest } from "../support/daemon.ts";
 import { createStream, put, until } from "../support/emulators.ts";
 import { startFaultProxy } from "../support/faultProxy.ts";
 import { Journal } from "../support/journal.ts";
@@ -37,6 +38,7 @@ it("a child that never answers delays no other shard", async () => {
   expect(await wordsOf(journal, SICK)).toEqual([]);
   daemon.signal("SIGTERM");
   await daemon.waitFor("stopRequested");
+  await laterRequest();
   daemon.signal("SIGTERM");
   expect(await daemon.ended).toBe(143);
 });

@@ -2,7 +2,7 @@
 
 import { SplitShardCommand } from "@aws-sdk/client-kinesis";
 import { describe, expect, it } from "vitest";
-import { startDaemon } from "../support/daemon.ts";
+import { laterRequest, startDaemon } from "../support/daemon.ts";
 import {
   createStream,
   leaseItems,
@@ -130,6 +130,7 @@ describe("the daemon", () => {
     const { pid } = await daemon.waitFor("childStarted");
     daemon.signal("SIGTERM");
     await daemon.waitFor("stopRequested");
+    await laterRequest();
     daemon.signal("SIGTERM");
     expect(await daemon.ended).toBe(143);
     expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH");

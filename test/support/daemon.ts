@@ -5,10 +5,12 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import split2 from "split2";
 import { inject, onTestFinished } from "vitest";
+import { SAME_REQUEST_MS } from "../../src/host/ending.ts";
 
 export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
@@ -36,6 +38,9 @@ export interface DaemonUnderTest {
   stop(): Promise<number | string>;
   readonly ended: Promise<number | string>;
 }
+
+/** Waits until the same signal is a second request, and no repetition of the first. */
+export const laterRequest = () => sleep(SAME_REQUEST_MS * 2);
 
 interface DaemonOptions {
   /** The endpoints of the shared emulators and short timers are added to these. */
