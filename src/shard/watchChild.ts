@@ -12,6 +12,7 @@ import type { Action } from "../child/messages.ts";
 import type { Activity, RecordProcessor, StartProcessor } from "../child/recordProcessor.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
+import { OVER } from "../signals.ts";
 
 export interface ProgressLimit {
   readonly timeoutMs: number;
@@ -81,7 +82,7 @@ async function watchCall<T>(
   try {
     return await call;
   } finally {
-    over.abort();
+    over.abort(OVER);
     await watching;
   }
 }
