@@ -1,16 +1,19 @@
-// `kinesis-multilang conformance`: plays the transcripts for clients to a processor and prints the
-// results.
+// `kinesis-multilang conformance`: plays the transcripts for clients to a processor, or those of the
+// producer protocol to a producer, and prints the results.
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";
 import { UserError } from "../model/errors.ts";
 import { clientTranscripts } from "../transcript/library.ts";
+import { startLoopbackStream } from "../transcript/loopbackStream.ts";
 import { jsonPayload, payloadsInTurn } from "../transcript/payload.ts";
 import { DEFAULT_STEP_LIMIT_MS, type PlayResult, playClient } from "../transcript/playClient.ts";
-import type { Transcript } from "../transcript/transcript.ts";
+import { playProducer } from "../transcript/playProducer.ts";
+import { producerTranscripts } from "../transcript/producerTranscript.ts";
 import { FORMATS, type Format, openRecords } from "../try/sources.ts";
 
 interface Options {
+  readonly producer?: boolean;
   readonly json?: boolean;
   readonly only?: string;
   readonly dialect: DialectName;
@@ -26,12 +29,18 @@ const MAX_RECORDS = 1_000;
 
 export function conformanceCommand(): Command {
   return new Command("conformance")
-    .summary("check that a processor follows the protocol")
+    .summary("check that a processor or a producer follows the protocol")
     .description(
-      "Checks a record processor against the transcripts of the protocol. Needs no AWS. The exit code is 0 when no transcript fails.",
+      "Checks a record processor, or a producer, against the transcripts of its protocol. Needs no AWS. The exit code is 0 when no transcript fails.",
     )
     .passThroughOptions()
     .argument("<command...>", "the processor, after --: conformance -- python3 app.py")
+    .addOption(
+      new Option(
+        "--producer",
+        "check a producer: conformance --producer -- kinesis-multilang produce --protocol -s words",
+      ).conflicts(["payload", "records", "format", "dialect"]),
+    )
     .option("--json", "print one JSON object with all results")
     .addOption(
       new Option(
@@ -59,7 +68,7 @@ export function conformanceCommand(): Command {
     )
     .option(
       "--step-limit <ms>",
-      "how long the processor may take for a message, in milliseconds",
+      "how long the program may take for a message, in milliseconds",
       count,
       DEFAULT_STEP_LIMIT_MS,
     )
@@ -73,21 +82,31 @@ export function conformanceCommand(): Command {
 }
 
 async function playAll(argv: readonly string[], options: Options): Promise<PlayResult[]> {
-  const { dialect, only = "" } = options;
-  const transcripts = (await clientTranscripts(dialect)).filter(({ name }) => name.includes(only));
-  if (transcripts.length === 0)
-    throw new UserError(`No transcript has "${options.only}" in its name`);
+  const { dialect, stepLimit: stepLimitMs } = options;
+  if (options.producer) {
+    const stream = await startLoopbackStream();
+    const play = { argv, stepLimitMs, endpoint: stream.url };
+    return playThese(await producerTranscripts(), options, (transcript) =>
+      playProducer(transcript, play),
+    ).finally(() => stream.stop());
+  }
   const payload = await payloadOf(options);
-  const width = Math.max(...transcripts.map(({ name }) => name.length));
-  const show = options.json ? () => {} : (verdict: PlayResult) => console.log(row(verdict, width));
-  return inOrder(transcripts, options.jobs, show, (transcript) =>
-    playClient(transcript, {
-      argv,
-      dialect,
-      stepLimitMs: options.stepLimit,
-      ...(payload && { payload }),
-    }),
+  return playThese(await clientTranscripts(dialect), options, (transcript) =>
+    playClient(transcript, { argv, dialect, stepLimitMs, ...(payload && { payload }) }),
   );
+}
+
+/** Plays those that `only` selects. */
+async function playThese<Played extends { readonly name: string }>(
+  all: readonly Played[],
+  { only = "", json, jobs }: Options,
+  play: (transcript: Played) => Promise<PlayResult>,
+): Promise<PlayResult[]> {
+  const transcripts = all.filter(({ name }) => name.includes(only));
+  if (transcripts.length === 0) throw new UserError(`No transcript has "${only}" in its name`);
+  const width = Math.max(...transcripts.map(({ name }) => name.length));
+  const show = json ? () => {} : (verdict: PlayResult) => console.log(row(verdict, width));
+  return inOrder(transcripts, jobs, show, play);
 }
 
 async function payloadOf({ payload, records, format }: Options) {
@@ -104,11 +123,11 @@ async function payloadOf({ payload, records, format }: Options) {
  * Plays `jobs` transcripts at a time and shows each result once all earlier ones are shown. The
  * first error ends all.
  */
-async function inOrder(
-  transcripts: readonly Transcript[],
+async function inOrder<Played>(
+  transcripts: readonly Played[],
   jobs: number,
   show: (verdict: PlayResult) => void,
-  play: (transcript: Transcript) => Promise<PlayResult>,
+  play: (transcript: Played) => Promise<PlayResult>,
 ): Promise<PlayResult[]> {
   const verdicts: PlayResult[] = [];
   const waiting = transcripts.entries();
