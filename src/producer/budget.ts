@@ -3,7 +3,7 @@
 // tiny records do not take a multiple of the limit.
 
 /** The memory of a pending record beside its payload and key, roughly. */
-const OVERHEAD_BYTES = 256;
+const OVERHEAD_BYTES = 1_024;
 
 interface Waiting {
   readonly bytes: number;

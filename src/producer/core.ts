@@ -99,25 +99,9 @@ export class ProducerCore {
    */
   put(streamName: string, record: UserRecord, settle: Settle, accepted = () => {}): void {
     const { spill } = this.#parts;
-    const leave = this.#budget.begin(sizeOf(record));
-    const settled: Settle = (outcome) => {
-      leave();
-      settle(outcome);
-    };
-    if (!spill) {
-      this.#add(streamName, record, settled);
-      return;
-    }
-    spill.append(streamName, record).then(
-      ({ data, done }) => {
-        accepted();
-        this.#add(streamName, { ...record, data }, untilDone(settled, done));
-      },
-      (error: unknown) => {
-        const message = `the record could not be kept on disk, and was not taken: ${String(error)}; free some space, or put it again later`;
-        settled({ errorCode: "SpillFull", message, attempts: [] });
-      },
-    );
+    const settled = whenLeft(this.#budget.begin(sizeOf(record)), settle);
+    if (spill) this.#keep(spill, streamName, record, settled, accepted);
+    else this.#add(streamName, record, settled);
   }
 
   /** Puts a record of an earlier run, which is on disk already. Waits for room. */
@@ -125,6 +109,26 @@ export class ProducerCore {
     await this.#budget.enter(sizeOf(record));
     const leave = this.#budget.begin(sizeOf(record));
     this.#add(streamName, record, untilDone(leave, done));
+  }
+
+  /** Takes a record once it is on disk. */
+  #keep(
+    spill: Pick<Spill, "append">,
+    streamName: string,
+    record: UserRecord,
+    settle: Settle,
+    accepted: () => void,
+  ): void {
+    spill.append(streamName, record).then(
+      ({ data, done }) => {
+        accepted();
+        this.#add(streamName, { ...record, data }, untilDone(settle, done));
+      },
+      (error: unknown) => {
+        const message = `the record could not be kept on disk, and was not taken: ${String(error)}; free some space, or put it again later`;
+        settle({ errorCode: "SpillFull", message, attempts: [] });
+      },
+    );
   }
 
   #add(streamName: string, record: UserRecord, settle: Settle): void {
@@ -143,7 +147,7 @@ export class ProducerCore {
       earlier: [],
       settle,
     };
-    measures.received(1);
+    measures.received();
     producer.add(pending, data);
   }
 
@@ -182,6 +186,7 @@ export class ProducerCore {
   }
 
   metrics(query: Query = {}): Figure[] {
+    for (const { measures } of this.#streams.values()) measures.addReceived();
     this.#statistics.one("UserRecordsPending", {}, this.#budget.outstanding);
     return this.#statistics.figures(query);
   }
@@ -220,6 +225,14 @@ type Left = Taken & Pick<OnDisk, "done">;
 
 const NOT_STORED_MESSAGE =
   "the producer was closed before the record had an outcome; it is unknown whether it is stored";
+
+/** Apart from `put`: a function made there would keep the user's bytes until the outcome. */
+function whenLeft(leave: () => void, settle: Settle): Settle {
+  return (outcome) => {
+    leave();
+    settle(outcome);
+  };
+}
 
 /** A record without an outcome stays on disk for the next run. */
 function untilDone(settle: Settle, done: () => void): Settle {

@@ -14,6 +14,8 @@ export class Measures {
   readonly #statistics: Statistics;
   readonly #stream: Dimensions;
   #duplicates = 0;
+  /** Not in the statistics yet: there are too many records to add each. */
+  #received = 0;
 
   constructor(statistics: Statistics, streamName: string) {
     this.#statistics = statistics;
@@ -27,6 +29,7 @@ export class Measures {
 
   /** A call with a response. */
   call(envelopes: readonly Envelope[], answers: readonly PutAnswer[], at: Times): void {
+    this.addReceived();
     const users = envelopes.reduce((sum, { records }) => sum + records.length, 0);
     const { one } = this.#for(this.#stream);
     one("RequestTime", at.endedMs - at.startedMs);
@@ -77,8 +80,14 @@ export class Measures {
     if (errorCode === "Expired") stream.add("UserRecordExpired", times(records, 1));
   }
 
-  received(records: number): void {
-    this.#statistics.add("UserRecordsReceived", this.#stream, times(records, 1));
+  received(): void {
+    this.#received += 1;
+  }
+
+  /** Adds what was received to the statistics. */
+  addReceived(): void {
+    this.#statistics.add("UserRecordsReceived", this.#stream, times(this.#received, 1));
+    this.#received = 0;
   }
 
   pending(records: number): void {

@@ -7,7 +7,7 @@ import type { Emit, Event } from "../events.ts";
 import { UserError } from "../model/errors.ts";
 import { type Connection, connect } from "./connect.ts";
 import { ProducerCore, sizeOf } from "./core.ts";
-import { type Attempt, isStored, type Stored } from "./record.ts";
+import { type Attempt, isStored, type Outcome, type Stored } from "./record.ts";
 import { DEFAULT_SETTINGS, type ProducerSettings } from "./settings.ts";
 import type { Figure, Query } from "./statistics.ts";
 
@@ -99,12 +99,9 @@ export class Producer {
     const problem = this.#core.problemOf(stream, record);
     if (problem) throw new RecordFailed(problem.errorCode, problem.message, []);
     if (!this.#core.tryRoom(sizeOf(record))) await this.#core.room(sizeOf(record));
-    return new Promise((resolve, reject) => {
-      this.#core.put(stream, record, (outcome) => {
-        if (isStored(outcome)) resolve(outcome);
-        else reject(new RecordFailed(outcome.errorCode, outcome.message, outcome.attempts));
-      });
-    });
+    const { stored, settle } = storing();
+    this.#core.put(stream, record, settle);
+    return stored;
   }
 
   /** Resolves when there is room for another record. */
@@ -142,4 +139,16 @@ export class Producer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Apart from `put`: a function made there would keep the user's bytes until the outcome. */
+function storing(): { stored: Promise<Stored>; settle: (outcome: Outcome) => void } {
+  let settle: (outcome: Outcome) => void = () => {};
+  const stored = new Promise<Stored>((resolve, reject) => {
+    settle = (outcome) => {
+      if (isStored(outcome)) resolve(outcome);
+      else reject(new RecordFailed(outcome.errorCode, outcome.message, outcome.attempts));
+    };
+  });
+  return { stored, settle };
 }
