@@ -17,18 +17,19 @@ export class LettersDisk {
   /** The file that the daemons write. */
   readonly file: string;
   readonly #folder: string;
-  readonly #isMounted: boolean;
+  /** Whether it is a file system of its own. */
+  readonly isMounted: boolean;
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
     this.#folder = folder;
-    this.#isMounted = mount(folder);
+    this.isMounted = mount(folder);
     this.file = join(folder, "letters.jsonl");
-    if (!this.#isMounted) this.#turnLink(this.#real);
+    if (!this.isMounted) this.#turnLink(this.#real);
   }
 
   fill(): void {
-    if (!this.#isMounted) {
+    if (!this.isMounted) {
       this.#turnLink("/dev/full");
       return;
     }
@@ -40,16 +41,16 @@ export class LettersDisk {
   }
 
   free(): void {
-    if (this.#isMounted) rmSync(this.#filler, { force: true });
+    if (this.isMounted) rmSync(this.#filler, { force: true });
     else this.#turnLink(this.#real);
   }
 
   read(): readonly Letter[] {
-    return parseLetters(readIfThere(this.#isMounted ? this.file : this.#real));
+    return parseLetters(readIfThere(this.isMounted ? this.file : this.#real));
   }
 
   close(): void {
-    if (this.#isMounted) execFileSync("umount", [this.#folder], { stdio: "ignore" });
+    if (this.isMounted) execFileSync("umount", [this.#folder], { stdio: "ignore" });
   }
 
   get #real(): string {

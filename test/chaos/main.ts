@@ -24,6 +24,7 @@ import { readJournals } from "./journal.ts";
 import { LettersDisk } from "./letters.ts";
 import { type Options, readOptions } from "./options.ts";
 import { WORK } from "./paths.ts";
+import { runProducerChaos } from "./producerChaos.ts";
 import { type PutRecord, putUntil } from "./putter.ts";
 import { Random } from "./random.ts";
 import { printReport, type Report } from "./report.ts";
@@ -154,6 +155,13 @@ function kinesisAt(endpoint: string): KinesisClient {
   });
 }
 
+async function isPassed(options: Options): Promise<boolean> {
+  if (options.producer) return runProducerChaos(options, scope);
+  const report = await run(options, scope);
+  printReport(report, join(WORK, `chaos-${options.seed}`, "report.json"));
+  return report.passed;
+}
+
 const options = readOptions(process.argv.slice(2));
 console.log(`seed ${options.seed}, ${options.minutes} minutes, ${options.daemons} daemons`);
 const scope = new Scope();
@@ -161,9 +169,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void scope.close().then(() => process.exit(130)));
 }
 try {
-  const report = await run(options, scope);
-  printReport(report, join(WORK, `chaos-${options.seed}`, "report.json"));
-  process.exitCode = report.passed ? 0 : 1;
+  process.exitCode = (await isPassed(options)) ? 0 : 1;
 } finally {
   await scope.close();
 }

@@ -5,6 +5,8 @@ import { parseArgs } from "node:util";
 import { FAULTS, type Fault } from "./faults.ts";
 
 export interface Options {
+  /** Whether a producer is attacked in place of daemons. */
+  readonly producer: boolean;
   readonly minutes: number;
   readonly seed: number;
   readonly daemons: number;
@@ -34,6 +36,7 @@ export function readOptions(args: readonly string[]): Options {
       "pause-ms": { type: "string", default: "2000" },
       only: { type: "string" },
       sabotage: { type: "string" },
+      producer: { type: "boolean", default: false },
     },
   });
   const number = (name: "minutes" | "seed" | "daemons" | "pause-ms") => {
@@ -43,6 +46,7 @@ export function readOptions(args: readonly string[]): Options {
   };
   const { only } = values;
   return {
+    producer: values.producer,
     minutes: number("minutes"),
     seed: number("seed"),
     daemons: number("daemons"),
