@@ -24,6 +24,7 @@ import {
 } from "./prepare.ts";
 import { PROCESSORS } from "./processors.ts";
 import { processorsCommand } from "./processorsCommand.ts";
+import { produceCommand } from "./produce.ts";
 import { saveTable } from "./readme.ts";
 import { RETRIEVALS, type Retrieval } from "./retrieval.ts";
 import { runSeries } from "./series.ts";
@@ -125,6 +126,7 @@ function modes(): readonly Command[] {
       .addOption(count("--seconds <n>", "how long to put", 30)),
     command("install", "size of a production install", install),
     processorsCommand(),
+    produceCommand(),
     floorCommand(),
   ];
 }
