@@ -6,20 +6,24 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../clock.ts";
 import { formatProblem } from "../config/configError.ts";
 import type { LoadedProducer } from "../config/producer/loadProducer.ts";
+import { useProxy } from "../config/producer/proxy.ts";
 import type { Emit } from "../events.ts";
 import { type LogLevel, logEvents } from "../listeners/log.ts";
 import { UserError } from "../model/errors.ts";
+import { parseHttpAddress } from "../model/httpAddress.ts";
 import type { ProducerCore } from "../producer/core.ts";
 import type { ClientParts } from "../producer/protocol/listen.ts";
 import { type ListenAddress, parseListenAddress } from "../producer/protocol/listenAddress.ts";
 import type { Totals } from "../producer/protocol/session.ts";
 import { endpointUrl } from "./numbers.ts";
+import type { TcpAddress } from "./producerMetrics.ts";
 
 interface ProduceArguments {
   readonly stream?: string;
   readonly propertiesFile?: string;
   readonly protocol: boolean;
   readonly listen: readonly ListenAddress[];
+  readonly http?: TcpAddress;
   readonly keyFromHash: boolean;
   readonly region?: string;
   readonly endpoint?: string;
@@ -45,6 +49,7 @@ export function produceCommand(): Command {
       collectAddress,
       [],
     )
+    .option("--http <address>", "serve metrics for Prometheus at HOST:PORT", metricsAddress)
     .option("--key-from-hash", "partition key of a line: its MD5, in place of a random one", false)
     .option("-r, --region <name>", "the AWS region (or AWS_REGION)")
     .option("--endpoint <url>", "the Kinesis endpoint (or AWS_ENDPOINT_URL_KINESIS)", endpointUrl)
@@ -74,9 +79,11 @@ async function produce(options: ProduceArguments): Promise<number> {
     });
   }
   checkStream(options, loaded);
+  useProxy(loaded.values, process.env);
   // Loading the SDK takes a noticeable part of a second, so the configuration is checked first.
   const { connect } = await import("../producer/connect.ts");
   const { ProducerCore } = await import("../producer/core.ts");
+  const { openProducerMetrics } = await import("./producerMetrics.ts");
   const { values: settings, service } = loaded;
   const connection = connect({ service, requestTimeoutMs: settings.requestTimeout, emit });
   await connection.check();
@@ -84,10 +91,19 @@ async function produce(options: ProduceArguments): Promise<number> {
   const { spill, left: recovered } = await openSpill(settings.spill, emit);
   const core = new ProducerCore({ settings, callsOf, clock: systemClock, emit, spill });
   if (settings.streamName !== undefined) core.prepare(settings.streamName);
+  let metrics: Awaited<ReturnType<typeof openProducerMetrics>> | undefined;
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt).once("SIGHUP", interrupt);
   try {
+    metrics = await openProducerMetrics({
+      loaded,
+      isConfigured: file !== undefined,
+      http: options.http,
+      core,
+      clock: systemClock,
+      emit,
+    });
     for (const record of recovered) await core.putAgain(record);
     const totals = await run(options, loaded, core, emit, stop.signal);
     // Records of an earlier run belong to no client.
@@ -97,6 +113,7 @@ async function produce(options: ProduceArguments): Promise<number> {
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt).off("SIGHUP", interrupt);
     await core.close(0);
+    await metrics?.close();
     await spill?.close();
     connection.destroy();
     // An input that stays open would keep the process alive.
@@ -191,4 +208,10 @@ function collectAddress(text: string, before: readonly ListenAddress[]): readonl
   const address = parseListenAddress(text);
   if (typeof address === "string") throw new InvalidArgumentError(`${address}.`);
   return [...before, address];
+}
+
+function metricsAddress(text: string): TcpAddress {
+  const address = parseHttpAddress(text);
+  if (address?.type === "tcp") return address;
+  throw new InvalidArgumentError("Allowed: HOST:PORT, such as 127.0.0.1:9100.");
 }

@@ -6,11 +6,13 @@ import { metricsSender } from "../aws/cloudWatchClient.ts";
 import { awsOptions, isLoopback } from "../aws/options.ts";
 import type { Clock } from "../clock.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
-import type { Settings } from "../config/settings.ts";
+import type { ServiceSettings, Settings } from "../config/settings.ts";
 import type { Emit, Event } from "../events.ts";
 import { putCalls } from "../listeners/metrics/cloudWatch.ts";
 import { emfLines } from "../listeners/metrics/emf.ts";
+import { kclMetrics } from "../listeners/metrics/kclMetrics.ts";
 import { Publisher, type PublisherParts } from "../listeners/metrics/publisher.ts";
+import { Statistics } from "../listeners/metrics/statistics.ts";
 import { UserError } from "../model/errors.ts";
 import { VERSION } from "../package.ts";
 import { Sampling } from "./sampling.ts";
@@ -40,18 +42,18 @@ export async function openMetrics(loaded: LoadedSettings, parts: MetricsParts): 
     parts.isScraped || pushes ? await telemetryFor(settings, pushes, parts.clock) : undefined;
   const sampling = telemetry && new Sampling();
   const publisher = await publisherFor(settings, parts);
-  const heard = [sampling, telemetry, publisher];
+  const heard = [sampling, telemetry, publisher && { saw: publisher.saw }];
   return {
     listeners: heard.flatMap((each) => (each ? [(event: Event) => each.saw(event)] : [])),
     ...(sampling && { sampling }),
     ...(telemetry && { prometheusText: telemetry.prometheusText }),
     async close() {
-      await Promise.allSettled([telemetry?.close(), publisher?.close()]);
+      await Promise.allSettled([telemetry?.close(), publisher?.publisher.close()]);
     },
   };
 }
 
-function wantsOtlp(environment: NodeJS.ProcessEnv): boolean {
+export function wantsOtlp(environment: NodeJS.ProcessEnv): boolean {
   const {
     OTEL_EXPORTER_OTLP_ENDPOINT: all,
     OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: own,
@@ -70,15 +72,18 @@ async function telemetryFor(settings: Settings, pushes: boolean, clock: Clock) {
 async function publisherFor(
   settings: Settings,
   { emit, clock }: MetricsParts,
-): Promise<Publisher | undefined> {
+): Promise<{ readonly publisher: Publisher; readonly saw: Emit } | undefined> {
   const { metricsLevel, emfDestination, applicationName } = settings;
   if (metricsLevel === "NONE") return undefined;
-  const common = { settings, emit, clock };
+  const values = new Statistics(settings);
+  const saw = kclMetrics((datum) => values.add(datum));
+  const take = () => values.take();
+  const common = { intervalMs: settings.metricsBufferTimeMillis, take, emit, clock };
   if (emfDestination !== undefined) {
     const write = await lineWriter(emfDestination);
     const send: PublisherParts["send"] = (statistics) =>
       write(emfLines(applicationName, statistics, clock.now()).join(""));
-    return new Publisher({ ...common, send });
+    return { publisher: new Publisher({ ...common, send }), saw };
   }
   const emulator = emulatorWithoutCloudWatch(settings);
   if (emulator !== undefined) {
@@ -87,7 +92,7 @@ async function publisherFor(
     return undefined;
   }
   const sender = metricsSender(() => awsOptions(settings, "cloudwatch", { emit }), emit);
-  return new Publisher({
+  const publisher = new Publisher({
     ...common,
     async send(statistics, signal) {
       for (const data of putCalls(statistics, clock.now())) {
@@ -96,10 +101,15 @@ async function publisherFor(
     },
     close: () => sender.close(),
   });
+  return { publisher, saw };
 }
 
 /** The endpoint of an emulator that reads the stream, where metrics would go to AWS. */
-function emulatorWithoutCloudWatch({ services }: Settings): string | undefined {
+export function emulatorWithoutCloudWatch({
+  services,
+}: {
+  readonly services: Readonly<Record<"kinesis" | "cloudwatch", ServiceSettings>>;
+}): string | undefined {
   const { AWS_ENDPOINT_URL: all, AWS_ENDPOINT_URL_KINESIS: ofKinesis } = process.env;
   const { AWS_ENDPOINT_URL_CLOUDWATCH: ofCloudWatch } = process.env;
   const stream = services.kinesis.endpoint ?? (ofKinesis || all);

@@ -168,16 +168,20 @@ export class ProducerCore {
   /**
    * Flushes and ends, within a limit. Records without an outcome fail with `NotStored`.
    *
+   * @param callsMs the longest wait for calls in flight, after the limit.
    * @returns their number.
    */
-  async close(limitMs = this.#parts.settings.closeTimeoutMillis): Promise<number> {
+  async close(
+    limitMs = this.#parts.settings.closeTimeoutMillis,
+    callsMs = CLOSE_CALLS_MS,
+  ): Promise<number> {
     this.#isClosing = true;
     await this.flush(limitMs);
     this.#stop.abort();
     // Calls in flight may hang for as long as their own limit.
     const ended = Promise.all([...this.#streams.values()].map(({ ended: each }) => each));
     await this.#within(
-      CLOSE_CALLS_MS,
+      callsMs,
       ended.then(() => {}),
     );
     let left = 0;
@@ -187,8 +191,19 @@ export class ProducerCore {
 
   metrics(query: Query = {}): Figure[] {
     for (const { measures } of this.#streams.values()) measures.addReceived();
-    this.#statistics.one("UserRecordsPending", {}, this.#budget.outstanding);
+    this.samplePending();
     return this.#statistics.figures(query);
+  }
+
+  /** The figures of what happened since this was last called. */
+  takeMetrics(): Figure[] {
+    for (const { measures } of this.#streams.values()) measures.addReceived();
+    return this.#statistics.take();
+  }
+
+  /** Adds a sample of UserRecordsPending for each stream. */
+  samplePending(): void {
+    for (const { measures } of this.#streams.values()) measures.samplePending();
   }
 
   /** User records that were sent again although an earlier attempt may have stored them. */

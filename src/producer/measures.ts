@@ -16,6 +16,7 @@ export class Measures {
   #duplicates = 0;
   /** Not in the statistics yet: there are too many records to add each. */
   #received = 0;
+  #pending = 0;
 
   constructor(statistics: Statistics, streamName: string) {
     this.#statistics = statistics;
@@ -69,6 +70,7 @@ export class Measures {
   stored({ records, attempts }: Envelope, shardId: string): void {
     const shard = this.#for({ ...this.#stream, ShardId: shardId });
     const earlier = attempts.length;
+    this.#pending -= records.length;
     shard.add("UserRecordsPut", times(records.length, 1));
     shard.add("UserRecordsDataPut", setOf(records.map(({ length }) => length)));
     shard.add("RetriesPerRecord", setOf(records.map((record) => record.earlier.length + earlier)));
@@ -76,12 +78,14 @@ export class Measures {
 
   failed(records: number, errorCode: string): void {
     const stream = this.#for(this.#stream);
+    this.#pending -= records;
     stream.add("UserRecordsPut", times(records, 0));
     if (errorCode === "Expired") stream.add("UserRecordExpired", times(records, 1));
   }
 
   received(): void {
     this.#received += 1;
+    this.#pending += 1;
   }
 
   /** Adds what was received to the statistics. */
@@ -90,8 +94,9 @@ export class Measures {
     this.#received = 0;
   }
 
-  pending(records: number): void {
-    this.#statistics.one("UserRecordsPending", this.#stream, records);
+  /** Adds the number of records without an outcome, as it is now. */
+  samplePending(): void {
+    this.#statistics.one("UserRecordsPending", this.#stream, this.#pending);
   }
 
   #for(dimensions: Dimensions) {

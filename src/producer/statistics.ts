@@ -1,5 +1,6 @@
-// Figures by name and dimensions, as statistic sets: since the start, and for each of the last 60
-// seconds. Each sample counts for everything, for its stream, and for its shard.
+// Figures by name and dimensions, as statistic sets: since the start, since they were last taken,
+// and for each of the last 60 seconds. Each sample counts for everything, for its stream, and for
+// its shard.
 
 /** The dimensions of the KPL's metrics, from the widest to the narrowest. */
 export interface Dimensions {
@@ -32,6 +33,7 @@ interface Series {
   readonly name: string;
   readonly dimensions: Dimensions;
   readonly total: StatisticSet;
+  untaken: StatisticSet;
   readonly seconds: { second: number; readonly set: StatisticSet }[];
 }
 
@@ -72,15 +74,26 @@ export class Statistics {
       .filter(({ sampleCount }) => sampleCount > 0);
   }
 
+  /** The figures of all samples since it was last called. */
+  take(): Figure[] {
+    return [...this.#series.values()].flatMap((series) => {
+      const { name, dimensions, untaken } = series;
+      if (untaken.sampleCount === 0) return [];
+      series.untaken = empty();
+      return [{ name, dimensions, ...untaken }];
+    });
+  }
+
   #addTo(name: string, dimensions: Dimensions, samples: Readonly<StatisticSet>): void {
     const { ErrorCode = "", StreamName = "", ShardId = "" } = dimensions;
     const key = `${name} ${ErrorCode} ${StreamName} ${ShardId}`;
     let series = this.#series.get(key);
     if (!series) {
-      series = { name, dimensions, total: empty(), seconds: [] };
+      series = { name, dimensions, total: empty(), untaken: empty(), seconds: [] };
       this.#series.set(key, series);
     }
     merge(series.total, samples);
+    merge(series.untaken, samples);
     const second = this.#second();
     const last = series.seconds.at(-1);
     if (last?.second === second) {

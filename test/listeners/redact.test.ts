@@ -125,6 +125,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   clientLost: { unreported: 1 },
   clientFailed: { error: failure() },
   producerListening: { address: TEXT },
+  producerMetricsServed: { address: TEXT },
   producerClosed: { stored: 1, failed: 1, notStored: 1 },
   aggregateStraddles: { streamName: TEXT, predicted: TEXT, actual: TEXT, records: 1 },
   childStarted: { ...child, argv: [TEXT] },

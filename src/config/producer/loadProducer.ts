@@ -25,6 +25,7 @@ export interface ProducerInput {
 export interface LoadedProducer {
   readonly values: ProducerValues & { readonly onPermanentError: "fail" | "wait" };
   readonly service: ServiceSettings;
+  readonly cloudwatch: ServiceSettings;
   readonly warnings: readonly ConfigNotice[];
   /** Where each key was written; keys with their default are absent. */
   readonly sources: ReadonlyMap<ProducerKey, Source>;
@@ -58,10 +59,30 @@ export function loadProducer({ file, flags = {} }: ProducerInput): LoadedProduce
     const message = "with spill, accepted records are never given up: use wait, or remove spill";
     problems.push(problemAt(given, "onPermanentError", message));
   }
-  const service = serviceOf(values, given, problems, warnings);
-  if (problems.length > 0) throw new ConfigError(problems, { warnings });
+  const common = commonOf(values, given, problems, warnings);
+  const { kinesisEndpoint, kinesisPort, cloudwatchEndpoint, cloudwatchPort } = values;
+  const endpointOf = (key: ProducerKey, host: string | undefined, port: number | undefined) => {
+    const url = host && urlOf(host.trim(), port);
+    const checked = endpoint().safeParse(url ?? "");
+    if (checked.success || !url)
+      return checked.data === undefined ? {} : { endpoint: checked.data };
+    const allowed = `a host name, or ${endpoint().description}`;
+    problems.push(problemAt(given, key, `found "${host}"; allowed: ${allowed}`));
+    return {};
+  };
+  const service = { ...common, ...endpointOf("kinesisEndpoint", kinesisEndpoint, kinesisPort) };
+  const cloudwatch = {
+    ...common,
+    ...endpointOf("cloudwatchEndpoint", cloudwatchEndpoint, cloudwatchPort),
+  };
+  if (problems.length > 0) {
+    throw new ConfigError(
+      problems.toSorted((a, b) => lineOf(a) - lineOf(b)),
+      { warnings },
+    );
+  }
   const sources = new Map([...given].map(([key, { source }]) => [key, source]));
-  return { values: { ...values, onPermanentError }, service, warnings, sources };
+  return { values: { ...values, onPermanentError }, service, cloudwatch, warnings, sources };
 }
 
 /** The KPL's name of a key. */
@@ -123,8 +144,9 @@ function problemAt(
   return { key: name, message, ...(source && { source }) };
 }
 
-function serviceOf(
-  { region, kinesisEndpoint, kinesisPort, AwsCredentialsProvider }: ProducerValues,
+/** What Kinesis and CloudWatch have in common. */
+function commonOf(
+  { region, AwsCredentialsProvider }: ProducerValues,
   given: ReadonlyMap<ProducerKey, Given>,
   problems: ConfigProblem[],
   warnings: ConfigNotice[],
@@ -140,22 +162,11 @@ function serviceOf(
       warnings.push({ level: "warning", ...problemAt(given, "AwsCredentialsProvider", message) });
     }
   }
-  const url = kinesisEndpoint && urlOf(kinesisEndpoint.trim(), kinesisPort);
-  const checked = endpoint().safeParse(url ?? "");
-  if (url && !checked.success) {
-    problems.push(
-      problemAt(
-        given,
-        "kinesisEndpoint",
-        `found "${kinesisEndpoint}"; allowed: a host name, or ${endpoint().description}`,
-      ),
-    );
-  }
-  return {
-    credentials,
-    ...(region !== undefined && { region }),
-    ...(checked.data !== undefined && { endpoint: checked.data }),
-  };
+  return { credentials, ...(region !== undefined && { region }) };
+}
+
+function lineOf({ source }: ConfigProblem): number {
+  return source?.type === "file" ? source.line : 0;
 }
 
 /** The KPL's endpoint is a host name, which it reaches by TLS. Ours may be a URL. */

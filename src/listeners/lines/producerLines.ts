@@ -46,6 +46,10 @@ export const PRODUCER_LINES: LinesOf<ProducerEvent> = {
       `The connection to a client broke: ${reason(e.error)} The records that it put before are stored.`,
   ],
   producerListening: ["info", (e) => `The producer accepts records at ${e.address}.`],
+  producerMetricsServed: [
+    "info",
+    (e) => `Metrics for Prometheus are at http://${e.address}/metrics.`,
+  ],
   producerClosed: [
     (e) => (e.failed + e.notStored > 0 ? "error" : "info"),
     (e) =>

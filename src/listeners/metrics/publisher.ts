@@ -1,13 +1,20 @@
-// Publishes KCL's metrics at regular intervals, and the rest at the end. What cannot be published
+// Publishes metrics at regular intervals, and the rest at the end. What cannot be published
 // is dropped, as in Java: metrics never use more memory or time than they are worth.
 
 import type { Clock } from "../../clock.ts";
-import type { Emit, Event } from "../../events.ts";
-import { kclMetrics } from "./kclMetrics.ts";
-import { type Statistic, Statistics, type StatisticsSettings } from "./statistics.ts";
+import type { Emit } from "../../events.ts";
+import type { Statistic } from "./statistics.ts";
+
+interface Taken {
+  readonly statistics: readonly Statistic[];
+  /** Values that were dropped because of a limit. */
+  readonly dropped: number;
+}
 
 export interface PublisherParts {
-  readonly settings: StatisticsSettings & { readonly metricsBufferTimeMillis: number };
+  readonly intervalMs: number;
+  /** Removes and returns what came since it was last called. */
+  readonly take: () => Taken;
   /** Sends the statistics to their place. */
   readonly send: (statistics: readonly Statistic[], signal: AbortSignal) => Promise<void>;
   /** Called after the last `send`. */
@@ -21,21 +28,13 @@ const LAST_SEND_MS = 3_000;
 
 export class Publisher {
   readonly #parts: PublisherParts;
-  readonly #statistics: Statistics;
-  readonly #record: (event: Event) => void;
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
   #failures = 0;
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
-    this.#statistics = new Statistics(parts.settings);
-    this.#record = kclMetrics((datum) => this.#statistics.add(datum));
     this.#running = this.#run(this.#end.signal);
-  }
-
-  saw(event: Event): void {
-    this.#record(event);
   }
 
   /** Publishes the rest. */
@@ -51,9 +50,9 @@ export class Publisher {
   }
 
   async #run(ended: AbortSignal): Promise<void> {
-    const { clock, settings } = this.#parts;
+    const { clock, intervalMs } = this.#parts;
     for (;;) {
-      await clock.sleep(settings.metricsBufferTimeMillis, ended);
+      await clock.sleep(intervalMs, ended);
       if (ended.aborted) return;
       await this.#publish(ended);
     }
@@ -61,8 +60,8 @@ export class Publisher {
 
   /** Never rejects. */
   async #publish(signal: AbortSignal): Promise<void> {
-    const { emit, send } = this.#parts;
-    const { statistics, dropped } = this.#statistics.take();
+    const { emit, send, take } = this.#parts;
+    const { statistics, dropped } = take();
     if (statistics.length === 0) return;
     try {
       await send(statistics, signal);

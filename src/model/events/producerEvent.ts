@@ -53,6 +53,8 @@ export type ProducerEvent =
   | { readonly type: "clientFailed"; readonly error: unknown }
   /** The producer accepts clients at this address. */
   | { readonly type: "producerListening"; readonly address: string }
+  /** Prometheus can ask at this address. */
+  | { readonly type: "producerMetricsServed"; readonly address: string }
   /** The producer has ended. */
   | {
       readonly type: "producerClosed";

@@ -7,6 +7,7 @@ import { limited } from "../../aws/limited.ts";
 import { type AwsOptions, awsOptions } from "../../aws/options.ts";
 import { systemClock } from "../../clock.ts";
 import { type LoadedProducer, loadProducer } from "../../config/producer/loadProducer.ts";
+import { useProxy } from "../../config/producer/proxy.ts";
 import { UserError } from "../../model/errors.ts";
 import { counted } from "../../plural.ts";
 import type { CallOptions } from "../../stream/calls/kinesisCalls.ts";
@@ -36,6 +37,7 @@ export async function* examineProducer(file: string, signal: AbortSignal): Async
     }
     return;
   }
+  useProxy(loaded.values, process.env);
   yield await checkSpill(loaded.values.spill);
   const { service } = loaded;
   const region = await checkRegion(loaded);
