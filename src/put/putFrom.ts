@@ -35,10 +35,10 @@ export interface PutRun {
 
 /** How long nothing may be stored while attempts fail. A burst would be over by then. */
 const GIVE_UP_MS = 30_000;
-/** The longest wait for what is in flight after Ctrl-C. */
-const INTERRUPTED_MS = 10_000;
+/** The longest wait for the call in flight after Ctrl-C. No other one begins. */
+const LAST_CALL_MS = 30_000;
 
-/** One call at a time, with whatever waits: a refused record comes before all later ones. */
+/** One call at a time, with whatever waits. */
 const SETTINGS: ProducerSettings = {
   ...DEFAULT_SETTINGS,
   aggregationEnabled: false,
@@ -47,6 +47,8 @@ const SETTINGS: ProducerSettings = {
   rateLimit: 100_000,
   ordering: "none",
   maxConnections: 1,
+  // The records of a call, and of the next one.
+  maxInFlightBytes: 2 * DEFAULT_SETTINGS.collectionMaxSize,
 };
 
 /**
@@ -70,17 +72,20 @@ export async function putFrom(run: PutRun): Promise<void> {
     throw new UserError(`${error.message}. Or give --region.`, { cause: error });
   });
   const client = kinesisClient(options);
+  // The producer retries itself.
+  const putting = kinesisClient({ ...options, maxAttempts: 1 });
   try {
-    await work(client, run);
+    await work(client, putting, run);
   } catch (error) {
     const doing = `put records into stream ${run.streamName}`;
     throw explain(error, { doing, endpoint: options.endpoint ?? `AWS (${options.region})` });
   } finally {
     client.destroy();
+    putting.destroy();
   }
 }
 
-async function work(client: KinesisClient, run: PutRun): Promise<void> {
+async function work(client: KinesisClient, putting: KinesisClient, run: PutRun): Promise<void> {
   const { streamName, createWithShards, output, clock, signal } = run;
   const wanted = { streamName, ...(createWithShards ? { createWithShards } : {}) };
   const found = await ensureStream(client, wanted, signal, clock);
@@ -99,7 +104,7 @@ async function work(client: KinesisClient, run: PutRun): Promise<void> {
     if (failed.errorCode !== NOT_STORED) failure.abort(notPut(streamName, failed));
   };
   const emit = watch(progress, clock, (error) => failure.abort(notPut(streamName, error)));
-  const callsOf = (name: string) => kinesisCalls(client, name);
+  const callsOf = (name: string) => kinesisCalls(putting, name);
   const core = new ProducerCore({ settings: SETTINGS, callsOf, clock, emit });
   const stop = anySignal(signal, failure.signal);
   try {
@@ -117,7 +122,7 @@ async function work(client: KinesisClient, run: PutRun): Promise<void> {
     await unlessAborted(core.flush(), stop.signal);
   } finally {
     stop.release();
-    await core.close(failure.signal.aborted ? 0 : INTERRUPTED_MS);
+    await core.close(0, LAST_CALL_MS);
     progress.finish(unsent);
   }
   failure.signal.throwIfAborted();
