@@ -1,65 +1,15 @@
 // `kinesis-multilang produce` as a process: the protocol, lines, a Unix socket and HTTP, against a
 // Kinesis over HTTP.
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
-import { producerMessage } from "../../src/producer/protocol/messages.ts";
-import { type PutKinesisOptions, startPutKinesis, userRecords } from "../support/putKinesis.ts";
-
-const MAIN = join(import.meta.dirname, "../../dist/main.js");
-const ENVIRONMENT = {
-  PATH: process.env["PATH"],
-  AWS_ACCESS_KEY_ID: "local",
-  AWS_SECRET_ACCESS_KEY: "local",
-};
-
-async function kinesisFor(options: PutKinesisOptions = {}) {
-  const kinesis = await startPutKinesis(options);
-  onTestFinished(() => kinesis.stop());
-  return kinesis;
-}
-
-function produce(args: readonly string[]) {
-  const child = spawn(process.execPath, [MAIN, "produce", ...args], { env: ENVIRONMENT });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  const stdout: string[] = [];
-  const stderr: string[] = [];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => stdout.push(text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => stderr.push(text));
-  const ended = once(child, "close").then(([code]) => ({
-    code: code as number | null,
-    stdout: stdout.join(""),
-    stderr: stderr.join(""),
-  }));
-  const logged = async (pattern: RegExp) => {
-    for (;;) {
-      const found = pattern.exec(stderr.join(""));
-      if (found) return found;
-      await once(child.stderr, "data");
-    }
-  };
-  return { child, ended, logged };
-}
-
-/** Gives the lines to the producer, ends its input, and returns what it answered. */
-async function talk(url: string, lines: readonly (string | Buffer)[], ...more: readonly string[]) {
-  const { child, ended } = produce(["--protocol", "-s", "words", "--endpoint", url, ...more]);
-  for (const line of lines) child.stdin.write(line);
-  child.stdin.end();
-  const { code, stdout, stderr } = await ended;
-  const messages = stdout
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => producerMessage.parse(JSON.parse(line)));
-  return { code, messages, stderr };
-}
-
-const putLine = (fields: object) => `${JSON.stringify({ action: "put", ...fields })}\n`;
+import { describe, expect, it } from "vitest";
+import { produce, putLine, talk } from "../support/produce.ts";
+import { kinesisFor } from "../support/producerClient.ts";
+import { userRecords } from "../support/putKinesis.ts";
 
 describe("the protocol", () => {
   it("stores each record where its result says, and in order", async () => {

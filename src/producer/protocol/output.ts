@@ -3,6 +3,7 @@
 
 import type { Writable } from "node:stream";
 import { escapeSeparators } from "../../lines.ts";
+import { unlessAborted } from "../../signals.ts";
 import type { Stored } from "../record.ts";
 import type { MessageId, ProducerMessage } from "./messages.ts";
 
@@ -58,12 +59,13 @@ export class Output {
     );
   }
 
-  /** Resolves when the client has read enough. */
-  async drained(): Promise<void> {
+  /** Resolves when the client has read enough, or the signal is aborted. */
+  async drained(signal: AbortSignal): Promise<void> {
     if (!this.#stream.writableNeedDrain || this.broken.aborted) return;
-    await new Promise<void>((resolve) => {
+    const drained = new Promise<void>((resolve) => {
       this.#proceed = resolve;
     });
+    await unlessAborted(drained, signal);
   }
 
   /** Writes the rest and the last line. Resolves when all is written or the client has gone. */

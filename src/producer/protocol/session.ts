@@ -76,7 +76,10 @@ export class Session {
       failed: this.#failed,
       notStored: this.#outstanding,
     };
-    await this.#output.end({ action: "closed", ...totals });
+    const ended = this.#output.end({ action: "closed", ...totals });
+    // A client that is still there may be slow. One that reads nothing does not keep us alive.
+    if (signal.aborted) await this.#atMost(closeTimeoutMs, ended);
+    else await ended;
     const { unreported } = this.#output;
     if (unreported > 0) this.#parts.emit({ type: "clientLost", unreported });
     return totals;
@@ -89,18 +92,21 @@ export class Session {
       for (;;) {
         const next = await unlessAborted(chunks.next(), signal);
         if (next === undefined || next.done) break;
-        for (const line of this.#splitter.push(next.value)) await this.#line(line);
-        await this.#output.drained();
+        for (const line of this.#splitter.push(next.value)) {
+          await this.#line(line, signal);
+          if (signal.aborted) break;
+        }
+        await this.#output.drained(signal);
       }
     } catch (error) {
       this.#parts.emit({ type: "clientFailed", error });
     }
     const last = this.#splitter.end();
-    if (last && !signal.aborted) await this.#line(last);
+    if (last && !signal.aborted) await this.#line(last, signal);
   }
 
   /** Returns a promise only if it has to wait. */
-  #line({ bytes, cut }: Line): Promise<void> | undefined {
+  #line({ bytes, cut }: Line, signal: AbortSignal): Promise<void> | undefined {
     this.#lineNumber += 1;
     if (bytes.length === 0) return undefined;
     const cost = bytes.length + 1;
@@ -113,7 +119,7 @@ export class Session {
       return this.#refuse(cost, `the line is not JSON: ${(error as Error).message}`);
     }
     if (!isObject(message)) return this.#refuse(cost, "the line is not a JSON object");
-    if (message["action"] === "put") return this.#put(message, cost);
+    if (message["action"] === "put") return this.#put(message, cost, signal);
     const { data, error } = clientMessage.safeParse(message);
     if (data && data.action !== "put") this.#answer(data);
     else this.#refuse(0, whatIsWrong(message, error?.issues ?? []));
@@ -121,7 +127,11 @@ export class Session {
     return undefined;
   }
 
-  #put(message: Readonly<Record<string, unknown>>, cost: number): Promise<void> | undefined {
+  #put(
+    message: Readonly<Record<string, unknown>>,
+    cost: number,
+    signal: AbortSignal,
+  ): Promise<void> | undefined {
     const { core, stream: ownStream } = this.#parts;
     const id = isMessageId(message["id"]) ? message["id"] : undefined;
     const line = this.#lineNumber;
@@ -151,7 +161,14 @@ export class Session {
       take();
       return undefined;
     }
-    return core.room(sizeOf(record)).then(take);
+    return this.#whenRoom(sizeOf(record), take, signal);
+  }
+
+  /** At the end of the session, a record that waits for room is not taken. */
+  async #whenRoom(bytes: number, take: () => void, signal: AbortSignal): Promise<void> {
+    const { core } = this.#parts;
+    const room = core.room(bytes).then(() => (signal.aborted ? core.giveBack(bytes) : take()));
+    await unlessAborted(room, signal);
   }
 
   #settle(id: MessageId | undefined, line: number, cost: number, outcome: Outcome): void {
@@ -207,8 +224,12 @@ export class Session {
     const settled = new Promise<void>((resolve) => {
       this.#whenSettled = resolve;
     });
+    await this.#atMost(limitMs, settled);
+  }
+
+  async #atMost(limitMs: number, work: Promise<void>): Promise<void> {
     const never = new AbortController().signal;
-    await within(limitMs, this.#parts.clock, never, (limit) => unlessAborted(settled, limit));
+    await within(limitMs, this.#parts.clock, never, (limit) => unlessAborted(work, limit));
   }
 }
 
