@@ -9,6 +9,7 @@ import { type Connection, connect } from "./connect.ts";
 import { ProducerCore, sizeOf } from "./core.ts";
 import { type Attempt, isStored, type Outcome, type Stored } from "./record.ts";
 import { DEFAULT_SETTINGS, type ProducerSettings } from "./settings.ts";
+import type { Spill } from "./spill/spill.ts";
 import type { Figure, Query } from "./statistics.ts";
 
 export type { Attempt, Event, Figure, ProducerSettings, Query, Stored };
@@ -23,6 +24,11 @@ export interface ProducerOptions extends Partial<ProducerSettings> {
   readonly endpoint?: string;
   /** Absent: the SDK's default chain. */
   readonly credentials?: readonly CredentialsProvider[];
+  /**
+   * A directory, of this producer alone, in which records are kept from the put until they are
+   * stored. After a crash, the next producer with the directory puts them again.
+   */
+  readonly spill?: string;
   /** Receives everything that happens: throttling, failures, reshardings. */
   readonly onEvent?: Emit;
 }
@@ -55,11 +61,16 @@ export class Producer {
   readonly #core: ProducerCore;
   readonly #connection: Connection;
   readonly #stream: string | undefined;
+  readonly #spill: Promise<Spill> | undefined;
   #closed: Promise<number> | undefined;
 
   constructor(options: ProducerOptions = {}) {
-    const { stream, region, endpoint, credentials, onEvent = () => {}, ...given } = options;
-    const settings = { ...DEFAULT_SETTINGS, ...given };
+    const { stream, region, endpoint, credentials, spill, onEvent = () => {}, ...given } = options;
+    if (spill !== undefined && given.onPermanentError === "fail") {
+      throw new UserError("With spill, records are never given up: onPermanentError must be wait.");
+    }
+    const permanent = spill === undefined ? {} : ({ onPermanentError: "wait" } as const);
+    const settings = { ...DEFAULT_SETTINGS, ...given, ...permanent };
     const service = {
       ...(region !== undefined && { region }),
       ...(endpoint !== undefined && { endpoint }),
@@ -76,7 +87,11 @@ export class Producer {
       callsOf: this.#connection.callsOf,
       clock: systemClock,
       emit: onEvent,
+      ...(spill !== undefined && { spill: { append: (...put) => this.#append(put) } }),
     });
+    this.#spill = spill === undefined ? undefined : this.#open(spill, onEvent);
+    // Each put reports the failure.
+    this.#spill?.catch(() => {});
     if (stream !== undefined) this.#core.prepare(stream);
   }
 
@@ -94,7 +109,9 @@ export class Producer {
   async put({ stream = this.#stream, data, ...rest }: RecordToPut): Promise<Stored> {
     if (stream === undefined)
       throw new UserError("The record names no stream, nor does the producer.");
-    const record = { ...rest, data: typeof data === "string" ? Buffer.from(data) : data };
+    const bytes = typeof data === "string" || this.#spill ? Buffer.from(data) : data;
+    const record = { ...rest, data: bytes };
+    await this.#spill;
     if (this.#closed !== undefined) throw new RecordFailed("Closed", "the producer is closed", []);
     const problem = this.#core.problemOf(stream, record);
     if (problem) throw new RecordFailed(problem.errorCode, problem.message, []);
@@ -116,7 +133,8 @@ export class Producer {
    * @param timeoutMs the longest wait; none where absent.
    * @returns the number of records without an outcome.
    */
-  flush({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<number> {
+  async flush({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<number> {
+    await this.#spill;
     return this.#core.flush(timeoutMs);
   }
 
@@ -127,7 +145,7 @@ export class Producer {
    * @returns the number of records that failed so.
    */
   close({ timeoutMs }: { readonly timeoutMs?: number } = {}): Promise<number> {
-    this.#closed ??= this.#core.close(timeoutMs).finally(() => this.#connection.destroy());
+    this.#closed ??= this.#end(timeoutMs);
     return this.#closed;
   }
 
@@ -138,6 +156,29 @@ export class Producer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #end(timeoutMs: number | undefined): Promise<number> {
+    const spill = await this.#spill?.catch(() => undefined);
+    try {
+      return await this.#core.close(timeoutMs);
+    } finally {
+      await spill?.close();
+      this.#connection.destroy();
+    }
+  }
+
+  /** Opens the spill directory, and puts what an earlier run has left in it. */
+  async #open(folder: string, emit: Emit): Promise<Spill> {
+    const { Spill } = await import("./spill/spill.ts");
+    const { spill, left } = await Spill.open(folder, emit);
+    for (const record of left) await this.#core.putAgain(record);
+    return spill;
+  }
+
+  async #append(put: Parameters<Spill["append"]>): ReturnType<Spill["append"]> {
+    if (!this.#spill) throw new Error("There is no spill directory.");
+    return (await this.#spill).append(...put);
   }
 }
 

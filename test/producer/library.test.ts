@@ -1,8 +1,11 @@
 // The library, as its users import it: from the packed files, with a Kinesis over HTTP.
 
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type * as Library from "../../src/producer/producer.ts";
+import { temporaryFolder } from "../support/daemon.ts";
+import { until } from "../support/emulators.ts";
 import { type PutKinesisOptions, startPutKinesis, userRecords } from "../support/putKinesis.ts";
 
 const { Producer, RecordFailed } = (await import(
@@ -53,5 +56,40 @@ describe("Producer", () => {
     await put("words", "k");
     await producer.close();
     await expect(put("words", "k")).rejects.toMatchObject({ code: "Closed" });
+  });
+
+  it("keeps records on disk with spill, and the next producer stores them", async () => {
+    const spill = await temporaryFolder();
+    const refusing = await kinesisFor({
+      before: () => ({ type: "error", name: "KMSDisabledException" }),
+    });
+    const first = new Producer({ stream: "words", endpoint: refusing.url, spill });
+    const data = Buffer.from("cat");
+    const put = first.put({ partitionKey: "pets", data });
+    // The payload was copied.
+    data.fill(0);
+    const failed = expect(put).rejects.toMatchObject({ code: "NotStored" });
+    await until("the first attempt", () => refusing.calls() > 0);
+    const second = new Producer({ stream: "words", endpoint: refusing.url, spill });
+    await expect(second.put({ partitionKey: "pets", data: "dog" })).rejects.toThrow(
+      /used by another producer/,
+    );
+    await second.close();
+    expect(await first.close({ timeoutMs: 0 })).toBe(1);
+    await failed;
+    const kinesis = await kinesisFor();
+    const events: string[] = [];
+    const third = new Producer({
+      stream: "words",
+      endpoint: kinesis.url,
+      spill,
+      onEvent: ({ type }) => events.push(type),
+    });
+    await third.put({ partitionKey: "pets", data: "bird" });
+    await third.close();
+    const read = userRecords(kinesis.stored).map(({ data: each }) => String(each));
+    expect(read).toEqual(["cat", "bird"]);
+    expect(events).toContain("spillRecovered");
+    expect(await readdir(spill)).toEqual([]);
   });
 });
