@@ -46,7 +46,7 @@ export interface FakeKinesis {
 
 /** It protects no secret, but keytool requires one. */
 const STORE_PASSWORD = "changeit";
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 120_000;
 const STOP_PATIENCE_MS = 2_000;
 
 /** @param forJava whether to create a Java store of certificates too. */
@@ -140,7 +140,7 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** Free now, but another program may take it. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();

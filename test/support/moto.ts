@@ -12,7 +12,7 @@ const VERSION = "5.2.1";
 const PACKAGES = [`moto[s3,sqs]==${VERSION}`, "flask", "flask-cors"];
 const CACHE = join(import.meta.dirname, "../../.cache/kinesis-multilang");
 const INSTALL_LIMIT_MS = 240_000;
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 120_000;
 
 export interface Moto {
   readonly url: string;
