@@ -172,12 +172,20 @@ export class KeptConnections implements SdkHandler {
  * Returns a connection to the pool after its call. Closing an unusable one makes room for another.
  */
 function give(pool: Pool, connection: Connection): void {
-  if (connection.isUsable) {
+  if (connection.isUsable && !isForwarded(pool)) {
     pool.idle.push(connection);
     wakeOne(pool);
   } else {
     connection.destroy();
   }
+}
+
+/**
+ * A proxy forwards requests without TLS itself. It need not say that it closes the connection after
+ * the response, and tinyproxy does not say so.
+ */
+function isForwarded({ origin, proxy }: Pool): boolean {
+  return proxy !== undefined && !origin.tls;
 }
 
 function wakeOne({ waiting }: Pool): void {
@@ -244,12 +252,14 @@ function originOf({ protocol, hostname, port }: SdkRequest): Origin {
 }
 
 /** Head and body in one piece, which mostly fits into one packet. */
-function textOf(request: SdkRequest, { origin, proxy }: Pool): string | Uint8Array {
+function textOf(request: SdkRequest, pool: Pool): string | Uint8Array {
   const { method, path, headers, body } = request;
-  const isForwarded = proxy !== undefined && !origin.tls;
-  const target = isForwarded ? `http://${request.hostname}:${origin.port}${path}` : path;
+  const { origin, proxy } = pool;
+  const forwarded = isForwarded(pool);
+  const target = forwarded ? `http://${request.hostname}:${origin.port}${path}` : path;
   let head = `${method} ${target} HTTP/1.1\r\n`;
-  if (isForwarded && proxy.authorization) {
+  if (forwarded) head += "connection: close\r\n";
+  if (forwarded && proxy?.authorization) {
     head += `proxy-authorization: ${proxy.authorization}\r\n`;
   }
   for (const [name, value] of Object.entries(headers)) {
