@@ -19,9 +19,11 @@ export type Event =
   | CallEvent
   | ProducerEvent;
 
-/** Where an event comes from, if several applications run in the process. */
+/** Where an event comes from, if the process has several applications, or one several streams. */
 export interface Origin {
   readonly application?: string;
+  /** For events that name no shard, whose id contains the stream (model/shardKey.ts). */
+  readonly streamName?: string;
 }
 
 export type Emit = (event: Event & Origin) => void;

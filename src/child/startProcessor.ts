@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
+import { parseStreamShard, plainShardId } from "../model/shardKey.ts";
 import type { ChildExit } from "./childFailed.ts";
 import type { Counterpart } from "./counterpart.ts";
 import { ChildDialect, type Ending } from "./dialect.ts";
@@ -21,13 +22,15 @@ import { Session } from "./session.ts";
 export interface ProcessorOptions {
   readonly command: Command;
   readonly workerId: string;
+  /** Of the application's only stream; the ids of shards name one of several streams. */
+  readonly streamName?: string;
   /** Working directory of the children; that of the daemon when absent. */
   readonly cwd?: string;
   /** Program and arguments for logs and errors, with secrets masked; the real ones when absent. */
   readonly shownArgv?: readonly string[];
   /** What children inherit of the daemon's environment; everything when absent. */
   readonly inherit?: EnvironmentRules;
-  /** Added to the environment, beside the four KINESIS_MULTILANG_… variables of each child. */
+  /** Added to the environment, beside the KINESIS_MULTILANG_… variables of each child. */
   readonly env?: Readonly<Record<string, string>>;
   /** The dialect of the application's children; KCL 2.x when absent. */
   readonly dialect?: ChildDialect;
@@ -51,10 +54,12 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
   const watchdog = options.watchdog ?? new Watchdog(options);
   const argv = options.shownArgv ?? [command.file, ...command.args];
   return async (shardId, answerCheckpoint, attempt = 1) => {
+    const { shardId: plainId, streamName } = parseStreamShard(shardId) ?? { ...options, shardId };
     const env = {
       ...childEnvironment(process.env, inherit),
       ...options.env,
-      KINESIS_MULTILANG_SHARD_ID: shardId,
+      KINESIS_MULTILANG_SHARD_ID: plainId,
+      ...(streamName !== undefined && { KINESIS_MULTILANG_STREAM_NAME: streamName }),
       KINESIS_MULTILANG_PROTOCOL_VERSION: String(PROTOCOL_VERSION),
       KINESIS_MULTILANG_WORKER_ID: options.workerId,
       KINESIS_MULTILANG_ATTEMPT: String(attempt),
@@ -92,7 +97,9 @@ export class ProtocolProcessor implements RecordProcessor {
   }
 
   initialize(position: Position): Promise<void> {
-    return this.#session.act("initialize", [initializeLine(this.#child.shardId, position)]);
+    return this.#session.act("initialize", [
+      initializeLine(plainShardId(this.#child.shardId), position),
+    ]);
   }
 
   async processRecords(

@@ -1,7 +1,7 @@
 // `kinesis-multilang checkpoints`: shows checkpoints, moves them, and restores them.
 
 import { Command } from "commander";
-import type { Move, MoveOptions } from "../operator/moveCheckpoints.ts";
+import type { Move, MoveOptions, MoveOutput } from "../operator/moveCheckpoints.ts";
 import type { ShowOptions } from "../operator/showCheckpoints.ts";
 import { collectShardIds } from "./shardIds.ts";
 import { untilInterrupted } from "./untilInterrupted.ts";
@@ -10,14 +10,15 @@ export function checkpointsCommand(): Command {
   const command = new Command("checkpoints")
     .summary("show, move or restore checkpoints")
     .description(
-      "Shows the checkpoint of each shard, and moves it. set, reset and restore only print what they would write, unless you give " +
+      "Shows the checkpoint of each shard, and moves it. set, reset, restore and migrate only print what they would write, unless you give " +
         "--yes. They save the rows to a file before they write. They refuse while a live worker holds one of the leases, unless " +
         "you give --force, which takes the leases away from the worker.",
     )
     .addCommand(showCommand())
     .addCommand(setCommand())
     .addCommand(resetCommand())
-    .addCommand(restoreCommand());
+    .addCommand(restoreCommand())
+    .addCommand(migrateCommand());
   for (const sub of command.commands) sub.exitOverride();
   return command;
 }
@@ -85,9 +86,22 @@ function restoreCommand(): Command {
     .action((file: string, options: MoveOptions) => run({ type: "restore", file }, options));
 }
 
+function migrateCommand(): Command {
+  return moving(new Command("migrate"))
+    .description(
+      "Keeps the checkpoints when an application that read one stream is to read several: gives its leases the keys of KCL's " +
+        "multi-stream mode. With --force it writes although workers seem to live, and stops at a row that one of them changes.",
+    )
+    .action(async (options: MoveOptions) => {
+      const { migrateCheckpoints } = await import("../operator/migrateCheckpoints.ts");
+      await carryOut((output, signal) => migrateCheckpoints(options, output, signal));
+    });
+}
+
 function moving(command: Command): Command {
   return command
     .option("-p, --properties-file <file>", "the properties file")
+    .option("--stream <name>", "the stream, where the application reads several")
     .option("-y, --yes", "write; without it, only print what would be written", false)
     .option("--force", "write even when live workers hold the leases; the workers lose them", false)
     .option(
@@ -99,11 +113,15 @@ function moving(command: Command): Command {
 
 async function run(move: Move, options: MoveOptions): Promise<void> {
   const { moveCheckpoints } = await import("../operator/moveCheckpoints.ts");
+  await carryOut((output, signal) => moveCheckpoints(move, options, output, signal));
+}
+
+async function carryOut(
+  work: (output: MoveOutput, signal: AbortSignal) => Promise<number>,
+): Promise<void> {
   const output = {
     print: (text: string) => console.log(text),
     progress: (text: string) => console.error(`… ${text}`),
   };
-  process.exitCode = await untilInterrupted((signal) =>
-    moveCheckpoints(move, options, output, signal),
-  );
+  process.exitCode = await untilInterrupted((signal) => work(output, signal));
 }

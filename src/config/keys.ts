@@ -8,6 +8,7 @@ import { DESTINATION_FORM, parseDestination } from "../model/failureDestination.
 import { HTTP_ADDRESS_FORM, parseHttpAddress } from "../model/httpAddress.ts";
 import { LEASE_STORE, LEASE_STORE_FORM } from "./leaseStore.ts";
 import { parseStreamArn, STREAM_ARN_FORM } from "./streamArn.ts";
+import { parseStreams, STREAMS_FORM } from "./streams.ts";
 import {
   decimal,
   duration,
@@ -37,10 +38,15 @@ const count = (min = 0) => wholeNumber({ min });
 const daemonKeys = {
   executableName: text().optional(),
   applicationName: matching(/^[^\s]+$/, "a name without blanks").optional(),
-  streamName: matching(
-    /^[a-zA-Z0-9_.-]{1,128}$/,
-    "a stream name: 1 to 128 of the characters a-z A-Z 0-9 _ . -",
-  ).optional(),
+  streamName: text()
+    .transform((value, context) => {
+      const streams = value === undefined ? undefined : parseStreams(value);
+      if (typeof streams !== "string") return streams;
+      context.addIssue({ code: "custom", message: streams });
+      return z.NEVER;
+    })
+    .describe(STREAMS_FORM)
+    .optional(),
   streamArn: text()
     .transform((value, context) => {
       const arn = value === undefined ? undefined : parseStreamArn(value.trim());

@@ -14,6 +14,8 @@ export interface StreamPlace {
 
 export interface Reading {
   readonly streamName: string;
+  /** Several streams, in place of the name. */
+  readonly streams?: readonly StreamPlace[] | undefined;
   readonly streamArn?: StreamArn | undefined;
   /** The region of Kinesis, if one is set. */
   readonly region?: string | undefined;
@@ -47,17 +49,18 @@ export function letterLoop(all: readonly Settings[]): readonly string[] {
   return all.filter(isInLoop).map(({ applicationName }) => applicationName);
 }
 
-function readingOf({ streamName, streamArn, services, fanoutConfig }: Settings): Reading {
+function readingOf({ services, fanoutConfig, ...settings }: Settings): Reading {
   const { consumerArn } = fanoutConfig;
-  return { streamName, streamArn, region: services.kinesis.region, consumerArn };
+  return { ...settings, region: services.kinesis.region, consumerArn };
 }
 
 /** A region or account that is unknown on either side counts as the same. */
 export function isReadHere(
   stream: StreamPlace,
-  { streamName, streamArn, region, consumerArn = "" }: Reading,
+  { streamName, streams = [{ streamName }], streamArn, region, consumerArn = "" }: Reading,
 ): boolean {
-  const read = [streamArn ?? { streamName, region }, parseStreamArn(consumerArn)];
+  const named = streams.map((each) => ({ region, ...each }));
+  const read = [...(streamArn ? [streamArn] : named), parseStreamArn(consumerArn)];
   return read.some((place) => place !== undefined && maybeSame(place, stream));
 }
 

@@ -7,6 +7,7 @@ import type { ChildCommand } from "./childCommand.ts";
 import type { CredentialsProvider } from "./credentialsProvider.ts";
 import type { KeyValues } from "./keys.ts";
 import type { StreamArn } from "./streamArn.ts";
+import type { NamedStream } from "./streams.ts";
 
 export type Service = "kinesis" | "dynamodb" | "cloudwatch";
 
@@ -48,9 +49,14 @@ interface Derived {
   readonly executableName: string;
   readonly command: ChildCommand;
   readonly applicationName: string;
-  /** From `streamArn`, if that is set. */
+  /**
+   * From `streamArn`, if that is set. In multi-stream mode the names of all streams, joined by
+   * commas.
+   */
   readonly streamName: string;
   readonly streamArn?: StreamArn;
+  /** Present in multi-stream mode, in which lease keys contain the stream. */
+  readonly streams?: readonly NamedStream[];
   /** A random UUID when not set. */
   readonly workerId: string;
   readonly initialPosition: InitialPosition;
@@ -80,6 +86,7 @@ export interface Parts {
   readonly executableName: string;
   readonly applicationName: string;
   readonly streamName: string;
+  readonly streams?: readonly NamedStream[];
   readonly initialPosition: InitialPosition;
   readonly pollingKeyGiven: boolean;
   readonly credentials: Readonly<Record<Service, readonly CredentialsProvider[]>>;
@@ -103,7 +110,7 @@ export function deriveSettings(parts: Parts): Settings {
     coordinatorStateTableName:
       values.coordinatorStateTableName ?? `${applicationName}-CoordinatorState`,
     fanoutConfig: fanoutConfig(values, applicationName),
-    services: services(values, credentials),
+    services: services(values, credentials, parts.streams),
   });
 }
 
@@ -123,8 +130,12 @@ function fanoutConfig(values: KeyValues, applicationName: string): FanoutConfig 
  * the region of the stream's ARN. The other clients follow the region chain, as in Java, so that
  * the lease table stays where it was.
  */
-function services(values: KeyValues, credentials: Parts["credentials"]): Settings["services"] {
-  const arnRegion = values.streamArn?.region;
+function services(
+  values: KeyValues,
+  credentials: Parts["credentials"],
+  streams: readonly NamedStream[] = [],
+): Settings["services"] {
+  const arnRegion = values.streamArn?.region ?? streams.find(({ region }) => region)?.region;
   const service = (
     client: "kinesisClient" | "dynamoDbClient" | "cloudWatchClient",
     providers: readonly CredentialsProvider[],

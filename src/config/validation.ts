@@ -13,6 +13,7 @@ import { isReadHere, letterStream } from "./ownStream.ts";
 import { isSecretName, MASK, maskValue } from "./secrets.ts";
 import { deriveSettings, type Settings } from "./settings.ts";
 import { ANY_ACCOUNT } from "./streamArn.ts";
+import { type ChosenStreams, chooseStreams } from "./streams.ts";
 
 export class Validation {
   readonly problems: ConfigProblem[] = [];
@@ -31,26 +32,27 @@ export class Validation {
     const values = this.#values();
     const command = this.#command(values);
     const applicationName = this.#applicationName(values);
-    const streamName = this.#streamName(values);
+    const stream = this.#stream(values);
     const credentials = this.#credentials(values);
     const position = initialPosition(values, this.#given);
     if (position.problem) this.#refuse(position.problem.key, position.problem.message);
     if (position.notice) this.#warn(position.notice.key, position.notice.message);
-    if (!command || !applicationName || !streamName || !position.value) return undefined;
+    if (!command || !applicationName || !stream || !position.value) return undefined;
     this.#checkTableName(applicationName, values);
     this.#checkDeadLetters(values);
+    this.#checkConsumer(stream, values);
     this.#checkHttp(values);
     const pollingKeyGiven = POLLING_KEYS.some((key) =>
       isKey(key) ? this.#given.has(key) : this.#ignored.has(key),
     );
     const adjusted = this.#adjusted(values);
-    this.#checkOwnStream(streamName, adjusted);
+    this.#checkOwnStream(stream, adjusted);
     return deriveSettings({
       values: adjusted,
       executableName: values.executableName ?? "",
       command,
       applicationName,
-      streamName,
+      ...stream,
       credentials,
       initialPosition: position.value,
       pollingKeyGiven,
@@ -101,17 +103,13 @@ export class Validation {
     return applicationName;
   }
 
-  #streamName({ streamName, streamArn }: KeyValues): string | undefined {
-    if (streamArn) {
-      if (streamName !== undefined && streamName !== streamArn.streamName) {
-        this.#warn("streamName", `streamArn names ${streamArn.streamName}, which is used`);
-      }
-      return streamArn.streamName;
+  #stream(values: KeyValues): ChosenStreams | undefined {
+    const { streams, problem, notice } = chooseStreams(values);
+    if (notice !== undefined) this.#warn("streamName", notice);
+    if (problem !== undefined && !this.#refused("streamName", "streamArn")) {
+      this.#refuse("streamName", problem);
     }
-    if (streamName === undefined && !this.#refused("streamName", "streamArn")) {
-      this.#refuse("streamName", "is missing: streamName or streamArn is required");
-    }
-    return streamName;
+    return streams;
   }
 
   #checkTableName(applicationName: string, { tableName }: KeyValues): void {
@@ -152,11 +150,11 @@ export class Validation {
   }
 
   /** A dead letter that is read as a record would become a larger dead letter, and so on. */
-  #checkOwnStream(streamName: string, { onFailureDestination, ...values }: KeyValues): void {
+  #checkOwnStream(stream: ChosenStreams, { onFailureDestination, ...values }: KeyValues): void {
     const written = letterStream(onFailureDestination);
     if (!written) return;
     const reading = {
-      streamName,
+      ...stream,
       streamArn: values.streamArn,
       region: values["kinesisClient.region"] ?? values.regionName,
       consumerArn: values["fanoutConfig.consumerArn"],
@@ -168,6 +166,15 @@ export class Validation {
         (written.region && !values.streamArn
           ? ". If it is a stream of the same name in another account or region, set streamArn to the one that is read"
           : ""),
+    );
+  }
+
+  /** A consumer belongs to one stream. */
+  #checkConsumer({ streams }: ChosenStreams, values: KeyValues): void {
+    if (!streams || values["fanoutConfig.consumerArn"] === undefined) return;
+    this.#refuse(
+      "fanoutConfig.consumerArn",
+      "is the consumer of one stream, and streamName names several: set fanoutConfig.consumerName, under which the daemon registers a consumer of each stream",
     );
   }
 

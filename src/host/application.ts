@@ -1,7 +1,6 @@
 // Builds one application from its settings, each part once, and runs it until a stop is requested
 // or a fatal error occurs. The parts that exist once per process come from host.ts.
 
-import { kinesisClient } from "../aws/kinesisClient.ts";
 import { awsOptions } from "../aws/options.ts";
 import { AttachPoint } from "../child/attach/attach.ts";
 import type { AttachAddress } from "../child/attach/attachAddress.ts";
@@ -19,7 +18,6 @@ import { Coordinator } from "../leases/coordinator.ts";
 import { renewalIntervalMs } from "../leases/decisions/trust.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { watchedTable } from "../leases/table/watchedTable.ts";
-import type { ShardFilter } from "../model/shard.ts";
 import { VERSION } from "../package.ts";
 import type { RestartRequests } from "../shard/restartRequests.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
@@ -27,14 +25,12 @@ import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
 import { anySignal } from "../signals.ts";
 import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
 import type { ByteBudget } from "../stream/budget/byteBudget.ts";
-import type { StreamId } from "../stream/calls/streamId.ts";
-import { listShards } from "../stream/listing/listShards.ts";
-import { waitForStream } from "../stream/listing/waitForStream.ts";
 import type { Drain } from "./drain.ts";
 import { openLeaseStore } from "./leaseStore.ts";
 import { watchLoop } from "./loopWatch.ts";
-import { openReading } from "./reading.ts";
+import { openReading, type Reading } from "./reading.ts";
 import type { Sampling } from "./sampling.ts";
+import { type OpenStream, openStreams } from "./streams.ts";
 
 export interface ApplicationContext {
   readonly emit: Emit;
@@ -84,26 +80,53 @@ export async function runApplication(
   shared: ProcessParts,
 ): Promise<void> {
   const { settings } = loaded;
-  const { emit, stop, kill, sampling } = context;
-  const { clock, startTurns, budget } = shared;
+  const { emit, stop } = context;
+  const { clock, budget } = shared;
   if (!context.attach) checkExecutable(settings.command);
   const { applicationName, streamName, workerId } = settings;
   emit({ type: "daemonStarted", applicationName, streamName, workerId, version: VERSION });
 
   const attach = context.attach && (await AttachPoint.open(context.attach));
   const deadLetters = await openDeadLetters(settings, emit);
-  const stream: StreamId = settings.streamArn
-    ? { streamARN: settings.streamArn.arn }
-    : { streamName };
-  const reach = await awsOptions(settings, "kinesis", { emit });
-  const kinesis = kinesisClient({ ...reach, maxAttempts: 1, emit });
-  const readingParts = { client: kinesis, reach, stream, budget, emit, signal: stop };
-  const reading = await openReading(loaded, readingParts);
+  let streams: readonly OpenStream[] = [];
+  try {
+    const reach = await awsOptions(settings, "kinesis", { emit });
+    const { waitForStream } = context;
+    streams = await openStreams(settings, { reach, clock, emit, signal: stop, waitForStream });
+    if (streams.length === 0) return;
+    const reading = await openReading(loaded, { reach, streams, budget, emit, signal: stop });
+    try {
+      await work(loaded, context, shared, { attach, deadLetters, streams, reading });
+    } finally {
+      reading.close();
+    }
+  } finally {
+    attach?.close();
+    deadLetters?.close();
+    for (const stream of streams) stream.close();
+  }
+}
+
+/** What an application has opened to work with. */
+interface Opened {
+  readonly attach: AttachPoint | undefined;
+  readonly deadLetters: OpenDestination | undefined;
+  readonly streams: readonly OpenStream[];
+  readonly reading: Reading;
+}
+
+async function work(
+  { settings }: LoadedSettings,
+  context: ApplicationContext,
+  shared: ProcessParts,
+  { attach, deadLetters, streams, reading }: Opened,
+): Promise<void> {
+  const { emit, stop, kill, sampling } = context;
+  const { clock, startTurns, budget } = shared;
+  const { applicationName, streamName, workerId } = settings;
   const over = new AbortController();
   const sampled = sampling?.run(budget, emit, clock, over.signal);
   try {
-    const calls = { client: kinesis, clock, emit, signal: stop };
-    if (context.waitForStream) await waitForStream(calls, stream);
     const dialect = new ChildDialect(settings.childDialect);
     const options = { ...processorOptions(settings, emit), ...shared, dialect };
     const parts = {
@@ -126,10 +149,9 @@ export async function runApplication(
     // An event loop that is blocked for the interval between two renewals misses one of them.
     const dangerMs = renewalIntervalMs(settings.failoverTimeMillis);
     const coordinatorParts = {
-      listShards: (filter: ShardFilter, signal: AbortSignal) =>
-        listShards({ ...calls, signal }, stream, filter),
+      streams,
       streamIsThere: (signal: AbortSignal) =>
-        listShards({ ...calls, signal }, stream, { type: "AT_LATEST" }),
+        Promise.all(streams.map((stream) => stream.listShards({ type: "AT_LATEST" }, signal))),
       workerId,
       settings,
       clock: watchLoop(clock, {
@@ -154,10 +176,6 @@ export async function runApplication(
   } finally {
     over.abort();
     await sampled;
-    attach?.close();
-    deadLetters?.close();
-    reading.close();
-    kinesis.destroy();
   }
 }
 
@@ -221,12 +239,13 @@ function killable(kill: AbortSignal, start: StartProcessor): StartProcessor {
 }
 
 function processorOptions(settings: Settings, emit: Emit) {
-  const { command, workerId, timeoutInSeconds, childEnv, passCredentials } = settings;
+  const { command, workerId, timeoutInSeconds, childEnv, passCredentials, streamName } = settings;
   return {
     command,
     shownArgv: maskWords([command.file, ...command.args]),
     inherit: { childEnv, passCredentials },
     workerId,
+    streamName,
     ...(timeoutInSeconds === undefined ? {} : { timeoutMs: timeoutInSeconds * 1000 }),
     emit,
   };

@@ -8,6 +8,7 @@ import { leaseDirectoryIn } from "../config/leaseStore.ts";
 import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
 import { type FleetTables, fleetTables } from "../leases/kcl3/fleetTables.ts";
+import type { KeyMode } from "../leases/leaseKey.ts";
 import type { TableOptions } from "../leases/table/dynamoSchema.ts";
 import { dynamoLeaseTable } from "../leases/table/dynamoTable.ts";
 import type { LeaseTable } from "../leases/table.ts";
@@ -45,14 +46,14 @@ async function inDynamo(settings: Settings, clock: Clock, emit: Emit): Promise<L
 
 async function inDirectory(
   path: string,
-  { tableName }: Settings,
+  settings: Settings,
   clock: Clock,
   emit: Emit,
 ): Promise<LeaseStore> {
   const { LeaseDirectory } = await import("../leases/file/leaseDirectory.ts");
-  const directory = new LeaseDirectory(path, tableName, clock);
+  const directory = new LeaseDirectory(path, settings.tableName, clock);
   return {
-    table: directory.asTable(),
+    table: directory.asTable(modeOf(settings)),
     emit: (event) => {
       const isAboutLeases = "service" in event && event.service === "dynamodb";
       emit(isAboutLeases ? { ...event, service: "leaseStore" } : event);
@@ -61,10 +62,15 @@ async function inDirectory(
   };
 }
 
+function modeOf({ streams }: Settings): KeyMode {
+  return streams ? "multiStream" : "singleStream";
+}
+
 function tableOptions(settings: Settings): TableOptions {
   const { leaseTableScanTotalSegments: scanSegments } = settings;
   return {
     tableName: settings.tableName,
+    mode: modeOf(settings),
     deletionProtection: settings.leaseTableDeletionProtectionEnabled,
     pointInTimeRecovery: settings.leaseTablePitrEnabled,
     ...(scanSegments !== undefined && { scanSegments }),

@@ -1,22 +1,20 @@
 // Chooses how shards are read: by polling, by enhanced fan-out, or by fan-out with polling as
 // fallback.
 
-import type { KinesisClient } from "@aws-sdk/client-kinesis";
 import { subscriptionClient } from "../aws/kinesisClient.ts";
 import type { AwsOptions } from "../aws/options.ts";
 import { systemClock } from "../clock.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
 import type { Emit } from "../events.ts";
 import type { ByteBudget } from "../stream/budget/byteBudget.ts";
-import type { StreamId } from "../stream/calls/streamId.ts";
 import { pollingReader } from "../stream/polling/pollingReader.ts";
 import type { ReadShard } from "../stream/reader.ts";
+import { type OpenStream, readOf } from "./streams.ts";
 
 export interface ReadingParts {
-  readonly client: KinesisClient;
-  /** The options from which the client was made. */
+  /** The options from which the streams' clients were made. */
   readonly reach: AwsOptions;
-  readonly stream: StreamId;
+  readonly streams: readonly OpenStream[];
   /** Of all applications of the process. */
   readonly budget: ByteBudget;
   readonly emit: Emit;
@@ -31,23 +29,23 @@ export interface Reading {
 
 export async function openReading(
   { settings, sources }: LoadedSettings,
-  { client, reach, stream, budget, emit, signal }: ReadingParts,
+  { reach, streams, budget, emit, signal }: ReadingParts,
 ): Promise<Reading> {
   const { initialPosition, retrieval, fanoutConfig, aggregateHashRangeCheck } = settings;
   const common = {
-    client,
-    stream,
     initialPosition,
     budget,
     clock: systemClock,
-    emit,
     aggregateHashRangeCheck,
     keepsMisplaced: settings.onFailureDestination !== undefined,
   };
   const idleSet = sources.idleTimeBetweenReadsInMillis.type !== "default";
-  const polling = () =>
+  const polling = ({ client, stream, emit }: OpenStream) =>
     pollingReader({
       ...common,
+      client,
+      stream,
+      emit,
       settings: {
         maxRecords: settings.maxRecords,
         millisBehindLatestThresholdForReducedTps: settings.millisBehindLatestThresholdForReducedTps,
@@ -55,16 +53,24 @@ export async function openReading(
         idleTimeBetweenReadsInMillis: idleSet ? settings.idleTimeBetweenReadsInMillis : undefined,
       },
     });
-  if (retrieval === "POLLING") return { read: polling(), close() {} };
+  const readers = (make: (stream: OpenStream) => ReadShard) =>
+    readOf(new Map(streams.map((each) => [each.streamId, make(each)])));
+  if (retrieval === "POLLING") return { read: readers(polling), close() {} };
 
   const { fanoutReader } = await import("../stream/fanout/fanoutReader.ts");
   const subscriptions = subscriptionClient({ ...reach, maxAttempts: 1, emit });
-  const read = fanoutReader({
-    ...common,
-    subscriptionClient: subscriptions,
-    settings: fanoutConfig,
-    signal,
-    ...(retrieval === "AUTO" && { polling: polling() }),
-  });
-  return { read, close: () => subscriptions.destroy() };
+  const fanout = (each: OpenStream) => {
+    const { client, stream, emit } = each;
+    return fanoutReader({
+      ...common,
+      client,
+      stream,
+      emit,
+      subscriptionClient: subscriptions,
+      settings: fanoutConfig,
+      signal,
+      ...(retrieval === "AUTO" && { polling: polling(each) }),
+    });
+  };
+  return { read: readers(fanout), close: () => subscriptions.destroy() };
 }

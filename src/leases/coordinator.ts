@@ -3,8 +3,9 @@
 // started has ended.
 //
 // Loops:  the taker looks at the leases and takes some (leaseTaker.ts); each tenure renews its
-//         lease (holding/tenure.ts); housekeeping audits and deletes (housekeeping.ts); in a fleet
-//         of KCL 3.x the membership reports to the leader (kcl3/membership.ts).
+//         lease (holding/tenure.ts); housekeeping audits and deletes the leases of each stream
+//         (streamLeases.ts); in a fleet of KCL 3.x the membership reports to the leader
+//         (kcl3/membership.ts).
 // Ends:   a stop is graceful. The worker takes no more leases; consumers finish while their leases
 //         are renewed; each lease is released when its consumer returns, so that other workers need
 //         not wait until it expires. When a consumer fails, the table disappears, or a second
@@ -15,13 +16,9 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import { sharedController, unlessAborted } from "../signals.ts";
 import { WakeUp } from "../wakeUp.ts";
-import type { ListShards } from "./compareWithStream.ts";
-import { changedSince } from "./decisions/observation.ts";
 import type { Consume } from "./heldLease.ts";
 import { duplicateWorker } from "./holding/duplicateWorker.ts";
 import { Holdings } from "./holding/holdings.ts";
-import { Housekeeping } from "./housekeeping.ts";
-import { IsolatedLeases } from "./isolatedLeases.ts";
 import { Discovery } from "./kcl3/discovery.ts";
 import type { FleetTables } from "./kcl3/fleetTables.ts";
 import { Membership } from "./kcl3/membership.ts";
@@ -29,7 +26,7 @@ import { LeaseTaker } from "./leaseTaker.ts";
 import { accessDenied, retryUntil } from "./retryUntil.ts";
 import { ServiceFailures } from "./serviceFailures.ts";
 import type { LeaseSettings } from "./settings.ts";
-import { ShardSync } from "./shardSync.ts";
+import { type LeasedStream, StreamLeases } from "./streamLeases.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { type LeaseTable, LeaseTableError } from "./table.ts";
 
@@ -37,8 +34,7 @@ export interface CoordinatorParts {
   readonly table: LeaseTable;
   /** The tables of a KCL 3.x fleet; absent when this worker should not look for one. */
   readonly fleet?: FleetTables;
-  /** Rejects with a UserError when a retry cannot help; any other error is retried. */
-  readonly listShards: ListShards;
+  readonly streams: readonly LeasedStream[];
   /**
    * Unique among all live workers of the application. A worker with a stable id takes its own
    * leases again after a restart.
@@ -66,21 +62,19 @@ export class Coordinator {
   readonly #parts: CoordinatorParts;
   readonly #surroundings: Surroundings;
   readonly #holdings: Holdings;
-  readonly #housekeeping: Housekeeping;
+  readonly #streams: readonly StreamLeases[];
   readonly #membership: Membership | undefined;
   readonly #taker: LeaseTaker;
   readonly #stopping = sharedController();
   #failure: { readonly error: unknown } | undefined;
 
   constructor(parts: CoordinatorParts) {
-    const { table, workerId, settings, clock, emit, random, fleet, listShards } = parts;
+    const { table, workerId, settings, clock, emit, random, fleet } = parts;
     const failures = new ServiceFailures(emit);
     const surroundings = { table, workerId, settings, clock, emit, random, failures };
     this.#parts = parts;
     this.#surroundings = surroundings;
     const lookSoon = new WakeUp();
-    const isolated = new IsolatedLeases();
-    const sync = new ShardSync(surroundings, listShards);
     this.#membership = fleet && new Membership(surroundings, fleet, () => lookSoon.trigger());
     this.#holdings = new Holdings(surroundings, {
       consume: parts.consume,
@@ -89,23 +83,12 @@ export class Coordinator {
       failed: (error) => this.#fail(error),
       duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
     });
-    this.#housekeeping = new Housekeeping(surroundings, {
-      sync,
-      listShards,
-      isolated,
-      leases: () => [...this.#taker.observation.values()].map(({ lease }) => lease),
-      renewed: () => {
-        const sinceMs = clock.monotonicMs() - settings.failoverTimeMillis;
-        return changedSince(sinceMs, this.#taker.observation);
-      },
-    });
+    const seen = () => this.#taker.observation;
+    this.#streams = parts.streams.map((each) => new StreamLeases(surroundings, each, seen));
     this.#taker = new LeaseTaker(surroundings, {
-      listShards,
-      sync,
-      isolated,
+      streams: this.#streams,
       lookSoon,
       holdings: this.#holdings,
-      housekeeping: this.#housekeeping,
       membership: this.#membership,
       discovery: fleet && new Discovery(surroundings, fleet),
       duplicateFound: (shardId) => this.#failAsDuplicate(shardId),
@@ -130,7 +113,7 @@ export class Coordinator {
       await Promise.all([this.#open(), this.#membership?.look(stopping)]);
       const loops = [
         this.#taker.run(stopping),
-        this.#housekeeping.run(stopping),
+        ...this.#streams.map((stream) => stream.keepHouse(stopping)),
         this.#membership?.run(stopping) ?? Promise.resolve(),
       ];
       await Promise.all(loops.map((loop) => loop.catch((error: unknown) => this.#fail(error))));

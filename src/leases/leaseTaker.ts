@@ -5,9 +5,7 @@
 // wait (scanPace.ts).
 
 import { inParallel } from "../inParallel.ts";
-import type { Shard } from "../model/shard.ts";
 import type { WakeUp } from "../wakeUp.ts";
-import { checkAtStart, type ListShards } from "./compareWithStream.ts";
 import { accept } from "./decisions/acceptance.ts";
 import { type AssignmentView, assign, type Take } from "./decisions/assignment.ts";
 import { balanceOf } from "./decisions/balance.ts";
@@ -21,23 +19,19 @@ import {
   watchUnheldLeases,
 } from "./holding/duplicateWorker.ts";
 import type { Holdings } from "./holding/holdings.ts";
-import type { Housekeeping } from "./housekeeping.ts";
-import type { IsolatedLeases } from "./isolatedLeases.ts";
 import type { Discovery } from "./kcl3/discovery.ts";
 import type { Membership } from "./kcl3/membership.ts";
 import type { Lease } from "./lease.ts";
+import { OtherStreams } from "./otherStreams.ts";
 import { retryUntil } from "./retryUntil.ts";
-import type { ShardSync } from "./shardSync.ts";
+import type { StreamLeases } from "./streamLeases.ts";
 import type { Surroundings } from "./surroundings.ts";
-import type { Scan } from "./table.ts";
 import { UnreadableRows } from "./unreadableRows.ts";
 
 export interface LeaseTakerParts {
-  readonly listShards: ListShards;
-  readonly sync: ShardSync;
+  /** The streams of the application. */
+  readonly streams: readonly StreamLeases[];
   readonly holdings: Holdings;
-  readonly housekeeping: Housekeeping;
-  readonly isolated: IsolatedLeases;
   readonly membership: Membership | undefined;
   readonly discovery: Discovery | undefined;
   /** Triggered when another look is worthwhile before the wait is over. */
@@ -58,20 +52,19 @@ export class LeaseTaker {
   readonly #surroundings: Surroundings;
   readonly #parts: LeaseTakerParts;
   readonly #unreadable: UnreadableRows;
+  readonly #otherStreams: OtherStreams;
   readonly #limit: LeaseLimit;
   readonly #renewalsTolerated: number;
   #observation: Observation = NOTHING_SEEN;
   #unheld: UnheldLeases = NO_UNHELD_LEASES;
   #takesAtOnce = FIRST_TAKES;
-  /** Monotonic time of the last scan that showed leases. */
-  #lastFilledMs = Number.NEGATIVE_INFINITY;
-  #hasComparedWithStream = false;
 
   constructor(surroundings: Surroundings, parts: LeaseTakerParts) {
     const { settings, emit, random } = surroundings;
     this.#surroundings = surroundings;
     this.#parts = parts;
     this.#unreadable = new UnreadableRows(emit, settings.failoverTimeMillis);
+    this.#otherStreams = new OtherStreams(emit);
     this.#limit = new LeaseLimit(settings.maxLeasesForWorker, emit);
     // Two workers with the same id detect each other at the same time. Different limits let one of
     // them stop first; the other then sees no more renewals and continues.
@@ -84,8 +77,8 @@ export class LeaseTaker {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, table } = this.#surroundings;
-    const { lookSoon, sync, housekeeping, membership } = this.#parts;
+    const { table } = this.#surroundings;
+    const { lookSoon, streams, membership } = this.#parts;
     let isStarting = true;
     for (let firstPass = true; !signal.aborted; ) {
       lookSoon.clear();
@@ -94,45 +87,35 @@ export class LeaseTaker {
       if (!scan) return;
       this.#unreadable.report(scan, firstPass);
       membership?.update(scan.fleet);
-      if (scan.leases.length === 0) {
+      const leases = scan.leases.filter(this.#isOwn);
+      this.#otherStreams.report(scan.leases.filter((lease) => !this.#isOwn(lease)));
+      if (leases.length === 0) {
         await this.#fillEmptyTable(signal);
         continue;
       }
-      this.#lastFilledMs = clock.monotonicMs();
-      const listed = await this.#compareOnce(scan, signal);
-      const hasNewLeases = await sync.createOverdue(scan, listed, signal);
+      const hasNewLeases = await anyOf(streams, (stream) => stream.saw(scan, signal));
       if (signal.aborted) return;
-      if (firstPass) housekeeping.begin(scan);
-      const isMoreFree = await this.#takeAfterScan(scan.leases, firstPass);
+      const isMoreFree = await this.#takeAfterScan(leases, firstPass);
       firstPass = false;
-      const isIncomplete = await sync.lacksFirstLeases(scan.leases, signal);
+      const isIncomplete = await anyOf(streams, (stream) =>
+        stream.lacksFirstLeases(leases, signal),
+      );
       isStarting = isIncomplete || isMoreFree || hasNewLeases;
-      await this.#rest(scan.leases, isStarting, signal);
+      await this.#rest(leases, isStarting, signal);
     }
   }
 
   async #fillEmptyTable(signal: AbortSignal): Promise<void> {
-    const { clock, settings } = this.#surroundings;
-    const { holdings, sync } = this.#parts;
+    const { clock } = this.#surroundings;
+    const { holdings, streams } = this.#parts;
     holdings.reconcile([]);
-    const wasFilled = this.#lastFilledMs > Number.NEGATIVE_INFINITY;
-    // When rows are deleted, the holders of the leases create them again. A row that is still
-    // missing after the failover time has no live holder.
-    const emptyMs = clock.monotonicMs() - this.#lastFilledMs;
-    if (emptyMs > settings.failoverTimeMillis) await sync.fillEmptyTable(signal, wasFilled);
-    this.#hasComparedWithStream = true;
+    await Promise.all(streams.map((stream) => stream.fillEmptyTable(signal)));
     await clock.sleep(EMPTY_RESCAN_MS, signal);
   }
 
-  /** The listing of the first comparison; later scans are compared by housekeeping. */
-  async #compareOnce(scan: Scan, signal: AbortSignal): Promise<readonly Shard[] | undefined> {
-    if (this.#hasComparedWithStream) return undefined;
-    const { listShards, isolated } = this.#parts;
-    const check = () => checkAtStart(scan.leases, listShards, this.#surroundings, isolated, signal);
-    const listed = await retryUntil(SCAN, check, this.#surroundings, signal);
-    this.#hasComparedWithStream = true;
-    return listed;
-  }
+  /** Whether the lease is of one of the application's streams. */
+  readonly #isOwn = ({ shardId }: Lease): boolean =>
+    this.#parts.streams.some((stream) => stream.owns(shardId));
 
   /**
    * One look by the index of owners, in a fleet with a leader, and the wait after it.
@@ -147,7 +130,7 @@ export class LeaseTaker {
     membership?.update();
     if (!found || !this.#isLed) return false;
     holdings.reconcileKeys(found.keys);
-    const seen = observe(NOTHING_SEEN, found.leases, clock.monotonicMs());
+    const seen = observe(NOTHING_SEEN, found.leases.filter(this.#isOwn), clock.monotonicMs());
     await this.#take(accept(this.#view(seen, false), settings));
     await lookSoon.sleep(clock, discovery.restMs(), signal);
     return true;
@@ -205,7 +188,8 @@ export class LeaseTaker {
 
   #view(leases: Observation, firstPass: boolean): AssignmentView {
     const { clock, workerId, random } = this.#surroundings;
-    const { holdings, isolated } = this.#parts;
+    const { holdings, streams } = this.#parts;
+    const isolated = streams.flatMap((stream) => stream.isolatedAmong(leases));
     const nowMs = clock.monotonicMs();
     return {
       leases,
@@ -213,7 +197,7 @@ export class LeaseTaker {
       nowMs,
       firstPass,
       random,
-      busy: new Set([...holdings.busy(nowMs), ...isolated.among(leases)]),
+      busy: new Set([...holdings.busy(nowMs), ...isolated]),
       requested: holdings.requested,
       expected: holdings.expected(nowMs),
       atOnce: this.#takesAtOnce,
@@ -233,4 +217,11 @@ export class LeaseTaker {
       if (renewals > this.#renewalsTolerated) duplicateFound(shardId);
     }
   }
+}
+
+async function anyOf(
+  streams: readonly StreamLeases[],
+  ask: (stream: StreamLeases) => Promise<boolean>,
+): Promise<boolean> {
+  return (await Promise.all(streams.map(ask))).includes(true);
 }

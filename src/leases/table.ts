@@ -6,6 +6,7 @@ import type { Position } from "../model/position.ts";
 import type { HashKeyRange } from "../model/shard.ts";
 import type { FleetRow } from "./fleetRow.ts";
 import type { Lease, NewLease } from "./lease.ts";
+import type { KeyMode } from "./leaseKey.ts";
 
 /**
  * `"conflict"`: the row was not as expected (another counter, a handover started or requested, or
@@ -47,8 +48,8 @@ export interface UnreadableRow {
   /** The row's key; "" when it has none. */
   readonly shardId: string;
   readonly error: LeaseTableError;
-  /** Present when the row is the lease of an application that reads several streams. */
-  readonly streamName?: string;
+  /** Present when the row is the lease of an application that reads in this other mode. */
+  readonly mode?: KeyMode;
 }
 
 /**

@@ -6,7 +6,7 @@
 
 import type { Emit } from "../events.ts";
 import { UserError } from "../model/errors.ts";
-import { isShardKey } from "./leaseKey.ts";
+import { isShardKey, type KeyMode } from "./leaseKey.ts";
 import { LeaseTableError, type Scan, type UnreadableRow } from "./table.ts";
 
 export class UnreadableRows {
@@ -61,14 +61,21 @@ export class UnreadableRows {
   }
 }
 
-function isDamaged({ shardId, streamName }: UnreadableRow): boolean {
-  return streamName === undefined && isShardKey(shardId);
+function isDamaged({ shardId, mode }: UnreadableRow): boolean {
+  return mode === undefined && isShardKey(shardId);
 }
 
-function notOurTable({ error, streamName }: UnreadableRow): UserError {
-  const what =
-    streamName === undefined
-      ? "this is not the row of a lease. If the table serves another purpose, choose another applicationName (or tableName); if the row was damaged, correct or delete it."
-      : "the table belongs to an application that reads several streams (the multi-stream mode of KCL), and its workers would lose their leases to this one. Nothing was written. Choose another applicationName (or tableName).";
+function notOurTable({ error, mode }: UnreadableRow): UserError {
+  const what = mode === undefined ? NOT_A_LEASE : OTHER_MODE[mode];
   return new UserError(`${error.message}: ${what}`, { cause: error });
 }
+
+const NOT_A_LEASE =
+  "this is not the row of a lease. If the table serves another purpose, choose another applicationName (or tableName); if the row was damaged, correct or delete it.";
+
+const OTHER_MODE: Readonly<Record<KeyMode, string>> = {
+  singleStream:
+    "the table has leases of one stream, and this application reads several. Nothing was written. To keep the checkpoints, stop all workers and run: kinesis-multilang checkpoints migrate -p FILE --stream NAME. Otherwise choose another applicationName (or tableName).",
+  multiStream:
+    "the table belongs to an application that reads several streams (the multi-stream mode of KCL), and its workers would lose their leases to this one. Nothing was written. Choose another applicationName (or tableName), or list all its streams in streamName.",
+};

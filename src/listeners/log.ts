@@ -2,6 +2,7 @@
 // each change of state; events of every batch are `debug`.
 
 import type { Emit, Event, Origin } from "../events.ts";
+import { parseStreamShard } from "../model/shardKey.ts";
 import { redact } from "../redact.ts";
 import type { Level, LineLevel } from "./lines/line.ts";
 import { describe, levelOf } from "./logLines.ts";
@@ -39,13 +40,22 @@ export function logEvents(options: LogOptions): Emit {
     const level = levelOf(happened);
     if (level === "silent" || ORDER[level] < lowest) return;
     if (!repeats.admits(happened, now())) return;
-    const event = showsOutput ? unquoted(happened, seen) : happened;
+    const event = apart(showsOutput ? unquoted(happened, seen) : happened);
     write(render(event, describe(event), now()));
   };
 }
 
 /** The level of `childOutput` in lines/childLines.ts. */
 const CHILD_OUTPUT_LEVEL = "info" satisfies Level;
+
+/** Where an application reads several streams: the stream and the shard as two fields. */
+function apart(event: Event & Origin): Event & Origin {
+  if (!("shardId" in event) || event.shardId === undefined) return event;
+  const { streamName, shardId } = parseStreamShard(event.shardId) ?? {};
+  return streamName === undefined || shardId === undefined
+    ? event
+    : { ...event, streamName, shardId };
+}
 
 function unquoted(event: Event, seen: SeenOutput): Event {
   if (event.type !== "childFailed") return event;
@@ -83,6 +93,8 @@ function plain(_key: string, value: unknown): unknown {
 function textLine(event: Event & Origin, { level, message }: Described, now: number): string {
   const time = new Date(now).toISOString().slice(11, 23);
   const application = event.application ? `${event.application} ` : "";
+  const stream = event.streamName && event.type !== "daemonStarted" ? `${event.streamName} ` : "";
   const shard = "shardId" in event && event.shardId ? `${event.shardId} ` : "";
-  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${application}${shard}${message}\n`);
+  const origin = `${application}${stream}${shard}`;
+  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${origin}${message}\n`);
 }

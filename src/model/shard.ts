@@ -83,7 +83,7 @@ export function canHaveBeenIn(shards: readonly Shard[], shardId: string): boolea
 }
 
 function numberOf(shardId: string): number | undefined {
-  const digits = /^shardId-(\d{12})$/.exec(shardId)?.[1];
+  const digits = /(?:^|:)shardId-(\d{12})$/.exec(shardId)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 

@@ -4,6 +4,7 @@
 
 import { inParallel } from "../inParallel.ts";
 import { hasEnded, type Lease } from "../leases/lease.ts";
+import { parseStreamShard } from "../model/shardKey.ts";
 import {
   GetRecords,
   getShardIterator,
@@ -34,13 +35,16 @@ const STEP_PAUSE_MS = 400;
 
 export async function measureLags(
   leases: readonly Lease[],
-  source: TargetStream,
+  sources: readonly TargetStream[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Lag>> {
   const lags = new Map<string, Lag>();
   const unfinished = leases.filter((lease) => !hasEnded(lease));
   await inParallel(unfinished, CONCURRENCY, async (lease) => {
-    lags.set(lease.shardId, await lagOf(lease, source, signal).catch(whyUnknown));
+    const name = parseStreamShard(lease.shardId)?.streamName;
+    const source = sources.find((each) => name === undefined || each.name === name);
+    const lag = source ? lagOf(lease, source, signal).catch(whyUnknown) : "a stream not read here";
+    lags.set(lease.shardId, await lag);
   });
   return lags;
 }

@@ -1,5 +1,6 @@
 // The lease table as text, and as JSON.
 
+import { shownShardId } from "../model/shardKey.ts";
 import { counted } from "../plural.ts";
 import { columns, shortPosition, shortTime } from "./columns.ts";
 import type { Lag } from "./lag.ts";
@@ -18,7 +19,7 @@ export interface LeasesView {
 export function leasesTable({ lines, lags, notes, wide }: LeasesView): readonly string[] {
   const heading = ["SHARD", "OWNER", "STATE", "CHECKPOINT", ...(lags ? ["LAG"] : [])];
   const rows = lines.map((line) => [
-    line.shardId,
+    shownShardId(line.shardId),
     ownerText(line),
     line.state,
     shortPosition(line.checkpoint, wide),
@@ -66,7 +67,7 @@ export function leaseLineText(line: LeaseLine, lag: Lag | undefined): string {
   const { shardId, state, checkpoint, counter } = line;
   const behind =
     lag === undefined ? "" : ` lag=${typeof lag === "number" ? `${lag}ms` : `"${lag}"`}`;
-  return `${shardId} ${state} owner=${ownerText(line)} checkpoint=${checkpoint}${behind} counter=${counter}`;
+  return `${shownShardId(shardId)} ${state} owner=${ownerText(line)} checkpoint=${checkpoint}${behind} counter=${counter}`;
 }
 
 export function leaseJson(line: LeaseLine, lag: Lag | undefined): Record<string, unknown> {

@@ -7,6 +7,7 @@ import type { Lease } from "../leases/lease.ts";
 import { UserError } from "../model/errors.ts";
 import { isSequenceNumber, type Position } from "../model/position.ts";
 import { canHold, type Shard, type ShardFilter } from "../model/shard.ts";
+import { inStream } from "../model/shardKey.ts";
 import { counted } from "../plural.ts";
 import { getShardIterator } from "../stream/calls/kinesisCalls.ts";
 import { kindOfReadError } from "../stream/calls/readErrors.ts";
@@ -116,12 +117,13 @@ async function completeFront(
 }
 
 async function list(
-  { calls, stream, name }: TargetStream,
+  { calls, stream, streamId, name }: TargetStream,
   filter: ShardFilter,
   signal: AbortSignal,
 ): Promise<readonly Shard[]> {
   try {
-    return await listShardsOnce(calls, stream, filter, signal);
+    const shards = await listShardsOnce(calls, stream, filter, signal);
+    return shards.map((shard) => inStream(streamId, shard));
   } catch (error) {
     if (signal.aborted || error instanceof UserError || !(error instanceof Error)) throw error;
     throw new UserError(

@@ -4,6 +4,7 @@
 import type { Lease } from "../leases/lease.ts";
 import type { LeaseRow, StrangeRow } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
+import { isInStream, plainShardId, shardKey } from "../model/shardKey.ts";
 import { type Backup, backupName, readBackup, type SavedShard, writeBackup } from "./backup.ts";
 import { carryOut } from "./carryOut.ts";
 import { explainServices } from "./explainErrors.ts";
@@ -17,7 +18,7 @@ import type { Plan } from "./planTypes.ts";
 import { planRestore } from "./restorePlan.ts";
 import { isLeaseRow, isUnknownRow } from "./rowKinds.ts";
 import { parseStartingPoint, startingPointText } from "./startingPoint.ts";
-import { openTarget, type Target, type TargetOptions, type TargetStream } from "./target.ts";
+import { chooseStream, openTarget, type Target, type TargetOptions } from "./target.ts";
 
 export interface MoveOptions extends TargetOptions {
   readonly yes: boolean;
@@ -25,6 +26,8 @@ export interface MoveOptions extends TargetOptions {
   /** Where to save the rows; a new file in the working directory when absent. */
   readonly backup?: string;
   readonly json: boolean;
+  /** The stream whose checkpoints to move, where the application reads several. */
+  readonly stream?: string;
 }
 
 export type Move =
@@ -114,10 +117,13 @@ class Mover {
       return (leases) => planRestore(backup, leases);
     }
     const point = parseStartingPoint(move.to, this.#target.clock.now());
-    const asked = move.shards.length > 0 ? [...new Set(move.shards)] : undefined;
-    const source = this.#source();
-    return async (leases) => {
+    const source = await chooseStream(this.#target, this.#options.stream, this.#signal);
+    const { streamId } = source;
+    const keys = move.shards.map((id) => shardKey(streamId, plainShardId(id)));
+    const asked = keys.length > 0 ? [...new Set(keys)] : undefined;
+    return async (all) => {
       const { progress } = this.#output;
+      const leases = all.filter(({ shardId }) => isInStream(streamId, shardId));
       const view = await viewAt(point, asked, leases, source, progress, this.#signal);
       this.#shards = view.shards.map(({ shardId, parentShardIds, hashKeyRange }) => {
         return { shardId, parentShardIds, hashKeyRange };
@@ -134,14 +140,6 @@ class Mover {
     if (backup.tableName === tableName) return backup;
     throw new UserError(
       `The backup ${file} holds leases of table ${backup.tableName}, not of ${tableName}. Name the properties file of that application.`,
-    );
-  }
-
-  #source(): TargetStream {
-    const { source } = this.#target;
-    if (source) return source;
-    throw new UserError(
-      "set and reset need the stream, which only a properties file names: use -p FILE.",
     );
   }
 

@@ -1,6 +1,7 @@
 // Prints every checkpoint in full, with its owner and the parent and child shards.
 
 import { formatPosition } from "../model/position.ts";
+import { plainShardId, shownShardId } from "../model/shardKey.ts";
 import { columns } from "./columns.ts";
 import { explainTable } from "./explainErrors.ts";
 import { otherRows } from "./leaseLines.ts";
@@ -19,18 +20,18 @@ export async function showCheckpoints(options: ShowOptions, signal: AbortSignal)
   try {
     const rows = await target.rows.scan(signal, true);
     const leases = leasesIn(rows)
-      .filter(({ shardId }) => options.shard.length === 0 || options.shard.includes(shardId))
+      .filter(({ shardId }) => options.shard.length === 0 || isAsked(shardId, options.shard))
       .toSorted((a, b) => (a.shardId < b.shardId ? -1 : 1));
     if (options.json) {
       const { tableName } = target.rows;
       return JSON.stringify({ tableName, leases, notes: otherRows(rows) }, null, 2);
     }
     const cells = leases.map((lease) => [
-      lease.shardId,
+      shownShardId(lease.shardId),
       formatPosition(lease.checkpoint),
       lease.owner ?? "-",
-      lease.parentShardIds.join(", ") || "-",
-      lease.childShardIds.join(", ") || "-",
+      lease.parentShardIds.map(plainShardId).join(", ") || "-",
+      lease.childShardIds.map(plainShardId).join(", ") || "-",
     ]);
     const heading = ["SHARD", "CHECKPOINT", "OWNER", "PARENTS", "CHILDREN"];
     return [
@@ -44,4 +45,9 @@ export async function showCheckpoints(options: ShowOptions, signal: AbortSignal)
   } finally {
     target.close();
   }
+}
+
+/** A shard may be named with its stream or without it. */
+function isAsked(key: string, asked: readonly string[]): boolean {
+  return [key, plainShardId(key), shownShardId(key)].some((id) => asked.includes(id));
 }

@@ -36,7 +36,7 @@ interface Seen {
 export async function showLeases(request: LeasesRequest): Promise<void> {
   const target = await openTarget(request);
   try {
-    if (request.lag && !target.source) {
+    if (request.lag && target.sources.length === 0) {
       throw new UserError(
         "--lag reads the stream, which only a properties file names: use -p FILE.",
       );
@@ -79,8 +79,7 @@ async function see(observed: Observed, target: Target, request: LeasesRequest): 
   const { rows, watch } = observed;
   const lines = leaseLines(rows, watch, target.failoverTimeMillis);
   const leases = leasesIn(rows);
-  const { source } = target;
-  const lags = request.lag && source && (await measureLags(leases, source, request.signal));
+  const lags = request.lag && (await measureLags(leases, target.sources, request.signal));
   return { lines, notes: otherRows(rows), ...(lags && { lags }) };
 }
 

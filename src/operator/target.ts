@@ -8,11 +8,13 @@ import { type Clock, systemClock } from "../clock.ts";
 import { leaseDirectoryIn } from "../config/leaseStore.ts";
 import { loadSettings } from "../config/loadSettings.ts";
 import type { ServiceSettings, Settings } from "../config/settings.ts";
+import type { NamedStream } from "../config/streams.ts";
 import type { Event } from "../events.ts";
 import { dynamoStore } from "../leases/table/dynamoStore.ts";
 import { type LeaseRows, leaseRows } from "../leases/table/rows.ts";
 import { UserError } from "../model/errors.ts";
 import type { InitialPosition } from "../model/shard.ts";
+import { describedId } from "../stream/calls/describeStream.ts";
 import type { CallOptions } from "../stream/calls/kinesisCalls.ts";
 import type { StreamId } from "../stream/calls/streamId.ts";
 
@@ -27,6 +29,8 @@ export interface TargetOptions {
 export interface TargetStream {
   readonly stream: StreamId;
   readonly name: string;
+  /** What the ids of its shards begin with, if that is known (model/shardKey.ts). */
+  readonly streamId?: string;
   readonly initialPosition: InitialPosition;
   readonly calls: CallOptions;
 }
@@ -37,8 +41,10 @@ export interface Target {
    * How long a lease lasts without renewal: the value of the properties file, else KCL's default.
    */
   readonly failoverTimeMillis: number;
-  /** Absent when the user named only a table. */
-  readonly source?: TargetStream;
+  /** The streams of the application; none when the user named only a table. */
+  readonly sources: readonly TargetStream[];
+  /** Whether the ids of shards contain the stream. */
+  readonly isMultiStream: boolean;
   /**
    * `table words in eu-west-1`, followed by the endpoint if it is not AWS's own; or the directory.
    */
@@ -88,16 +94,17 @@ async function open(
   const leases = await (directory === undefined
     ? inDynamo(tableName, services)
     : inDirectory(directory, tableName));
-  const source = settings && (await openStream(settings));
+  const sources = settings ? await openStreams(settings) : [];
   return {
     rows: leases.rows,
     failoverTimeMillis: settings?.failoverTimeMillis ?? DEFAULT_FAILOVER_MS,
-    ...(source && { source }),
+    sources,
+    isMultiStream: settings?.streams !== undefined,
     where: leases.where,
     clock: systemClock,
     close: () => {
       leases.close();
-      source?.calls.client.destroy();
+      for (const { calls } of sources) calls.client.destroy();
     },
   };
 }
@@ -124,15 +131,50 @@ async function inDirectory(path: string, tableName: string): Promise<Leases> {
   };
 }
 
-async function openStream(settings: Settings): Promise<TargetStream> {
-  const { streamName: name, streamArn, initialPosition } = settings;
+async function openStreams(settings: Settings): Promise<readonly TargetStream[]> {
+  const { streamName, streamArn, streams, initialPosition } = settings;
   const client = kinesisClient(await awsOptions(settings, "kinesis", { emit: printNotes }));
-  return {
-    stream: streamArn ? { streamARN: streamArn.arn } : { streamName: name },
-    name,
+  const calls = { client, clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+  const single = { streamName, ...(streamArn && { arn: streamArn.arn }) };
+  return (streams ?? [single]).map((named: NamedStream) => ({
+    stream: named.arn === undefined ? { streamName: named.streamName } : { streamARN: named.arn },
+    name: named.streamName,
+    ...(named.streamId !== undefined && { streamId: named.streamId }),
     initialPosition,
-    calls: { client, clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS },
-  };
+    calls,
+  }));
+}
+
+/**
+ * The stream that the user named, with the identifier of its shards where the application reads
+ * several.
+ *
+ * @throws UserError when there is no such stream, or the user has to name one of several.
+ */
+export async function chooseStream(
+  { sources, isMultiStream }: Target,
+  name: string | undefined,
+  signal: AbortSignal,
+): Promise<TargetStream> {
+  const [first, second] = sources;
+  if (!first) {
+    throw new UserError("This needs the stream, which only a properties file names: use -p FILE.");
+  }
+  const names = sources.map((source) => source.name).join(", ");
+  if (name === undefined && second) {
+    throw new UserError(`The application reads ${names}. Name one of them with --stream NAME.`);
+  }
+  const source = name === undefined ? first : sources.find((each) => each.name === name);
+  if (!source) {
+    throw new UserError(`The application does not read a stream ${name}. It reads ${names}.`);
+  }
+  if (!isMultiStream || source.streamId !== undefined) return source;
+  const options = { ...source.calls, emit: printTroubles, signal };
+  return { ...source, streamId: await describedId(options, source.stream) };
+}
+
+function printTroubles(event: Event): void {
+  if (event.type === "serviceTrouble") console.error(`… ${event.operation}: ${event.error}`);
 }
 
 /**

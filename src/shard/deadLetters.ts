@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { DeadLetter, DeadLetterDestination, DeadLetterReason } from "../model/deadLetter.ts";
+import { parseStreamShard } from "../model/shardKey.ts";
 import { type FailedAttempt, retry } from "../retry.ts";
 
 /** The fields of a dead letter that name its origin. */
@@ -51,7 +52,8 @@ export async function sendToDeadLetters(
   { clock, emit }: SendParts,
   over: AbortSignal,
 ): Promise<boolean> {
-  const letters = lettersOf(records, { ...place.origin, shardId }, reason, clock.now());
+  const origin = { ...place.origin, shardId, ...streamAndShard(shardId) };
+  const letters = lettersOf(records, origin, reason, clock.now());
   const send = async () => {
     await place.destination.send(letters, over);
     return true;
@@ -64,6 +66,12 @@ export async function sendToDeadLetters(
   const { condition } = reason;
   emit({ type: "recordsBuried", shardId, records: count, first, last, condition });
   return true;
+}
+
+/** Overrides the origin of an application that reads several streams. */
+function streamAndShard(key: string): Partial<DeadLetterOrigin> {
+  const { streamName, shardId } = parseStreamShard(key) ?? {};
+  return streamName === undefined || shardId === undefined ? {} : { streamName, shardId };
 }
 
 function lettersOf(

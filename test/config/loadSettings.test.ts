@@ -538,3 +538,50 @@ describe("secrets", () => {
     expect(told).not.toContain("hunter2");
   });
 });
+
+describe("several streams", () => {
+  const named = (streamName: string, rest = "") =>
+    `executableName = node app.js\napplicationName = counter\nstreamName = ${streamName}\n${rest}`;
+  const ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream";
+
+  test("by names, ARNs and identifiers of KCL", () => {
+    const { settings } = load(named(`orders, ${ARN}/clicks,123456789012:views:1700000000`));
+    expect(settings.streamName).toBe("orders, clicks, views");
+    expect(settings.streams).toMatchObject([
+      { streamName: "orders" },
+      { streamName: "clicks", arn: `${ARN}/clicks` },
+      { streamName: "views", streamId: "123456789012:views:1700000000" },
+    ]);
+    expect(settings.services.kinesis.region).toBe("eu-west-1");
+  });
+
+  test("one name is no list, and one identifier is", () => {
+    expect(load(named("orders")).settings.streams).toBeUndefined();
+    expect(load(named("123456789012:orders:1700000000")).settings.streams).toHaveLength(1);
+  });
+
+  test.each([
+    ["orders,,clicks", "", /streamName.*list such as/],
+    ["orders, bad name", "", /streamName.*list such as/],
+    ["orders, orders", "", /streamName.*orders is named twice/],
+    [`${ARN}/orders`, "", /streamName.*For one ARN set streamArn/],
+    [
+      `${ARN}/a, arn:aws:kinesis:us-east-1:123456789012:stream/b`,
+      "",
+      /streamName.*eu-west-1 and us-east-1/,
+    ],
+    ["a, b", `streamArn = ${ARN}/a`, /streamName: names several streams, and streamArn one/],
+    [
+      "a, b",
+      `fanoutConfig.consumerArn = ${ARN}/a/consumer/c:1700000000`,
+      /consumerArn: is the consumer of one stream/,
+    ],
+    [
+      "a, b",
+      "onFailureDestination = kinesis:b\nmaximumRetryAttempts = 1",
+      /stream that the daemon/,
+    ],
+  ])("%s %s", (streams, rest, problem) => {
+    expect(problemsOf(named(streams, rest)).join("\n")).toMatch(problem);
+  });
+});

@@ -9,6 +9,7 @@ import { Coordinator } from "../../src/leases/coordinator.ts";
 import type { Consume, HeldLease } from "../../src/leases/heldLease.ts";
 import type { FleetTables } from "../../src/leases/kcl3/fleetTables.ts";
 import { LEASE_DEFAULTS, type LeaseSettings } from "../../src/leases/settings.ts";
+import type { LeasedStream } from "../../src/leases/streamLeases.ts";
 import { dynamoLeaseTable } from "../../src/leases/table/dynamoTable.ts";
 import type { LeaseTable } from "../../src/leases/table.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION } from "../../src/local/services.ts";
@@ -70,6 +71,7 @@ export interface WorkerOptions {
   readonly table: LeaseTable;
   readonly workerId?: string;
   readonly shards?: readonly Shard[];
+  readonly streams?: readonly LeasedStream[];
   readonly listShards?: (filter: ShardFilter) => Promise<readonly Shard[]>;
   readonly settings?: Partial<LeaseSettings>;
   readonly consume?: Consume;
@@ -95,7 +97,7 @@ export class Worker {
       table,
       workerId: this.workerId,
       ...(options.fleet && { fleet: options.fleet }),
-      listShards: options.listShards ?? (async () => shards),
+      streams: options.streams ?? [{ listShards: options.listShards ?? (async () => shards) }],
       settings: { ...LEASE_DEFAULTS, failoverTimeMillis: 2_000, ...options.settings },
       clock: options.clock ?? systemClock,
       random: Math.random,

@@ -87,6 +87,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
     neglected: 0,
     taking: 0,
   },
+  otherStreamSeen: { streamId: TEXT, leases: 1 },
   leasesContradicted: { shardIds: [TEXT], message: TEXT },
   shardsUnread: { shardIds: [TEXT], fromHashKey: TEXT, toHashKey: TEXT },
   fleetModeChosen: { version: "2x", led: false, found: TEXT },

@@ -19,7 +19,7 @@ const LATER_MS = 5_000;
 export function decisionCosts(rows: readonly Lease[]): readonly DecisionCost[] {
   const items = rows.map(itemOf);
   const text = JSON.stringify(items);
-  const leases = items.map(parseItem);
+  const leases = items.map((item) => parseItem(item));
   const workerId = leases.flatMap((lease) => actualOwner(lease) ?? [])[0] ?? "";
   const seen = observe(NOTHING_SEEN, leases, 0);
   // The case in which a tenth of the leases has just been released.
@@ -33,7 +33,9 @@ export function decisionCosts(rows: readonly Lease[]): readonly DecisionCost[] {
     assign({ ...view, busy: none, requested: none, expected: none, atOnce: 8 }, LEASE_DEFAULTS);
   };
   return [
-    cost("reading the rows of a scan", () => (JSON.parse(text) as Item[]).map(parseItem)),
+    cost("reading the rows of a scan", () =>
+      (JSON.parse(text) as Item[]).map((item) => parseItem(item)),
+    ),
     cost("deciding, nothing to be taken", decide(leases)),
     cost("deciding, a tenth of the leases is free", decide(some)),
   ];

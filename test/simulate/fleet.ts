@@ -32,7 +32,7 @@ export class Fleet extends Crew {
         },
       },
       ...(fleetTables && { fleet: fleetTables }),
-      listShards: (filter) => this.#list(process, filter),
+      streams: [{ listShards: (filter) => this.#list(process, filter) }],
       workerId,
       settings: scenario.settings,
       clock: process,

@@ -8,6 +8,8 @@ import { temporaryFolder } from "./daemon.ts";
 export interface JournalEntry {
   readonly at: number;
   readonly pid: number;
+  /** As the daemon told the child in its environment. */
+  readonly stream?: string;
   readonly action: string;
   readonly sequenceNumber?: string;
   readonly words?: readonly string[];

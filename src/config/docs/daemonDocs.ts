@@ -15,8 +15,10 @@ export const daemonDocs: GroupDocs<"daemon"> = {
     absent: "required",
   },
   streamName: {
-    meaning: "The name of the stream to read.",
+    meaning:
+      "The name of the stream to read. For several streams, a list such as `orders, clicks`, whose entries may also be ARNs; then the lease keys are those of KCL's multi-stream mode.",
     absent: "required unless `streamArn` is set",
+    java: "Its daemon reads one stream.",
   },
   streamArn: {
     meaning:

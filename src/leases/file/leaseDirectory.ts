@@ -10,6 +10,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Clock } from "../../clock.ts";
 import { UserError } from "../../model/errors.ts";
+import type { KeyMode } from "../leaseKey.ts";
 import { ATTRIBUTES as A, type Item } from "../table/dynamoItem.ts";
 import { leaseTable } from "../table/leaseTable.ts";
 import type { Change, Conditions, RowStore } from "../table/rowStore.ts";
@@ -59,8 +60,8 @@ export class LeaseDirectory implements RowStore {
     );
   }
 
-  asTable(): LeaseTable {
-    return leaseTable(this, (signal, beforeCreate) => this.open(signal, beforeCreate));
+  asTable(mode: KeyMode = "singleStream"): LeaseTable {
+    return leaseTable(this, mode, (signal, beforeCreate) => this.open(signal, beforeCreate));
   }
 
   /**

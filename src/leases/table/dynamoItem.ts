@@ -4,8 +4,9 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { parsePosition } from "../../model/position.ts";
 import type { HashKeyRange } from "../../model/shard.ts";
+import { parseStreamShard, plainShardId, shardKey } from "../../model/shardKey.ts";
 import type { Lease, NewLease } from "../lease.ts";
-import { parseLeaseKey } from "../leaseKey.ts";
+import { type KeyMode, parseLeaseKey } from "../leaseKey.ts";
 
 export type Item = Record<string, AttributeValue>;
 
@@ -31,8 +32,10 @@ export const ATTRIBUTES = {
   handoverFrom: "handoverFrom",
   /** KCL 3.x: the throughput of the shard in KiB/s. */
   throughput: "throughputKBps",
-  /** KCL's multi-stream mode: the stream of the shard. */
+  /** KCL's multi-stream mode: the stream of the shard, as in the key. */
   streamName: "streamName",
+  /** KCL's multi-stream mode: the shard's id without the stream. */
+  shardId: "shardId",
   /** KCL 3.5: rows that are not leases may share the table; this is their type. */
   entityType: "entityType",
 } as const;
@@ -45,13 +48,13 @@ export class NotALease extends Error {
   override readonly name = "NotALease";
   /** The row's key; "" when it has none. */
   readonly shardId: string;
-  /** Present for a lease of an application in KCL's multi-stream mode: the stream of its shard. */
-  readonly streamName?: string;
+  /** Present for the lease of an application that reads in another mode than this one. */
+  readonly mode?: KeyMode;
 
-  constructor(shardId: string, problem: string, streamName?: string) {
+  constructor(shardId: string, problem: string, mode?: KeyMode) {
     super(shardId === "" ? problem : `row "${shardId}" has ${problem}`);
     this.shardId = shardId;
-    if (streamName !== undefined) this.streamName = streamName;
+    if (mode !== undefined) this.mode = mode;
   }
 }
 
@@ -63,12 +66,33 @@ export function newItem({ shardId, checkpoint, parentShardIds, hashKeyRange }: N
     [ATTRIBUTES.checkpoint]: { S: checkpoint.sequenceNumber },
     [ATTRIBUTES.subSequence]: { N: String(checkpoint.subSequenceNumber) },
     [ATTRIBUTES.switches]: { N: "0" },
-    ...(parentShardIds.length > 0 && { [ATTRIBUTES.parents]: { SS: [...parentShardIds] } }),
+    ...(parentShardIds.length > 0 && { [ATTRIBUTES.parents]: plainIds(parentShardIds) }),
+    ...streamOf(shardId),
     ...(hashKeyRange && {
       [ATTRIBUTES.startingHashKey]: { S: hashKeyRange.startingHashKey },
       [ATTRIBUTES.endingHashKey]: { S: hashKeyRange.endingHashKey },
     }),
   };
+}
+
+/** A stored row under another key, with the attributes that belong to the key. */
+export function keyedRow(stored: Item, key: string): Item {
+  return { ...stored, [ATTRIBUTES.key]: { S: key }, ...streamOf(key) };
+}
+
+function streamOf(key: string): Item {
+  const named = parseStreamShard(key);
+  return named
+    ? {
+        [ATTRIBUTES.streamName]: { S: named.streamId },
+        [ATTRIBUTES.shardId]: { S: named.shardId },
+      }
+    : {};
+}
+
+/** Relatives are in the same stream, so a row has their ids without it. */
+export function plainIds(shardIds: readonly string[]): { readonly SS: string[] } {
+  return { SS: shardIds.map(plainShardId) };
 }
 
 /** True for rows of KCL 3.5 that are not leases (a lock, a worker's report, …). */
@@ -77,11 +101,16 @@ export function isForeign(item: Item): boolean {
   return type !== undefined && type !== "LEASE";
 }
 
-/** @throws NotALease naming the row and the attribute. */
-export function parseItem(item: Item): Lease {
+/**
+ * @param mode the only mode whose leases are accepted; both when absent.
+ * @throws NotALease naming the row and the attribute.
+ */
+export function parseItem(item: Item, mode?: KeyMode): Lease {
   const shardId = item[ATTRIBUTES.key]?.S;
   if (!shardId) throw new NotALease("", `a row has no ${ATTRIBUTES.key}`);
-  checkKey(shardId, item[ATTRIBUTES.streamName]?.S);
+  checkKey(shardId, item[ATTRIBUTES.streamName]?.S, mode);
+  const streamId = parseStreamShard(shardId)?.streamId;
+  const relatives = (name: string) => (item[name]?.SS ?? []).map((id) => shardKey(streamId, id));
   const owner = item[ATTRIBUTES.owner]?.S;
   const checkpointOwner = item[ATTRIBUTES.checkpointOwner]?.S;
   const handoverTo = item[ATTRIBUTES.handoverTo]?.S;
@@ -96,19 +125,23 @@ export function parseItem(item: Item): Lease {
     ...(handoverFrom && { handoverFrom }),
     checkpoint: parseCheckpoint(item, shardId),
     ownerSwitchesSinceCheckpoint: integer(item, ATTRIBUTES.switches, shardId),
-    parentShardIds: item[ATTRIBUTES.parents]?.SS ?? [],
-    childShardIds: item[ATTRIBUTES.children]?.SS ?? [],
+    parentShardIds: relatives(ATTRIBUTES.parents),
+    childShardIds: relatives(ATTRIBUTES.children),
     ...(hashKeyRange && { hashKeyRange }),
   };
 }
 
-/** @throws NotALease when the key is not that of a shard of a single-stream application. */
-function checkKey(key: string, streamAttribute: string | undefined): void {
+/** @throws NotALease when the key is not that of a shard, or is one of the other mode. */
+function checkKey(key: string, streamAttribute: string | undefined, mode?: KeyMode): void {
   const parsed = parseLeaseKey(key);
   if (parsed.of === "unknown") throw new NotALease(key, "a key that is not a shard id");
   const streamName = parsed.of === "streamShard" ? parsed.streamName : streamAttribute;
-  if (streamName === undefined) return;
-  throw new NotALease(key, `a shard of the stream "${streamName}"`, streamName);
+  if (mode === "multiStream" && streamName === undefined) {
+    throw new NotALease(key, "no stream in its key", "singleStream");
+  }
+  if (mode === "singleStream" && streamName !== undefined) {
+    throw new NotALease(key, `a shard of the stream "${streamName}"`, "multiStream");
+  }
 }
 
 function parseCheckpoint(item: Item, shardId: string): Lease["checkpoint"] {

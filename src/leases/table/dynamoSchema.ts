@@ -5,6 +5,7 @@ import type { DynamoDB, TableDescription } from "@aws-sdk/client-dynamodb";
 import type { Clock } from "../../clock.ts";
 import { UserError } from "../../model/errors.ts";
 import { backoffMs } from "../../retry.ts";
+import type { KeyMode } from "../leaseKey.ts";
 import { isTableMissing } from "./dynamoErrors.ts";
 import { ATTRIBUTES } from "./dynamoItem.ts";
 
@@ -14,6 +15,8 @@ export interface TableOptions {
   readonly pointInTimeRecovery: boolean;
   /** In how many segments to scan; absent: decided by the size of the table. */
   readonly scanSegments?: number;
+  /** The leases of the table; those of one stream when absent. */
+  readonly mode?: KeyMode;
 }
 
 /**

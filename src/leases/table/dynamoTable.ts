@@ -18,7 +18,10 @@ export function dynamoLeaseTable(
   const scan = scanner(client, tableName, options.scanSegments);
   const ensure: LeaseTable["ensure"] = (signal, beforeCreate) =>
     call("CreateTable", tableName, () => ensureTable(client, options, clock, signal, beforeCreate));
-  return leaseTable(dynamoStore(client, tableName), ensure, (signal) =>
-    call("Scan", tableName, () => scan(signal)),
+  return leaseTable(
+    dynamoStore(client, tableName),
+    options.mode ?? "singleStream",
+    ensure,
+    (signal) => call("Scan", tableName, () => scan(signal)),
   );
 }

@@ -4,7 +4,7 @@
 import type { Position } from "../../model/position.ts";
 import type { HashKeyRange } from "../../model/shard.ts";
 import { actualOwner, type Lease, nextOwner } from "../lease.ts";
-import { ATTRIBUTES as A, type Item } from "./dynamoItem.ts";
+import { ATTRIBUTES as A, type Item, plainIds } from "./dynamoItem.ts";
 import type { Change, Conditions } from "./rowStore.ts";
 
 /**
@@ -110,7 +110,7 @@ export function withdrawing(workerId: string): Change {
 export function notingChildren(childShardIds: readonly string[]): Change {
   return {
     when: { [A.key]: "present" },
-    set: { [A.children]: { SS: [...childShardIds] } },
+    set: { [A.children]: plainIds(childShardIds) },
   };
 }
 

@@ -4,6 +4,7 @@
 import type { FleetRow } from "../fleetRow.ts";
 import { parseFleetRow } from "../kcl3/fleetRows.ts";
 import { COUNTER_LEAP, hasEnded, type Lease } from "../lease.ts";
+import type { KeyMode } from "../leaseKey.ts";
 import type { LeaseTable, Scan, UnreadableRow } from "../table.ts";
 import { unreadableRow } from "./dynamoErrors.ts";
 import {
@@ -30,6 +31,7 @@ import type { Change, RowStore } from "./rowStore.ts";
 /** @param scan reads all rows; the store's own scan when absent. */
 export function leaseTable(
   store: RowStore,
+  mode: KeyMode,
   ensure: LeaseTable["ensure"],
   scan: (signal: AbortSignal) => Promise<readonly Item[]> = (signal) => store.scan(signal),
 ): LeaseTable {
@@ -38,8 +40,8 @@ export function leaseTable(
   return {
     tableName: store.name,
     ensure,
-    scan: async (signal) => classify(store.name, await scan(signal)),
-    read: (shardId, signal) => readLease(store, shardId, signal),
+    scan: async (signal) => classify(store.name, mode, await scan(signal)),
+    read: (shardId, signal) => readLease(store, mode, shardId, signal),
 
     create: (lease, signal) => store.insert(newItem(lease), signal),
     putBack: (lease, signal) => {
@@ -71,18 +73,19 @@ export function leaseTable(
 
 async function readLease(
   store: RowStore,
+  mode: KeyMode,
   shardId: string,
   signal: AbortSignal,
 ): Promise<Lease | undefined> {
   const item = await store.get(shardId, signal);
   try {
-    return item && !isForeign(item) ? parseItem(item) : undefined;
+    return item && !isForeign(item) ? parseItem(item, mode) : undefined;
   } catch (error) {
     throw error instanceof NotALease ? unreadableRow(store.name, error) : error;
   }
 }
 
-function classify(tableName: string, items: readonly Item[]): Scan {
+function classify(tableName: string, mode: KeyMode, items: readonly Item[]): Scan {
   const leases: Lease[] = [];
   const unreadable: UnreadableRow[] = [];
   const fleet: FleetRow[] = [];
@@ -93,14 +96,14 @@ function classify(tableName: string, items: readonly Item[]): Scan {
       continue;
     }
     try {
-      leases.push(parseItem(item));
+      leases.push(parseItem(item, mode));
     } catch (error) {
       if (!(error instanceof NotALease)) throw error;
-      const { shardId, streamName } = error;
+      const { shardId, mode: other } = error;
       unreadable.push({
         shardId,
         error: unreadableRow(tableName, error),
-        ...(streamName !== undefined && { streamName }),
+        ...(other !== undefined && { mode: other }),
       });
     }
   }

@@ -90,7 +90,7 @@ export function leaseRows(store: RowStore): LeaseRows {
       store.replace({ ...newItem(by), ...raised(lease) }, asSeen(lease), signal),
     remove: (lease, signal) => store.delete(lease.shardId, asSeen(lease), signal),
     insert: (row, signal) =>
-      store.insert("shardId" in row ? newItem(row as NewLease) : revived(row as StoredRow), signal),
+      store.insert(A.key in row ? revived(row as StoredRow) : newItem(row as NewLease), signal),
   };
 }
 

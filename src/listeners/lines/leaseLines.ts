@@ -32,6 +32,11 @@ export const LEASE_LINES: LinesOf<LeaseEvent> = {
       `This worker holds ${e.held} of ${counted(e.leases, "lease")}, shared by ${counted(e.workers, "worker")}.`,
   ],
   leasesContradicted: ["error", (e) => e.message],
+  otherStreamSeen: [
+    "warn",
+    (e) =>
+      `The lease table has ${counted(e.leases, "lease")} of ${e.streamId}, which this application does not read. They stay as they are. If the stream is still to be read, add it to streamName: it continues at its checkpoints.`,
+  ],
   shardsUnread: [
     "error",
     (e) =>

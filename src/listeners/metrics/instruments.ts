@@ -3,9 +3,10 @@
 
 import type { Clock } from "../../clock.ts";
 import type { Event } from "../../events.ts";
+import { parseStreamShard } from "../../model/shardKey.ts";
 import { LeftShards } from "./leftShards.ts";
 import { Present } from "./present.ts";
-import { Instruments, type Metric, type Values } from "./series.ts";
+import { Instruments, type Labels, type Metric, type Values } from "./series.ts";
 
 export const PREFIX = "kinesis_multilang_";
 
@@ -38,7 +39,7 @@ export function recordEvents(clock: Clock): Recording {
       MEASURES[event.type]?.(event as never, histograms);
     },
     read() {
-      for (const shard of left.takeLong(clock.monotonicMs())) instruments.forget("shard", shard);
+      for (const shard of left.takeLong(clock.monotonicMs())) instruments.forget(of(shard));
       return instruments.read();
     },
   };
@@ -91,29 +92,35 @@ function histogramsOf(instruments: Instruments) {
   };
 }
 
+/** The stream is a label where an application reads several. */
+function of(key: string): Labels {
+  const named = parseStreamShard(key);
+  return named ? { stream: named.streamName, shard: named.shardId } : { shard: key };
+}
+
 /** What each event counts. An event that is missing counts nothing. */
 const COUNTS: Table<Counters> = {
-  batchProcessed: ({ shardId: shard, records, bytes }, counters) => {
-    counters.records.add(records, { shard });
-    counters.bytes.add(bytes, { shard });
-    counters.batches.add(1, { shard });
+  batchProcessed: ({ shardId, records, bytes }, counters) => {
+    counters.records.add(records, of(shardId));
+    counters.bytes.add(bytes, of(shardId));
+    counters.batches.add(1, of(shardId));
   },
-  checkpointed: ({ shardId: shard }, { checkpoints }) => checkpoints.add(1, { shard }),
+  checkpointed: ({ shardId }, { checkpoints }) => checkpoints.add(1, of(shardId)),
   checkpointRefused: ({ error }, { refused }) => refused.add(1, { error }),
-  childStarted: ({ shardId: shard }, { starts }) => starts.add(1, { shard }),
+  childStarted: ({ shardId }, { starts }) => starts.add(1, of(shardId)),
   childExited: (event, { exits }) => exits.add(1, { cause: exitCause(event) }),
-  childFailed: ({ shardId: shard, cause, next }, { failures }) =>
-    failures.add(1, { shard, cause, next }),
-  shardStuck: ({ shardId: shard, waitingFor }, { stuck }) =>
-    stuck.add(1, { shard, waiting_for: waitingFor }),
-  leaseTaken: ({ shardId: shard, how }, counters) => {
+  childFailed: ({ shardId, cause, next }, { failures }) =>
+    failures.add(1, { ...of(shardId), cause, next }),
+  shardStuck: ({ shardId, waitingFor }, { stuck }) =>
+    stuck.add(1, { ...of(shardId), waiting_for: waitingFor }),
+  leaseTaken: ({ shardId, how }, counters) => {
     counters.taken.add(1, { how });
-    shardAtZero(shard, counters);
+    shardAtZero(of(shardId), counters);
   },
   leaseLost: (_, { lost }) => lost.add(1),
   leaseReleased: (_, { released }) => released.add(1),
   recordsBuried: ({ records, condition }, { letters }) => letters.add(records, { condition }),
-  recordsExpired: ({ shardId: shard }, { expired }) => expired.add(1, { shard }),
+  recordsExpired: ({ shardId }, { expired }) => expired.add(1, of(shardId)),
   eventLoopHeld: ({ endangers }, { held }) => held.add(1, { endangers }),
   serviceCall: ({ bytes = 0 }, { received }) => received.add(bytes),
 };
@@ -144,10 +151,10 @@ function beginAtZero({ letters, held, lost, released }: Counters): void {
   released.add(0);
 }
 
-function shardAtZero(shard: string, { records, stuck, expired }: Counters): void {
-  records.add(0, { shard });
-  for (const waiting_for of ["records", "child"] as const) stuck.add(0, { shard, waiting_for });
-  expired.add(0, { shard });
+function shardAtZero(shard: Labels, { records, stuck, expired }: Counters): void {
+  records.add(0, shard);
+  for (const waiting_for of ["records", "child"] as const) stuck.add(0, { ...shard, waiting_for });
+  expired.add(0, shard);
 }
 
 function observePresent(instruments: Instruments, present: Present): void {
@@ -157,10 +164,10 @@ function observePresent(instruments: Instruments, present: Present): void {
     observe(name, description, () => [[value()]], total);
   const children = (value: "cpuMs" | "rssBytes", factor: number): Values =>
     function* () {
-      for (const [shard, child] of present.children) yield [child[value] * factor, { shard }];
+      for (const [shardId, child] of present.children) yield [child[value] * factor, of(shardId)];
     };
   observe("lag_seconds", "How far the shard's tip is ahead of what was read.", function* () {
-    for (const [shard, lagMs] of present.lagMs) yield [lagMs / 1000, { shard }];
+    for (const [shardId, lagMs] of present.lagMs) yield [lagMs / 1000, of(shardId)];
   });
   observe("child_cpu_seconds_total", "CPU time of the child.", children("cpuMs", 1e-3), true);
   observe("child_memory_bytes", "Resident memory of the child.", children("rssBytes", 1));

@@ -4,6 +4,7 @@
 import type { Event } from "../../events.ts";
 import type { LeaseOperation } from "../../model/events/callEvent.ts";
 import { isSentinel } from "../../model/position.ts";
+import { parseStreamShard } from "../../model/shardKey.ts";
 import type { Datum, Dimensions, Level, Unit } from "./statistics.ts";
 
 type Add = (datum: Datum) => void;
@@ -46,12 +47,18 @@ export function kclMetrics(add: Add): (event: Event) => void {
     const task =
       ShardId === undefined
         ? of(Operation)
-        : scope(`shard ${ShardId}`, () => ({ Operation, ShardId }));
+        : scope(`shard ${ShardId}`, () => ({ Operation, ...dimensionsOf(ShardId) }));
     if (event.type === "leaseReleased") scopes.delete(`shard ${event.shardId}`);
     // The table's type pairs each event with its function, which TypeScript cannot follow through
     // an index.
     TABLE[event.type]?.(event as never, { task, of, ofWorker });
   };
+}
+
+/** The stream is a dimension in multi-stream mode only. */
+function dimensionsOf(shardId: string): Dimensions {
+  const named = parseStreamShard(shardId);
+  return named ? { StreamId: named.streamId, ShardId: named.shardId } : { ShardId: shardId };
 }
 
 function scopeOf(add: Add, dimensions: Dimensions): Scope {

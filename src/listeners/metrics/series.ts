@@ -73,9 +73,9 @@ export class Instruments {
     }));
   }
 
-  /** Ends the series of all counters that have this label. */
-  forget(label: string, value: string): void {
-    for (const counter of this.#counters) counter.forget(label, value);
+  /** Ends the series of all counters that have these labels, and perhaps more. */
+  forget(labels: Labels): void {
+    for (const counter of this.#counters) counter.forget(labels);
   }
 
   read(): readonly Metric[] {
@@ -99,9 +99,10 @@ export class Counter {
     else this.#byKey.set(key, { labels, sinceMs: this.#now(), value });
   }
 
-  forget(label: string, value: string): void {
+  forget(past: Labels): void {
+    const wanted = Object.entries(past);
     for (const [key, { labels }] of this.#byKey) {
-      if (labels[label] === value) this.#byKey.delete(key);
+      if (wanted.every(([name, value]) => labels[name] === value)) this.#byKey.delete(key);
     }
   }
 

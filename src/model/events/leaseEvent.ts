@@ -72,6 +72,8 @@ export type LeaseEvent =
       readonly shardIds: readonly string[];
       readonly message: string;
     }
+  /** The table has leases of a stream that the application does not read. */
+  | { readonly type: "otherStreamSeen"; readonly streamId: string; readonly leases: number }
   /** The audit found hash keys that no lease covers, and could not create a lease for them. */
   | {
       readonly type: "shardsUnread";

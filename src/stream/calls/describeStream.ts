@@ -2,6 +2,7 @@
 
 import { DescribeStreamSummaryCommand } from "@aws-sdk/client-kinesis";
 import { limited } from "../../aws/limited.ts";
+import { UserError } from "../../model/errors.ts";
 import { type RetryOptions, retried } from "./retried.ts";
 import { namingStream, type StreamId, streamNameOf, streamParameters } from "./streamId.ts";
 
@@ -11,6 +12,8 @@ export interface StreamDescription {
   readonly status: "ACTIVE" | "CREATING" | "DELETING" | "UPDATING";
   readonly openShards: number;
   readonly retentionHours: number;
+  /** Milliseconds since 1970. */
+  readonly createdMs: number | undefined;
 }
 
 /** Retries and throws like `listShards`. */
@@ -32,6 +35,23 @@ export function describeStream(
       status: summary?.StreamStatus ?? "ACTIVE",
       openShards: summary?.OpenShardCount ?? 0,
       retentionHours: summary?.RetentionPeriodHours ?? 24,
+      createdMs: summary?.StreamCreationTimestamp?.getTime(),
     };
   });
+}
+
+/**
+ * The identifier that KCL's multi-stream mode gives the stream: `account:stream:creationEpoch`.
+ *
+ * @throws UserError when Kinesis does not tell it, and as `listShards`.
+ */
+export async function describedId(options: RetryOptions, stream: StreamId): Promise<string> {
+  const { streamName, streamARN, createdMs } = await describeStream(options, stream);
+  const [, , , , accountId] = streamARN.split(":");
+  if (accountId && createdMs !== undefined) {
+    return `${accountId}:${streamName}:${Math.floor(createdMs / 1000)}`;
+  }
+  throw new UserError(
+    `Kinesis did not say when the stream ${streamName} was created, which is part of its lease keys. Write the stream as ACCOUNT:${streamName}:CREATION_EPOCH in streamName.`,
+  );
 }

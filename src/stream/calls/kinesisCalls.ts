@@ -14,6 +14,7 @@ import { giveBuffer, ownerOf } from "../../buffers.ts";
 import type { Clock } from "../../clock.ts";
 import { isSentinel, type Position } from "../../model/position.ts";
 import type { InitialPosition } from "../../model/shard.ts";
+import { plainShardId } from "../../model/shardKey.ts";
 import {
   type GetRecordsResponse,
   readGetRecordsResponse,
@@ -65,7 +66,7 @@ export async function getShardIterator(
   signal: AbortSignal,
 ): Promise<{ readonly iterator: string; readonly serviceTimeMs: number | undefined }> {
   const input: GetShardIteratorCommandInput = forShard(
-    { ...streamParameters(stream), ShardId: shardId, ShardIteratorType: place.type },
+    { ...streamParameters(stream), ShardId: plainShardId(shardId), ShardIteratorType: place.type },
     shardId,
   );
   if (place.type === "AT_TIMESTAMP") input.Timestamp = place.timestamp;
