@@ -1,6 +1,7 @@
 // The ARNs of the resources that a daemon uses, with placeholders for what is not known.
 
 import type { Settings } from "../config/settings.ts";
+import type { NamedStream } from "../config/streams.ts";
 import { OWNER_INDEX } from "../leases/kcl3/fleetTables.ts";
 import type { Destination } from "../model/failureDestination.ts";
 import { deadLetterDestination, type Resource } from "./needs.ts";
@@ -38,9 +39,9 @@ export class Arns {
     const { tableName, coordinatorStateTableName, workerMetricsTableName } = this.#settings;
     switch (resource) {
       case "stream":
-        return [this.#stream()];
+        return this.#streams();
       case "consumer":
-        return [this.#consumer()];
+        return this.#consumers();
       case "table":
         return [this.#table(tableName)];
       case "ownerIndex":
@@ -54,15 +55,20 @@ export class Arns {
     }
   }
 
-  #stream(): string {
-    const { streamArn, streamName } = this.#settings;
-    return streamArn?.arn ?? this.#arn("kinesis", this.streamRegion, `stream/${streamName}`);
+  #streams(): readonly string[] {
+    const { streamArn, streamName, streams } = this.#settings;
+    const single = { streamName, ...(streamArn && { arn: streamArn.arn }) };
+    return (streams ?? [single]).map(
+      (named: NamedStream) =>
+        named.arn ?? this.#arn("kinesis", this.streamRegion, `stream/${named.streamName}`),
+    );
   }
 
-  #consumer(): string {
+  #consumers(): readonly string[] {
     const { consumerArn, consumerName } = this.#settings.fanoutConfig;
+    if (consumerArn !== undefined) return [consumerArn];
     // The suffix is the time of registration, which is not known before.
-    return consumerArn ?? `${this.#stream()}/consumer/${consumerName}:*`;
+    return this.#streams().map((stream) => `${stream}/consumer/${consumerName}:*`);
   }
 
   #table(name: string): string {
@@ -92,8 +98,12 @@ export class Arns {
 
   /** The folders of the S3 objects, as src/sinks/letterFormat.ts names them. */
   #objectFolders(prefix: string): readonly string[] {
-    const { applicationName, streamName } = this.#settings;
-    const folders = [applicationName, streamName].map(encodeURIComponent);
+    const { applicationName, streamName, streams } = this.#settings;
+    // A policy cannot list the streams inside one resource.
+    const folders = [
+      encodeURIComponent(applicationName),
+      streams ? "*" : encodeURIComponent(streamName),
+    ];
     return prefix ? [prefix, ...folders] : folders;
   }
 

@@ -46,12 +46,14 @@ export function needsOf(settings: Settings, options: NeedOptions): readonly Need
  * AUTO falls back to GetRecords, so it needs the actions for polling, too. Both ways of reading
  * begin with ListShards.
  */
-function streamNeeds({ retrieval, fanoutConfig }: Settings): readonly Need[] {
+function streamNeeds({ retrieval, fanoutConfig, streams }: Settings): readonly Need[] {
   const polling = ["kinesis:GetShardIterator", "kinesis:GetRecords"];
+  // The lease keys of several streams contain the times at which they were created.
+  const describing = streams ? ["kinesis:DescribeStreamSummary"] : [];
   const read: Need = {
     sid: "ReadStream",
     service: "kinesis",
-    actions: ["kinesis:ListShards", ...(retrieval === "FANOUT" ? [] : polling)],
+    actions: ["kinesis:ListShards", ...describing, ...(retrieval === "FANOUT" ? [] : polling)],
     resources: ["stream"],
   };
   if (retrieval === "POLLING") return [read];

@@ -42,7 +42,8 @@ interface Call extends RouteParts {
   readonly shardId: string;
 }
 
-const SHARD_ID = "[\\w.:-]{1,255}";
+/** Also with its stream, where an application reads several. */
+const SHARD_ID = "[\\w.:-]{1,300}";
 
 const ROUTES: readonly (readonly [path: RegExp, route: Route])[] = [
   [/^\/livez$/, probe(({ view }) => view.live(), "live")],

@@ -6,6 +6,8 @@ import { kinesisClient, subscriptionClient } from "../../aws/kinesisClient.ts";
 import { systemClock } from "../../clock.ts";
 import { leaseDirectoryIn } from "../../config/leaseStore.ts";
 import type { LoadedSettings } from "../../config/loadSettings.ts";
+import type { Settings } from "../../config/settings.ts";
+import { type StreamId, streamNameOf } from "../../stream/calls/streamId.ts";
 import { quietSdk } from "../target.ts";
 import { ClockSkew } from "./clockSkew.ts";
 import { type Finding, notChecked } from "./finding.ts";
@@ -75,11 +77,13 @@ async function* examineServices(
   dynamo.middlewareStack.add((next) => (args) => clock.timed(() => next(args)), innermost);
   try {
     const calls = { client: kinesis, clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS };
-    const { streamArn, streamName } = settings;
-    const stream = streamArn ? { streamARN: streamArn.arn } : { streamName };
+    const [stream, ...others] = streamsOf(settings);
     const streamCheck = await checkStream(settings, stream, calls, signal);
-    yield streamCheck.finding;
-    const { shards } = streamCheck.facts ?? {};
+    yield of(stream, streamCheck.finding, settings);
+    for (const other of others) {
+      yield of(other, (await checkStream(settings, other, calls, signal)).finding, settings);
+    }
+    const shards = settings.streams ? undefined : streamCheck.facts?.shards;
     const directory = leaseDirectoryIn(settings.leaseStore);
     const table = await (directory === undefined
       ? checkLeaseTable(settings, dynamo, shards, signal)
@@ -100,6 +104,11 @@ async function* examineServices(
       signal,
     });
     yield* table.findings;
+    if (settings.streams) {
+      const why = "not available for several streams; a running daemon checks each of them";
+      yield* skipped(["coverage", "consumer limit", "read limit"], why);
+      return yield clock.check();
+    }
     const { placed = [] } = table;
     yield* await checkPlaces(placed, shards ?? [], stream, calls, signal);
     yield clock.check();
@@ -110,6 +119,21 @@ async function* examineServices(
     subscriptions.destroy();
     dynamo.destroy();
   }
+}
+
+/** Permissions are tested on the first one. */
+function streamsOf({ streams, streamArn, streamName }: Settings): [StreamId, ...StreamId[]] {
+  const [first, ...others] = (streams ?? []).map(
+    (named): StreamId =>
+      named.arn === undefined ? { streamName: named.streamName } : { streamARN: named.arn },
+  );
+  const single = streamArn ? { streamARN: streamArn.arn } : { streamName };
+  return [first ?? single, ...others];
+}
+
+/** Names the stream where there are several. */
+function of(stream: StreamId, finding: Finding, { streams }: Settings): Finding {
+  return streams ? { ...finding, check: `stream ${streamNameOf(stream)}` } : finding;
 }
 
 function* skipped(checks: readonly string[], why: string): Iterable<Finding> {

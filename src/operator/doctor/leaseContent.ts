@@ -6,9 +6,9 @@ import { audit, unreadShards } from "../../leases/decisions/audit.ts";
 import { contradictions } from "../../leases/decisions/contradictions.ts";
 import { missingLeases, trackedShards } from "../../leases/decisions/sync.ts";
 import { hasEnded, type Lease } from "../../leases/lease.ts";
-import { parseLeaseKey } from "../../leases/leaseKey.ts";
 import type { Row } from "../../leases/table/rows.ts";
 import type { Shard } from "../../model/shard.ts";
+import { parseStreamShard } from "../../model/shardKey.ts";
 import { counted } from "../../plural.ts";
 import { otherRows } from "../leaseLines.ts";
 import { Lineage } from "../lineage.ts";
@@ -35,7 +35,34 @@ export function checkContent(
     ok("written by", fleet.writtenBy),
     ...(fleet.mode ? [fleet.mode] : []),
     ...unknownRows(rows),
+    ...otherMode(leases, settings),
     ...(leases.length > 0 && shards ? coverage(rows, shards, settings) : []),
+  ];
+}
+
+/** Leases of an application that reads several streams, where this one reads one, or vice versa. */
+function otherMode(
+  leases: readonly Lease[],
+  { streams }: Pick<SyncSettings, "streams">,
+): readonly Finding[] {
+  const isMultiStream = streams !== undefined;
+  const other = leases.filter(
+    ({ shardId }) => (parseStreamShard(shardId) !== undefined) !== isMultiStream,
+  );
+  if (other.length === 0) return [];
+  const text = other.map(({ shardId }) => shardId).join("\n");
+  return [
+    isMultiStream
+      ? failed(
+          "foreign rows",
+          `the table has leases of one stream, and this application reads several:\n${text}`,
+          "The daemon does not start with this table. To keep the checkpoints, stop all workers and run checkpoints migrate --stream NAME. Otherwise choose another applicationName or tableName.",
+        )
+      : failed(
+          "foreign rows",
+          `the table belongs to an application that reads several streams (KCL's multi-stream mode):\n${text}`,
+          "The daemon does not start with this table, because it would take the leases of that application. Choose another applicationName or tableName, or list all its streams in streamName.",
+        ),
   ];
 }
 
@@ -43,15 +70,6 @@ function unknownRows(rows: readonly Row[]): readonly Finding[] {
   const unknown = rows.filter(isUnknownRow);
   if (unknown.length === 0) return [];
   const text = unknown.map(({ problem }) => problem).join("\n");
-  if (unknown.some(({ key }) => parseLeaseKey(key).of === "streamShard")) {
-    return [
-      failed(
-        "foreign rows",
-        `the table belongs to an application that reads several streams (KCL's multi-stream mode):\n${text}`,
-        "The daemon does not start with this table, because it would take the leases of that application. Choose another applicationName or tableName.",
-      ),
-    ];
-  }
   return [
     failed(
       "foreign rows",
@@ -62,7 +80,10 @@ function unknownRows(rows: readonly Row[]): readonly Finding[] {
 }
 
 /** The settings that shard sync uses. */
-export type SyncSettings = Pick<Settings, "initialPosition" | "ignoreUnexpectedChildShards">;
+export type SyncSettings = Pick<
+  Settings,
+  "initialPosition" | "ignoreUnexpectedChildShards" | "streams"
+>;
 
 function coverage(
   rows: readonly Row[],
