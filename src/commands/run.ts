@@ -109,13 +109,8 @@ async function runUntilStopped(
   if (attach && all.length > 1) {
     throw new UserError("--attach works with one application. Name one properties file.");
   }
-  if (all.length > 1 && all.some(({ settings }) => settings.httpListen)) {
-    throw new UserError(
-      "The status page shows one application. Name one properties file, or leave out httpListen.",
-    );
-  }
   const members = membersOf(all, log, attach !== undefined);
-  const observers = await Promise.all(members.map((each) => openObservers(each, logOptions)));
+  const observers = await openObservers(members, log, logOptions);
   const isNohup = ignoresHangup(tracesOfNohup());
   const onSignal = (signal: DaemonSignal) => {
     if (signal === "SIGUSR2") {
@@ -139,7 +134,7 @@ async function runUntilStopped(
     const applications = members.map(({ loaded, ending, emit, drain, restarts }, index) => {
       const { stop, kill } = ending;
       const failed = (error: unknown) => ending.fail(error);
-      const sampling = observers[index]?.sampling;
+      const sampling = observers.samplings[index];
       const own = { emit, stop, kill, drain, restarts, failed, ...(sampling && { sampling }) };
       return { loaded, context: { ...wishes, ...own } };
     });
@@ -151,7 +146,7 @@ async function runUntilStopped(
   }
   const { exitCode, failure, goodbyesMissed } = outcomeOf(members);
   log({ type: "daemonStopped", exitCode, goodbyesMissed });
-  await Promise.all(observers.map((each) => each.close()));
+  await observers.close();
   if (failure) throw failure.error;
   return exitCode;
 }

@@ -55,9 +55,10 @@ export function membersOf(
     const isOneOfSeveral = all.length > 1;
     const named: Emit = isOneOfSeveral ? (event) => listen({ ...event, application }) : listen;
     const clock = systemClock;
-    const ending = new Ending({ graceMs, isDebugged, isOneOfSeveral, emit: named, clock });
-    const listeners: Emit[] = [named, (event) => ending.saw(event)];
+    const listeners: Emit[] = [named];
     const emit = fanOut(listeners);
+    const ending = new Ending({ graceMs, isDebugged, isOneOfSeveral, emit, clock });
+    listeners.push((event) => ending.saw(event));
     const restarts = new RestartRequests();
     return { loaded, emit, listeners, ending, drain: new Drain(emit), restarts };
   });

@@ -1,6 +1,7 @@
-// The leases of one stream: which of them are missing, which contradict the stream, and which can be
-// deleted. An application that reads several streams has one lease table and one balance for all
-// of them, and one of these for each stream, so that no decision about shards mixes two streams.
+// The leases of one stream: which of them are missing, which contradict the stream, and which can
+// be deleted. An application that reads several streams has one lease table and one balance for
+// all of them, and one of these for each stream, so that no decision about shards mixes two
+// streams.
 
 import { isInStream, scopedTo } from "../model/shardKey.ts";
 import { within } from "../signals.ts";

@@ -5,15 +5,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { LogLevel } from "../listeners/log.ts";
 import type { Health } from "../listeners/state/health.ts";
 import type { LiveStream } from "./liveStream.ts";
+import { mergedMetrics } from "./mergedMetrics.ts";
 import { statusPage } from "./page.ts";
 import { readJson } from "./requestBody.ts";
 import type { View } from "./view.ts";
 
-/** What an operator may change. */
+/** What an operator may change of one application. */
 export interface Actions {
   drain(): void;
   resume(): void;
-  setLogLevel(level: LogLevel): void;
   /** @returns false when this worker has no child for the shard. */
   restartChild(shardId: string): boolean;
 }
@@ -21,12 +21,17 @@ export interface Actions {
 /** @returns the metrics in the text format of Prometheus. */
 export type PrometheusText = () => string;
 
-export interface RouteParts {
+export interface ShownApplication {
+  readonly name: string;
   readonly view: View;
   readonly live: LiveStream;
   readonly actions: Actions;
-  readonly logLevels: readonly LogLevel[];
   readonly prometheusText: PrometheusText;
+}
+
+export interface RouteParts {
+  readonly logLevels: readonly LogLevel[];
+  readonly setLogLevel: (level: LogLevel) => void;
 }
 
 export interface Route {
@@ -38,6 +43,10 @@ export interface Route {
 interface Call extends RouteParts {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Those that the request is about: the one that it names, or all. */
+  readonly applications: readonly ShownApplication[];
+  /** The first of them. */
+  readonly application: ShownApplication;
   /** The part of the path that names a shard. */
   readonly shardId: string;
 }
@@ -46,16 +55,16 @@ interface Call extends RouteParts {
 const SHARD_ID = "[\\w.:-]{1,300}";
 
 const ROUTES: readonly (readonly [path: RegExp, route: Route])[] = [
-  [/^\/livez$/, probe(({ view }) => view.live(), "live")],
-  [/^\/readyz$/, probe(({ view }) => view.ready(), "ready")],
+  [/^\/livez$/, probe((view) => view.live(), "live")],
+  [/^\/readyz$/, probe((view) => view.ready(), "ready")],
   [/^\/$/, read(({ response }) => sendPage(response))],
-  [/^\/shards$/, read(async ({ view, response }) => sendJson(response, 200, await view.whole()))],
+  [/^\/shards$/, read(allShards)],
   [new RegExp(`^/shards/(${SHARD_ID})$`), read(oneShard)],
   [/^\/events$/, read(follow)],
   [/^\/metrics$/, read(sendMetrics)],
-  [/^\/drain$/, change(({ actions }) => actions.drain())],
-  [/^\/resume$/, change(({ actions }) => actions.resume())],
-  [/^\/log-level$/, change(setLogLevel)],
+  [/^\/drain$/, change(forEach((actions) => actions.drain()))],
+  [/^\/resume$/, change(forEach((actions) => actions.resume()))],
+  [/^\/log-level$/, change(changeLogLevel)],
   [new RegExp(`^/shards/(${SHARD_ID})/restart-child$`), change(restartChild)],
 ];
 
@@ -81,14 +90,32 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
     .end(body);
 }
 
-function probe(health: (call: Call) => Health, name: "live" | "ready"): Route {
-  const answer = (call: Call) => {
-    const { ok, reasons } = health(call);
-    const { phase } = call.view;
-    const body = { [name]: ok, phase, ...(!ok && { reasons }) };
-    sendJson(call.response, ok ? 200 : 503, body);
+/** Good when it is good for each application. */
+function probe(health: (view: View) => Health, name: "live" | "ready"): Route {
+  const answer = ({ applications, application, response }: Call) => {
+    const found = applications.map((each) => ({ each, ...health(each.view) }));
+    const bad = found.find(({ ok }) => !ok);
+    const { phase } = (bad?.each ?? application).view;
+    const named = (each: ShownApplication) => (applications.length > 1 ? `${each.name}: ` : "");
+    const reasons = found.flatMap(({ each, ...is }) =>
+      is.ok ? [] : is.reasons.map((reason) => named(each) + reason),
+    );
+    sendJson(response, bad ? 503 : 200, { [name]: !bad, phase, ...(bad && { reasons }) });
   };
   return { method: "GET", need: "probe", answer };
+}
+
+function forEach(act: (actions: Actions) => void): (call: Call) => void {
+  return ({ applications }) => {
+    for (const { actions } of applications) act(actions);
+  };
+}
+
+/** One application as it is, and several as a list. */
+async function allShards({ applications, application, response }: Call): Promise<void> {
+  if (applications.length === 1) return sendJson(response, 200, await application.view.whole());
+  const views = await Promise.all(applications.map(({ view }) => view.whole()));
+  sendJson(response, 200, { applications: views });
 }
 
 function read(answer: (call: Call) => Promise<void> | void): Route {
@@ -116,8 +143,9 @@ function sendPage(response: ServerResponse): void {
     .end(html);
 }
 
-function sendMetrics({ prometheusText, response }: Call): void {
-  const text = prometheusText();
+function sendMetrics({ applications, response }: Call): void {
+  const texts = applications.map(({ name, prometheusText }) => ({ name, text: prometheusText() }));
+  const text = applications.length === 1 ? (texts[0]?.text ?? "") : mergedMetrics(texts);
   response
     .writeHead(200, {
       "content-type": "text/plain; version=0.0.4; charset=utf-8",
@@ -126,28 +154,38 @@ function sendMetrics({ prometheusText, response }: Call): void {
     .end(text);
 }
 
-function oneShard({ view, shardId, response }: Call): void {
-  const shard = view.shard(shardId);
-  if (shard) sendJson(response, 200, shard);
+function oneShard({ applications, shardId, response }: Call): void {
+  const found = applications.flatMap(({ view }) => view.shard(shardId) ?? []);
+  const [shard, another] = found;
+  if (another) sendJson(response, 409, { error: SEVERAL });
+  else if (shard) sendJson(response, 200, shard);
   else sendJson(response, 404, { error: `No lease of ${shardId} is known.` });
 }
 
-async function follow({ live, response }: Call): Promise<void> {
+/** Applications that read the same stream, or whose shards have the same ids. */
+const SEVERAL = "Several applications of this daemon know that shard. Name one: ?application=NAME.";
+
+async function follow({ application: { live }, response }: Call): Promise<void> {
   if (!live.isFull) return live.follow(response);
   sendJson(response, 503, { error: "Too many clients follow the events already." });
 }
 
-async function setLogLevel({ request, response, actions, logLevels }: Call): Promise<void> {
+async function changeLogLevel({ request, response, setLogLevel, logLevels }: Call): Promise<void> {
   const body = await readJson(request);
   const wanted = typeof body === "object" && body && "level" in body ? body.level : undefined;
   const level = logLevels.find((known) => known === wanted);
-  if (level) return actions.setLogLevel(level);
+  if (level) return setLogLevel(level);
   const error = `Send {"level":"LEVEL"}, where LEVEL is one of ${logLevels.join(", ")}.`;
   sendJson(response, 400, { error });
 }
 
-function restartChild({ actions, shardId, response }: Call): void {
-  if (actions.restartChild(shardId)) return;
+function restartChild({ applications, shardId, response }: Call): void {
+  const known = applications.filter(({ view }) => view.shard(shardId));
+  if (known.length > 1) {
+    sendJson(response, 409, { error: SEVERAL });
+    return;
+  }
+  if (known[0]?.actions.restartChild(shardId)) return;
   const error = `This worker runs no child for ${shardId}. See /shards for the shards that it holds.`;
   sendJson(response, 404, { error });
 }

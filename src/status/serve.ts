@@ -2,44 +2,48 @@
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import type { HealthSettings } from "../listeners/state/health.ts";
+import type { LogLevel } from "../listeners/log.ts";
 import { DaemonState } from "../listeners/state.ts";
 import { formatHttpAddress, type HttpAddress } from "../model/httpAddress.ts";
 import { neverShow } from "../redact.ts";
-import type { Actions, PrometheusText } from "./routes.ts";
-import { openStatus } from "./server.ts";
+import { openStatus, type ServedApplication } from "./server.ts";
 
-export interface StatusSettings extends HealthSettings {
+export interface StatusSettings {
   readonly httpListen: HttpAddress;
   readonly httpToken?: string | undefined;
   readonly httpAllowRemote: boolean;
 }
 
 export interface ServedStatus {
-  /** To be called with every event. */
-  readonly saw: Emit;
+  /** For each application, to be called with every event of it. */
+  readonly listeners: readonly Emit[];
   readonly close: () => Promise<void>;
 }
 
 export interface StatusParts {
   readonly clock: Clock;
   readonly emit: Emit;
-  readonly actions: Actions;
-  readonly prometheusText: PrometheusText;
+  readonly applications: readonly Omit<ServedApplication, "state">[];
+  readonly setLogLevel: (level: LogLevel) => void;
 }
 
 /** @throws UserError when the daemon cannot listen at the address. */
 export async function serveStatus(
   settings: StatusSettings,
-  { emit, ...parts }: StatusParts,
+  { emit, clock, applications, setLogLevel }: StatusParts,
 ): Promise<ServedStatus> {
   const { httpListen: address, httpToken: token, httpAllowRemote: allowRemote } = settings;
   neverShow(token);
-  const state = new DaemonState();
-  const server = await openStatus({ address, token, allowRemote, state, settings, ...parts });
+  const served = applications.map((each) => ({ ...each, state: new DaemonState() }));
+  const access = { address, token, allowRemote };
+  const server = await openStatus({ ...access, clock, applications: served, setLogLevel });
   emit({ type: "statusServed", address: formatHttpAddress(server.address) });
   return {
-    saw: (event) => state.saw(event, parts.clock.monotonicMs()),
+    listeners: served.map(
+      ({ state }): Emit =>
+        (event) =>
+          state.saw(event, clock.monotonicMs()),
+    ),
     close: () => server.close(),
   };
 }

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
-import { LOG_LEVELS } from "../listeners/log.ts";
+import { LOG_LEVELS, type LogLevel } from "../listeners/log.ts";
 import type { HealthSettings } from "../listeners/state/health.ts";
 import type { DaemonState } from "../listeners/state.ts";
 import { UserError } from "../model/errors.ts";
@@ -22,6 +22,7 @@ import {
   PATHS,
   type PrometheusText,
   type RouteParts,
+  type ShownApplication,
   sendJson,
 } from "./routes.ts";
 import { View } from "./view.ts";
@@ -30,9 +31,16 @@ export interface StatusOptions {
   readonly address: HttpAddress;
   readonly token: string | undefined;
   readonly allowRemote: boolean;
+  readonly clock: Clock;
+  /** Never empty. */
+  readonly applications: readonly ServedApplication[];
+  readonly setLogLevel: (level: LogLevel) => void;
+}
+
+export interface ServedApplication {
+  readonly name: string;
   readonly state: DaemonState;
   readonly settings: HealthSettings;
-  readonly clock: Clock;
   readonly actions: Actions;
   readonly prometheusText: PrometheusText;
 }
@@ -56,13 +64,16 @@ const IDLE_MS = 15_000;
 
 /** @throws UserError when the daemon cannot listen at the address. */
 export async function openStatus(options: StatusOptions): Promise<StatusServer> {
-  const { address, token, allowRemote, state, settings, clock, actions, prometheusText } = options;
-  const view = new View(state, clock, settings);
-  const live = new LiveStream(view, clock);
-  const parts = { view, live, actions, prometheusText, logLevels: LOG_LEVELS };
+  const { address, token, allowRemote, clock, applications, setLogLevel } = options;
+  const names = applications.length > 1 ? applications.map(({ name }) => name) : [];
+  const shown = applications.map(({ state, settings, ...rest }): ShownApplication => {
+    const view = new View(state, clock, settings, rest.name, names);
+    return { ...rest, view, live: new LiveStream(view, clock) };
+  });
+  const parts = { setLogLevel, logLevels: LOG_LEVELS };
   const access = { address, token, allowRemote, hostname: hostname() };
   const server = createServer(LIMITS, (request, response) => {
-    void handle(request, response, access, parts);
+    void handle(request, response, access, shown, parts);
   });
   server.maxHeadersCount = HEADERS_MAX;
   server.timeout = IDLE_MS;
@@ -74,7 +85,7 @@ export async function openStatus(options: StatusOptions): Promise<StatusServer> 
     close: async () => {
       const closed = once(server, "close");
       server.close();
-      live.close();
+      for (const { live } of shown) live.close();
       connections.closeAll();
       await closed;
     },
@@ -85,11 +96,12 @@ async function handle(
   request: IncomingMessage,
   response: ServerResponse,
   access: Access,
+  applications: readonly ShownApplication[],
   parts: RouteParts,
 ): Promise<void> {
   try {
     for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
-    await answer(request, response, access, parts);
+    await answer(request, response, access, applications, parts);
   } catch (error) {
     // The client is gone, or there is a bug, which must not disturb the records.
     if (response.headersSent || response.destroyed) response.destroy();
@@ -101,10 +113,11 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   access: Access,
+  all: readonly ShownApplication[],
   parts: RouteParts,
 ): Promise<void> {
   const { method = "", url = "" } = request;
-  const [path = ""] = url.split("?", 1);
+  const [path = "", query = ""] = url.split("?", 2);
   const found = findRoute(path);
   const refusal = refusalOf(request, found?.need ?? "read", access);
   if (refusal?.status === 401) response.setHeader("www-authenticate", 'Basic realm="token"');
@@ -118,8 +131,15 @@ async function answer(
   }
   const tooMuch = bodyProblem(request);
   if (tooMuch) return refuse(response, 413, tooMuch);
+  const name = new URLSearchParams(query).get("application");
+  const applications = name === null ? all : all.filter((each) => each.name === name);
+  const [application] = applications;
+  if (!application) {
+    const names = all.map((each) => each.name).join(", ");
+    return refuse(response, 404, `This daemon does not run that application. It runs: ${names}.`);
+  }
   const { shardId } = found;
-  await found.answer({ ...parts, request, response, shardId });
+  await found.answer({ ...parts, request, response, shardId, applications, application });
 }
 
 const SECURITY_HEADERS = [

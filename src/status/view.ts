@@ -23,6 +23,8 @@ import { ChildUse, type Use } from "./childUse.ts";
 export type ShardRow = ShardSummary & Partial<Use>;
 
 export interface WholeView extends Overview {
+  /** The names of all applications of the daemon, if it has several. */
+  readonly applications: readonly string[];
   readonly shards: readonly ShardRow[];
 }
 
@@ -36,9 +38,19 @@ export class View {
   readonly #state: DaemonState;
   readonly #clock: Clock;
   readonly #settings: HealthSettings;
+  readonly #name: string;
+  readonly #applications: readonly string[];
   readonly #use = new ChildUse();
 
-  constructor(state: DaemonState, clock: Clock, settings: HealthSettings) {
+  constructor(
+    state: DaemonState,
+    clock: Clock,
+    settings: HealthSettings,
+    name: string,
+    applications: readonly string[],
+  ) {
+    this.#name = name;
+    this.#applications = applications;
     this.#state = state;
     this.#clock = clock;
     this.#settings = settings;
@@ -61,7 +73,12 @@ export class View {
     await this.#use.refresh(pids, this.#clock.monotonicMs());
     const moment = this.#moment();
     const shards = shardSummaries(this.#state, moment).map((shard) => this.#withUse(shard));
-    return { ...overview(this.#state, moment, this.#settings.failoverTimeMillis), shards };
+    const applications = this.#applications;
+    const facts = overview(this.#state, moment, this.#settings.failoverTimeMillis);
+    // An application that could not start has reported no name.
+    const applicationName = facts.application.applicationName || this.#name;
+    const application = { ...facts.application, applicationName };
+    return { ...facts, application, applications, shards };
   }
 
   shard(shardId: string): (ShardDetail & Partial<Use>) | undefined {

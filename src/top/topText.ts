@@ -1,5 +1,6 @@
 // What `top` shows of a running daemon: a view of its status server as lines of text. Pure.
 
+import { shownShardId } from "../model/shardKey.ts";
 import { columns, shortPosition, shortTime } from "../operator/columns.ts";
 import { counted } from "../plural.ts";
 import type { ShardRow, WholeView } from "../status/view.ts";
@@ -74,7 +75,7 @@ function byUrgency(a: ShardRow, b: ShardRow): number {
 function rowOf(shard: ShardRow): readonly string[] {
   const { shardId, state, lagMs, held, recordsPerSecond, records, pid, restarts, owner } = shard;
   return [
-    shardId,
+    shownShardId(shardId),
     state,
     lagMs === null ? "-" : shortTime(lagMs),
     held ? `${recordsPerSecond}/s` : "-",

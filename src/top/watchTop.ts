@@ -42,7 +42,7 @@ export async function watchTop(request: TopRequest): Promise<void> {
     });
     if (status !== 200) throw new UserError(`The daemon answered ${status}: ${body.trim()}`);
     const { columns = 120, rows = Number.MAX_SAFE_INTEGER } = out;
-    const lines = topLines(JSON.parse(body) as WholeView, { columns, rows });
+    const lines = topLines(chosen(JSON.parse(body), source.application), { columns, rows });
     out.write(`${out.isTTY && !once ? HOME : ""}${lines.join("\n")}\n`);
     if (!once) await clock.sleep(interval * 1_000, signal);
   } while (!once && !signal.aborted);
@@ -51,15 +51,29 @@ export async function watchTop(request: TopRequest): Promise<void> {
 interface Source {
   readonly address: HttpAddress;
   readonly token?: string | undefined;
+  /** Which application to show, if the daemon has several. */
+  readonly application?: string | undefined;
+}
+
+function chosen(
+  answer: WholeView | { readonly applications: readonly WholeView[] },
+  name: string | undefined,
+): WholeView {
+  if ("shards" in answer) return answer;
+  const views = answer.applications;
+  const view = views.find(({ application }) => application.applicationName === name);
+  if (view) return view;
+  const names = views.map(({ application }) => application.applicationName).join(", ");
+  throw new UserError(`The daemon runs ${names}. Name the properties file of one with -p FILE.`);
 }
 
 function sourceOf({ http, propertiesFile: file }: TopRequest): Source | undefined {
   const settings = file === undefined ? undefined : loadSettings({ file }).settings;
-  const token = settings?.httpToken;
+  const { httpToken: token, applicationName: application } = settings ?? {};
   if (http === undefined) {
-    return settings?.httpListen && { address: settings.httpListen, token };
+    return settings?.httpListen && { address: settings.httpListen, token, application };
   }
   const address = parseHttpAddress(http);
   if (!address) throw new UserError(`--http ${http} is no address: write ${HTTP_ADDRESS_FORM}.`);
-  return { address, token };
+  return { address, token, application };
 }

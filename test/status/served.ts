@@ -7,7 +7,7 @@ import { DaemonState } from "../../src/listeners/state.ts";
 import type { SeenLease } from "../../src/model/events/seenLease.ts";
 import type { HttpAddress } from "../../src/model/httpAddress.ts";
 import { parsePosition, SHARD_END, TRIM_HORIZON } from "../../src/model/position.ts";
-import { openStatus, type StatusOptions } from "../../src/status/server.ts";
+import { openStatus, type ServedApplication, type StatusOptions } from "../../src/status/server.ts";
 
 /** As if the machine had been on for an hour, so that there is a past to fill. */
 const HOUR_MS = 3_600_000;
@@ -30,23 +30,31 @@ export interface Served {
   close(): Promise<void>;
 }
 
-export async function serve(options: Partial<StatusOptions> = {}): Promise<Served> {
+export async function serve(
+  options: Partial<StatusOptions & ServedApplication> = {},
+): Promise<Served> {
   const state = new DaemonState();
   const asked: string[] = [];
   const server = await openStatus({
     address: LOOPBACK,
     token: undefined,
     allowRemote: false,
-    state,
-    settings: { failoverTimeMillis: 10_000 },
     clock,
-    actions: {
-      drain: () => void asked.push("drain"),
-      resume: () => void asked.push("resume"),
-      setLogLevel: (level) => void asked.push(`log level ${level}`),
-      restartChild: (shardId) => asked.push(`restart ${shardId}`) > 0 && state.shards.has(shardId),
-    },
-    prometheusText: () => "up 1\n",
+    setLogLevel: (level) => void asked.push(`log level ${level}`),
+    applications: [
+      {
+        name: "count",
+        state,
+        settings: { failoverTimeMillis: 10_000 },
+        actions: {
+          drain: () => void asked.push("drain"),
+          resume: () => void asked.push("resume"),
+          restartChild: (shardId) => asked.push(`restart ${shardId}`) > 0,
+        },
+        prometheusText: () => "up 1\n",
+        ...options,
+      },
+    ],
     ...options,
   });
   let isOpen = true;

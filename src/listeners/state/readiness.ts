@@ -62,6 +62,7 @@ export class Readiness {
         this.#enter("starting");
         break;
       case "daemonFailed":
+      case "applicationFailed":
         this.#failure = firstLine(event);
         this.#phase = "stopping";
         break;

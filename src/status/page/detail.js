@@ -22,7 +22,7 @@ async function refresh() {
   const shardId = shown;
   if (shardId === undefined) return;
   try {
-    const answer = await fetch(`/shards/${encodeURIComponent(shardId)}`);
+    const answer = await fetch(`/shards/${encodeURIComponent(shardId)}${location.search}`);
     const shard = await answer.json();
     if (shown !== shardId) return;
     if (answer.ok) byId("detail-body").replaceChildren(...describe(shard));

@@ -61,8 +61,9 @@ export function clockTime(time) {
 
 /** The zeros at the start of a shard's number are written small. */
 export function shardName(shardId) {
-  const [, zeros = "", number = shardId] = /^(.*?-0*)(\d+)$/.exec(shardId) ?? [];
-  return [element("i", { class: "zeros" }, zeros), number];
+  const [, stream, plain = shardId] = /^\d+:([^:]+):\d+:(.+)$/.exec(shardId) ?? [];
+  const [, zeros = "", number = plain] = /^(.*?-0*)(\d+)$/.exec(plain) ?? [];
+  return [...(stream ? [`${stream}/`] : []), element("i", { class: "zeros" }, zeros), number];
 }
 
 /** A worker's id is often a random one of 36 characters. */

@@ -36,7 +36,8 @@ const rateChart = new Chart(byId("rate-chart"), byId("rate-readout"), {
   least: RATE_LEAST,
 });
 
-const source = new EventSource("/events");
+// The address of the page names the application, if the daemon has several.
+const source = new EventSource(`/events${location.search}`);
 source.addEventListener("whole", ({ data }) => {
   const { shards, ...facts } = JSON.parse(data);
   Object.assign(view, facts, { shards: new Map(shards.map((shard) => [shard.shardId, shard])) });
@@ -127,9 +128,27 @@ function showNames() {
   setText(byId("stream"), streamName);
   setText(byId("version"), version);
   setText(byId("application"), applicationName);
+  showApplications(applicationName);
   setText(byId("worker"), `worker ${shortWorker(workerId)}`);
   const upMs = Date.parse(view.time) - Date.parse(view.startedAt ?? view.time);
   setText(byId("uptime"), `up ${duration(upMs)}`);
+}
+
+function showApplications(shown) {
+  if (!stale.has("applications")) return;
+  byId("applications").hidden = view.applications.length === 0;
+  byId("applications").replaceChildren(
+    ...view.applications.map((name) =>
+      element(
+        "a",
+        {
+          href: `?application=${encodeURIComponent(name)}`,
+          ...(name === shown && { "aria-current": "page" }),
+        },
+        name,
+      ),
+    ),
+  );
 }
 
 function showTiles() {
