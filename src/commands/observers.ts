@@ -54,9 +54,13 @@ async function openStatus(
   const status = await serveStatus(settings, {
     clock: systemClock,
     emit: log,
-    setLogLevel: (level) => {
-      logOptions.level = level;
-      log({ type: "logLevelChanged", level });
+    setLogLevel: (level, component) => {
+      if (component) logOptions.levels?.set(component, level);
+      else {
+        logOptions.level = level;
+        logOptions.levels?.clear();
+      }
+      log({ type: "logLevelChanged", level, ...(component && { component }) });
     },
     applications: all.map(({ member, metrics: { prometheusText = () => "" } }) => ({
       name: member.loaded.settings.applicationName,

@@ -70,6 +70,7 @@ async function run(
   let output: NodeJS.WriteStream = process.stderr;
   const logOptions: LogOptions = {
     level: options.logLevel,
+    levels: new Map(),
     format: options.logFormat,
     now: Date.now,
     write: (line) => output.write(line),

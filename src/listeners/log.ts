@@ -5,7 +5,7 @@ import type { Emit, Event, Origin } from "../events.ts";
 import { parseStreamShard } from "../model/shardKey.ts";
 import { redact } from "../redact.ts";
 import type { Level, LineLevel } from "./lines/line.ts";
-import { describe, levelOf } from "./logLines.ts";
+import { type Component, componentOf, describe, levelOf } from "./logLines.ts";
 import { Repeats } from "./repeats.ts";
 import { SeenOutput } from "./seenOutput.ts";
 
@@ -22,6 +22,8 @@ export const LOG_LEVELS = Object.keys(ORDER) as LogLevel[];
 export interface LogOptions {
   /** Read at each event: the caller may change it at any time. */
   level: LogLevel;
+  /** The levels of components that differ from `level`. The caller may change them, too. */
+  readonly levels?: Map<Component, LogLevel>;
   readonly format: LogFormat;
   readonly now: () => number;
   readonly write: (line: string) => void;
@@ -34,8 +36,9 @@ export function logEvents(options: LogOptions): Emit {
   const seen = new SeenOutput();
   const repeats = new Repeats();
   return (happened) => {
-    const lowest = ORDER[options.level];
-    const showsOutput = lowest <= ORDER[CHILD_OUTPUT_LEVEL];
+    const levelFor = (component: Component) => options.levels?.get(component) ?? options.level;
+    const lowest = ORDER[levelFor(componentOf(happened))];
+    const showsOutput = ORDER[levelFor("child")] <= ORDER[CHILD_OUTPUT_LEVEL];
     seen.saw(happened);
     const level = levelOf(happened);
     if (level === "silent" || ORDER[level] < lowest) return;

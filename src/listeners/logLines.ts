@@ -11,6 +11,31 @@ import { PRODUCER_LINES } from "./lines/producerLines.ts";
 import { SHARD_LINES } from "./lines/shardLines.ts";
 import { STREAM_LINES } from "./lines/streamLines.ts";
 
+/** The parts of the daemon whose log levels can be set one by one. */
+const COMPONENTS = {
+  daemon: DAEMON_LINES,
+  leases: LEASE_LINES,
+  stream: STREAM_LINES,
+  child: CHILD_LINES,
+  shard: SHARD_LINES,
+  producer: PRODUCER_LINES,
+  calls: CALL_LINES,
+};
+
+export type Component = keyof typeof COMPONENTS;
+
+export const LOG_COMPONENTS = Object.keys(COMPONENTS) as Component[];
+
+const COMPONENT_OF: ReadonlyMap<string, Component> = new Map(
+  LOG_COMPONENTS.flatMap((name) =>
+    Object.keys(COMPONENTS[name]).map((type): [string, Component] => [type, name]),
+  ),
+);
+
+export function componentOf({ type }: Event): Component {
+  return COMPONENT_OF.get(type) ?? "daemon";
+}
+
 const LINES: LinesOf<Event> = {
   ...DAEMON_LINES,
   ...LEASE_LINES,

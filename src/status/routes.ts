@@ -2,7 +2,8 @@
 // answer is text or JSON and never depends on what other requests do.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { LogLevel } from "../listeners/log.ts";
+import { LOG_LEVELS, type LogLevel } from "../listeners/log.ts";
+import { type Component, LOG_COMPONENTS } from "../listeners/logLines.ts";
 import type { Health } from "../listeners/state/health.ts";
 import type { LiveStream } from "./liveStream.ts";
 import { mergedMetrics } from "./mergedMetrics.ts";
@@ -29,9 +30,11 @@ export interface ShownApplication {
   readonly prometheusText: PrometheusText;
 }
 
+/** @param component the part of the daemon; all parts when absent. */
+export type SetLogLevel = (level: LogLevel, component?: Component) => void;
+
 export interface RouteParts {
-  readonly logLevels: readonly LogLevel[];
-  readonly setLogLevel: (level: LogLevel) => void;
+  readonly setLogLevel: SetLogLevel;
 }
 
 export interface Route {
@@ -170,12 +173,15 @@ async function follow({ application: { live }, response }: Call): Promise<void> 
   sendJson(response, 503, { error: "Too many clients follow the events already." });
 }
 
-async function changeLogLevel({ request, response, setLogLevel, logLevels }: Call): Promise<void> {
+async function changeLogLevel({ request, response, setLogLevel }: Call): Promise<void> {
   const body = await readJson(request);
-  const wanted = typeof body === "object" && body && "level" in body ? body.level : undefined;
-  const level = logLevels.find((known) => known === wanted);
-  if (level) return setLogLevel(level);
-  const error = `Send {"level":"LEVEL"}, where LEVEL is one of ${logLevels.join(", ")}.`;
+  const wanted: { readonly level?: unknown; readonly component?: unknown } =
+    typeof body === "object" && body ? body : {};
+  const level = LOG_LEVELS.find((known) => known === wanted.level);
+  const component = LOG_COMPONENTS.find((known) => known === wanted.component);
+  const isKnown = component !== undefined || wanted.component === undefined;
+  if (level && isKnown) return setLogLevel(level, component);
+  const error = `Send {"level":"LEVEL"}, where LEVEL is one of ${LOG_LEVELS.join(", ")}; or {"level":"LEVEL","component":"COMPONENT"}, where COMPONENT is one of ${LOG_COMPONENTS.join(", ")}.`;
   sendJson(response, 400, { error });
 }
 

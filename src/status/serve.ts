@@ -2,10 +2,10 @@
 
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../events.ts";
-import type { LogLevel } from "../listeners/log.ts";
 import { DaemonState } from "../listeners/state.ts";
 import { formatHttpAddress, type HttpAddress } from "../model/httpAddress.ts";
 import { neverShow } from "../redact.ts";
+import type { SetLogLevel } from "./routes.ts";
 import { openStatus, type ServedApplication } from "./server.ts";
 
 export interface StatusSettings {
@@ -24,7 +24,7 @@ export interface StatusParts {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly applications: readonly Omit<ServedApplication, "state">[];
-  readonly setLogLevel: (level: LogLevel) => void;
+  readonly setLogLevel: SetLogLevel;
 }
 
 /** @throws UserError when the daemon cannot listen at the address. */

@@ -6,7 +6,6 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
-import { LOG_LEVELS, type LogLevel } from "../listeners/log.ts";
 import type { HealthSettings } from "../listeners/state/health.ts";
 import type { DaemonState } from "../listeners/state.ts";
 import { UserError } from "../model/errors.ts";
@@ -22,6 +21,7 @@ import {
   PATHS,
   type PrometheusText,
   type RouteParts,
+  type SetLogLevel,
   type ShownApplication,
   sendJson,
 } from "./routes.ts";
@@ -34,7 +34,7 @@ export interface StatusOptions {
   readonly clock: Clock;
   /** Never empty. */
   readonly applications: readonly ServedApplication[];
-  readonly setLogLevel: (level: LogLevel) => void;
+  readonly setLogLevel: SetLogLevel;
 }
 
 export interface ServedApplication {
@@ -70,7 +70,7 @@ export async function openStatus(options: StatusOptions): Promise<StatusServer> 
     const view = new View(state, clock, settings, rest.name, names);
     return { ...rest, view, live: new LiveStream(view, clock) };
   });
-  const parts = { setLogLevel, logLevels: LOG_LEVELS };
+  const parts = { setLogLevel };
   const access = { address, token, allowRemote, hostname: hostname() };
   const server = createServer(LIMITS, (request, response) => {
     void handle(request, response, access, shown, parts);

@@ -30,3 +30,35 @@ test("a line begins with its time, level, event and message", () => {
   const line = lineOf({ type: "configNotice", message: "good to know" });
   expect(Object.keys(line)).toEqual(["time", "level", "event", "message"]);
 });
+
+test("a component may have a level of its own, which may change at any time", () => {
+  const seen: string[] = [];
+  const levels = new Map([["leases", "trace"]] as const);
+  const write = (line: string) => void seen.push(String(JSON.parse(line).event));
+  const emit = logEvents({ level: "error", levels, format: "json", now: () => 0, write });
+  const happen = () => {
+    emit({ type: "leaseRenewed", shardId: "s" });
+    emit({ type: "daemonReady" });
+    emit({ type: "iteratorExpired", shardId: "s" });
+  };
+  happen();
+  expect(seen).toEqual(["leaseRenewed"]);
+  levels.clear();
+  happen();
+  expect(seen).toEqual(["leaseRenewed"]);
+});
+
+test("the shard of one of several streams is shown with its stream", () => {
+  const shardId = "123456789012:orders:1700000000:shardId-000000000001";
+  expect(lineOf({ type: "leaseRenewed", shardId })).toMatchObject({
+    streamName: "orders",
+    shardId: "shardId-000000000001",
+  });
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  logEvents({ level: "trace", format: "text", now: () => 0, write })({
+    type: "leaseRenewed",
+    shardId,
+  });
+  expect(lines[0]).toContain(" orders shardId-000000000001 ");
+});

@@ -21,7 +21,7 @@ const range = { records: 1, first: position, last: position };
 const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Type }>, "type"> } = {
   daemonStarted: { applicationName: TEXT, streamName: TEXT, workerId: TEXT, version: TEXT },
   statusServed: { address: TEXT },
-  logLevelChanged: { level: TEXT },
+  logLevelChanged: { level: TEXT, component: TEXT },
   daemonReady: {},
   stopRequested: { reason: TEXT, graceMs: 1 },
   graceExceeded: { graceMs: 1 },

@@ -40,7 +40,8 @@ export async function serve(
     token: undefined,
     allowRemote: false,
     clock,
-    setLogLevel: (level) => void asked.push(`log level ${level}`),
+    setLogLevel: (level, component) =>
+      void asked.push(`log level ${[level, component].filter(Boolean).join(" of ")}`),
     applications: [
       {
         name: "count",

@@ -99,6 +99,7 @@ describe("changes", () => {
     ["/drain", "drain", undefined],
     ["/resume", "resume", undefined],
     ["/log-level", "log level debug", '{"level":"debug"}'],
+    ["/log-level", "log level trace of leases", '{"level":"trace","component":"leases"}'],
     [`/shards/${idOf(1)}/restart-child`, `restart ${idOf(1)}`, undefined],
   ] as const;
 

@@ -18,7 +18,10 @@ export const DAEMON_LINES: LinesOf<DaemonEvent> = {
         ? `The status is served at ${e.address}.`
         : `The status page is at http://${e.address}/`,
   ],
-  logLevelChanged: ["info", (e) => `The log level is ${e.level} from now on.`],
+  logLevelChanged: [
+    "info",
+    (e) => `The log level${e.component ? ` of ${e.component}` : ""} is ${e.level} from now on.`,
+  ],
   daemonReady: [
     "debug",
     () => "The daemon is ready: it has reached the stream and the lease table.",

@@ -10,7 +10,8 @@ export type DaemonEvent =
     }
   /** The status page and its endpoints are served here. */
   | { readonly type: "statusServed"; readonly address: string }
-  | { readonly type: "logLevelChanged"; readonly level: string }
+  /** `component`: the part of the daemon whose level changed; absent: all parts. */
+  | { readonly type: "logLevelChanged"; readonly level: string; readonly component?: string }
   /** The stream and the lease table were reached, and the worker has looked at the leases. */
   | { readonly type: "daemonReady" }
   | { readonly type: "stopRequested"; readonly reason: string; readonly graceMs: number }
