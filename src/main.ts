@@ -17,7 +17,9 @@ const EXIT = { ok: 0, failed: 1 } as const;
  * The other commands. Each is loaded only when it is called, so that none delays the daemon's
  * start.
  */
-const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+const COMMANDS: Readonly<Record<string, (signals: HeldSignals) => Promise<Command>>> = {
+  connect: async (signals) => (await import("./commands/connect.ts")).connectCommand(signals),
+  pipe: async (signals) => (await import("./commands/pipe.ts")).pipeCommand(signals),
   sample: async () => (await import("./commands/sample.ts")).sampleCommand(),
   put: async () => (await import("./commands/put.ts")).putCommand(),
   produce: async () => (await import("./commands/produce.ts")).produceCommand(),
@@ -37,6 +39,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   checkpoints: async () => (await import("./commands/checkpoints.ts")).checkpointsCommand(),
 };
 
+const RUN_THE_DAEMON: ReadonlySet<string> = new Set(["run", "connect", "pipe"]);
 const KNOWN_WORDS: ReadonlySet<string> = new Set(["run", "help", ...Object.keys(COMMANDS)]);
 
 /** @returns the exit code. */
@@ -48,10 +51,10 @@ export async function main(argv: readonly string[], signals: HeldSignals): Promi
     .addCommand(runCommand(Object.keys(COMMANDS), signals), { isDefault: true });
   const [first = ""] = argv.slice(2);
   // Only the daemon reacts to them from its start.
-  if (first !== "run" && KNOWN_WORDS.has(first)) signals.release();
+  if (!RUN_THE_DAEMON.has(first) && KNOWN_WORDS.has(first)) signals.release();
   for (const name of commandsToLoad(argv)) {
     const load = COMMANDS[name];
-    if (load) program.addCommand(await load());
+    if (load) program.addCommand(await load(signals));
   }
   for (const command of [program, ...program.commands]) command.exitOverride();
   try {

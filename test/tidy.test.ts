@@ -46,11 +46,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transcript: ["model", "child", "producer"],
   producer: ["model", "config", "records", "aws"],
   sinks: ["model", "config", "aws", "producer"],
+  connectors: ["model", "config", "aws", "sinks"],
   put: ["model", "aws", "producer"],
   try: ["model", "child", "leases", "shard", "stream", "transcript"],
   deadLetters: ["model", "aws", "child", "producer", "put", "sinks"],
   operator: ["model", "records", "aws", "config", "leases", "sinks", "stream"],
-  sample: ["model", "aws", "leases", "local", "producer", "put"],
+  sample: ["model", "aws", "config", "leases", "local", "producer", "put"],
   host: ["model", "config", "aws", "stream", "child", "leases", "shard", "sinks", "listeners"],
   status: ["model", "listeners"],
   top: ["model", "config", "operator", "status"],
@@ -82,6 +83,9 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
     "try",
   ],
   commander: ["commands", "main"],
+  // Our own client: a connector is a record processor like any other.
+  "#client": ["connectors"],
+  "@marcbachmann/cel-js": ["connectors"],
   // sample/ starts the daemon as a user would.
   execa: ["child", "sample"],
   split2: ["sample"],

@@ -23,19 +23,23 @@ import { UserError } from "../model/errors.ts";
 import { openObservers } from "./observers.ts";
 import { refuseUnlessFile } from "./positional.ts";
 
-interface RunOptions {
-  readonly propertiesFile?: readonly string[];
-  readonly logConfiguration?: string;
+/** The options of every command that runs the daemon. */
+export interface DaemonOptions {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly waitForStream: boolean;
-  readonly attach?: string;
   readonly http?: string;
+}
+
+interface RunOptions extends DaemonOptions {
+  readonly propertiesFile?: readonly string[];
+  readonly logConfiguration?: string;
+  readonly attach?: string;
 }
 
 /** @param commands the names of the other commands, for a suggestion when one is mistyped. */
 export function runCommand(commands: readonly string[], signals: HeldSignals): Command {
-  return new Command("run")
+  const command = new Command("run")
     .description("run the daemon (the default command)")
     .argument("[file...]", "the properties file, if it is not given with -p")
     .option(
@@ -47,21 +51,43 @@ export function runCommand(commands: readonly string[], signals: HeldSignals): C
       "-l, --log-configuration <file>",
       "accepted for compatibility and not used; see --log-level",
     )
-    .addOption(logLevelOption())
-    .addOption(logFormatOption())
-    .option("--wait-for-stream", "wait for the stream if it does not exist yet", false)
     .option("--attach <address>", "wait for processors that you start, on unix:PATH or tcp:PORT")
-    .option("--http <address>", "serve the status page on HOST:PORT or unix:PATH (httpListen)")
     .action(async (files: string[], options: RunOptions) => {
       for (const file of files) refuseUnlessFile(file, commands);
       process.exitCode = await run(files, options, signals);
     });
+  for (const option of daemonOptions()) command.addOption(option);
+  return command;
+}
+
+export function daemonOptions(): readonly Option[] {
+  return [
+    logLevelOption(),
+    logFormatOption(),
+    new Option("--wait-for-stream", "wait for the stream if it does not exist yet").default(false),
+    new Option("--http <address>", "serve the status page on HOST:PORT or unix:PATH (httpListen)"),
+  ];
 }
 
 /** @returns the exit code. */
-async function run(
-  files: readonly string[],
-  options: RunOptions,
+function run(files: readonly string[], options: RunOptions, signals: HeldSignals): Promise<number> {
+  const load = async (emit: Emit) => {
+    const chosen = chooseFiles(files, options, emit);
+    await checkLogConfiguration(options.logConfiguration, emit);
+    const { loadSettings } = await import("../config/loadSettings.ts");
+    const flags = options.http ? { httpListen: options.http } : {};
+    return chosen.map((file) => loadSettings({ file, flags }));
+  };
+  return runDaemon(load, options, signals);
+}
+
+/**
+ * @param load loads the settings of each application.
+ * @returns the exit code.
+ */
+export async function runDaemon(
+  load: (emit: Emit) => Promise<readonly LoadedSettings[]>,
+  options: DaemonOptions & { readonly attach?: string },
   signals: HeldSignals,
 ): Promise<number> {
   const advice = reapAsProcessOne();
@@ -77,11 +103,7 @@ async function run(
   };
   const emit = logEvents(logOptions);
   if (advice) emit({ type: "configNotice", message: advice });
-  const chosen = chooseFiles(files, options, emit);
-  await checkLogConfiguration(options.logConfiguration, emit);
-  const { loadSettings } = await import("../config/loadSettings.ts");
-  const flags = options.http ? { httpListen: options.http } : {};
-  const all = chosen.map((file) => loadSettings({ file, flags }));
+  const all = await load(emit);
   if (all.some(({ settings }) => settings.logToStdout)) output = process.stdout;
   const names = all.map(({ settings }) => settings.applicationName);
   for (const notice of [...all.flatMap(({ warnings }) => warnings), ...unusedScopes(names)]) {
@@ -101,7 +123,7 @@ async function run(
 async function runUntilStopped(
   all: readonly LoadedSettings[],
   log: Emit,
-  { waitForStream, attach: place }: RunOptions,
+  { waitForStream, attach: place }: Pick<RunOptions, "waitForStream" | "attach">,
   logOptions: LogOptions,
   signals: HeldSignals,
 ): Promise<number> {

@@ -1,7 +1,8 @@
 // `kinesis-multilang sample`: the word count, on embedded services.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { systemClock } from "../clock.ts";
+import { CONNECT_TARGETS } from "../sample/counting.ts";
 import type { SampleOptions } from "../sample/runSample.ts";
 import { numberFrom } from "./numbers.ts";
 
@@ -31,6 +32,11 @@ export function sampleCommand(): Command {
       10,
     )
     .option("--produce", "put the words with the language's producer client", false)
+    .addOption(
+      new Option("--connect <target>", "write the words to a target instead, with a connector")
+        .choices(CONNECT_TARGETS)
+        .conflicts(["language", "produce"]),
+    )
     .option("--keep-running", "put words until Ctrl-C", false)
     .option("--reshard", "split a shard while words are put", false)
     .option("--http <address>", "serve the daemon's status page, as on 127.0.0.1:8080")

@@ -38,3 +38,10 @@ function unquote(word: string): string {
     (_, single?: string, double?: string) => single ?? (double ?? "").replace(/\\(["\\])/g, "$1"),
   );
 }
+
+/** The words as one text that `parseCommand` splits into the same words. */
+export function commandText(words: readonly string[]): string {
+  return words
+    .map((word) => (/[ '"]|^$/.test(word) ? `"${word.replaceAll(/["\\]/g, "\\$&")}"` : word))
+    .join(" ");
+}

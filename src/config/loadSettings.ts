@@ -6,12 +6,15 @@ import { ConfigError, type ConfigNotice, type ConfigProblem, type Source } from 
 import { type Given, gather } from "./given.ts";
 import { allKeys, type Key } from "./keys.ts";
 import { readPropertiesFile } from "./propertiesFile.ts";
+import type { PropertyEntry } from "./propertiesText.ts";
 import type { Settings } from "./settings.ts";
 import { Validation } from "./validation.ts";
 
 export interface ConfigInput {
   /** Path of the properties file; absent when there is none. */
   readonly file?: string | undefined;
+  /** What to use of the file; all its entries when absent. */
+  readonly entries?: readonly PropertyEntry[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** KCL key → text. */
   readonly flags?: Readonly<Record<string, string>>;
@@ -34,7 +37,7 @@ export function loadSettings(input: ConfigInput): LoadedSettings {
   const { file, environment = process.env, flags = {} } = input;
   const read = file === undefined ? undefined : readPropertiesFile(file);
   const folder = file === undefined ? "." : dirname(file);
-  const entries = read?.entries ?? [];
+  const entries = input.entries ?? read?.entries ?? [];
   const gathered = gather({ file, entries, environment, flags, folder });
   const validation = new Validation(gathered, [...(read?.notices ?? []), ...gathered.notices]);
   validation.problems.push(...(read?.problems ?? []), ...gathered.problems);

@@ -20,10 +20,13 @@ export interface DeadLetter {
   /**
    * `attempts`: maximumRetryAttempts is used up; `age`: older than maximumRecordAgeInSeconds;
    * `hashRange`: never delivered, because its aggregate contains a record of another shard's hash
-   * key.
+   * key; `refused`: a connector cannot transform it, or its target refuses it.
    */
-  readonly condition: "attempts" | "age" | "hashRange";
-  /** The last failure of the child; for `hashRange`, the reason why it was not delivered. */
+  readonly condition: "attempts" | "age" | "hashRange" | "refused";
+  /**
+   * The last failure of the child; for `hashRange` and `refused`, the reason why the record was not
+   * delivered.
+   */
   readonly cause: {
     readonly reason: string;
     /** The message that the child did not answer. */
@@ -48,5 +51,9 @@ export interface DeadLetterDestination {
   send(letters: readonly DeadLetter[], signal: AbortSignal): Promise<void>;
 }
 
-/** Why records become dead letters. */
-export type DeadLetterReason = Pick<DeadLetter, "attempts" | "condition" | "cause">;
+/**
+ * Why the daemon makes dead letters of records. Only a connector makes those that are `refused`.
+ */
+export type DeadLetterReason = Pick<DeadLetter, "attempts" | "cause"> & {
+  readonly condition: Exclude<DeadLetter["condition"], "refused">;
+};

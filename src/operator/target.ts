@@ -131,7 +131,7 @@ async function inDirectory(path: string, tableName: string): Promise<Leases> {
   };
 }
 
-async function openStreams(settings: Settings): Promise<readonly TargetStream[]> {
+export async function openStreams(settings: Settings): Promise<readonly TargetStream[]> {
   const { streamName, streamArn, streams, initialPosition } = settings;
   const client = kinesisClient(await awsOptions(settings, "kinesis", { emit: printNotes }));
   const calls = { client, clock: systemClock, requestTimeoutMs: REQUEST_TIMEOUT_MS };

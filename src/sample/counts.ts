@@ -21,6 +21,15 @@ export async function readCounts(folder: string): Promise<WordCounts> {
   return sumCounts(files.map((file) => new Map(Object.entries(file))));
 }
 
+/** How often each line occurs. */
+export function countLines(text: string): WordCounts {
+  const counts = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    if (line !== "") counts.set(line, (counts.get(line) ?? 0) + 1);
+  }
+  return counts;
+}
+
 function sumCounts(all: readonly WordCounts[]): WordCounts {
   const sum = new Map<string, number>();
   for (const counts of all) {

@@ -6,7 +6,8 @@ import split2 from "split2";
 import { inPackage } from "../package.ts";
 
 interface DaemonOptions {
-  readonly propertiesFile: string;
+  /** The command and the properties file. */
+  readonly args: readonly string[];
   /** The working directory, in which relative paths begin, such as those in `executableName`. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
@@ -24,7 +25,7 @@ export interface DaemonProcess {
 
 export async function startDaemon(options: DaemonOptions): Promise<DaemonProcess> {
   const main = inPackage("dist/main.js");
-  const args = [main, "-p", options.propertiesFile, "--log-format", "json", "--log-level", "debug"];
+  const args = [main, ...options.args, "--log-format", "json", "--log-level", "debug"];
   // In its own process group: Ctrl-C reaches only the sample, which then stops the daemon
   // gracefully.
   const child = execa(process.execPath, args, {

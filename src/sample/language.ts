@@ -3,6 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
+import { commandText } from "../config/childCommand.ts";
 import {
   type Command,
   isLanguage,
@@ -53,7 +54,7 @@ export async function prepareLanguage(
   return {
     propertiesFile: sample.properties,
     cwd: dirname(sample.properties),
-    executableName: sample.executable.map(quote).join(" "),
+    executableName: commandText(sample.executable),
     ...(produce && producer && { producer: producer.executable }),
   };
 }
@@ -83,9 +84,4 @@ async function build(name: string, { build: step }: Program): Promise<void> {
   if (result.failed) {
     throw new UserError(`The ${name} sample cannot be built: ${result.command}\n${result.all}`);
   }
-}
-
-/** Quotes a word for `executableName`: one with a blank or a quote is put into double quotes. */
-function quote(word: string): string {
-  return /[ '"]/.test(word) ? `"${word.replaceAll(/["\\]/g, "\\$&")}"` : word;
 }

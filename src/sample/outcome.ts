@@ -2,7 +2,6 @@
 // checkpoints.
 
 import { readCheckpoints } from "./checkpoints.ts";
-import { readCounts } from "./counts.ts";
 import type { Screen } from "./screen.ts";
 import type { Setup } from "./setup.ts";
 import { comparison, table, type WordCounts } from "./view.ts";
@@ -27,7 +26,7 @@ export async function reportOutcome(
   { exit, tableName, screen }: Outcome,
 ): Promise<boolean> {
   const { counts: put } = setup.words;
-  const counted = await readCounts(setup.countsFolder);
+  const counted = await setup.counting.counts();
   const checkpoints = await readCheckpoints(setup.dynamoUrl, tableName);
   for (const line of ["", ...comparison(put, counted), ""]) screen.print(line);
   const rows = checkpoints.map(({ shardId, checkpoint, owner }) => [shardId, checkpoint, owner]);

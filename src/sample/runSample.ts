@@ -4,7 +4,7 @@
 
 import type { Clock } from "../clock.ts";
 import { counted } from "../plural.ts";
-import { readCounts } from "./counts.ts";
+import type { ConnectTarget } from "./counting.ts";
 import { reportOutcome } from "./outcome.ts";
 import { Scope } from "./scope.ts";
 import type { Screen } from "./screen.ts";
@@ -22,6 +22,8 @@ export interface SampleOptions {
   readonly keepRunning: boolean;
   /** Split the first shard after half of the time. */
   readonly reshard: boolean;
+  /** The target that a connector writes the words to. */
+  readonly connect?: ConnectTarget;
   /** Where the daemon serves its status page. */
   readonly http?: string;
 }
@@ -108,11 +110,11 @@ async function show(
   last = false,
 ): Promise<void> {
   const situation: Situation = {
-    title: `"${options.language}" processors count the words of ${counted(options.shards, "shard")}`,
+    title: `${setup.counting.who} the words of ${counted(options.shards, "shard")}`,
     elapsedMs: clock.monotonicMs() - startedMs,
     put: setup.words.total,
     shards: setup.progress.shards,
-    counted: await readCounts(setup.countsFolder),
+    counted: await setup.counting.counts(),
   };
   screen.draw(
     clock.monotonicMs(),

@@ -1,13 +1,13 @@
 // Everything that the sample needs before the first word: services, a stream, a folder for the
 // counts, and the daemon.
 
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../clock.ts";
 import { LOCAL_CREDENTIALS, LOCAL_REGION, startDynamo, startKinesis } from "../local/services.ts";
+import { byConnector, byProcessors, type ConnectTarget, type Counting } from "./counting.ts";
 import { type DaemonProcess, startDaemon } from "./daemonProcess.ts";
-import { prepareLanguage } from "./language.ts";
 import { startProducerProgram } from "./producerProgram.ts";
 import { Progress } from "./progress.ts";
 import type { Scope } from "./scope.ts";
@@ -24,7 +24,7 @@ export interface Setup {
   readonly words: WordStream;
   readonly daemon: DaemonProcess;
   readonly progress: Progress;
-  readonly countsFolder: string;
+  readonly counting: Counting;
   readonly dynamoUrl: string;
 }
 
@@ -34,6 +34,8 @@ interface SetupOptions {
   readonly http?: string;
   /** Put the words with the language's producer client. */
   readonly produce: boolean;
+  /** The target that a connector writes the words to; processors count them when it is absent. */
+  readonly connect?: ConnectTarget;
 }
 
 export async function setUp(
@@ -45,19 +47,19 @@ export async function setUp(
   const folder = await scope.use(mkdtemp(join(tmpdir(), "kinesis-multilang-")), (made) =>
     rm(made, { recursive: true, force: true }),
   );
-  const countsFolder = join(folder, "counts");
-  await mkdir(countsFolder);
-  print(`Starting an embedded Kinesis and DynamoDB, and the ${options.language} sample`);
-  const [kinesis, dynamo, language] = await Promise.all([
+  const { connect } = options;
+  const what = connect === undefined ? `the ${options.language} sample` : "a connector";
+  print(`Starting an embedded Kinesis and DynamoDB, and ${what}`);
+  const [kinesis, dynamo, { language, ...counting }] = await Promise.all([
     scope.use(startKinesis(), (service) => service.stop()),
     scope.use(startDynamo(), (service) => service.stop()),
-    prepareLanguage(options, folder),
+    connect === undefined ? byProcessors(options, folder) : byConnector(connect, folder),
   ]);
   const words = await scope.use(WordStream.create(STREAM, options.shards, kinesis.url), (made) =>
     made.close(),
   );
   const progress = new Progress();
-  if (language.producer) {
+  if (language?.producer) {
     const program = startProducerProgram({
       folder,
       executable: language.producer,
@@ -68,21 +70,20 @@ export async function setUp(
     words.useProducer(await scope.use(program, (made) => made.close()));
   }
   const starting = startDaemon({
-    propertiesFile: language.propertiesFile,
-    cwd: language.cwd,
+    args: counting.daemonArgs,
+    cwd: counting.cwd,
     env: {
       ...localServices(kinesis.url, dynamo.url),
-      KINESIS_MULTILANG_EXECUTABLE_NAME: language.executableName,
       KINESIS_MULTILANG_APPLICATION_NAME: APPLICATION,
       KINESIS_MULTILANG_STREAM_NAME: STREAM,
-      WORD_COUNT_DIR: countsFolder,
+      ...counting.env,
       ...(options.http !== undefined && { KINESIS_MULTILANG_HTTP_LISTEN: options.http }),
     },
     onLine: (line) => progress.read(line),
   });
   if (options.http !== undefined) print(`The status page is at http://${options.http}/`);
   const daemon = await scope.use(starting, (made) => endDaemon(made, clock));
-  return { words, daemon, progress, countsFolder, dynamoUrl: dynamo.url };
+  return { words, daemon, progress, counting, dynamoUrl: dynamo.url };
 }
 
 /**

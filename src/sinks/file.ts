@@ -1,108 +1,28 @@
-// A sink that appends items to a file, one a line, readable by its owner alone. Several shards of
-// several daemons on one host may append to the same file, and each batch is synced to disk, so
-// that it survives a power failure.
-//
-// Each batch is one write to a file opened for appending. The operating system keeps such a write
-// in one piece among the writers of one host (not on NFS). A disk that fills up during the write
-// leaves an incomplete line at the end. The next writer then begins a new line, and the caller
-// sends the incomplete batch again.
+// A sink that appends items to a file, one a line.
 
-import { constants } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
-import { UserError } from "../model/errors.ts";
+import { AppendedFile } from "./appendedFile.ts";
 import type { Format, Sink } from "./sink.ts";
 
-const { O_APPEND, O_CREAT, O_RDWR } = constants;
-const OWNER_ONLY = 0o600;
-const NEWLINE = 0x0a;
-
 export class FileSink<T> implements Sink<T> {
-  readonly #path: string;
+  readonly #file: AppendedFile;
   readonly #format: Format<T>;
-  /**
-   * The latest batch. The batches of one process wait for each other, so that no batch sees the
-   * incomplete line of another.
-   */
-  #last: Promise<unknown> = Promise.resolve();
 
   /** @throws UserError when the file cannot be written. */
   static async open<T>(path: string, format: Format<T>): Promise<FileSink<T>> {
-    const sink = new FileSink(resolve(path), format);
-    try {
-      await sink.#append("");
-    } catch (cause) {
-      throw new UserError(
-        `The file ${path} cannot be written (${messageOf(cause)}). Its folder must exist and be writable.`,
-        { cause },
-      );
-    }
-    return sink;
+    const file = new AppendedFile(path);
+    await file.check();
+    return new FileSink(file, format);
   }
 
-  private constructor(path: string, format: Format<T>) {
-    this.#path = path;
+  private constructor(file: AppendedFile, format: Format<T>) {
+    this.#file = file;
     this.#format = format;
   }
 
   async send(items: readonly T[]): Promise<void> {
     const text = items.map((item) => `${this.#format.text(item)}\n`).join("");
-    const written = this.#last.then(() => this.#append(text));
-    this.#last = written.catch(() => undefined);
-    await written;
+    await this.#file.append(Buffer.from(text));
   }
 
   close(): void {}
-
-  /** Opens the file for every batch, so that users can move it away while the daemon runs. */
-  async #append(text: string): Promise<void> {
-    const isNew = await isMissing(this.#path);
-    const file = await open(this.#path, O_RDWR | O_APPEND | O_CREAT, OWNER_ONLY);
-    try {
-      if (text !== "") {
-        const bytes = Buffer.from((await endsIncomplete(file)) ? `\n${text}` : text);
-        const { bytesWritten } = await file.write(bytes);
-        if (bytesWritten < bytes.length) {
-          throw new Error(
-            `Only ${bytesWritten} of ${bytes.length} bytes could be written to ${this.#path}. Check whether the disk is full.`,
-          );
-        }
-      }
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    // A new file survives a power failure only when its folder is synced, too.
-    if (isNew) await syncFolder(dirname(this.#path));
-  }
-}
-
-/** True when the last line of the file has no end. */
-async function endsIncomplete(file: FileHandle): Promise<boolean> {
-  const { size, ...kind } = await file.stat();
-  // Only a regular file has a last byte to read: a pipe or a terminal has none.
-  if (size === 0 || (kind.mode & constants.S_IFMT) !== constants.S_IFREG) return false;
-  const last = Buffer.alloc(1);
-  await file.read(last, 0, 1, size - 1);
-  return last[0] !== NEWLINE;
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-async function isMissing(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => false,
-    () => true,
-  );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, normalize } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
+import { loadConnector } from "../../src/config/connector/loadConnector.ts";
 import { loadSettings } from "../../src/config/loadSettings.ts";
 import { allPages, type Block, blocksOf, type Page, proseOf, ROOT, userPages } from "./pages.ts";
 
@@ -152,7 +153,9 @@ function noticesOf({ body }: Block): readonly unknown[] {
   const file = join(folder, "page.properties");
   try {
     writeFileSync(file, [...missing, body].join("\n"));
-    return loadSettings({ file, environment: {} }).warnings;
+    return body.includes("connectorDestination")
+      ? loadConnector({ file }, ["connector"]).daemon.warnings
+      : loadSettings({ file, environment: {} }).warnings;
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -175,6 +178,8 @@ function wordsOfTheCode(): ReadonlySet<string> {
     "src/config/ignoredKeys.ts",
     "src/config/names.ts",
     "src/config/producer/producerKeys.ts",
+    "src/config/connector/connectorKeys.ts",
+    "src/config/connector/libraryNames.ts",
   ];
   const events = readdirSync(join(ROOT, "src/model/events")).map(
     (name) => `src/model/events/${name}`,

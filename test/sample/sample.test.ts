@@ -45,6 +45,15 @@ describe("the sample", () => {
     expect(await left()).toEqual(NOTHING);
   });
 
+  it("writes every word to a file with a connector", async () => {
+    const options = ["--seconds", "2", "--shards", "2", "--connect", "file"];
+    const { child, left, output } = await startSample(...options);
+    const { exitCode } = await child;
+    expect(output()).toContain("Every word was counted once.");
+    expect(exitCode).toBe(0);
+    expect(await left()).toEqual(NOTHING);
+  });
+
   it("shows that a shard ends before its children begin", async () => {
     const { child, output } = await startSample("--seconds", "4", "--shards", "1", "--reshard");
     const { exitCode } = await child;
