@@ -20,12 +20,11 @@ export async function peek(
 ): Promise<readonly PeekedRecord[]> {
   quietSdk();
   const found: PeekedRecord[] = [];
-  for (const target of await openStreams(settings)) {
-    try {
-      await peekStream(target, count, found, signal);
-    } finally {
-      target.calls.client.destroy();
-    }
+  const targets = await openStreams(settings);
+  try {
+    for (const target of targets) await peekStream(target, count, found, signal);
+  } finally {
+    for (const { calls } of targets) calls.client.destroy();
   }
   return found.slice(0, count);
 }
