@@ -126,6 +126,43 @@ export class RecordBatch {
     return low === 0 ? this : this.slice(low);
   }
 
+  /**
+   * Copies each record into one of several batches, in order. Their memory is their own, and stays
+   * when this batch is freed.
+   *
+   * @param partOf selects the batch of a record, whose text starts at `start` in `json`.
+   * @returns the batches that have records.
+   */
+  dealt(parts: number, partOf: (json: Buffer, start: number) => number): readonly DealtRecords[] {
+    const counts = new Uint32Array(parts);
+    const sizes = new Uint32Array(parts);
+    const part = new Uint8Array(this.count);
+    const firsts: (number | undefined)[] = [];
+    for (let index = 0; index < this.count; index += 1) {
+      const start = this.#start(index);
+      const to = partOf(this.#json, start);
+      part[index] = to;
+      firsts[to] ??= index;
+      counts[to] = (counts[to] ?? 0) + 1;
+      sizes[to] = (sizes[to] ?? 0) + this.#start(index + 1) - start;
+    }
+    return firsts.flatMap((first, to) => {
+      if (first === undefined) return [];
+      const json = Buffer.allocUnsafe(sizes[to] ?? 0);
+      const starts = new Uint32Array((counts[to] ?? 0) + 1);
+      let [at, written] = [0, 0];
+      for (let index = first; written + 1 < starts.length; index += 1) {
+        if (part[index] !== to) continue;
+        at += this.#json.copy(json, at, this.#start(index), this.#start(index + 1) - 1);
+        json[at] = COMMA;
+        at += 1;
+        written += 1;
+        starts[written] = at;
+      }
+      return [{ part: to, first, records: new RecordBatch(json, starts) }];
+    });
+  }
+
   /** The record at `index` as JSON. */
   jsonAt(index: number): Buffer {
     let rest = index;
@@ -174,6 +211,14 @@ export class RecordBatch {
     if (this.#ends) return this.#ends.last;
     return this.count === 0 ? undefined : this.position(this.count - 1);
   }
+}
+
+/** Some records of a batch. */
+export interface DealtRecords {
+  readonly part: number;
+  /** The index of the first one in that batch. */
+  readonly first: number;
+  readonly records: RecordBatch;
 }
 
 interface OwnedMemory {
