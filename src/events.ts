@@ -19,11 +19,22 @@ export type Event =
   | CallEvent
   | ProducerEvent;
 
-/** Where an event comes from, if the process has several applications, or one several streams. */
+/** Where an event comes from. */
 export interface Origin {
+  /** Present if several applications run in the process. */
   readonly application?: string;
-  /** For events that name no shard, whose id contains the stream (model/shardKey.ts). */
+  /**
+   * Present if the application reads several streams, and the event names no shard, whose id would
+   * contain the stream (model/shardKey.ts).
+   */
   readonly streamName?: string;
+  /** Present if several children share the shard (`parallelizationFactor`); counted from 0. */
+  readonly lane?: number;
 }
 
 export type Emit = (event: Event & Origin) => void;
+
+/** Reports events as those of a lane. */
+export function ofLane(emit: Emit, lane: number | undefined): Emit {
+  return lane === undefined ? emit : (event) => emit({ ...event, lane });
+}

@@ -80,9 +80,11 @@ export interface RecordProcessor {
  *
  * @param attempt 1 for the first child of this shard, 2 for the next; the child gets it in its
  * environment.
+ * @param lane the child's lane, if several children share the shard.
  */
 export type StartProcessor = (
   shardId: string,
   answerCheckpoint: AnswerCheckpoint,
   attempt?: number,
+  lane?: number,
 ) => Promise<RecordProcessor>;

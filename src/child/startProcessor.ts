@@ -2,7 +2,7 @@
 // action of the protocol.
 
 import type { Clock } from "../clock.ts";
-import type { Emit } from "../events.ts";
+import { type Emit, ofLane } from "../events.ts";
 import type { RecordBatch } from "../model/batch.ts";
 import type { Position } from "../model/position.ts";
 import { parseStreamShard, plainShardId } from "../model/shardKey.ts";
@@ -53,7 +53,7 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
   const { dialect = new ChildDialect("kcl2") } = options;
   const watchdog = options.watchdog ?? new Watchdog(options);
   const argv = options.shownArgv ?? [command.file, ...command.args];
-  return async (shardId, answerCheckpoint, attempt = 1) => {
+  return async (shardId, answerCheckpoint, attempt = 1, lane) => {
     const { shardId: plainId, streamName } = parseStreamShard(shardId) ?? { ...options, shardId };
     const env = {
       ...childEnvironment(process.env, inherit),
@@ -63,8 +63,9 @@ export function startProcessor(options: ProcessorOptions): StartProcessor {
       KINESIS_MULTILANG_PROTOCOL_VERSION: String(PROTOCOL_VERSION),
       KINESIS_MULTILANG_WORKER_ID: options.workerId,
       KINESIS_MULTILANG_ATTEMPT: String(attempt),
+      ...(lane !== undefined && { KINESIS_MULTILANG_LANE: String(lane) }),
     };
-    const emit = limitOutput(options);
+    const emit = limitOutput({ emit: ofLane(options.emit, lane), clock: options.clock });
     const own = { ...options, shardId, emit };
     const child = await ChildProcess.start({ ...own, argv, env, watchdog });
     const session = new Session(child, { ...own, answerCheckpoint, dialect });

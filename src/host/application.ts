@@ -19,9 +19,10 @@ import { renewalIntervalMs } from "../leases/decisions/trust.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { watchedTable } from "../leases/table/watchedTable.ts";
 import { VERSION } from "../package.ts";
+import { type LanedParts, superviseLanes } from "../shard/lanes/superviseLanes.ts";
 import type { RestartRequests } from "../shard/restartRequests.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
-import { type SupervisedParts, superviseShard } from "../shard/supervisor.ts";
+import { superviseShard } from "../shard/supervisor.ts";
 import { anySignal } from "../signals.ts";
 import { type OpenDestination, openDestination } from "../sinks/openDestination.ts";
 import type { ByteBudget } from "../stream/budget/byteBudget.ts";
@@ -194,7 +195,7 @@ async function openDeadLetters(
  */
 async function consume(
   lease: HeldLease,
-  parts: SupervisedParts,
+  parts: LanedParts,
   kill: AbortSignal,
   point: AttachPoint | undefined,
 ): Promise<void> {
@@ -204,7 +205,8 @@ async function consume(
     startProcessor: killable(kill, point.processors({ over, clock, emit, dialect })),
   };
   try {
-    await superviseShard(lease, { ...parts, ...attached });
+    const supervise = parts.settings.parallelizationFactor > 1 ? superviseLanes : superviseShard;
+    await supervise(lease, { ...parts, ...attached });
   } catch (error) {
     if (!kill.aborted) throw error;
   } finally {
@@ -216,6 +218,8 @@ async function consume(
  * While a user debugs a processor it may end at any time: no failure releases or skips anything.
  */
 const WHILE_DEBUGGED = {
+  // One processor at a time is attached, so it gets the whole shard.
+  parallelizationFactor: 1,
   onChildFailure: "restart",
   maxChildRestarts: 1,
   childRestartWindowMillis: 1,

@@ -98,6 +98,8 @@ function textLine(event: Event & Origin, { level, message }: Described, now: num
   const application = event.application ? `${event.application} ` : "";
   const stream = event.streamName && event.type !== "daemonStarted" ? `${event.streamName} ` : "";
   const shard = "shardId" in event && event.shardId ? `${event.shardId} ` : "";
-  const origin = `${application}${stream}${shard}`;
-  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${origin}${message}\n`);
+  const lane = event.lane === undefined ? "" : `lane ${event.lane} `;
+  const origin = `${application}${stream}${shard}${lane}`;
+  return redact(`${time} ${level.toUpperCase().padEnd(5)} ${origin}${message}
+`);
 }

@@ -6,6 +6,7 @@ import type { CheckpointRequest } from "../child/recordProcessor.ts";
 import type { Emit } from "../events.ts";
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
 import { CheckpointError } from "../model/errors.ts";
+import type { Position } from "../model/position.ts";
 import { anySignal } from "../signals.ts";
 import { Checkpointer, type StorePosition } from "./checkpointer.ts";
 import { deliver } from "./delivery.ts";
@@ -30,7 +31,7 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
   if (!started) return;
 
   const { shardId } = lease;
-  const store = positionStore(lease, parts, life);
+  const store = positionStore(lease, parts, (position) => life.isolation.checkpointed(position));
   const checkpointer = new Checkpointer(shardId, facts.checkpoint, (position) =>
     store.store(position),
   );
@@ -58,13 +59,17 @@ export async function consumeShard(lease: HeldLease, parts: ShardParts, life: Li
   }
 }
 
-function positionStore(lease: HeldLease, parts: ShardParts, { isolation }: Life): CoalescedStore {
-  const { settings, clock, emit } = parts;
+/** @param stored called with each position that the lease has. */
+export function positionStore(
+  lease: HeldLease,
+  { settings, clock, emit }: Pick<ShardParts, "settings" | "clock" | "emit">,
+  stored: (position: Position) => void = () => {},
+): CoalescedStore {
   const { shardId } = lease;
   const reporting: StorePosition = async (position) => {
     const result = await lease.checkpoint(position);
     if (result === "stored") {
-      isolation.checkpointed(position);
+      stored(position);
       emit({ type: "checkpointed", shardId, position });
     }
     return result;
@@ -80,9 +85,9 @@ function positionStore(lease: HeldLease, parts: ShardParts, { isolation }: Life)
 /**
  * @returns the lease's facts once all parents have ended; `undefined` when the lease ended first.
  */
-async function waitForParents(
+export async function waitForParents(
   lease: HeldLease,
-  { settings, emit }: ShardParts,
+  { settings, emit }: Pick<ShardParts, "settings" | "emit">,
 ): Promise<LeaseFacts | undefined> {
   let isReported = false;
   while (!lease.lost.aborted && !lease.stopRequested.aborted) {

@@ -46,9 +46,9 @@ export async function deliver(batch: Batch, delivery: Delivery): Promise<boolean
 }
 
 /** @returns false when the lease was lost or a stop was requested before the records were safe. */
-async function saveMisplaced(
+export async function saveMisplaced(
   records: RecordBatch,
-  { shardId, lost, stopRequested }: HeldLease,
+  { shardId, lost, stopRequested }: Pick<HeldLease, "shardId" | "lost" | "stopRequested">,
   parts: ShardParts,
 ): Promise<boolean> {
   const { deadLetters: place } = parts;
@@ -103,7 +103,7 @@ export async function checkpointForChild(checkpointer: Checkpointer): Promise<vo
 }
 
 /** For checkpoints that no child requested. One may fail, because the next one replaces it. */
-async function ignoringRefusal(checkpoint: Promise<void>): Promise<void> {
+export async function ignoringRefusal(checkpoint: Promise<unknown>): Promise<void> {
   try {
     await checkpoint;
   } catch (error) {

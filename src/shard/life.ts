@@ -43,6 +43,13 @@ export interface SupervisionSettings extends ShardSettings {
   readonly millisBehindLatestThresholdForReducedTps: number;
 }
 
+export interface LaneSettings {
+  /** The number of children that share a shard. */
+  readonly parallelizationFactor: number;
+  /** How far the lanes of a shard may be ahead of its stored checkpoint. */
+  readonly maxLaneAheadBytes: number;
+}
+
 /** What all shards of an application use. */
 export interface ShardParts {
   readonly read: ReadShard;

@@ -47,8 +47,12 @@ const STUCK_CHILDREN_MAX = 2;
  *
  * @throws the child's failure when the user wants it to end the daemon (`onChildFailure = exit`).
  */
-export async function superviseShard(lease: HeldLease, given: SupervisedParts): Promise<void> {
-  const parts = withWatches(given);
+export function superviseShard(lease: HeldLease, parts: SupervisedParts): Promise<void> {
+  return supervise(lease, withWatchedChild(withWatchedReader(parts)));
+}
+
+/** Does the same without limits of the time without progress, beyond those in the parts. */
+export async function supervise(lease: HeldLease, parts: SupervisedParts): Promise<void> {
   const { signal: over, release } = anySignal(lease.lost, lease.stopRequested);
   const isolation = new FailureIsolation(parts.settings);
   const failures = new Failures(lease, parts, over);
@@ -214,9 +218,9 @@ class Failures {
  */
 const IDLE_AT_ENDING: ProgressLimit = { timeoutMs: 60_000, needsCpuTime: true };
 
-/** Limits how long the child and the reader may make no progress, as the settings require. */
-function withWatches(parts: SupervisedParts): SupervisedParts {
-  const { settings, clock, emit, read, dialect } = parts;
+/** Limits how long the child may make no progress, as the settings require. */
+export function withWatchedChild(parts: SupervisedParts): SupervisedParts {
+  const { settings, clock, emit, dialect } = parts;
   const { progressTimeoutSeconds: seconds } = settings;
   const always =
     seconds === undefined ? undefined : { timeoutMs: seconds * 1000, needsCpuTime: false };
@@ -225,11 +229,18 @@ function withWatches(parts: SupervisedParts): SupervisedParts {
     return always && always.timeoutMs <= IDLE_AT_ENDING.timeoutMs ? always : IDLE_AT_ENDING;
   };
   const startProcessor = watchedProcessors(parts.startProcessor, { limitFor, clock, emit });
-  if (!always) return { ...parts, startProcessor };
+  return { ...parts, startProcessor };
+}
+
+/** Limits how long the reader may make no progress, as the settings require. */
+export function withWatchedReader(parts: SupervisedParts): SupervisedParts {
+  const { settings, clock, emit, read } = parts;
+  const { progressTimeoutSeconds: seconds } = settings;
+  if (seconds === undefined) return parts;
   const idleMs = Math.max(
     settings.idleTimeBetweenReadsInMillis,
     settings.millisBehindLatestThresholdForReducedTps,
   );
-  const timeoutMs = always.timeoutMs + idleMs;
-  return { ...parts, read: watchedReader(read, { timeoutMs, clock, emit }), startProcessor };
+  const timeoutMs = seconds * 1000 + idleMs;
+  return { ...parts, read: watchedReader(read, { timeoutMs, clock, emit }) };
 }

@@ -3,11 +3,12 @@
 
 import type { HeldLease, LeaseFacts } from "../leases/heldLease.ts";
 import type { Position } from "../model/position.ts";
+import { sharedController } from "../signals.ts";
 
 export class MemoryLease implements HeldLease {
   readonly shardId: string;
-  readonly #lost = new AbortController();
-  readonly #stop = new AbortController();
+  readonly #lost = sharedController();
+  readonly #stop = sharedController();
   #checkpoint: Position;
 
   constructor(shardId: string, checkpoint: Position) {

@@ -143,6 +143,9 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   childOutputDropped: { ...child, stream: "stderr", lines: 1 },
   watchdogEnded: { reason: TEXT, replaced: true },
   waitingForParents: { shardId: TEXT },
+  lanesStarted: { shardId: TEXT, lanes: 1 },
+  laneCheckpointed: { shardId: TEXT, position },
+  laneHoldsBack: { shardId: TEXT, aheadBytes: 1, limitBytes: 1, waitedMs: 1 },
   shardStarted: { shardId: TEXT, position, elapsedMs: 1 },
   batchSent: { ...child, records: 1, bytes: 1, millisBehindLatest: 1, arrivedMs: 1, sentMs: 1 },
   batchProcessed: {

@@ -67,6 +67,16 @@ export const ourDocs: GroupDocs<"ours"> = {
       "16 MiB, and more for busy shards as measured: at most 8 MiB for each shard and 256 MiB in all",
     java: "It buffers up to 8 MiB for each shard.",
   },
+  parallelizationFactor: {
+    meaning:
+      "How many children share each shard. Records with one partition key go to the same child, in order. docs/sizing.md says when to use it.",
+    java: "One child processes a shard.",
+  },
+  maxLaneAheadBytes: {
+    meaning:
+      "With parallelizationFactor: how far the children of a shard may be ahead of its stored checkpoint. A restart delivers up to this size of records again.",
+    java: "One child processes a shard.",
+  },
   maxBatchRecords: {
     meaning: "The most records in a batch.",
     absent: "the records of one response, at most `maxRecords`",

@@ -14,6 +14,13 @@ export const SHARD_LINES: LinesOf<ShardEvent> = {
     (e) => `The child processed ${counted(e.records, "record")} in ${milliseconds(e.elapsedMs)}.`,
   ],
   checkpointed: ["debug", (e) => `Stored the checkpoint ${formatPosition(e.position)}.`],
+  lanesStarted: ["info", (e) => `${counted(e.lanes, "child", "children")} share the shard.`],
+  laneCheckpointed: ["debug", (e) => `The lane has checkpointed ${formatPosition(e.position)}.`],
+  laneHoldsBack: [
+    "warn",
+    (e) =>
+      `The shard has waited for ${seconds(e.waitedMs)}, because this lane has processed records without a checkpoint, and the lanes may be only ${e.limitBytes} bytes ahead of the stored checkpoint (maxLaneAheadBytes). The daemon replaces the lane's child, which may checkpoint before it ends. Checkpoint more often, set checkpointPolicy = onBatchSuccess, or raise maxLaneAheadBytes.`,
+  ],
   checkpointRefused: ["warn", (e) => `Refused a checkpoint with ${e.error}: ${e.message}`],
   childFailed: [
     (e) => (e.next === "stop" ? "warn" : "error"),
@@ -67,7 +74,7 @@ const STOPPED = {
   shardEnded: "the shard has ended",
   leaseLost: "the lease is lost",
   stopRequested: "a stop or handover was requested",
-  restartRequested: "an operator requested another child",
+  restartRequested: "another child was requested",
   stuck: "the stream delivered nothing",
   failed: "its child failed",
 } as const;

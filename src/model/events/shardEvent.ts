@@ -39,6 +39,24 @@ export type ShardEvent =
       readonly elapsedMs: number;
     }
   | { readonly type: "checkpointed"; readonly shardId: string; readonly position: Position }
+  /** Several children share the shard from now on. */
+  | { readonly type: "lanesStarted"; readonly shardId: string; readonly lanes: number }
+  /**
+   * The child of a lane has checkpointed. The position is kept in memory; what is stored is the
+   * last position before which every lane has checkpointed (`checkpointed`).
+   */
+  | { readonly type: "laneCheckpointed"; readonly shardId: string; readonly position: Position }
+  /**
+   * The shard waits, because an idle lane has not checkpointed the records that it has processed,
+   * and the other lanes are `maxLaneAheadBytes` ahead. The daemon replaces the lane's child.
+   */
+  | {
+      readonly type: "laneHoldsBack";
+      readonly shardId: string;
+      readonly aheadBytes: number;
+      readonly limitBytes: number;
+      readonly waitedMs: number;
+    }
   | {
       readonly type: "checkpointRefused";
       readonly shardId: string;
