@@ -4,7 +4,7 @@
 
 import { performance } from "node:perf_hooks";
 import type { Clock } from "../clock.ts";
-import type { Emit, Event } from "../events.ts";
+import { type Emit, type Event, type Origin, ofLane } from "../events.ts";
 import { usageOf } from "../processUsage.ts";
 
 export const SAMPLE_EVERY_MS = 5_000;
@@ -15,13 +15,13 @@ export interface Buffers {
 }
 
 export class Sampling {
-  /** The shard of each running child, by the child's pid. */
-  readonly #children = new Map<number, string>();
+  /** The shard and the lane of each running child, by the child's pid. */
+  readonly #children = new Map<number, { readonly shardId: string } & Origin>();
   #loopDelayMs = 0;
 
   /** To be called with every event. */
-  saw(event: Event): void {
-    if (event.type === "childStarted") this.#children.set(event.pid, event.shardId);
+  saw(event: Event & Origin): void {
+    if (event.type === "childStarted") this.#children.set(event.pid, event);
     if (event.type === "childExited") this.#children.delete(event.pid);
   }
 
@@ -49,11 +49,12 @@ export class Sampling {
       });
       before = now;
       this.#loopDelayMs = 0;
-      for (const [pid, shardId] of this.#children) {
+      for (const [pid, { shardId, lane }] of this.#children) {
         const usage = await usageOf(pid);
-        if (!usage) continue;
+        // It may have ended meanwhile.
+        if (!usage || !this.#children.has(pid)) continue;
         const { cpuMs, rssBytes } = usage;
-        emit({ type: "childSampled", shardId, pid, cpuMs, rssBytes });
+        ofLane(emit, lane)({ type: "childSampled", shardId, pid, cpuMs, rssBytes });
       }
       await clock.sleep(SAMPLE_EVERY_MS, signal);
     }

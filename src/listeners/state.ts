@@ -4,7 +4,7 @@
 // It reads no clock and starts nothing: the same events at the same times make the same state. Its
 // memory is bounded: about 3 KiB for each shard, and lists of limited length.
 
-import type { Event } from "../events.ts";
+import type { Event, Origin } from "../events.ts";
 import { describe, levelOf } from "./logLines.ts";
 import { FleetState } from "./state/fleetState.ts";
 import { History } from "./state/history.ts";
@@ -48,7 +48,7 @@ export class DaemonState {
   leaseLoopMs: number | undefined;
 
   /** @param nowMs of a clock that never goes back. */
-  saw(event: Event, nowMs: number): void {
+  saw(event: Event & Origin, nowMs: number): void {
     this.readiness.saw(event);
     if (showsLeaseLoop(event)) this.leaseLoopMs = nowMs;
     this.#sawShard(event, nowMs);
@@ -56,7 +56,7 @@ export class DaemonState {
     this.#noteIncident(event, nowMs);
   }
 
-  #sawShard(event: Event, nowMs: number): void {
+  #sawShard(event: Event & Origin, nowMs: number): void {
     if (!("shardId" in event) || event.shardId === undefined) return;
     const { shardId } = event;
     const known = this.shards.get(shardId);

@@ -134,33 +134,42 @@ export class RecordBatch {
    * @returns the batches that have records.
    */
   dealt(parts: number, partOf: (json: Buffer, start: number) => number): readonly DealtRecords[] {
+    const part = new Uint8Array(this.count);
     const counts = new Uint32Array(parts);
     const sizes = new Uint32Array(parts);
-    const part = new Uint8Array(this.count);
-    const firsts: (number | undefined)[] = [];
-    for (let index = 0; index < this.count; index += 1) {
-      const start = this.#start(index);
-      const to = partOf(this.#json, start);
+    this.#each((json, start, next, index) => {
+      const to = partOf(json, start);
       part[index] = to;
-      firsts[to] ??= index;
       counts[to] = (counts[to] ?? 0) + 1;
-      sizes[to] = (sizes[to] ?? 0) + this.#start(index + 1) - start;
-    }
-    return firsts.flatMap((first, to) => {
-      if (first === undefined) return [];
-      const json = Buffer.allocUnsafe(sizes[to] ?? 0);
-      const starts = new Uint32Array((counts[to] ?? 0) + 1);
-      let [at, written] = [0, 0];
-      for (let index = first; written + 1 < starts.length; index += 1) {
-        if (part[index] !== to) continue;
-        at += this.#json.copy(json, at, this.#start(index), this.#start(index + 1) - 1);
-        json[at] = COMMA;
-        at += 1;
-        written += 1;
-        starts[written] = at;
-      }
-      return [{ part: to, first, records: new RecordBatch(json, starts) }];
+      sizes[to] = (sizes[to] ?? 0) + next - start;
     });
+    const dealt = Array.from(counts, (count, to) => ({
+      json: Buffer.allocUnsafe(sizes[to] ?? 0),
+      starts: new Uint32Array(count + 1),
+      written: 0,
+    }));
+    this.#each((json, start, next, index) => {
+      const into = dealt[part[index] ?? 0];
+      if (!into) return;
+      const at = into.starts[into.written] ?? 0;
+      const end = at + json.copy(into.json, at, start, next - 1);
+      into.written += 1;
+      into.starts[into.written] = end + COMMA.copy(into.json, end);
+    });
+    return dealt.flatMap(({ json, starts }, to) => {
+      const first = part.indexOf(to);
+      return first < 0 ? [] : [{ part: to, first, records: new RecordBatch([{ json, starts }]) }];
+    });
+  }
+
+  #each(visit: (json: Buffer, start: number, next: number, index: number) => void): void {
+    let index = 0;
+    for (const { json, starts } of this.#stretches) {
+      for (let record = 1; record < starts.length; record += 1) {
+        visit(json, starts[record - 1] ?? 0, starts[record] ?? 0, index);
+        index += 1;
+      }
+    }
   }
 
   /** The record at `index` as JSON. */

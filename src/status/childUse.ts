@@ -22,8 +22,8 @@ export class ChildUse {
   #samples: ReadonlyMap<number, Sample> = new Map();
   #atMs = Number.NEGATIVE_INFINITY;
 
-  of(pid: number | null): Use | undefined {
-    return pid === null ? undefined : this.#samples.get(pid);
+  of(pid: number): Use | undefined {
+    return this.#samples.get(pid);
   }
 
   /** Measures, unless that was done a moment ago. Without /proc, nothing is known. */

@@ -69,7 +69,7 @@ export class View {
   }
 
   async whole(): Promise<WholeView> {
-    const pids = [...this.#state.shards.values()].flatMap(({ pid }) => pid ?? []);
+    const pids = [...this.#state.shards.values()].flatMap(pidsOf);
     await this.#use.refresh(pids, this.#clock.monotonicMs());
     const moment = this.#moment();
     const shards = shardSummaries(this.#state, moment).map((shard) => this.#withUse(shard));
@@ -112,7 +112,23 @@ export class View {
   }
 
   #withUse<T extends ShardSummary>(shard: T): T & Partial<Use> {
-    const use = this.#use.of(shard.pid);
-    return use ? { ...shard, cpuPercent: use.cpuPercent, rssBytes: use.rssBytes } : shard;
+    const uses = pidsOf(shard).flatMap((pid) => this.#use.of(pid) ?? []);
+    if (uses.length === 0) return shard;
+    const known = uses.flatMap(({ cpuPercent }) => cpuPercent ?? []);
+    return {
+      ...shard,
+      cpuPercent: known.length === 0 ? null : known.reduce((sum, percent) => sum + percent),
+      rssBytes: uses.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+    };
   }
+}
+
+interface Children {
+  readonly pid?: number | null | undefined;
+  readonly lanes?: readonly { readonly pid?: number | null | undefined }[];
+}
+
+/** The processes of a shard: one, or one for each lane. */
+function pidsOf({ pid, lanes = [] }: Children): readonly number[] {
+  return [pid, ...lanes.map((lane) => lane.pid)].flatMap((each) => each ?? []);
 }

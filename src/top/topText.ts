@@ -80,7 +80,7 @@ function rowOf(shard: ShardRow): readonly string[] {
     lagMs === null ? "-" : shortTime(lagMs),
     held ? `${recordsPerSecond}/s` : "-",
     held ? String(records) : shortPosition(shard.checkpoint ?? "-", false),
-    pid === null ? "-" : String(pid),
+    shard.lanes ? counted(shard.lanes.length, "lane") : pid === null ? "-" : String(pid),
     shard.cpuPercent == null ? "-" : `${shard.cpuPercent} %`,
     shard.rssBytes === undefined ? "-" : `${Math.round(shard.rssBytes / MIB)} MiB`,
     held ? String(restarts) : "-",

@@ -2,7 +2,7 @@
 // docs/operating/metrics.md lists their names; units are those of Prometheus.
 
 import type { Clock } from "../../clock.ts";
-import type { Event } from "../../events.ts";
+import type { Emit, Event, Origin } from "../../events.ts";
 import { parseStreamShard } from "../../model/shardKey.ts";
 import { LeftShards } from "./leftShards.ts";
 import { Present } from "./present.ts";
@@ -17,7 +17,7 @@ const SECONDS_BUCKETS = [
 
 export interface Recording {
   /** To be called with every event. */
-  readonly saw: (event: Event) => void;
+  readonly saw: Emit;
   readonly read: () => readonly Metric[];
 }
 
@@ -50,7 +50,7 @@ type Histograms = ReturnType<typeof histogramsOf>;
 
 type Table<Instruments> = {
   readonly [Type in Event["type"]]?: (
-    event: Extract<Event, { readonly type: Type }>,
+    event: Extract<Event, { readonly type: Type }> & Origin,
     instruments: Instruments,
   ) => void;
 };
@@ -100,17 +100,18 @@ function of(key: string): Labels {
 
 /** What each event counts. An event that is missing counts nothing. */
 const COUNTS: Table<Counters> = {
-  batchProcessed: ({ shardId, records, bytes }, counters) => {
-    counters.records.add(records, of(shardId));
-    counters.bytes.add(bytes, of(shardId));
-    counters.batches.add(1, of(shardId));
+  batchProcessed: (event, counters) => {
+    const child = childOf(event);
+    counters.records.add(event.records, child);
+    counters.bytes.add(event.bytes, child);
+    counters.batches.add(1, child);
   },
   checkpointed: ({ shardId }, { checkpoints }) => checkpoints.add(1, of(shardId)),
   checkpointRefused: ({ error }, { refused }) => refused.add(1, { error }),
-  childStarted: ({ shardId }, { starts }) => starts.add(1, of(shardId)),
+  childStarted: (event, { starts }) => starts.add(1, childOf(event)),
   childExited: (event, { exits }) => exits.add(1, { cause: exitCause(event) }),
-  childFailed: ({ shardId, cause, next }, { failures }) =>
-    failures.add(1, { ...of(shardId), cause, next }),
+  childFailed: (event, { failures }) =>
+    failures.add(1, { ...childOf(event), cause: event.cause, next: event.next }),
   shardStuck: ({ shardId, waitingFor }, { stuck }) =>
     stuck.add(1, { ...of(shardId), waiting_for: waitingFor }),
   leaseTaken: ({ shardId, how }, counters) => {
@@ -124,6 +125,11 @@ const COUNTS: Table<Counters> = {
   eventLoopHeld: ({ endangers }, { held }) => held.add(1, { endangers }),
   serviceCall: ({ bytes = 0 }, { received }) => received.add(bytes),
 };
+
+/** The lane is a label only where several children share the shard. */
+function childOf({ shardId, lane }: { readonly shardId: string } & Origin): Labels {
+  return lane === undefined ? of(shardId) : { ...of(shardId), lane: String(lane) };
+}
 
 function exitCause(event: Extract<Event, { readonly type: "childExited" }>): string {
   if (event.expected) return "ended";
@@ -164,7 +170,7 @@ function observePresent(instruments: Instruments, present: Present): void {
     observe(name, description, () => [[value()]], total);
   const children = (value: "cpuMs" | "rssBytes", factor: number): Values =>
     function* () {
-      for (const [shardId, child] of present.children) yield [child[value] * factor, of(shardId)];
+      for (const child of present.children.values()) yield [child[value] * factor, childOf(child)];
     };
   observe("lag_seconds", "How far the shard's tip is ahead of what was read.", function* () {
     for (const [shardId, lagMs] of present.lagMs) yield [lagMs / 1000, of(shardId)];

@@ -1,10 +1,11 @@
 // What is known of one shard of this worker: a reducer over the shard's events. It reads no clock;
 // its memory is bounded, whatever a child writes.
 
-import type { Event } from "../../events.ts";
-import type { Position } from "../../model/position.ts";
+import type { Event, Origin } from "../../events.ts";
+import { comparePositions, type Position } from "../../model/position.ts";
 import { describe } from "../logLines.ts";
 import { History } from "./history.ts";
+import { applyToLane, type LaneState, newLanes } from "./laneState.ts";
 
 export type ShardPhase =
   | "waiting for parents"
@@ -40,6 +41,8 @@ export interface ShardState {
   /** Since when the shard makes no progress, as `shardStuck` reported. */
   stuckSinceMs: number | undefined;
   lastError: ShardError | undefined;
+  /** Empty while one child processes the shard. */
+  lanes: readonly LaneState[];
   /** As the child wrote them: redact them before they are shown. */
   readonly stderr: string[];
   readonly history: History;
@@ -50,6 +53,8 @@ const AFTER_STOP: Readonly<Record<string, ShardPhase>> = {
   shardEnded: "ended",
   restartRequested: "restarting",
 };
+
+const OF_ONE_CHILD: readonly Event["type"][] = ["childStarted", "childExited", "shardStopped"];
 
 /** Lines of a child's STDERR that are kept, and characters of each. */
 const STDERR_LINES = 8;
@@ -72,12 +77,17 @@ export function newShard(shardId: string): ShardState {
     restarts: 0,
     stuckSinceMs: undefined,
     lastError: undefined,
+    lanes: [],
     stderr: [],
     history: new History(),
   };
 }
 
-export function applyToShard(shard: ShardState, event: Event, nowMs: number): void {
+export function applyToShard(shard: ShardState, event: Event & Origin, nowMs: number): void {
+  const lane = event.lane === undefined ? undefined : shard.lanes[event.lane];
+  if (lane) applyToLane(lane, event);
+  // A child of several is not the child of the shard: what it does shows in its lane.
+  if (lane && OF_ONE_CHILD.includes(event.type)) return;
   switch (event.type) {
     case "leaseTaken":
       Object.assign(shard, { isHeld: true, phase: "starting", restarts: 0 });
@@ -85,7 +95,10 @@ export function applyToShard(shard: ShardState, event: Event, nowMs: number): vo
     case "leaseLost":
     case "leaseReleased":
       if (shard.phase !== "ended") shard.phase = "released";
-      Object.assign(shard, { isHeld: false, lagMs: undefined, stuckSinceMs: undefined });
+      Object.assign(shard, { isHeld: false, lagMs: undefined, stuckSinceMs: undefined, lanes: [] });
+      break;
+    case "lanesStarted":
+      shard.lanes = newLanes(event.lanes);
       break;
     case "waitingForParents":
       shard.phase = "waiting for parents";
@@ -140,7 +153,8 @@ function applyToChild(shard: ShardState, event: Event, nowMs: number): void {
       if (shard.stderr.length > STDERR_LINES) shard.stderr.shift();
       break;
     case "childFailed":
-      shard.phase = event.next === "restart" ? "restarting" : "stopping";
+      if (shard.lanes.length === 0)
+        shard.phase = event.next === "restart" ? "restarting" : "stopping";
       if (event.next === "restart") shard.restarts += 1;
       failed(shard, event, lastLines(event.error), nowMs);
       break;
@@ -156,11 +170,17 @@ function processed(
   shard.phase = shard.phase === "handing over" ? shard.phase : "processing";
   shard.records += records;
   shard.bytes += bytes;
-  shard.position = position ?? shard.position;
+  // Several children do not process batches in the order of the shard.
+  const isOld = shard.lanes.length > 0 && isBefore(position, shard.position);
+  shard.position = isOld ? shard.position : (position ?? shard.position);
   shard.batchMs = elapsedMs;
   shard.stuckSinceMs = undefined;
   shard.history.processed(records, bytes, nowMs);
   noteLag(shard, millisBehindLatest, nowMs);
+}
+
+function isBefore(a: Position | undefined, b: Position | undefined): boolean {
+  return a !== undefined && b !== undefined && comparePositions(a, b) < 0;
 }
 
 function noteLag(shard: ShardState, lagMs: number | undefined, nowMs: number): void {

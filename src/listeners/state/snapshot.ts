@@ -7,12 +7,22 @@ import { redact } from "../../redact.ts";
 import type { DaemonState } from "../state.ts";
 import { holderOf, isEnded } from "./fleetState.ts";
 import type { Rate, Series } from "./history.ts";
+import type { LaneState } from "./laneState.ts";
 import type { ShardState } from "./shardState.ts";
 
 /** The moment at which a state is shown, on both clocks. */
 export interface Moment {
   readonly nowMs: number;
   readonly wallMs: number;
+}
+
+export interface LaneSummary {
+  readonly lane: number;
+  readonly state: string;
+  readonly pid: number | null;
+  readonly records: number;
+  readonly checkpoint: string | null;
+  readonly restarts: number;
 }
 
 export interface ShardSummary extends Rate {
@@ -27,7 +37,10 @@ export interface ShardSummary extends Rate {
   readonly records: number;
   readonly bytes: number;
   readonly batchMs: number | null;
+  /** Null also if several children share the shard. */
   readonly pid: number | null;
+  /** Present if several children share the shard. */
+  readonly lanes?: readonly LaneSummary[];
   readonly childSince: string | null;
   readonly restarts: number;
   readonly lastError: { readonly at: string; readonly message: string } | null;
@@ -170,11 +183,16 @@ export function shardSummary(
     bytes: shard?.bytes ?? 0,
     batchMs: shard?.batchMs === undefined ? null : Math.round(shard.batchMs),
     pid: shard?.pid ?? null,
+    ...(shard && shard.lanes.length > 0 && { lanes: shard.lanes.map(laneSummary) }),
     childSince: shard?.childSinceMs === undefined ? null : at(shard.childSinceMs),
     restarts: shard?.restarts ?? 0,
     lastError: error ? { at: at(error.atMs), message: redact(error.message) } : null,
     parents: lease?.parentShardIds ?? [],
   };
+}
+
+function laneSummary({ phase: state, pid, checkpoint, ...lane }: LaneState): LaneSummary {
+  return { ...lane, state, pid: pid ?? null, checkpoint: shown(checkpoint) };
 }
 
 /** `undefined` for a shard that neither a lease nor an event has named. */
@@ -195,7 +213,10 @@ export function shardDetail(
 
 function stateOf(shard: ShardState | undefined, lease: SeenLease | undefined): string {
   if (shard?.stuckSinceMs !== undefined) return "stuck";
-  if (shard?.isHeld) return shard.phase;
+  if (shard?.isHeld) {
+    const isRestarting = shard.lanes.some(({ phase }) => phase === "restarting");
+    return shard.phase === "processing" && isRestarting ? "restarting" : shard.phase;
+  }
   if (lease && isEnded(lease)) return "ended";
   if (!lease) return shard?.phase ?? "released";
   return holderOf(lease) === undefined ? "unowned" : "elsewhere";

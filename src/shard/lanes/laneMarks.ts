@@ -15,7 +15,7 @@ export class LaneMarks {
   #stored: Position;
   /** The last write failed, so that there is a mark to store although it has not moved. */
   #hasFailed = false;
-  /** The end of the last write: writes run one after another, so the stored mark never goes back. */
+  /** The end of the last write: writes run one after another, so no older mark follows a newer. */
   #lastWrite: Promise<unknown> = Promise.resolve();
 
   /** @param moved called when a lane has checkpointed. */

@@ -39,7 +39,7 @@ export class LaneRecords {
 
   put(records: RecordBatch, last: Position, behindMs: number | undefined): void {
     this.#pieces.push({ records, last });
-    this.#waitingBytes += records.json.length;
+    this.#waitingBytes += records.textBytes;
     this.#behindMs = behindMs;
     this.#changed();
   }
@@ -70,7 +70,7 @@ export class LaneRecords {
   async *after(from: Position, signal: AbortSignal): AsyncGenerator<Batch> {
     this.checkpointed(from);
     this.#next = 0;
-    this.#waitingBytes = this.#pieces.reduce((sum, { records }) => sum + records.json.length, 0);
+    this.#waitingBytes = this.#pieces.reduce((sum, { records }) => sum + records.textBytes, 0);
     for (let isFirst = true; ; isFirst = false) {
       const records = await this.#nextRecords(signal);
       if (signal.aborted) return;
@@ -101,7 +101,7 @@ export class LaneRecords {
     let [count, bytes] = [0, 0];
     for (const piece of this.#pieces.slice(this.#next)) {
       count += piece.records.count;
-      bytes += piece.records.json.length;
+      bytes += piece.records.textBytes;
       if (taken.length > 0 && (count > MOST_RECORDS || bytes > MOST_BYTES)) break;
       taken.push(piece.records);
       this.#take(piece);
@@ -112,7 +112,7 @@ export class LaneRecords {
   }
 
   #take({ records }: Piece): void {
-    this.#waitingBytes -= records.json.length;
+    this.#waitingBytes -= records.textBytes;
     this.#taken();
   }
 

@@ -145,7 +145,7 @@ class Lanes {
       return last ? { lane, before, last } : [];
     });
     const end = later(records.last, misplaced.at(-1)?.last);
-    if (end) this.#lowWater.dealt({ end, bytes: records.json.length, parts });
+    if (end) this.#lowWater.dealt({ end, bytes: records.textBytes, parts });
     for (const { part, records: own } of dealt) {
       if (own.last) this.#lanes[part]?.records.put(own, own.last, behindMs);
     }

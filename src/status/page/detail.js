@@ -67,9 +67,17 @@ function factsOfChild(shard) {
     ["Rate", `${perSecond(shard.recordsPerSecond)}, ${size(shard.bytesPerSecond)}/s`],
     ["Processed", `${count(shard.records)} records, ${size(shard.bytes)}`],
     ["Last batch", duration(shard.batchMs)],
-    ["Child", shard.pid === null ? "none" : `process ${shard.pid}${since}${use}`],
+    ...(shard.lanes
+      ? shard.lanes.map((lane) => [`Lane ${lane.lane}`, factsOfLane(lane)])
+      : [["Child", shard.pid === null ? "none" : `process ${shard.pid}${since}${use}`]]),
     ["Restarts", String(shard.restarts)],
   ];
+}
+
+function factsOfLane({ state, pid, records, restarts, checkpoint }) {
+  const child = pid === null ? "no process" : `process ${pid}`;
+  const mark = checkpoint === null ? "no checkpoint" : `checkpoint ${checkpoint}`;
+  return `${state}, ${child}, ${count(records)} records, ${restarts} restarts, ${mark}`;
 }
 
 function quoted(title, lines) {

@@ -42,7 +42,7 @@ const COLUMNS = [
     title: "Child",
     number: true,
     extra: true,
-    text: (s) => (s.pid === null ? "" : String(s.pid)),
+    text: (s) => (s.lanes ? `${s.lanes.length} lanes` : s.pid === null ? "" : String(s.pid)),
   },
   {
     key: "cpuPercent",

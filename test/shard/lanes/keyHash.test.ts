@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { batchOf, recordJson } from "../../../src/model/batch.ts";
+import { batchOf, RecordBatch, recordJson } from "../../../src/model/batch.ts";
 import { keyHash } from "../../../src/shard/lanes/keyHash.ts";
 
 const record = (partitionKey: string, data = "eA==", sequenceNumber = "1") =>
@@ -51,12 +51,17 @@ describe("records that are dealt", () => {
       fc.property(
         fc.array(fc.string({ minLength: 1 }), { maxLength: 50 }),
         fc.integer({ min: 1, max: 8 }),
-        (keys, parts) => {
+        fc.nat(50),
+        (keys, parts, split) => {
           const records = keys.map((key, index) => record(key, undefined, String(index)));
-          const batch = batchOf(records);
+          // As events of a subscription that were put together.
+          const batch = RecordBatch.concat([
+            batchOf(records.slice(0, split)),
+            batchOf(records.slice(split)),
+          ]);
           const partOf = (json: Buffer, start: number) => keyHash(json, start) % parts;
           const dealt = batch.dealt(parts, partOf);
-          batch.json.fill(0);
+          for (const piece of batch.pieces) if (piece.length > 1) piece.fill(0);
           const seen = dealt.flatMap(({ part, first, records: some }) => {
             expect(some.jsonAt(0).toString()).toBe(records[first]);
             const numbers = Array.from({ length: some.count }, (_, n) => {
@@ -64,7 +69,9 @@ describe("records that are dealt", () => {
               return Number(some.position(n).sequenceNumber);
             });
             expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
-            expect(some.json.toString()).toBe(numbers.map((n) => records[n]).join(","));
+            expect(Buffer.concat(some.pieces).toString()).toBe(
+              numbers.map((n) => records[n]).join(","),
+            );
             return numbers;
           });
           expect(seen.toSorted((a, b) => a - b)).toEqual([...keys.keys()]);
