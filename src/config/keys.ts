@@ -22,6 +22,7 @@ import {
   text,
   time,
   wholeNumber,
+  wholeNumberOr,
   words,
 } from "./values.ts";
 
@@ -195,7 +196,7 @@ const ourKeys = {
   checkpointIntervalMs: millis().default(0),
   // One budget for all shards. A single GetRecords response may hold 10 MB, 13.4 MB as base64.
   maxBufferedBytes: wholeNumber({ min: 2 ** 20, max: 2 ** 40, of: "bytes" }).optional(),
-  parallelizationFactor: wholeNumber({ min: 1, max: 32 }).default(1),
+  parallelizationFactor: wholeNumberOr("auto", { min: 1, max: 32 }).default(1),
   maxLaneAheadBytes: wholeNumber({ min: 2 ** 20, max: 2 ** 40, of: "bytes" }).default(2 ** 26),
   maxBatchRecords: count(1).optional(),
   maxBatchBytes: wholeNumber({ min: 1, max: 2 ** 31 - 1, of: "bytes" }).optional(),

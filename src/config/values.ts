@@ -37,6 +37,18 @@ export function wholeNumber({ min, max = 2 ** 31 - 1, of }: Bounds) {
   });
 }
 
+/** A whole number, or a word in its place. */
+export function wholeNumberOr<const T extends string>(word: T, { min, max = 2 ** 31 - 1 }: Bounds) {
+  return parsed(
+    `${word}, or a whole number from ${min} to ${max}`,
+    (text): number | T | undefined => {
+      if (text.toLowerCase() === word.toLowerCase()) return word;
+      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      return value >= min && value <= max ? value : undefined;
+    },
+  );
+}
+
 export const millis = (min = 0) => wholeNumber({ min, max: MAX_TIMER_MS, of: "milliseconds" });
 
 export const seconds = (min = 0) =>

@@ -19,7 +19,8 @@ import { renewalIntervalMs } from "../leases/decisions/trust.ts";
 import type { HeldLease } from "../leases/heldLease.ts";
 import { watchedTable } from "../leases/table/watchedTable.ts";
 import { VERSION } from "../package.ts";
-import { type LanedParts, superviseLanes } from "../shard/lanes/superviseLanes.ts";
+import type { LanedParts } from "../shard/lanes/lanes.ts";
+import { superviseLanes } from "../shard/lanes/superviseLanes.ts";
 import type { RestartRequests } from "../shard/restartRequests.ts";
 import type { StartTurns } from "../shard/startTurns.ts";
 import { superviseShard } from "../shard/supervisor.ts";
@@ -205,7 +206,7 @@ async function consume(
     startProcessor: killable(kill, point.processors({ over, clock, emit, dialect })),
   };
   try {
-    const supervise = parts.settings.parallelizationFactor > 1 ? superviseLanes : superviseShard;
+    const supervise = parts.settings.parallelizationFactor === 1 ? superviseShard : superviseLanes;
     await supervise(lease, { ...parts, ...attached });
   } catch (error) {
     if (!kill.aborted) throw error;

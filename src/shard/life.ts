@@ -44,8 +44,8 @@ export interface SupervisionSettings extends ShardSettings {
 }
 
 export interface LaneSettings {
-  /** The number of children that share a shard. */
-  readonly parallelizationFactor: number;
+  /** The number of children that share a shard; `auto`: as many as it needs. */
+  readonly parallelizationFactor: number | "auto";
   /** How far the lanes of a shard may be ahead of its stored checkpoint. */
   readonly maxLaneAheadBytes: number;
 }

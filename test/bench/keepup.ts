@@ -47,8 +47,8 @@ export const KEEPUP_COLUMNS: readonly Column[] = [
 ];
 
 /** AWS's write limit for a shard, in records of 1 KiB. The read limit is twice as high. */
-const WRITTEN_PER_SECOND = 1_000;
-const RECORD_BYTES = 1_024;
+export const WRITTEN_PER_SECOND = 1_000;
+export const RECORD_BYTES = 1_024;
 const READ_PER_SECOND = (2 * 1024 * 1024) / RECORD_BYTES;
 const LOOK_EVERY_MS = 200;
 /** In addition to the batch time and the time between two calls. */
@@ -62,7 +62,7 @@ const START_LIMIT_MS = 15_000;
 const LAST_MS = 10_000;
 
 /** KCL's own failover time, because the machine is busy even though the children sleep. */
-const REAL_FAILOVER = { failoverTimeMillis: "10000" };
+export const REAL_FAILOVER = { failoverTimeMillis: "10000" };
 
 interface Work {
   readonly shards: number;
@@ -175,7 +175,7 @@ function tookFigures(
   };
 }
 
-async function watch(
+export async function watch(
   run: DaemonRun,
   fake: FakeKinesis,
   shards: number,
@@ -204,6 +204,7 @@ async function watch(
     callsPerSecond: calls / seconds / shards,
     refusedPercent: ((countsAfter.refused - countsBefore.refused) / Math.max(1, calls)) * 100,
     recordsPerBatch: records / batches.length,
+    recordsPerSecond: records / seconds,
     cpuPerMillion: (cpu / records) * 1e6,
     rssMib,
     peakMib: run.ownMemory().peakMib,

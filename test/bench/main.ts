@@ -12,6 +12,7 @@ import {
   idle,
   install,
   keepup,
+  lanes,
   latency,
   type Options,
   PROFILES,
@@ -116,6 +117,11 @@ function modes(): readonly Command[] {
       .addOption(count("--backlog <seconds>", "written to each shard before it is read", 60))
       .addOption(count("--seconds <n>", "how long to watch when that is read", 60))
       .option("--profile", "show where our daemon's CPU goes", false),
+    command("lanes", "one shard written at the service's limit, with several children", lanes)
+      .addOption(counts("--lanes <n...>", "numbers of children", [1, 4, 10, 16]))
+      .addOption(counts("--work <ms...>", "how long a child takes for a record", [0, 10]))
+      .addOption(count("--settle <n>", "how long to wait before", 20))
+      .addOption(count("--seconds <n>", "how long to watch", 30)),
     command("push", "from a put to the child by enhanced fan-out", push)
       .option("--emulator", "on the emulated Kinesis instead of the fake one", false)
       .addOption(count("--rate <n>", "records a second", 7))

@@ -6,6 +6,7 @@ import type { Daemon } from "./daemons.ts";
 import { IDLE_COLUMNS, type IdleOptions, idleCases } from "./idle.ts";
 import { INSTALL_COLUMNS, installCases } from "./install.ts";
 import { KEEPUP_COLUMNS, keepupCases } from "./keepup.ts";
+import { LANES_COLUMNS, lanesCases } from "./lanes.ts";
 import { type IdleTime, LATENCY_COLUMNS, type LatencyOptions, latencyCases } from "./latency.ts";
 import { WORK } from "./paths.ts";
 import { type Processor, processorCommand, processorCommands } from "./processors.ts";
@@ -48,6 +49,7 @@ export interface Options {
   readonly rate: number;
   readonly work: readonly number[];
   readonly backlog: number;
+  readonly lanes: readonly number[];
   readonly preload?: string;
 }
 
@@ -151,6 +153,20 @@ export const keepup: Prepare = async (options, scope, daemons) => ({
     dynamoUrl: await useDynamo(scope, options.java),
     child: await processorCommand("go"),
     after: showProfile(options, daemons),
+  }),
+});
+
+export const lanes: Prepare = async (options, scope) => ({
+  mode: "lanes",
+  columns: LANES_COLUMNS,
+  cases: lanesCases({
+    lanes: options.lanes,
+    workMs: options.work,
+    settleSeconds: options.settle,
+    seconds: options.seconds,
+    properties: options.set,
+    dynamoUrl: await useDynamo(scope, options.java),
+    child: await processorCommand("go"),
   }),
 });
 

@@ -45,7 +45,7 @@ export function check(
   delayBoundMs: number,
 ): Findings {
   const made = deliveriesByRecord(lives);
-  const duplicates = explainDuplicates(made, faults);
+  const duplicates = explainDuplicates(made, faults, lives);
   const delays = delaysOf(ledger, made);
   return {
     problems: [
@@ -125,7 +125,11 @@ function findDisorder(made: Deliveries): string[] {
   });
 }
 
-function explainDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
+function explainDuplicates(
+  made: Deliveries,
+  faults: readonly FaultEntry[],
+  lives: readonly Life[],
+) {
   const problems: string[] = [];
   const causes: Record<string, number> = {};
   let count = 0;
@@ -134,7 +138,7 @@ function explainDuplicates(made: Deliveries, faults: readonly FaultEntry[]) {
       const [before, again] = [list[index - 1], list[index]];
       if (!before || !again) continue;
       count += 1;
-      const cause = explain(before.life, again.life, again.delivery.atMs, faults);
+      const cause = explain(before.life, again.life, again.delivery.atMs, faults, lives);
       if (cause) causes[cause] = (causes[cause] ?? 0) + 1;
       else {
         const where = `${before.life.file}, then in ${again.life.file}`;

@@ -1,5 +1,6 @@
 // Explains why a record may have been delivered again: how its previous child ended, and which
-// faults the child had.
+// faults the child had. With lanes, a fault of one child may repeat the records of the others: what
+// is stored is the position before which all of them have checkpointed.
 
 import type { FaultEntry } from "./faultLog.ts";
 import type { Life } from "./journal.ts";
@@ -20,13 +21,15 @@ export function explain(
   other: Life,
   againMs: number,
   faults: readonly FaultEntry[],
+  lives: readonly Life[],
 ): string | undefined {
   // One process must never receive the same record twice.
   if (one === other) return undefined;
   const before = one.startedMs < other.startedMs ? one : other;
   // The child ended in order, with a checkpoint at the end: its successor has no reason to start
   // earlier.
-  if (endedInOrder(before)) return undefined;
+  if (before.lane === undefined && endedInOrder(before)) return undefined;
+  const family = familyOf(before, lives);
   // The most recent fault counts first.
   const during = faults
     .filter(
@@ -35,14 +38,23 @@ export function explain(
     )
     .toReversed();
   return (
-    during.find(({ target }) => target.who === "child" && target.pid === before.pid)?.name ??
+    during.find(
+      ({ target }) => target.who === "child" && family.some(({ pid }) => pid === target.pid),
+    )?.name ??
     during.find(({ target }) => target.who === "daemon" && target.pid === before.daemonPid)?.name ??
     during.find(
       ({ target }) => target.who === "dynamodb" && target.worker === before.worker.split(".")[0],
     )?.name ??
-    (diedOfPoison(before) ? "poison" : undefined) ??
-    (lostItsLease(before) ? sharedAnew(againMs, faults) : undefined)
+    (family.some(diedOfPoison) ? "poison" : undefined) ??
+    (family.some(lostItsLease) ? sharedAnew(againMs, faults) : undefined)
   );
+}
+
+/** The child, or all children of its shard's lanes under the same daemon. */
+function familyOf(life: Life, lives: readonly Life[]): readonly Life[] {
+  if (life.lane === undefined) return [life];
+  const { shardId, daemonPid } = life;
+  return lives.filter((other) => other.shardId === shardId && other.daemonPid === daemonPid);
 }
 
 function endedInOrder({ received, checkpoints, deliveries, ended }: Life): boolean {

@@ -19,13 +19,16 @@ interface AskedCheckpoint {
   readonly error: string | null;
 }
 
-/** One child process working on one shard. */
+/** One child process working on one shard, or on one lane of it. */
 export interface Life {
   readonly file: string;
   readonly shardId: string;
   readonly pid: number;
   readonly daemonPid: number;
   readonly worker: string;
+  readonly lane?: number;
+  /** 1 for the first child of its lane since the worker took the lease. */
+  readonly attempt?: number;
   readonly startedMs: number;
   /** When it received its shard: much later, if it or its daemon was stopped in between. */
   readonly initializedMs: number;
@@ -49,6 +52,8 @@ type Line =
       readonly pid: number;
       readonly daemon: number;
       readonly worker: string;
+      readonly lane?: number;
+      readonly attempt?: number;
     }
   | {
       readonly is: "record";
@@ -94,6 +99,8 @@ export function parseLife(file: string, text: string): Life | undefined {
     pid: first.pid,
     daemonPid: first.daemon,
     worker: first.worker,
+    ...(first.lane !== undefined && { lane: first.lane }),
+    ...(first.attempt !== undefined && { attempt: first.attempt }),
     startedMs: first.startedAt,
     initializedMs: first.t,
     from: first.from,

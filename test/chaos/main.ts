@@ -77,7 +77,11 @@ async function run(options: Options, scope: Scope): Promise<Report> {
     streamName: id,
     kinesisUrl: kinesis.url,
     dynamoUrl: dynamo.url,
-    properties: { ...PROPERTIES, onFailureDestination: `file:${disk.file}` },
+    properties: {
+      ...PROPERTIES,
+      parallelizationFactor: options.lanes,
+      onFailureDestination: `file:${disk.file}`,
+    },
     mark: { CHAOS_RUN: id, ...(options.sabotage && { SABOTAGE: options.sabotage }) },
     fakeTime: options.fakeTime,
   });

@@ -10,6 +10,8 @@ export interface Options {
   readonly minutes: number;
   readonly seed: number;
   readonly daemons: number;
+  /** How many children share a shard. */
+  readonly lanes: number;
   /** The mean pause between two faults. */
   readonly pauseMs: number;
   readonly faults: readonly Fault[];
@@ -33,13 +35,14 @@ export function readOptions(args: readonly string[]): Options {
       minutes: { type: "string", default: "2" },
       seed: { type: "string", default: String(Date.now() % 2 ** 31) },
       daemons: { type: "string", default: "3" },
+      lanes: { type: "string", default: "1" },
       "pause-ms": { type: "string", default: "2000" },
       only: { type: "string" },
       sabotage: { type: "string" },
       producer: { type: "boolean", default: false },
     },
   });
-  const number = (name: "minutes" | "seed" | "daemons" | "pause-ms") => {
+  const number = (name: "minutes" | "seed" | "daemons" | "lanes" | "pause-ms") => {
     const value = Number(values[name]);
     if (!(value > 0)) throw new Error(`--${name} takes a number above 0, not ${values[name]}`);
     return value;
@@ -50,6 +53,7 @@ export function readOptions(args: readonly string[]): Options {
     minutes: number("minutes"),
     seed: number("seed"),
     daemons: number("daemons"),
+    lanes: number("lanes"),
     pauseMs: number("pause-ms"),
     faults: FAULTS.filter(({ name }) => only === undefined || name.includes(only)),
     sabotage: values.sabotage,

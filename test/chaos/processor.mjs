@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const { JOURNAL_DIR, SABOTAGE, KINESIS_MULTILANG_WORKER_ID: worker } = process.env;
+const { KINESIS_MULTILANG_LANE: lane, KINESIS_MULTILANG_ATTEMPT: attempt } = process.env;
 const POISON_EXIT_CODE = 13;
 const now = () => Number(process.hrtime.bigint() / 1000n) / 1000;
 const startedAt = now();
@@ -60,7 +61,8 @@ for (let message = await readMessage(); message; message = await readMessage()) 
     const { shardId } = message;
     const from = place(message);
     file = openSync(join(JOURNAL_DIR, `${shardId}.${process.pid}.${startedAt}.jsonl`), "a", 0o600);
-    note({ is: "life", startedAt, shardId, from, pid: process.pid, daemon: process.ppid, worker });
+    const facts = { pid: process.pid, daemon: process.ppid, worker, attempt: Number(attempt) };
+    note({ is: "life", startedAt, shardId, from, ...facts, ...(lane && { lane: Number(lane) }) });
   } else if (action === "processRecords") {
     const { records } = message;
     if (SABOTAGE === "reorder" && chance(0.2)) records.reverse();

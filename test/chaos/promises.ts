@@ -1,5 +1,6 @@
 // Checks what the lease table promises. After a checkpoint is stored, the next child starts there.
-// A worker that has lost the lease can no longer checkpoint.
+// A worker that has lost the lease can no longer checkpoint. A lane's checkpoint is kept by its
+// daemon only: the next child of the lane starts there, as long as the daemon has the lease.
 
 import type { FaultEntry } from "./faultLog.ts";
 import type { Life } from "./journal.ts";
@@ -14,7 +15,7 @@ export function findBrokenPromises(
 }
 
 /**
- * The processes of each shard that received records, in the order in which they started. A process
+ * The processes of each shard, or of each lane of one, that received records, in the order in which they started. A process
  * that was stopped before its first record is left out: it may start long after its time, and its
  * writes have no effect.
  */
@@ -22,8 +23,9 @@ function byShard(lives: readonly Life[], faults: readonly FaultEntry[]) {
   const shards = new Map<string, Life[]>();
   for (const life of lives.toSorted((a, b) => a.initializedMs - b.initializedMs)) {
     if (life.deliveries.length === 0 || wasStoppedAtFirst(life, faults)) continue;
-    const list = shards.get(life.shardId) ?? [];
-    if (list.length === 0) shards.set(life.shardId, list);
+    const place = `${life.shardId} ${life.lane}`;
+    const list = shards.get(place) ?? [];
+    if (list.length === 0) shards.set(place, list);
     list.push(life);
   }
   return [...shards.values()];
@@ -48,8 +50,7 @@ const SPAWN_MS = 1_000;
 function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] {
   return shards.flatMap((lives) =>
     lives.flatMap((life) => {
-      const forgotten = lives
-        .filter((other) => other !== life)
+      const forgotten = predecessorsOf(life, lives)
         .flatMap((other) => other.checkpoints.map((asked) => ({ ...asked, file: other.file })))
         .find(
           ({ error, answeredMs, upTo }) =>
@@ -62,6 +63,17 @@ function findForgottenCheckpoints(shards: ReturnType<typeof byShard>): string[] 
       ];
     }),
   );
+}
+
+/** The processes whose checkpoints bind this one: with lanes, only the one that it replaces. */
+function predecessorsOf(life: Life, lives: readonly Life[]): readonly Life[] {
+  if (life.lane === undefined) return lives.filter((other) => other !== life);
+  const replaced = lives
+    .slice(0, lives.indexOf(life))
+    .findLast(
+      ({ daemonPid, attempt = 0 }) => daemonPid === life.daemonPid && attempt + 1 === life.attempt,
+    );
+  return replaced ? [replaced] : [];
 }
 
 /**

@@ -144,6 +144,7 @@ const EVENTS: { readonly [Type in Event["type"]]: Omit<Extract<Event, { type: Ty
   watchdogEnded: { reason: TEXT, replaced: true },
   waitingForParents: { shardId: TEXT },
   lanesStarted: { shardId: TEXT, lanes: 1 },
+  lanesChanged: { shardId: TEXT, from: 1, to: 2, busy: 1, behindMs: 1 },
   laneCheckpointed: { shardId: TEXT, position },
   laneHoldsBack: { shardId: TEXT, aheadBytes: 1, limitBytes: 1, waitedMs: 1 },
   shardStarted: { shardId: TEXT, position, elapsedMs: 1 },

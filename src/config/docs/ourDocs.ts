@@ -69,7 +69,7 @@ export const ourDocs: GroupDocs<"ours"> = {
   },
   parallelizationFactor: {
     meaning:
-      "How many children share each shard. Records with one partition key go to the same child, in order. docs/sizing.md says when to use it.",
+      "How many children share each shard. Records with one partition key go to the same child, in order. With auto, the daemon adds children while the shard is behind and all of them are busy, and takes them away while most are idle. docs/sizing.md says when to use it.",
     java: "One child processes a shard.",
   },
   maxLaneAheadBytes: {

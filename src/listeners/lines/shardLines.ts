@@ -15,6 +15,11 @@ export const SHARD_LINES: LinesOf<ShardEvent> = {
   ],
   checkpointed: ["debug", (e) => `Stored the checkpoint ${formatPosition(e.position)}.`],
   lanesStarted: ["info", (e) => `${counted(e.lanes, "child", "children")} share the shard.`],
+  lanesChanged: [
+    "info",
+    (e) =>
+      `The number of children that share the shard changes from ${e.from} to ${e.to}: they were busy for ${Math.round(100 * e.busy)} % of the time, and the shard is ${seconds(e.behindMs)} behind. The children end in order, and new ones continue.`,
+  ],
   laneCheckpointed: ["debug", (e) => `The lane has checkpointed ${formatPosition(e.position)}.`],
   laneHoldsBack: [
     "warn",

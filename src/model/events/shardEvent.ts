@@ -41,6 +41,16 @@ export type ShardEvent =
   | { readonly type: "checkpointed"; readonly shardId: string; readonly position: Position }
   /** Several children share the shard from now on. */
   | { readonly type: "lanesStarted"; readonly shardId: string; readonly lanes: number }
+  /** With `parallelizationFactor = auto`: the children end in order, and other ones start. */
+  | {
+      readonly type: "lanesChanged";
+      readonly shardId: string;
+      readonly from: number;
+      readonly to: number;
+      /** The part of the time in which a lane had a batch, 0 to 1. */
+      readonly busy: number;
+      readonly behindMs: number;
+    }
   /**
    * The child of a lane has checkpointed. The position is kept in memory; what is stored is the
    * last position before which every lane has checkpointed (`checkpointed`).

@@ -30,7 +30,10 @@ export class Lane implements HeldLease {
   readonly records: LaneRecords;
   readonly #context: LaneContext;
   readonly #restarts = new RestartRequests();
-  #isWorking = false;
+  /** Since when its child works on a batch. */
+  #workingSinceMs: number | undefined;
+  #workedMs = 0;
+  #processedBytes = 0;
 
   constructor(index: number, records: LaneRecords, context: LaneContext) {
     this.index = index;
@@ -41,10 +44,12 @@ export class Lane implements HeldLease {
   /** Keeps a child running, as for a shard. */
   run(): Promise<void> {
     const { parts } = this.#context;
+    const { clock } = parts;
     const emitOfLane = ofLane(parts.emit, this.index);
     const emit: Emit = (event) => {
-      if (event.type === "batchSent") this.#isWorking = true;
-      if (event.type === "batchProcessed" || event.type === "childFailed") this.#isWorking = false;
+      if (event.type === "batchSent") this.#workingSinceMs = clock.monotonicMs();
+      if (event.type === "batchProcessed" || event.type === "childFailed") this.#rest();
+      if (event.type === "batchProcessed") this.#processedBytes += event.bytes;
       emitOfLane(event.type === "checkpointed" ? { ...event, type: "laneCheckpointed" } : event);
     };
     return supervise(
@@ -69,7 +74,22 @@ export class Lane implements HeldLease {
 
   /** Its child has answered every batch. */
   get isIdle(): boolean {
-    return !this.#isWorking && this.records.waitingBytes === 0;
+    return this.#workingSinceMs === undefined && this.records.waitingBytes === 0;
+  }
+
+  /** For how long its children have worked on batches. */
+  get workedMs(): number {
+    const nowMs = this.#context.parts.clock.monotonicMs();
+    return this.#workedMs + nowMs - (this.#workingSinceMs ?? nowMs);
+  }
+
+  get processedBytes(): number {
+    return this.#processedBytes;
+  }
+
+  #rest(): void {
+    this.#workedMs = this.workedMs;
+    this.#workingSinceMs = undefined;
   }
 
   /** Its child has checkpointed the end of the shard. */

@@ -29,6 +29,7 @@ export class LowWater {
   /** The batches with outstanding records, and those after them. */
   readonly #ahead: DealtBatch[] = [];
   #mark: Position;
+  #batchesDone = 0;
   #aheadBytes = 0;
 
   /** @param start where the lanes start: everything up to it counts as processed. */
@@ -39,6 +40,11 @@ export class LowWater {
 
   get mark(): Position {
     return this.#mark;
+  }
+
+  /** How many batches have nothing outstanding, nor anything before them. */
+  get batchesDone(): number {
+    return this.#batchesDone;
   }
 
   /** The size of the batches that are not wholly before the mark: what a restart may repeat. */
@@ -75,6 +81,7 @@ export class LowWater {
       const [first = batch.end, ...others] = limits;
       this.#mark = later(this.#mark, others.reduce(earlier, first));
       if (limits.length > 0) return;
+      this.#batchesDone += 1;
       this.#ahead.shift();
       this.#aheadBytes -= batch.bytes;
     }

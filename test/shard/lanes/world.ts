@@ -79,7 +79,10 @@ export class World {
   };
 
   /** One worker holds the lease, until the shard ends or the lease is gone. */
-  async hold(lanes: number, settings: { readonly maxLaneAheadBytes: number }): Promise<void> {
+  async hold(
+    lanes: number | "auto",
+    settings: { readonly maxLaneAheadBytes: number },
+  ): Promise<void> {
     const start = this.#stored < 0 ? TRIM_HORIZON : positionOf(this.#stored);
     const lease = new CheckedLease(start, (position) => this.#store(position));
     this.#lease = lease;
@@ -135,7 +138,8 @@ export class World {
       await setImmediate();
       if (signal.aborted) return;
       const isLast = number === this.#story.length - 1;
-      yield { records, millisBehindLatest: 0, ...(isLast && { shardEnd: { children: [] } }) };
+      const millisBehindLatest = this.#random() < 0.5 ? 0 : 60_000;
+      yield { records, millisBehindLatest, ...(isLast && { shardEnd: { children: [] } }) };
       if (signal.aborted) return;
       const unsafe = this.#keys.findIndex((_, record) => !this.#safe[record]);
       const aheadBytes = unsafe < 0 ? 0 : this.#bytes(unsafe, index);

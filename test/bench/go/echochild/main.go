@@ -1,5 +1,6 @@
 // echochild answers every action at once and does nothing else, so that a measurement sees the
-// daemon and not its child. With -work it takes that long for each batch. With -checkpoint it
+// daemon and not its child. With -work it takes that long for each batch, with
+// -each for each record. With -checkpoint it
 // checkpoints each batch. It notes in $BENCH_NOTES/<pid> what it received, and when. Each event is
 // one line with a word and numbers:
 //
@@ -36,10 +37,11 @@ func main() {
 	started := time.Now()
 	age := flag.Bool("age", false, "payloads are times in nanoseconds: note how long ago each was")
 	work := flag.Duration("work", 0, "how long to take for each batch")
+	each := flag.Duration("each", 0, "how long to take for each record of a batch")
 	checkpoint := flag.Bool("checkpoint", false, "checkpoint after each batch")
 	upTo := flag.Bool("upto", false, "note when the last record of each batch had arrived in the stream")
 	flag.Parse()
-	if err := run(started, options{*age, *work, *checkpoint, *upTo}); err != nil {
+	if err := run(started, options{*age, *work, *each, *checkpoint, *upTo}); err != nil {
 		fmt.Fprintln(os.Stderr, "echochild:", err)
 		os.Exit(1)
 	}
@@ -48,6 +50,7 @@ func main() {
 type options struct {
 	age        bool
 	work       time.Duration
+	each       time.Duration
 	checkpoint bool
 	upTo       bool
 }
@@ -80,14 +83,15 @@ func run(started time.Time, options options) error {
 		case "initialize":
 			note("init", now)
 		case "processRecords":
-			note("batch", now, int64(bytes.Count(line, recordMark)), int64(len(line)))
+			count := bytes.Count(line, recordMark)
+			note("batch", now, int64(count), int64(len(line)))
 			if options.age {
 				eachPayload(line, func(sent int64) { note("age", now, now.UnixNano()-sent) })
 			}
 			if options.upTo {
 				note("upto", now, lastArrival(line))
 			}
-			time.Sleep(options.work)
+			time.Sleep(options.work + time.Duration(count)*options.each)
 		}
 		if action == "shardEnded" || action == "shutdownRequested" || options.checkpoint && action == "processRecords" {
 			fmt.Println(`{"action":"checkpoint","sequenceNumber":null,"subSequenceNumber":null}`)
