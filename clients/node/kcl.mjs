@@ -5,6 +5,8 @@
 // between. If a function throws, the process ends with an error and without a status, so the daemon
 // delivers the records again.
 
+import { fstatSync } from "node:fs";
+import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { format } from "node:util";
 
@@ -50,7 +52,7 @@ export function kcl(recordProcessor, input, output, error, options = {}) {
       throw new TypeError(`a record processor needs a function ${name}`);
     }
   }
-  const protocol = new Protocol(input ?? process.stdin, output, error ?? process.stderr, options);
+  const protocol = new Protocol(input, output, error ?? process.stderr, options);
   const driver = {
     run: () => (output === undefined ? runProcess(driver, protocol) : driver.loop()),
     loop: () => answerAll(recordProcessor, legacy, protocol),
@@ -240,21 +242,72 @@ class Protocol {
 
 /**
  * Yields one object per line, and `undefined` for a blank line. Only \n ends a line; readline would
- * also split at U+2028. A line may have any length: a full batch is one line of 14 MiB. Its records
- * are parsed as they arrive, so that their text is never in memory as a whole.
+ * also split at U+2028. Without an input it reads STDIN.
  */
 async function* messages(input) {
-  const line = new Line();
-  for await (const chunk of input) {
-    let rest = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      line.add(rest.subarray(0, end));
-      rest = rest.subarray(end + 1);
-      yield line.end();
+  const lines = new Lines();
+  if (input === undefined && isPipe(STDIN)) {
+    yield* readPipe(STDIN, lines);
+  } else {
+    for await (const chunk of input ?? process.stdin) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      for (let at = 0; at < bytes.length; ) {
+        const count = bytes.copy(lines.room(), 0, at);
+        at += count;
+        yield* lines.received(count);
+      }
     }
-    line.add(rest);
   }
-  yield line.end();
+  yield lines.end();
+}
+
+const STDIN = 0;
+
+function isPipe(descriptor) {
+  const stat = fstatSync(descriptor);
+  return stat.isFIFO() || stat.isSocket();
+}
+
+/**
+ * Reads a pipe into the room of the lines. A stream would allocate memory for each read. While the
+ * processor works, the pipe does not keep the process running.
+ */
+async function* readPipe(fd, lines) {
+  const found = [];
+  let [isOver, failure, wake] = [false, undefined, () => {}];
+  const end = (error) => {
+    isOver = true;
+    failure ??= error;
+    wake();
+  };
+  const received = (count) => {
+    try {
+      for (const message of lines.received(count)) found.push(message);
+    } catch (error) {
+      end(error);
+    }
+    wake();
+    return true;
+  };
+  const onread = { buffer: () => lines.room(), callback: received };
+  const pipe = new Socket({ fd, readable: true, writable: false, onread });
+  pipe.on("end", () => end()).on("error", end);
+  try {
+    for (;;) {
+      while (found.length > 0) {
+        pipe.unref();
+        yield found.shift();
+      }
+      if (failure) throw failure;
+      if (isOver) return;
+      pipe.ref();
+      await new Promise((resolve) => {
+        wake = resolve;
+      });
+    }
+  } finally {
+    pipe.destroy();
+  }
 }
 
 /** How daemons start a batch. */
@@ -264,30 +317,71 @@ const BATCH = '{"action":"processRecords","records":[';
  * not valid JSON.
  */
 const BETWEEN = '},{"';
+const NEWLINE = 10;
+/** As much as is read at once: more would leave the processor's cache. A longer record gets more. */
+const ROOM_BYTES = 64 * 1024;
 const LONGEST_SHOWN = 200;
 
-/** A line that is still arriving. */
-class Line {
-  /** The text that is not parsed yet. */
-  #parts = [];
+/**
+ * Cuts what arrives into lines. A line may have any length: a full batch is one line of 14 MiB. Its
+ * records are parsed as they arrive, so that their text is never in memory as a whole.
+ */
+class Lines {
+  #bytes = Buffer.allocUnsafeSlow(ROOM_BYTES);
+  /** The bounds of the text that is not parsed yet. */
+  #start = 0;
+  #end = 0;
   /** The records parsed so far, once the line has turned out to be a batch. */
   #records;
   /** Whether the line is parsed only when it is complete. */
   #whole = false;
 
-  add(part) {
-    this.#parts.push(part);
-    const last = this.#whole ? -1 : part.lastIndexOf(BETWEEN);
-    if (last < 0) return;
-    this.#parts[this.#parts.length - 1] = part.subarray(0, last + 1);
-    if (this.#parse(Buffer.concat(this.#parts).toString("utf8"))) {
-      // A copy, because a subarray would keep the whole chunk in memory.
-      this.#parts = [Buffer.from(part.subarray(last + 2))];
-    } else {
-      // This is not a batch, or not the boundary between two records.
-      this.#whole = true;
-      this.#parts[this.#parts.length - 1] = part;
+  /** Where the next bytes have to be written; never empty. */
+  room() {
+    const old = this.#bytes;
+    const length = this.#end - this.#start;
+    if (length === old.length) this.#bytes = Buffer.allocUnsafeSlow(2 * length);
+    else if (length < ROOM_BYTES && old.length > ROOM_BYTES) {
+      this.#bytes = Buffer.allocUnsafeSlow(ROOM_BYTES);
     }
+    if (this.#start > 0 || this.#bytes !== old) {
+      old.copy(this.#bytes, 0, this.#start, this.#end);
+    }
+    [this.#start, this.#end] = [0, length];
+    return this.#bytes.subarray(length);
+  }
+
+  /**
+   * Yields the messages of the lines that are complete with the bytes in the room, and `undefined`
+   * for a blank line. Throws if one is not an object.
+   */
+  *received(count) {
+    let from = this.#end;
+    this.#end += count;
+    const arrived = this.#bytes.subarray(0, this.#end);
+    for (let at = arrived.indexOf(NEWLINE, from); at >= 0; at = arrived.indexOf(NEWLINE, from)) {
+      from = at + 1;
+      yield this.#message(at, from);
+    }
+    this.#parseRecords(from);
+  }
+
+  /** The message of a last line without an end. */
+  end() {
+    return this.#message(this.#end, this.#end);
+  }
+
+  /** Parses the records that are complete, if the line is a batch. */
+  #parseRecords(from) {
+    if (this.#whole) return;
+    // The separator may have begun before the bytes that arrived.
+    const first = Math.max(this.#start, from - BETWEEN.length + 1);
+    const last = this.#bytes.subarray(first, this.#end).lastIndexOf(BETWEEN);
+    if (last < 0) return;
+    const text = this.#bytes.toString("utf8", this.#start, first + last + 1);
+    if (this.#parse(text)) this.#start = first + last + 2;
+    // This is not a batch, or not the boundary between two records.
+    else this.#whole = true;
   }
 
   #parse(text) {
@@ -301,14 +395,10 @@ class Line {
     }
   }
 
-  /**
-   * Returns the message of the line, or `undefined` if the line is blank. Throws if it is not an
-   * object. Afterwards this object can read the next line.
-   */
-  end() {
-    const text = Buffer.concat(this.#parts).toString("utf8");
+  #message(end, next) {
+    const text = this.#bytes.toString("utf8", this.#start, end);
     const records = this.#records;
-    this.#parts = [];
+    this.#start = next;
     this.#records = undefined;
     this.#whole = false;
     if (!records && text.trim() === "") return undefined;

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { CheckpointError, kcl } from "../kcl.mjs";
@@ -351,8 +352,11 @@ test("log lines go to the daemon only if it announces that it supports them", as
   }
 });
 
-/** Runs a short program with the client in a separate process. */
-async function run(body, messages) {
+/**
+ * Runs a short program with the client in a separate process. STDIN ends after the messages, or
+ * when STDOUT contains a text.
+ */
+async function run(body, messages, openUntil) {
   const client = JSON.stringify(new URL("../kcl.mjs", import.meta.url).href);
   const child = spawn(process.execPath, [
     "--input-type=module",
@@ -363,9 +367,11 @@ async function run(body, messages) {
   for (const name of ["stdout", "stderr"])
     child[name].on("data", (chunk) => {
       output[name] += chunk;
+      if (openUntil && output.stdout.includes(openUntil)) child.stdin.end();
     });
   child.stdin.on("error", () => {});
-  child.stdin.end(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  child.stdin.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+  if (!openUntil) child.stdin.end();
   const code = await new Promise((resolve) => child.on("close", resolve));
   return { code, ...output };
 }
@@ -378,6 +384,44 @@ test("in a process, whatever the program prints goes to STDERR", async () => {
   assert.equal(stdout.trim(), JSON.stringify(status("initialize")));
   assert.match(stderr, /hello\nthere/);
   assert.equal(code, 0);
+});
+
+test("in a process, batches of any size arrive as they were sent", async () => {
+  const batch = (...sizes) => ({
+    ...PROCESS,
+    records: sizes.map((size) => ({ ...RECORD, data: "a\u2028é".repeat(size) })),
+  });
+  const batches = [
+    batch(1),
+    batch(...Array(5_000).fill(20)),
+    batch(300_000, 1, 30_000),
+    batch(),
+    batch(...Array(100).fill(5_000)),
+  ];
+  const { code, stdout } = await run(
+    `import { createHash } from "node:crypto";
+    process.env.KINESIS_MULTILANG_PROTOCOL_VERSION = "1";
+    const hash = createHash("sha256");
+    kcl({
+      processRecords({ records }) { hash.update(JSON.stringify(records)); },
+      shardEnded({ log }) { return log("info", hash.digest("hex")); },
+    }).run();`,
+    [...batches, { action: "shardEnded" }],
+  );
+  const hash = createHash("sha256");
+  for (const { records } of batches) hash.update(JSON.stringify(records));
+  assert.match(stdout, new RegExp(hash.digest("hex")));
+  assert.equal(code, 0);
+});
+
+test("in a process, a processor that has nothing left to do fails while STDIN is open", async () => {
+  const { code, stderr } = await run(
+    "kcl({ processRecords: () => new Promise(() => {}), shardEnded() {} }).run();",
+    [PROCESS],
+    "never",
+  );
+  assert.match(stderr, /nothing is left to do/);
+  assert.equal(code, 1);
 });
 
 test("in a process, a failure is reported on STDERR and by the exit code", async () => {

@@ -217,8 +217,11 @@ test("shard end and requested shutdown checkpoint", async () => {
   }
 });
 
-/** Starts lambda.mjs like the daemon, with a function in a separate folder. */
-async function runFile(source, messages, name = "index.handler") {
+/**
+ * Starts lambda.mjs like the daemon, with a function in a separate folder. STDIN ends when the
+ * batch is answered, as under the daemon, or after the messages when it never is.
+ */
+async function runFile(source, messages, name = "index.handler", answers = false) {
   const folder = await mkdtemp(join(tmpdir(), "lambda-"));
   try {
     await writeFile(join(folder, "index.cjs"), source);
@@ -231,9 +234,11 @@ async function runFile(source, messages, name = "index.handler") {
     for (const stream of ["stdout", "stderr"])
       child[stream].on("data", (chunk) => {
         output[stream] += chunk;
+        if (output.stdout.includes('"responseFor":"processRecords"')) child.stdin.end();
       });
     child.stdin.on("error", () => {});
-    child.stdin.end(text(messages));
+    child.stdin.write(text(messages));
+    if (!answers) child.stdin.end();
     const code = await new Promise((resolve) => child.on("close", resolve));
     return {
       code,
@@ -261,6 +266,8 @@ test("as a program: a function that neither returns a promise nor calls back is 
   const { code, written, stderr } = await runFile(
     "exports.handler = () => { setTimeout(() => console.log('last'), 5); };",
     [INITIALIZE, process3, ACK],
+    "index.handler",
+    true,
   );
   assert.deepEqual([code, written], [0, SUCCESS]);
   assert.match(stderr, /last/);
