@@ -1,5 +1,5 @@
-// `kinesis-multilang conformance`: plays the transcripts for clients to a processor, or those of the
-// producer protocol to a producer, and prints the results.
+// `kinesis-multilang conformance`: plays the transcripts for clients to a processor, or those of
+// the producer protocol to a producer, and prints the results.
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DIALECT_NAMES, type DialectName } from "../model/dialect.ts";

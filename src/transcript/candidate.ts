@@ -1,5 +1,5 @@
-// A record processor or producer under test, in its own process group, so that none of its processes
-// outlives the test.
+// A record processor or producer under test, in its own process group, so that none of its
+// processes outlives the test.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

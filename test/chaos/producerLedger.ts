@@ -13,7 +13,7 @@ export interface Given {
   place?: string;
   /** The code of a failure: the record was not taken. */
   failed?: string;
-  /** Attempts that may have stored it although they failed, and deaths of the producer before a result. */
+  /** Failed attempts that may have stored it, and deaths of the producer before its result. */
   doubts: number;
 }
 
@@ -22,7 +22,7 @@ export interface ProducerFindings {
   readonly acknowledged: number;
   readonly refused: number;
   readonly delivered: number;
-  /** Deliveries beyond the first of each record, all of them explained unless there is a problem. */
+  /** Deliveries beyond the first of each record. */
   readonly repeated: number;
   readonly problems: readonly string[];
 }

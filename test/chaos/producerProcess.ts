@@ -1,5 +1,5 @@
-// The producer under test: `produce --protocol` with a spill directory. When it was killed, the next
-// one puts again what the first had accepted, and the run puts again what it had not.
+// The producer under test: `produce --protocol` with a spill directory. When it was killed, the
+// next one puts again what the first had accepted, and the run puts again what it had not.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

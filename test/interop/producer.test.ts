@@ -1,6 +1,6 @@
 // Our producer together with the originals: what it stores is read by the real Java KCL and by the
-// published libraries that open aggregates, and what the real Kinesis Producer Library stores has the
-// bytes that ours would have.
+// published libraries that open aggregates, and what the real Kinesis Producer Library stores has
+// the bytes that ours would have.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,13 +17,7 @@ import { producerRivals } from "../bench/producers.ts";
 import { useDynamo } from "../bench/services.ts";
 import { readJournals } from "../chaos/journal.ts";
 import { PROCESSOR } from "../chaos/paths.ts";
-import {
-  createStream,
-  shardsOf,
-  streamActive,
-  testKinesis,
-  uniqueName,
-} from "../support/emulators.ts";
+import { createStream, shardsOf, streamActive, testKinesis } from "../support/emulators.ts";
 import { decodeEnvelope } from "../support/kplEnvelope.ts";
 import { startPutKinesis, userRecords } from "../support/putKinesis.ts";
 import { makeCertificate, startTlsFront } from "../support/tlsFront.ts";
@@ -96,10 +90,10 @@ describe("what our producer stores", () => {
   it("is delivered by the Java KCL across a split, once and where put said", {
     timeout: LIMIT_MS,
   }, async () => {
-    const [name, journal] = [uniqueName("producer"), join(RUNS, "producer-journal")];
+    const journal = join(RUNS, "producer-journal");
     rmSync(journal, { recursive: true, force: true });
     mkdirSync(journal, { recursive: true });
-    await createStream(name, 1);
+    const name = await createStream("producer", 1);
     const endpoint = inject("kinesisUrl");
     const producer = new Producer({ stream: name, region: "us-east-1", endpoint });
     const putAll = (from: number, to: number): Promise<Stored>[] =>

@@ -1,5 +1,5 @@
-// fakeputs is the writing side of a Kinesis stream: ListShards, DescribeStreamSummary, PutRecords and
-// PutRecord for any stream, in JSON, with the service's limits per second and shard. It stores
+// fakeputs is the writing side of a Kinesis stream: ListShards, DescribeStreamSummary and
+// PutRecords for any stream, in JSON, with the service's limits per second and shard. It stores
 // nothing. It opens each record, which may be an aggregate of the Kinesis Producer Library, and
 // counts what is in it. A user record begins with the time at which it was put, in microseconds since
 // 1970 as 8 bytes, most significant first. A GET returns the counts, and /begin forgets what came
@@ -46,10 +46,9 @@ func listen() net.Listener {
 // object is the content of a response.
 type object = map[string]any
 
-// request has the parameters of the operations that put.
+// request has the parameters of PutRecords.
 type request struct {
 	Records []entry
-	entry
 }
 
 type entry struct {
