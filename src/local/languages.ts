@@ -85,6 +85,17 @@ const SAMPLES = {
     },
     properties: inClient("rust", "sample", "sample.properties"),
     executable: [join(built, "rust", "release", "examples", "word_count")],
+    producer: {
+      build: {
+        command: [
+          "cargo",
+          ...["build", "--release", "--offline", "--quiet", "--example", "put_words"],
+        ],
+        cwd: inClient("rust"),
+        env: { CARGO_TARGET_DIR: join(built, "rust") },
+      },
+      executable: [join(built, "rust", "release", "examples", "put_words")],
+    },
   }),
   java: (built) => ({
     checks: [["javac", "--version"]],
@@ -101,6 +112,25 @@ const SAMPLES = {
     },
     properties: inClient("java", "sample", "sample.properties"),
     executable: ["java", "-XX:TieredStopAtLevel=1", "-cp", join(built, "java"), "WordCount"],
+    producer: {
+      build: {
+        command: [
+          "javac",
+          "-d",
+          join(built, "java-producer"),
+          ...JAVA_PRODUCER_SOURCES.map((file) => inClient("java", file)),
+        ],
+        cwd: inClient("java"),
+        env: {},
+      },
+      executable: [
+        "java",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        join(built, "java-producer"),
+        "PutWords",
+      ],
+    },
   }),
   csharp: (built) => ({
     checks: [
@@ -136,6 +166,7 @@ const SAMPLES = {
     missing: "Bash 4.1 or newer and jq (https://jqlang.org)",
     properties: inClient("bash", "sample", "sample.properties"),
     executable: ["bash", inClient("bash", "sample", "word_count.sh")],
+    producer: { executable: ["bash", inClient("bash", "sample", "put_words.sh")] },
   }),
 } satisfies Record<string, (built: string) => LanguageSample>;
 
@@ -143,6 +174,13 @@ const JAVA_SOURCES = [
   "src/main/java/kinesismultilang/Json.java",
   "src/main/java/kinesismultilang/Kcl.java",
   "sample/WordCount.java",
+];
+
+const JAVA_PRODUCER_SOURCES = [
+  "src/main/java/kinesismultilang/Json.java",
+  "src/main/java/kinesismultilang/Kcl.java",
+  "src/main/java/kinesismultilang/KinesisProducer.java",
+  "sample/PutWords.java",
 ];
 
 export type Language = keyof typeof SAMPLES;

@@ -6,6 +6,8 @@
 //! daemon delivers the records again.
 
 pub mod json;
+#[cfg(unix)]
+pub mod producer;
 
 use json::{decode_base64, quote, Json, NotJson, Reader};
 use std::collections::hash_map::RandomState;
