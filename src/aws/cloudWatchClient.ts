@@ -2,11 +2,12 @@
 // it does not slow the start down.
 
 import type { CloudWatch, MetricDatum } from "@aws-sdk/client-cloudwatch";
+import type { Settings } from "../config/settings.ts";
 import type { Emit } from "../events.ts";
 import { removeOverhead, USER_AGENT } from "./clientOverhead.ts";
 import { KeptConnections } from "./connections/keptConnections.ts";
 import { withoutVersionWarning } from "./kinesisClient.ts";
-import type { AwsOptions } from "./options.ts";
+import { type AwsOptions, isLoopback } from "./options.ts";
 import { renewRefusedKeys } from "./refusedKeys.ts";
 import { watchCalls } from "./watchedCalls.ts";
 
@@ -68,4 +69,20 @@ async function open(reach: () => Promise<AwsOptions>, emit: Emit): Promise<Cloud
   renewRefusedKeys(client, options.credentials);
   watchCalls(client, "cloudwatch", emit);
   return client;
+}
+
+/**
+ * The endpoint of an emulator of Kinesis, if none of CloudWatch is set. The metrics of a test would
+ * go to AWS, so nothing is published.
+ */
+export function emulatorWithoutCloudWatch({
+  services,
+}: {
+  readonly services: Pick<Settings["services"], "kinesis" | "cloudwatch">;
+}): string | undefined {
+  const { AWS_ENDPOINT_URL: all, AWS_ENDPOINT_URL_KINESIS: ofKinesis } = process.env;
+  const { AWS_ENDPOINT_URL_CLOUDWATCH: ofCloudWatch } = process.env;
+  const stream = services.kinesis.endpoint ?? (ofKinesis || all);
+  if (stream === undefined || !isLoopback(stream)) return undefined;
+  return services.cloudwatch.endpoint || ofCloudWatch || all ? undefined : stream;
 }

@@ -4,12 +4,12 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { metricsSender } from "../aws/cloudWatchClient.ts";
+import { emulatorWithoutCloudWatch, metricsSender } from "../aws/cloudWatchClient.ts";
 import { awsOptions } from "../aws/options.ts";
 import type { Clock } from "../clock.ts";
 import type { LoadedProducer } from "../config/producer/loadProducer.ts";
 import type { Emit } from "../events.ts";
-import { emulatorWithoutCloudWatch, wantsOtlp } from "../host/metrics.ts";
+import { wantsOtlp } from "../host/metrics.ts";
 import { putCalls } from "../listeners/metrics/cloudWatch.ts";
 import { producerCounters } from "../listeners/metrics/producerCounters.ts";
 import {

@@ -2,11 +2,11 @@
 // for is not loaded.
 
 import { open } from "node:fs/promises";
-import { metricsSender } from "../aws/cloudWatchClient.ts";
-import { awsOptions, isLoopback } from "../aws/options.ts";
+import { emulatorWithoutCloudWatch, metricsSender } from "../aws/cloudWatchClient.ts";
+import { awsOptions } from "../aws/options.ts";
 import type { Clock } from "../clock.ts";
 import type { LoadedSettings } from "../config/loadSettings.ts";
-import type { ServiceSettings, Settings } from "../config/settings.ts";
+import type { Settings } from "../config/settings.ts";
 import type { Emit, Event } from "../events.ts";
 import { putCalls } from "../listeners/metrics/cloudWatch.ts";
 import { emfLines } from "../listeners/metrics/emf.ts";
@@ -102,19 +102,6 @@ async function publisherFor(
     close: () => sender.close(),
   });
   return { publisher, saw };
-}
-
-/** The endpoint of an emulator that reads the stream, where metrics would go to AWS. */
-export function emulatorWithoutCloudWatch({
-  services,
-}: {
-  readonly services: Readonly<Record<"kinesis" | "cloudwatch", ServiceSettings>>;
-}): string | undefined {
-  const { AWS_ENDPOINT_URL: all, AWS_ENDPOINT_URL_KINESIS: ofKinesis } = process.env;
-  const { AWS_ENDPOINT_URL_CLOUDWATCH: ofCloudWatch } = process.env;
-  const stream = services.kinesis.endpoint ?? (ofKinesis || all);
-  if (stream === undefined || !isLoopback(stream)) return undefined;
-  return services.cloudwatch.endpoint || ofCloudWatch || all ? undefined : stream;
 }
 
 /** @param destination `stdout`, or `file:PATH`. */

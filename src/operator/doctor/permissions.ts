@@ -1,5 +1,6 @@
 // Tests each permission that the daemon needs.
 
+import { emulatorWithoutCloudWatch } from "../../aws/cloudWatchClient.ts";
 import { translate } from "../../leases/table/dynamoErrors.ts";
 import { LeaseTableError } from "../../leases/table.ts";
 import { kindOfReadError } from "../../stream/calls/readErrors.ts";
@@ -12,7 +13,12 @@ const DISPENSABLE: ReadonlySet<string> = new Set(["dynamodb:Query"]);
 
 export async function checkPermissions(parts: ProbeParts): Promise<readonly Finding[]> {
   const options = { createTable: !parts.hasTable, javaFleet: parts.hasIndex };
-  const actions = needsOf(parts.settings, options).flatMap((need) => need.actions);
+  // Beside an emulator of Kinesis, metrics go nowhere.
+  const isSilent = emulatorWithoutCloudWatch(parts.settings) !== undefined;
+  const needs = needsOf(parts.settings, options).filter(
+    ({ service }) => !(isSilent && service === "cloudwatch"),
+  );
+  const actions = needs.flatMap((need) => need.actions);
   const findings: Finding[] = [];
   for (const action of new Set(actions)) findings.push(await checkOne(action, parts));
   return findings;
