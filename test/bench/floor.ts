@@ -123,7 +123,11 @@ async function reading(options: Options, dynamoUrl: string): Promise<Part> {
   const floor =
     (...pipe: readonly string[]): Rival["measure"] =>
     async (_, work) =>
-      readBarely(work, records, pipe);
+      readBarely(work, records, "read.mjs", pipe);
+  const connections =
+    (kind: "own" | "undici"): Rival["measure"] =>
+    (_, work) =>
+      readBarely(work, records, "connections.mjs", [], [kind]);
   return {
     mode: "floor",
     figure: "cpuPerMillion",
@@ -147,6 +151,8 @@ async function reading(options: Options, dynamoUrl: string): Promise<Part> {
       after() {},
     }),
     floors: [
+      { label: "read over our connections", measure: connections("own") },
+      { label: "read over undici's dispatcher", measure: connections("undici") },
       { label: "read and thrown away", measure: floor() },
       { label: "read and written to `cat`", measure: floor("pipe") },
     ],
@@ -156,13 +162,16 @@ async function reading(options: Options, dynamoUrl: string): Promise<Part> {
 async function readBarely(
   { shards, bytes }: Work,
   records: number,
-  pipe: readonly string[],
+  program: string,
+  after: readonly string[],
+  before: readonly string[] = [],
 ): Promise<Figures> {
   const recordsPerShard = Math.ceil(records / shards);
   const fake = await startFakeKinesis({ shards, recordsPerShard, bytes });
   try {
     const limit = Math.min(10_000, Math.floor(ANSWER_BYTES / ((bytes * 4) / 3 + FRAME_BYTES)));
-    const output = await runNode("read.mjs", fake.url, String(shards), String(limit), ...pipe);
+    const args = [...before, fake.url, String(shards), String(limit), ...after];
+    const output = await runNode(program, ...args);
     const { cpu, seconds } = output as { readonly cpu: number; readonly seconds: number };
     const read = recordsPerShard * shards;
     return { cpuPerMillion: (cpu / read) * 1e6, recordsPerSecond: read / seconds, seconds };

@@ -6,6 +6,7 @@ import { UserError } from "../../src/model/errors.ts";
 import { Scope } from "../../src/sample/scope.ts";
 import { chooseDaemons, machine } from "./daemons.ts";
 import { floorCommand } from "./floor.ts";
+import { operatingCommand } from "./operating.ts";
 import { choices, count, counts, idleTimes, property } from "./options.ts";
 import { RUNS } from "./paths.ts";
 import {
@@ -165,8 +166,9 @@ async function main(argv: readonly string[]): Promise<void> {
     .description("Measures the daemon, beside the Java one if asked; see test/bench/README.md.")
     .showHelpAfterError();
   for (const mode of modes()) program.addCommand(mode);
-  // It takes an hour, and is not part of `all`.
+  // An hour, and half of one: these are not part of `all`.
   program.addCommand(soakCommand());
+  program.addCommand(operatingCommand());
   program
     .command("all")
     .description("every mode with its defaults")
