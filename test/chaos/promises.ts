@@ -15,9 +15,9 @@ export function findBrokenPromises(
 }
 
 /**
- * The processes of each shard, or of each lane of one, that received records, in the order in which they started. A process
- * that was stopped before its first record is left out: it may start long after its time, and its
- * writes have no effect.
+ * The processes of each shard, or of each lane of one, that received records, in the order in which
+ * they started. A process that was stopped before its first record is left out: it may start long
+ * after its time, and its writes have no effect.
  */
 function byShard(lives: readonly Life[], faults: readonly FaultEntry[]) {
   const shards = new Map<string, Life[]>();

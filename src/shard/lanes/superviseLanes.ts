@@ -1,6 +1,6 @@
 // Keeps several children running for one shard. Each is a lane: it receives the records whose
-// partition keys have its hash, in order, and believes that it has the shard. The next worker starts
-// behind the low-water mark.
+// partition keys have its hash, in order, and believes that it has the shard. The next worker
+// starts behind the low-water mark.
 //
 // A change of the number of lanes (`auto`) is a restart from the low-water mark. If the new lanes
 // started while an old one might still repeat records, a key's older records could come last.
