@@ -24,6 +24,7 @@ export function checkContent(
   settings: SyncSettings,
 ): readonly Finding[] {
   const leases = leasesIn(rows);
+  const otherMode = leasesOfOtherMode(leases, settings);
   const owners = new Set(leases.flatMap(({ owner }) => owner ?? []));
   const ended = leases.filter(hasEnded).length;
   const summary =
@@ -35,13 +36,15 @@ export function checkContent(
     ok("written by", fleet.writtenBy),
     ...(fleet.mode ? [fleet.mode] : []),
     ...unknownRows(rows),
-    ...otherMode(leases, settings),
-    ...(leases.length > 0 && shards ? coverage(rows, shards, settings) : []),
+    ...otherMode,
+    ...(leases.length > 0 && otherMode.length === 0 && shards
+      ? coverage(rows, shards, settings)
+      : []),
   ];
 }
 
 /** Leases of an application that reads several streams, where this one reads one, or vice versa. */
-function otherMode(
+function leasesOfOtherMode(
   leases: readonly Lease[],
   { streams }: Pick<SyncSettings, "streams">,
 ): readonly Finding[] {
