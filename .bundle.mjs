@@ -15,7 +15,7 @@ await build({
   // run loads the settings late for the sake of `--help`; other commands load them at once.
   checks: { ineffectiveDynamicImport: false },
   // Installed beside the program by whoever sends dead letters there.
-  external: /^@aws-sdk\/client-(s3|sns|sqs)$/,
+  external: /^@aws-sdk\/(client-(s3|sns|sqs)|lib-storage)$/,
   // The SDK's build for bundlers: what nobody uses of it is left out.
   resolve: { mainFields: ["module", "main"] },
   output: {

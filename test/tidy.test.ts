@@ -109,7 +109,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   "@opentelemetry/exporter-metrics-otlp-http": ["listeners"],
   "@opentelemetry/resources": ["listeners"],
   "@opentelemetry/sdk-metrics": ["listeners"],
-  "@aws-sdk/client-s3": ["deadLetters", "sinks"],
+  "@aws-sdk/client-s3": ["connectors", "deadLetters", "sinks"],
+  "@aws-sdk/lib-storage": ["connectors"],
   "@aws-sdk/client-sns": ["sinks"],
   "@aws-sdk/client-sqs": ["deadLetters", "sinks"],
 };

@@ -17,6 +17,8 @@ interface ConnectOptions extends DaemonOptions {
   readonly to?: string;
   readonly stream?: string;
   readonly path?: string;
+  readonly bucket?: string;
+  readonly prefix?: string;
   readonly set: Readonly<Record<string, string>>;
   readonly dryRun: boolean;
 }
@@ -32,6 +34,8 @@ export function connectCommand(signals: HeldSignals): Command {
     .option("--to <target>", "the kind of target (connectorDestination)")
     .option("--stream <name>", "the stream (streamName)")
     .option("--path <file>", "the file that is appended to (path)")
+    .option("--bucket <name>", "the S3 bucket (s3Bucket)")
+    .option("--prefix <name>", "how names of S3 objects begin (prefix)")
     .option("--set <key=value>", "any other property; may be repeated", property, {})
     .option("--dry-run", "show what would be written, and write nothing", false);
   for (const option of daemonOptions()) command.addOption(option);
@@ -49,7 +53,7 @@ export function property(text: string, before: Readonly<Record<string, string>>)
 
 /** @returns the exit code. */
 async function connect(options: ConnectOptions, signals: HeldSignals): Promise<number> {
-  const { propertiesFile: file, to, stream, path, set, dryRun } = options;
+  const { propertiesFile: file, to, stream, path, bucket, prefix, set, dryRun } = options;
   if (file === undefined && to === undefined) {
     throw new UserError(
       "Name a properties file (connect -p FILE), or a target (connect --to file)",
@@ -60,6 +64,8 @@ async function connect(options: ConnectOptions, signals: HeldSignals): Promise<n
     ...(to !== undefined && { connectorDestination: to }),
     ...(stream !== undefined && { streamName: stream }),
     ...(path !== undefined && { path }),
+    ...(bucket !== undefined && { s3Bucket: bucket }),
+    ...(prefix !== undefined && { prefix }),
     ...(options.http !== undefined && { httpListen: options.http }),
   };
   const input: ConnectorInput = { file, flags };

@@ -1,5 +1,5 @@
-// Records that cannot be written go to `onFailureDestination`, with the cause. Without a destination
-// they would be lost, so the shard waits for one.
+// Records that cannot be written go to `onFailureDestination`, with the cause. Without a
+// destination they would be lost, so the shard waits for one.
 
 import type { Clock } from "../clock.ts";
 import type { DeadLetter } from "../model/deadLetter.ts";

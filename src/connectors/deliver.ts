@@ -1,5 +1,5 @@
-// Delivers one batch: refused records go to the dead letters, and all others to the target, as often
-// as it takes. Failures are of three kinds:
+// Delivers one batch: refused records go to the dead letters, and all others to the target, as
+// often as it takes. Failures are of three kinds:
 //
 // - The target stores nothing at present. The shard waits, longer after each failure. After
 //   FAILURES_TO_OPEN failures in a row the circuit is open: one attempt each interval, and the log

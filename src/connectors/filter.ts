@@ -1,5 +1,5 @@
-// `filter`: an expression in the Common Expression Language (CEL) over the object and its record. It
-// always ends, and it cannot call anything.
+// `filter`: an expression in the Common Expression Language (CEL) over the object and its record.
+// It always ends, and it cannot call anything.
 
 import { UserError } from "../model/errors.ts";
 import type { Filter } from "./pipeline.ts";

@@ -5,6 +5,7 @@ import type { LoadedConnector } from "../config/connector/loadConnector.ts";
 import type { BufferLimits } from "./buffer.ts";
 import { openFile } from "./emitters/file.ts";
 import { openHttp } from "./emitters/http.ts";
+import { openSearch } from "./emitters/search.ts";
 import { openSocket, openStdout } from "./emitters/socket.ts";
 import { expressionFilter } from "./filter.ts";
 import type { Emitter, Item } from "./pipeline.ts";
@@ -43,16 +44,22 @@ export async function withConnector<T>(
       return use({ ...parts, emitter: openSocket(values) });
     case "http":
       return use({ ...parts, emitter: openHttp(values) });
+    case "elasticsearch":
+    case "opensearch":
+      return use({ ...parts, emitter: openSearch(values) });
+    case "s3": {
+      const { openS3 } = await import("./emitters/s3.ts");
+      const { settings } = loaded.daemon;
+      return use({ ...parts, emitter: await openS3(values, { settings, emit: () => {} }) });
+    }
   }
 }
 
 /** Reports what is wrong with the settings, before the daemon starts the first child. */
 export async function checkConnector(loaded: LoadedConnector): Promise<void> {
-  const close = await withConnector(
-    loaded,
-    ({ emitter }) =>
-      () =>
-        emitter.close(),
-  );
-  await close();
+  const { check, close } = await withConnector(loaded, ({ emitter }) => ({
+    check: () => emitter.check(),
+    close: () => emitter.close(),
+  }));
+  await check().finally(close);
 }

@@ -15,6 +15,8 @@ export interface ServiceContext {
   readonly emit: Emit;
   /** The longest time for one call, the SDK's retries included; `LIMIT_MS` when absent. */
   readonly limitMs?: number;
+  /** Overrides the environment. */
+  readonly endpoint?: string;
 }
 
 const LIMIT_MS = 60_000;
@@ -36,7 +38,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 export async function clientOptions(
   service: SinkService,
   region: string | undefined,
-  { settings, emit }: ServiceContext,
+  { settings, emit, endpoint }: ServiceContext,
 ) {
   const { credentials, region: streamRegion, fallbackRegion } = settings.services.kinesis;
   const where = region ?? streamRegion;
@@ -44,6 +46,7 @@ export async function clientOptions(
     credentials,
     ...(where !== undefined && { region: where }),
     ...(fallbackRegion !== undefined && { fallbackRegion }),
+    ...(endpoint !== undefined && { endpoint }),
   };
   const services = { sqs: connection, sns: connection, s3: connection };
   const options: AwsOptions = await awsOptions({ services }, service, { emit });
@@ -69,15 +72,21 @@ export function sdkClient<Made extends Client<never, unknown>>(
 }
 
 /** @throws UserError when the package is not installed. */
-export async function installed<T>(service: SinkService, load: () => Promise<T>): Promise<T> {
+export async function installed<T>(
+  service: SinkService | "lib-storage",
+  load: () => Promise<T>,
+): Promise<T> {
   try {
     return await load();
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     if (code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    const name = `@aws-sdk/client-${service}`;
+    const [name, user] =
+      service === "lib-storage"
+        ? ["@aws-sdk/lib-storage", "S3"]
+        : [`@aws-sdk/client-${service}`, service.toUpperCase()];
     throw new UserError(
-      `${service.toUpperCase()} needs the package ${name}, which is not installed. Install it beside kinesis-multilang: npm install ${name}`,
+      `${user} needs the package ${name}, which is not installed. Install it beside kinesis-multilang: npm install ${name}`,
       { cause },
     );
   }

@@ -94,7 +94,7 @@ describe("connect --to file", { timeout: 300_000 }, () => {
     const stream = await createStream("away", 1);
     const daemon = await connect(stream, { connectorDestination: "file", path });
     await daemon.waitFor("shardStarted", LIMIT_MS);
-    await rm(path);
+    await rm(path, { force: true });
     await mkdir(path);
     await put(stream, ['{"n":1}']);
     const waits = ({ message = "" }) => /needs attention.*Nothing is lost/.test(message);
@@ -127,5 +127,8 @@ describe("connect --to file", { timeout: 300_000 }, () => {
     const daemon = await runDaemon(["connect", "--to", "file", "--stream", "x", "--set", "path="]);
     expect(await daemon.ended).toBe(1);
     expect(daemon.otherLines.join("\n")).toContain("needs path");
+    const away = await runDaemon(["connect", "--to", "file", "--stream", "x", "--path", "/none/x"]);
+    expect(await away.ended).toBe(1);
+    expect(away.otherLines.join("\n")).toContain("The file /none/x cannot be written");
   });
 });

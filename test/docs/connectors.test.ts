@@ -11,5 +11,6 @@ it.each(connectorKeys)("documents %s with its default", (key) => {
   const [, shown = ""] = new RegExp(`^\\| \`${key}\` \\| (.+?) \\|`, "m").exec(page) ?? [];
   const value = defaults.get(key);
   if (value === undefined) expect(shown).toMatch(/^(none|all|`\w+`)/);
+  else if (value === "") expect(shown).toBe("empty");
   else expect(shown).toBe(`\`${value}\``);
 });

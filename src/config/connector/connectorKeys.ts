@@ -2,10 +2,18 @@
 // those of the Kinesis Connector Library. docs/connectors.md says what they mean.
 
 import { z } from "zod";
-import { matching, millis, oneOf, text, wholeNumber, words } from "../values.ts";
+import { endpoint, matching, millis, oneOf, text, wholeNumber, words } from "../values.ts";
 
 /** Where a connector can write to. */
-export const DESTINATIONS = ["file", "stdout", "socket", "http"] as const;
+export const DESTINATIONS = [
+  "file",
+  "stdout",
+  "socket",
+  "http",
+  "s3",
+  "elasticsearch",
+  "opensearch",
+] as const;
 export type DestinationName = (typeof DESTINATIONS)[number];
 
 const MIB = 2 ** 20;
@@ -45,9 +53,36 @@ const targetKeys = {
   ).optional(),
   url: matching(/^https?:\/\/\S+$/, "a URL that begins with https:// or http://").optional(),
   httpAuthorization: text().optional(),
+  s3Bucket: matching(
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    "the name of a bucket, without s3://",
+  ).optional(),
+  s3Endpoint: endpoint().optional(),
+  prefix: z.string().trim().default(""),
+  compression: oneOf("none", "gzip", "zstd").default("none"),
 };
 
-export const connectorSchema = z.object({ ...libraryKeys, ...pipelineKeys, ...targetKeys });
+const searchKeys = {
+  elasticsearchEndpoint: z.string().trim().min(1).default("localhost"),
+  // The library's default is 9300, the port of the transport protocol.
+  elasticsearchPort: wholeNumber({ min: 1, max: 65_535 }).default(9_200),
+  elasticsearchDefaultIndexName: z.string().trim().min(1).default("index"),
+  elasticsearchUsername: text().optional(),
+  elasticsearchPassword: text().optional(),
+  elasticsearchApiKey: text().optional(),
+  documentId: z.string().trim().min(1).default("{shardId}:{sequenceNumber}:{subSequenceNumber}"),
+  documentAction: oneOf("index", "create").default("index"),
+  documentVersion: text().optional(),
+  documentRouting: text().optional(),
+  ingestPipeline: text().optional(),
+};
+
+export const connectorSchema = z.object({
+  ...libraryKeys,
+  ...pipelineKeys,
+  ...targetKeys,
+  ...searchKeys,
+});
 
 export type ConnectorValues = z.output<typeof connectorSchema>;
 export type ConnectorKey = keyof ConnectorValues;

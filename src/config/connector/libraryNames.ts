@@ -39,12 +39,13 @@ export const LIBRARY_IGNORED: Readonly<Record<string, string>> = {
   elasticsearchCloudFormationClusterInstanceType: CREATES,
   elasticsearchCloudFormationSSHLocation: CREATES,
   elasticsearchCloudFormationClusterSize: CREATES,
+  elasticsearchDefaultTypeName: "Elasticsearch 8 and OpenSearch 2 have no types",
   elasticsearchClusterName: TRANSPORT,
   clientTransportSniff: TRANSPORT,
   clientTransportIgnoreClusterName: TRANSPORT,
   clientTransportPingTimeout: TRANSPORT,
   clientTransportNodesSamplerInterval: TRANSPORT,
-  elasticsearchVersionNumber: "the connector asks the cluster for its version",
+  elasticsearchVersionNumber: "all versions from 7 on take the same requests",
 };
 
 /** Keys whose names the library's users also write in another case, or its samples use. */

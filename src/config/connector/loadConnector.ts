@@ -62,7 +62,7 @@ export function loadConnector(input: ConnectorInput, command: readonly string[])
   const gathered = gather(input, folder);
   const problems = [...gathered.problems];
   const values = valuesOf(gathered.given, problems);
-  const { connectorDestination } = values;
+  const connectorDestination = values.connectorDestination ?? impliedBy(gathered.given);
   if (connectorDestination === undefined && problems.length === 0) {
     const allowed = connectorSchema.shape.connectorDestination.unwrap().description;
     const message = `is missing: it names the kind of target (--to on the command line); allowed: ${allowed}`;
@@ -122,6 +122,12 @@ function valuesOf(
     delete texts[key];
   }
   return connectorSchema.parse(texts);
+}
+
+/** Files of the library need not name their target: their program did. */
+function impliedBy(given: ReadonlyMap<ConnectorKey, Given>): DestinationName | undefined {
+  if (given.has("elasticsearchEndpoint")) return "elasticsearch";
+  return given.has("s3Bucket") ? "s3" : undefined;
 }
 
 /** Defaults of a connector where the daemon has another one, or none. */

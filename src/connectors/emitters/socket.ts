@@ -43,7 +43,7 @@ function socketEmitter({ target, options, isConfirmed, format }: SocketParts): E
   const connected = (signal: AbortSignal): Promise<Socket> =>
     new Promise((resolve, reject) => {
       if (open && !open.destroyed && open.writable) return resolve(open);
-      const socket = connect(options);
+      const socket = connect({ ...options, timeout: WAIT_LIMIT_MS });
       const stop = () => socket.destroy(new Error("the connector stops"));
       signal.addEventListener("abort", stop, { once: true });
       socket.once("error", reject);
@@ -91,7 +91,6 @@ function taken(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const over = (error?: Error) => {
-      socket.setTimeout(0);
       for (const [name, listener] of listeners) socket.off(name, listener);
       signal.removeEventListener("abort", stop);
       if (error) reject(error);
@@ -106,7 +105,6 @@ function taken(
     ] as const;
     for (const [name, listener] of listeners) socket.on(name, listener);
     signal.addEventListener("abort", stop, { once: true });
-    socket.setTimeout(WAIT_LIMIT_MS);
     socket.write(bytes, (error) => {
       if (error) over(error);
       else if (!isConfirmed) over();

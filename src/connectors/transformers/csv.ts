@@ -15,7 +15,7 @@ export function csv(columns: readonly string[], delimiter: string): Transformer 
   };
 }
 
-/** Cells as RFC 4180 has them: a quoted one may contain delimiters, line ends and doubled quotes. */
+/** As in RFC 4180: a quoted cell may contain delimiters, line ends and doubled quotes. */
 function cells(line: string, delimiter: string): readonly string[] {
   const found: string[] = [];
   let rest = line;

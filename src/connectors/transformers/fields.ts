@@ -1,5 +1,5 @@
-// `fields`: an object with only some fields, renamed: `id, user.name as name, @partitionKey as key`.
-// A name with @ is about the record. A field that is missing is left out.
+// `fields`: an object with only some fields, renamed, such as
+// `id, user.name as name, @partitionKey as key`. A name with @ is about the record. A field that is missing is left out.
 
 import type { SourceRecord } from "../pipeline.ts";
 
