@@ -1,5 +1,6 @@
 // `fields`: an object with only some fields, renamed, such as
-// `id, user.name as name, @partitionKey as key`. A name with @ is about the record. A field that is missing is left out.
+// `id, user.name as name, @partitionKey as key`. A name with @ is about the record. A field that is
+// missing is left out.
 
 import type { SourceRecord } from "../pipeline.ts";
 
