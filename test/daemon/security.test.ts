@@ -76,6 +76,7 @@ describe("a child", () => {
       "KINESIS_MULTILANG_ATTEMPT",
       "KINESIS_MULTILANG_PROTOCOL_VERSION",
       "KINESIS_MULTILANG_SHARD_ID",
+      "KINESIS_MULTILANG_STREAM_NAME",
       "KINESIS_MULTILANG_WORKER_ID",
     ]);
     expect(await daemon.stop()).toBe(0);

@@ -181,7 +181,8 @@ describe("a row", () => {
     await editRow(app.stream, SHARDS[0], "leaseCounter", { S: "many" });
     const lost = await daemon.waitFor("leaseLost");
     expect(lost.shardId).toBe(SHARDS[0]);
-    const told = await daemon.waitFor((e) => e.event === "serviceTrouble");
+    const told = await daemon.waitFor("leasesContradicted");
+    expect(told).toMatchObject({ level: "error", shardIds: [SHARDS[0]] });
     expect(told.message).toContain(`lease table "${app.stream}": row "${SHARDS[0]}" has`);
     await app.read("other", 1);
     await app.put("second", 0);

@@ -101,10 +101,10 @@ describe("the sample", () => {
   });
 
   it("names the languages that have a producer", async () => {
-    const { child, output } = await startSample("--produce", "--language", "bash");
+    const { child, output } = await startSample("--produce", "--language", "php");
     const { exitCode } = await child;
     expect(exitCode).toBe(1);
-    expect(output()).toMatch(/bash client has no producer\. Allowed with --produce: python/);
+    expect(output()).toMatch(/php client has no producer\. Allowed with --produce: python/);
   });
 
   it("refuses an unknown language", async () => {

@@ -17,7 +17,7 @@ const letter = {
   approximateArrivalTimestamp: 0,
   attempts: 1,
   buriedAt: "2026-01-01T00:00:00.000Z",
-  cause: { reason: "exit" },
+  cause: { reason: "exit", lastStderr: [] },
   data: "",
 };
 for (const place of places) {

@@ -18,7 +18,7 @@ await Promise.all(
         approximateArrivalTimestamp: 0,
         attempts: 1,
         buriedAt: "2026-01-01T00:00:00.000Z",
-        cause: { reason: "exit" },
+        cause: { reason: "exit", lastStderr: [] },
         data: "A".repeat(4 * Math.floor(Math.random() * 50_000)),
       });
       await destination.send([letter(0), letter(1)]);

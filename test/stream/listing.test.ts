@@ -184,6 +184,7 @@ test("describes a stream", async () => {
     status: "ACTIVE",
     openShards: 3,
     retentionHours: 24,
+    createdMs: expect.any(Number),
   });
 });
 

@@ -1,7 +1,9 @@
 // Sends each batch as one POST request. An answer of 2xx means that the receiver has everything.
 
+import { systemClock } from "../../clock.ts";
 import type { ConnectorValues } from "../../config/connector/connectorKeys.ts";
 import { UserError } from "../../model/errors.ts";
+import { within } from "../../signals.ts";
 import { chooseFormat } from "../formats.ts";
 import {
   ALL_STORED,
@@ -75,18 +77,20 @@ async function post(
   signal: AbortSignal,
 ) {
   try {
-    const response = await fetch(url, {
+    const request = {
       method: "POST",
       headers: { ...headers, "idempotency-key": keyOf(items) },
       body: joined(items),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT_MS)]),
-    });
-    const seconds = Number(response.headers.get("retry-after"));
-    return {
-      status: response.status,
-      text: await response.text(),
-      retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : 0,
     };
+    return await within(REQUEST_LIMIT_MS, systemClock, signal, async (limited) => {
+      const response = await fetch(url, { ...request, signal: limited });
+      const seconds = Number(response.headers.get("retry-after"));
+      return {
+        status: response.status,
+        text: await response.text(),
+        retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : 0,
+      };
+    });
   } catch (error) {
     const cause = error instanceof Error && error.cause ? error.cause : error;
     throw new TargetProblem("unavailable", messageOf(cause), { cause: error });

@@ -5,8 +5,10 @@
 
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { systemClock } from "../../clock.ts";
 import type { ConnectorValues } from "../../config/connector/connectorKeys.ts";
 import { UserError } from "../../model/errors.ts";
+import { within } from "../../signals.ts";
 import {
   type EmitOutcome,
   type Emitter,
@@ -139,13 +141,15 @@ function caller(url: string, values: ConnectorValues): Call {
   };
   return async (method, path, body, signal) => {
     try {
-      const response = await fetch(`${url}${path}`, {
+      const request = {
         method,
         headers: body === undefined ? { ...headers, "content-encoding": "identity" } : headers,
         ...(body !== undefined && { body: isZipped ? await promisify(gzip)(body) : body }),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT_MS)]),
+      };
+      return await within(REQUEST_LIMIT_MS, systemClock, signal, async (limited) => {
+        const response = await fetch(`${url}${path}`, { ...request, signal: limited });
+        return { status: response.status, text: await response.text() };
       });
-      return { status: response.status, text: await response.text() };
     } catch (error) {
       const cause = error instanceof Error && error.cause ? error.cause : error;
       throw new TargetProblem("unavailable", messageOf(cause), { cause: error });
