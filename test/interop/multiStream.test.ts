@@ -13,7 +13,7 @@ const STREAM = "123456789012:orders:1700000000";
 const [SHARD, PARENT] = ["shardId-000000000002", "shardId-000000000000"];
 const LIMIT_MS = 600_000;
 
-describe.skipIf(!process.env["INTEROP"])("a row of KCL's multi-stream mode", () => {
+describe("a row of KCL's multi-stream mode", () => {
   it("is the same from both, and each reads the other's", { timeout: LIMIT_MS }, async () => {
     const library = await libraryOf({ daemon: JAVA_VERSION });
     const ours = newItem({
