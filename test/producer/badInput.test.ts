@@ -179,12 +179,15 @@ describe("over HTTP", () => {
   });
 });
 
+/** Files of 64 KiB at most, without the signal: a write then fails, as on a full disk. */
+const SMALL_FILES = "trap '' XFSZ; ulimit -f 64";
+
 describe("a spill directory", () => {
-  async function accepting(shell?: string) {
+  async function accepting(shell?: string, before?: typeof refused) {
     const spill = await temporaryFolder();
     const file = await propertiesOf({ spill });
     const args = ["--protocol", "-s", "words", "-p", file, "--endpoint"];
-    const kinesis = await kinesisFor({ before: refused });
+    const kinesis = await kinesisFor(before && { before });
     const producer = produce([...args, kinesis.url], shell);
     const answers: { action: string; id?: number; error?: string; message?: string }[] = [];
     let rest = "";
@@ -198,7 +201,7 @@ describe("a spill directory", () => {
   }
 
   it("that another producer uses is refused, and that one goes on", async () => {
-    const { args, child, answers, spill } = await accepting();
+    const { args, child, answers, spill } = await accepting(undefined, refused);
     const second = await produce([...args, "http://127.0.0.1:1"]).ended;
     expect(second.code).toBe(1);
     expect(second.stderr).toMatch(new RegExp(`another producer .process ${child.pid}.*${spill}`));
@@ -207,8 +210,7 @@ describe("a spill directory", () => {
   });
 
   it("that is full refuses new records, and loses none that it has accepted", async () => {
-    // A file of 64 KiB at most, without the signal: a write then fails, as on a full disk.
-    const { args, child, ended, answers } = await accepting("trap '' XFSZ; ulimit -f 64");
+    const { args, child, ended, answers } = await accepting(SMALL_FILES, refused);
     const count = 40;
     const known = () => answers.filter(({ id }) => id !== undefined);
     for (let id = 0; id < count; id += 1) {
@@ -227,6 +229,17 @@ describe("a spill directory", () => {
     again.child.stdin.end();
     expect((await again.ended).code).toBe(0);
     expect(textsOf(kinesis.stored).map((text) => Number.parseInt(text, 10))).toEqual(accepted);
+  });
+
+  it("that is full of stored records makes room for new ones", async () => {
+    const { child, answers } = await accepting(SMALL_FILES);
+    for (let id = 0; id < 40; id += 1) {
+      child.stdin.write(putLine({ id, partitionKey: "k", text: `${id} ${"x".repeat(4_000)}` }));
+      await until("the result", () =>
+        answers.some((each) => each.id === id && each.action !== "accepted"),
+      );
+    }
+    expect(answers.filter(({ error }) => error !== undefined)).toEqual([]);
   });
 });
 

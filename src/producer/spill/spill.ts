@@ -132,6 +132,10 @@ export class Spill {
           resolve();
         }
       } catch (error) {
+        if (await this.#freed()) {
+          this.#waiting.unshift(...waiting);
+          continue;
+        }
         for (const { reject } of waiting) reject(error);
         // They are written with the next record. Until then, a crash would put them again.
         this.#doneNumbers.unshift(...done);
@@ -171,6 +175,22 @@ export class Spill {
     this.#nextSegment += 1;
     this.#fileBytes = 0;
     this.#segments.push({ file: name, undone: 0, isDamaged: false });
+  }
+
+  /**
+   * After a write that failed: removes everything, if all of it is done. Otherwise the spill's own
+   * past would fill the disk for ever.
+   *
+   * @returns whether there is more room now.
+   */
+  async #freed(): Promise<boolean> {
+    const isDone = this.#segments.every(({ undone }) => undone === 0);
+    if (!isDone || (this.#fileBytes === 0 && this.#segments.length <= 1)) return false;
+    await this.#file?.close();
+    this.#file = undefined;
+    this.#fileBytes = 0;
+    await this.#removeDone(true);
+    return true;
   }
 
   /** Removes segments from the oldest on: later ones say what is done in earlier ones. */
